@@ -1,0 +1,20 @@
+export * from './gemm';
+export { layerNormBackward, layerNormForward } from './layernorm';
+export * from './rmsnorm';
+export * from './attention';
+
+export * from './bias';
+export * from './cross-entropy';
+export * from './elementwise';
+export * from './embedding';
+export * from './layout';
+export * from './optimizer';
+export * from './random';
+export * from './reduce';
+export * from './softmax';
+export { cos64, exp64, log64, pow64, sin64, tanh64 } from './math64';
+
+/** First byte above the compiler's own data; the host's memory starts here. */
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -1,0 +1,212 @@
+/**
+ * @file Writes docs/ops.md from the sources: which kernels every op calls forward and backward, where each kernel,
+ * its double-precision reference and its test are. `node scripts/op-table.mjs` writes it,
+ * `node scripts/op-table.mjs --check` fails when it is stale. It reads text, so it needs no build.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const OPS = 'src/autograd/ops';
+const GRADCHECK = 'test/parity/gradcheck.test.ts';
+const OUTPUT = 'docs/ops.md';
+const read = (path) => readFileSync(join(root, path), 'utf8');
+const list = (folder, end) =>
+  readdirSync(join(root, folder))
+    .filter((file) => file.endsWith(end))
+    .sort();
+
+/** Comments and strings out, so that what is left is code. Positions are kept. */
+function codeOf(text) {
+  const blank = (match) => match.replace(/[^\n]/g, ' ');
+  return text
+    .replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, blank)
+    .replace(/'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`/g, blank);
+}
+
+/** Position behind the bracket that closes the one at `open`. */
+function closing(code, open) {
+  let depth = 0;
+  for (let i = open; i < code.length; i++) {
+    if ('([{'.includes(code[i])) depth++;
+    else if (')]}'.includes(code[i]) && --depth === 0) return i + 1;
+  }
+  return code.length;
+}
+
+/** Arguments of the call whose bracket is at `open`, as [start, end) pairs. */
+function argumentsOf(code, open) {
+  const end = closing(code, open) - 1;
+  const found = [];
+  let [depth, start] = [0, open + 1];
+  for (let i = open + 1; i < end; i++) {
+    if ('([{'.includes(code[i])) depth++;
+    else if (')]}'.includes(code[i])) depth--;
+    else if (code[i] === ',' && depth === 0) {
+      found.push([start, i]);
+      start = i + 1;
+    }
+  }
+  if (code.slice(start, end).trim() !== '') found.push([start, end]);
+  return found;
+}
+
+/** Functions of the op files: what each calls outside (forward) and inside (backward) of `record` or `unary`. */
+function readOps() {
+  const functions = new Map();
+  for (const file of list(OPS, '.ts').filter((name) => name !== 'index.ts')) {
+    const code = codeOf(read(`${OPS}/${file}`));
+    const starts = [
+      ...code.matchAll(/^(?:export )?(?:async )?(?:function|const|class|interface|type) (\w+)/gm),
+    ];
+    starts.forEach((match, i) => {
+      const body = code.slice(match.index, starts[i + 1]?.index ?? code.length);
+      functions.set(match[1], { file, ...callsOf(body) });
+    });
+  }
+  return functions;
+}
+
+function callsOf(body) {
+  const backward = [];
+  for (const match of body.matchAll(/\brecord\(/g)) {
+    backward.push(argumentsOf(body, match.index + match[0].length - 1)[3]);
+  }
+  for (const match of body.matchAll(/=\s*unary\(|=>\s*unary\(/g)) {
+    backward.push(argumentsOf(body, match.index + match[0].length - 1)[3]);
+  }
+  const inside = (at) => backward.some(([start, end]) => at >= start && at < end);
+  const calls = {
+    forward: { kernels: new Set(), uses: new Set() },
+    backward: { kernels: new Set(), uses: new Set() },
+  };
+  for (const match of body.matchAll(/\b(?:kernels|k)\.(\w+)\(/g)) {
+    calls[inside(match.index) ? 'backward' : 'forward'].kernels.add(match[1]);
+  }
+  const head = body.search(/[({=]/);
+  for (const match of body.matchAll(/(?<![.\w])(\w+)(?=\()/g)) {
+    if (match.index > head) calls[inside(match.index) ? 'backward' : 'forward'].uses.add(match[1]);
+  }
+  return calls;
+}
+
+/** Kernels of one direction, those of the functions it calls included; a composite's backward is its parts'. */
+function kernelsOf(functions, name, direction, seen = new Set()) {
+  const own = functions.get(name);
+  if (!own || seen.has(name)) return [];
+  seen.add(name);
+  const found = [...own[direction].kernels];
+  for (const used of own.forward.uses) found.push(...kernelsOf(functions, used, direction, seen));
+  if (direction === 'backward') {
+    for (const used of own.backward.uses) {
+      const helper = functions.get(used);
+      if (helper) found.push(...helper.forward.kernels, ...helper.backward.kernels);
+    }
+  }
+  return [...new Set(found)].filter((kernel) => !kernel.endsWith('WorkspaceBytes'));
+}
+
+/** Exported functions of the op index, in its order. */
+function exportedOps() {
+  const names = [];
+  for (const [, inner] of read(`${OPS}/index.ts`).matchAll(/export \{([^}]+)\}/g)) {
+    for (const name of inner.split(',').map((part) => part.trim())) {
+      if (name && !name.startsWith('type ')) names.push(name);
+    }
+  }
+  return names;
+}
+
+/** name to file, for the exported functions and constants of a folder. */
+function exportsOf(folder) {
+  const found = new Map();
+  for (const file of list(folder, '.ts')) {
+    for (const [, name] of read(`${folder}/${file}`).matchAll(/^export (?:function|const) (\w+)/gm)) {
+      if (!found.has(name)) found.set(name, file);
+    }
+  }
+  return found;
+}
+
+export function renderOpTable() {
+  const functions = readOps();
+  const kernelFiles = exportsOf('assembly');
+  const referenceFiles = exportsOf('src/reference');
+  // A test of its own proves that references and exported kernels are the same names.
+  const known = new Set([...kernelFiles.keys()].filter((name) => referenceFiles.has(name)));
+  const tests = list('test/kernels', '.test.ts')
+    .filter((file) => !/^(?:op-table|compilers)\./.test(file))
+    .map((file) => [file, read(`test/kernels/${file}`)]);
+  const cases = new Set([...read(GRADCHECK).matchAll(/^ {2}(\w+): /gm)].map((match) => match[1]));
+  const code = (names) => (names.length ? names.map((name) => `\`${name}\``).join(' ') : '');
+  const constants = ['ones', 'zeros'];
+
+  const opRows = exportedOps()
+    .filter((name) => !constants.includes(name))
+    .map((name) => {
+      const { file } = functions.get(name) ?? {};
+      const [forward, backward] = ['forward', 'backward'].map((direction) =>
+        kernelsOf(functions, name, direction),
+      );
+      for (const kernel of [...forward, ...backward]) {
+        if (!known.has(kernel)) throw new Error(`op-table: ${name} calls ${kernel}, which is no kernel`);
+      }
+      const own =
+        name === 'customOp'
+          ? ['what its author calls', 'what its author calls']
+          : [code(forward), code(backward)];
+      const checked =
+        cases.has(name) ||
+        (/^add(?:Layer|Rms)Norm$/.test(name) &&
+          cases.has(name.replace('add', '').replace(/^./, (c) => c.toLowerCase())));
+      return `| \`${name}\` | \`${file}\` | ${own[0]} | ${own[1]} | ${checked ? 'yes' : '**no**'} |`;
+    });
+
+  const kernelRows = [...known].sort().map((name) => {
+    const tested = tests.filter(([, text]) => text.includes(`'${name}'`)).map(([file]) => `\`${file}\``);
+    const test = tested.join(' ') || (name.endsWith('WorkspaceBytes') ? 'host only' : '**none**');
+    return `| \`${name}\` | \`${kernelFiles.get(name)}\` | \`${referenceFiles.get(name)}\` | ${test} |`;
+  });
+
+  return `<!-- Auto-generated from src/autograd/ops, assembly, src/reference and test by \`node scripts/op-table.mjs\`. Do not edit. -->
+# Ops and kernels
+
+An op is a function on tensors that records one node with a backward of its own (or is composed of such ops).
+A kernel is a function on raw memory. Every kernel exists twice: in \`assembly/\` (float32, SIMD) and in
+\`src/reference/\` (double precision, plain loops, the same signature).
+
+## Ops
+
+Files are in \`${OPS}/\`. Kernels of broadcasting (\`stridedGather\`, \`stridedScatterAdd\`) run only where shapes differ.
+Where a gradient arrives at a tensor that has one already, the tape adds them with \`addInto\`; a copy is \`copyForward\`,
+a fresh target of an adding kernel is zeroed by \`fill\`. "Gradcheck" means cases in \`${GRADCHECK}\`:
+central differences in double precision through the tape, relative error below 1e-6.
+
+| op | file | forward | backward | gradcheck |
+|---|---|---|---|---|
+${opRows.join('\n')}
+
+${constants.map((name) => `\`${name}\``).join(' and ')} make constants.
+
+## Kernels
+
+Kernel files are in \`assembly/\`, references in \`src/reference/\`, tests in \`test/kernels/\`. A test compares the kernel
+with its reference at sizes 0, 1, around the vector lane and the tile, and at primes, with guard values around the outputs.
+
+| kernel | file | reference | test |
+|---|---|---|---|
+${kernelRows.join('\n')}
+
+${opRows.length} ops, ${kernelRows.length} kernels.
+`;
+}
+
+const text = renderOpTable();
+if (process.argv.includes('--check')) {
+  const current = existsSync(join(root, OUTPUT)) ? read(OUTPUT) : '';
+  if (current !== text) {
+    console.error(`${OUTPUT} is stale: run \`node scripts/op-table.mjs\``);
+    process.exitCode = 1;
+  }
+} else writeFileSync(join(root, OUTPUT), text);

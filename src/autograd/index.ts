@@ -1,0 +1,4 @@
+export { type GradcheckOptions, type GradcheckReport, gradcheck } from './gradcheck.js';
+export * from './ops/index.js';
+export { type BackwardOptions, backward, isGradEnabled, noGrad, scope } from './tape.js';
+export { Parameter, type ParameterRole, tensor, Variable } from './variable.js';

@@ -1,0 +1,71 @@
+/** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
+import { DataError, formatShape, ShapeError } from '../../errors.js';
+import { record } from '../tape.js';
+import { requireDType, result, runtimeOf, Variable } from '../variable.js';
+
+export interface CrossEntropyOptions {
+  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
+  smoothing?: number;
+  /** Divisor of the summed loss. Default: the number of targets that are not ignored. */
+  count?: number;
+}
+
+export interface CrossEntropyResult {
+  /** Scalar: sum of the (smoothed) loss over valid rows, divided by `count`. */
+  loss: Variable;
+  /** Scalar without gradient: sum of the un-smoothed negative log-likelihood over valid rows. */
+  nll: Variable;
+  /** Number of rows that are not ignored. */
+  count: number;
+}
+
+/**
+ * logits (…, V), targets (…) i32; a target below 0 is ignored (padding).
+ * @throws DataError when a target lies outside the vocabulary or no row is valid.
+ */
+export function crossEntropy(logits: Variable, targets: Variable, options: CrossEntropyOptions = {}): CrossEntropyResult {
+  requireDType('crossEntropy', 'logits', logits, 'f32');
+  requireDType('crossEntropy', 'targets', targets, 'i32');
+  const cols = logits.shape[logits.rank - 1];
+  const rows = logits.size / cols;
+  if (targets.size !== rows) {
+    throw new ShapeError(`targets must have ${rows} elements for logits ${formatShape(logits.shape)}, got ${formatShape(targets.shape)}`, {
+      op: 'crossEntropy',
+      expected: rows,
+      actual: targets.size,
+    });
+  }
+  const runtime = runtimeOf('crossEntropy', logits, targets);
+  const { kernels } = runtime;
+  let valid = 0;
+  for (const target of runtime.planning ? [] : targets.toArray()) {
+    if (target >= cols) {
+      throw new DataError(`target ${target} is outside the vocabulary of ${cols}`, {
+        op: 'crossEntropy',
+        expected: cols,
+        actual: target,
+      });
+    }
+    if (target >= 0) valid++;
+  }
+  const count = options.count ?? valid;
+  if (count === 0 && !runtime.planning) {
+    throw new DataError('every target is ignored', { op: 'crossEntropy', hint: 'the batch holds padding only' });
+  }
+  const smoothing = options.smoothing ?? 0;
+  const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
+  const [pl, pt] = [logits.ptr, targets.ptr];
+  kernels.crossEntropyForward(losses, nlls, lse, pl, pt, rows, cols, smoothing);
+  const loss = result(runtime, []);
+  const nll = result(runtime, []);
+  kernels.sumForward(loss.ptr, losses, 1, rows, 1);
+  kernels.scaleForward(loss.ptr, loss.ptr, 1 / count, 1);
+  kernels.sumForward(nll.ptr, nlls, 1, rows, 1);
+  record('crossEntropy', [logits], [loss], (ctx) => {
+    if (!ctx.wants(logits)) return;
+    const upstream = runtime.allocate(1);
+    kernels.scaleForward(upstream, ctx.dout(), 1 / count, 1);
+    ctx.overwrite(logits, (dx) => kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing));
+  });
+  return { loss, nll, count: valid };
+}

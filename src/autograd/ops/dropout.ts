@@ -1,0 +1,34 @@
+/**
+ * @file Dropout. The mask is a function of (seed, stream, step, microbatch, element) and is computed again in
+ * the backward, so only these are kept, and a resumed run drops the same elements.
+ */
+import { ConfigError } from '../../errors.js';
+import { fnv1a } from '../../random.js';
+import { record } from '../tape.js';
+import { requireDType, result, type Variable } from '../variable.js';
+
+/**
+ * Sets a share `p` of the elements to 0 and scales the rest by 1 / (1 - p), with p in steps of 2^-16.
+ * @param stream name of the call site; two sites with one name drop the same positions.
+ */
+export function dropout(x: Variable, p: number, stream: string): Variable {
+  requireDType('dropout', 'x', x, 'f32');
+  if (!(p >= 0 && p < 1)) {
+    throw new ConfigError(`the probability must lie in [0, 1), got ${p}`, { op: 'dropout', expected: '[0, 1)', actual: p });
+  }
+  if (p === 0) return x;
+  const { runtime } = x;
+  const threshold = Math.round(p * 65536);
+  const keep = 65536 / (65536 - threshold);
+  const id = fnv1a(`dropout:${stream}`) | 0;
+  const y = result(runtime, x.shape);
+  // The generator may have moved on when the backward comes: another graph's, or an optimizer step.
+  const rng = runtime.allocate(4);
+  runtime.kernels.copyForward(rng, runtime.rng, 4);
+  runtime.kernels.dropoutForward(y.ptr, x.ptr, x.size, threshold, keep, rng, id);
+  record('dropout', [x], [y], (ctx) => {
+    if (!ctx.wants(x)) return;
+    ctx.overwrite(x, (dx) => runtime.kernels.dropoutForward(dx, ctx.dout(), x.size, threshold, keep, rng, id));
+  });
+  return y;
+}

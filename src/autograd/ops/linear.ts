@@ -1,0 +1,93 @@
+/** @file y = x Wᵀ + b with an optional activation, the workhorse: three matrix products per training step. */
+import { formatShape, ShapeError } from '../../errors.js';
+import { record } from '../tape.js';
+import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+
+export type Activation = 'none' | 'relu' | 'gelu';
+
+export interface LinearOptions {
+  activation?: Activation;
+  /** Use only rows [from, to) of weight and bias: a part of a packed projection. */
+  rows?: readonly [number, number];
+}
+
+/**
+ * x (…, in), weight (out, in), bias (out) or null; result (…, out).
+ * @throws ShapeError when the inner sizes do not agree.
+ */
+export function linear(x: Variable, weight: Variable, bias: Variable | null, options: LinearOptions = {}): Variable {
+  requireDType('linear', 'x', x, 'f32');
+  const [from, to] = options.rows ?? [0, weight.shape[0]];
+  const inner = weight.shape[1];
+  const outer = to - from;
+  if (weight.rank !== 2 || x.shape[x.rank - 1] !== inner) {
+    throw new ShapeError(`weight must have shape [out, ${x.shape[x.rank - 1]}], got ${formatShape(weight.shape)} (x is ${formatShape(x.shape)})`, {
+      op: 'linear',
+      expected: x.shape[x.rank - 1],
+      actual: inner,
+    });
+  }
+  if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= weight.shape[0])) {
+    throw new ShapeError(`rows ${from}..${to} do not lie in weight ${formatShape(weight.shape)}`, {
+      op: 'linear',
+      expected: [0, weight.shape[0]],
+      actual: [from, to],
+    });
+  }
+  if (bias && (bias.rank !== 1 || bias.shape[0] !== weight.shape[0])) {
+    throw new ShapeError(`bias must have shape [${weight.shape[0]}], got ${formatShape(bias.shape)}`, {
+      op: 'linear',
+      expected: weight.shape[0],
+      actual: bias.shape,
+    });
+  }
+  const activation = options.activation ?? 'none';
+  const runtime = runtimeOf('linear', x, weight, bias);
+  const { kernels } = runtime;
+  const work = runtime.workspace(kernels.gemmWorkspaceBytes());
+  const rows = x.size / inner;
+  const shape = [...x.shape.slice(0, -1), outer];
+  const y = result(runtime, shape);
+  const partial = outer !== weight.shape[0];
+  const [px, pw, pb, py] = [x.ptr, weight.ptr + from * inner * 4, bias ? bias.ptr + from * 4 : 0, y.ptr];
+
+  // y = x Wᵀ, then bias and activation in one pass over y.
+  kernels.sgemm(py, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
+  let pre = 0;
+  if (activation === 'gelu') {
+    // GELU's gradient needs its input, so the pre-activation is kept.
+    pre = runtime.allocate(y.size);
+    if (pb) kernels.biasGeluForward(py, pre, py, pb, rows, outer);
+    else {
+      kernels.copyForward(pre, py, y.size);
+      kernels.geluForward(py, pre, y.size);
+    }
+  } else if (pb && activation === 'relu') kernels.biasReluForward(py, py, pb, rows, outer);
+  else if (pb) kernels.biasForward(py, py, pb, rows, outer);
+  else if (activation === 'relu') kernels.reluForward(py, py, y.size);
+
+  record('linear', bias ? [x, weight, bias] : [x, weight], [y], (ctx) => {
+    const dy = ctx.dout();
+    if (activation !== 'none') {
+      // dout belongs to this op alone, so the activation's gradient is taken in place.
+      if (activation === 'relu') kernels.reluBackward(dy, dy, py, y.size);
+      else kernels.geluBackward(dy, dy, pre, y.size);
+    }
+    if (ctx.wants(x)) {
+      // dx = dy W
+      ctx.accumulate(x, (dx, acc) => kernels.sgemm(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, 0, acc, work));
+    }
+    if (ctx.wants(weight)) {
+      // dW = dyᵀ x
+      const product = (dw: number, acc: number) =>
+        kernels.sgemm(dw + from * inner * 4, dy, px, outer, inner, rows, outer, inner, inner, 1, 0, acc, work);
+      if (partial) ctx.addTo(weight, (dw) => product(dw, 1));
+      else ctx.accumulate(weight, product);
+    }
+    if (bias && ctx.wants(bias)) {
+      if (partial) ctx.addTo(bias, (db) => kernels.sumRows(db + from * 4, dy, rows, outer, 1));
+      else ctx.accumulate(bias, (db, acc) => kernels.sumRows(db, dy, rows, outer, acc));
+    }
+  });
+  return y;
+}

@@ -1,0 +1,262 @@
+/**
+ * @file Reverse mode. Each op records one node with its own backward; `backward()` walks the reachable nodes
+ * from the newest to the oldest, which is a topological order because a node can only use older results.
+ * Nothing recurses, so depth is not limited by the JavaScript stack.
+ */
+import { formatShape, MemoryError, ShapeError } from '../errors.js';
+import type { Frame } from '../runtime/arena.js';
+import type { Ptr } from '../runtime/kernels.js';
+import { currentRuntime, type Runtime } from '../runtime/runtime.js';
+import { hostStorage, Tensor } from '../tensor/tensor.js';
+import { Parameter, type TapeNode, type Variable } from './variable.js';
+
+interface RecordedNode extends TapeNode {
+  readonly backward: (ctx: BackwardContext) => void;
+  /** Where the values it saved live: once popped, the node cannot be walked any more. */
+  readonly frame: Pick<Frame, 'alive'>;
+}
+
+/** Stands in for every node that a `backward()` has used up, so that the graph itself can be collected. */
+const USED_UP: RecordedNode = {
+  op: 'used up',
+  inputs: [],
+  outputs: [],
+  sequence: -1,
+  backward: () => {},
+  frame: { alive: false },
+};
+
+let sequence = 0;
+let gradEnabled = true;
+
+/** Whether ops record themselves now. */
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}
+
+/**
+ * Runs `fn` in an arena frame of its own without recording; what it returns (a tensor, or arrays and plain
+ * objects of tensors) survives, everything else it made is freed.
+ */
+export function noGrad<T>(fn: () => T, runtime?: Runtime): T {
+  const before = gradEnabled;
+  gradEnabled = false;
+  try {
+    return inFrame(fn, runtime);
+  } finally {
+    gradEnabled = before;
+  }
+}
+
+/** Like `noGrad`, but recording: temporaries of `fn` are freed at its end, so finish with `backward()` inside. */
+export function scope<T>(fn: () => T, runtime?: Runtime): T {
+  return inFrame(fn, runtime);
+}
+
+function inFrame<T>(fn: () => T, runtime = currentRuntime()): T {
+  const frame = runtime.arena.push();
+  try {
+    const value = fn();
+    settleAll(value, 0);
+    return value;
+  } finally {
+    runtime.arena.pop(frame);
+  }
+}
+
+function settleAll(value: unknown, depth: number): void {
+  if (value instanceof Tensor) value.storage.settle();
+  else if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
+  else if (depth < 4 && value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) settleAll(item, depth + 1);
+  }
+}
+
+/**
+ * Links `outputs` to their op when a gradient can flow; otherwise the op leaves no trace.
+ * `backward` reads the outputs' gradients from the context and hands on those of the inputs it is asked for.
+ */
+export function record(
+  op: string,
+  inputs: readonly Variable[],
+  outputs: readonly Variable[],
+  backward: (ctx: BackwardContext) => void,
+): void {
+  if (!gradEnabled || !inputs.some((input) => input.requiresGrad)) return;
+  const frame = outputs[0].runtime.currentFrame();
+  const node: RecordedNode = { op, inputs, outputs, backward, sequence: sequence++, frame };
+  for (const output of outputs) {
+    output.requiresGrad = true;
+    output.node = node;
+  }
+}
+
+/** What an op's backward sees: incoming gradients, and where to put outgoing ones. */
+export class BackwardContext {
+  constructor(
+    readonly runtime: Runtime,
+    private readonly node: TapeNode,
+    private readonly touched: Set<Variable>,
+  ) {}
+
+  /** Address of the gradient of output `index`; 0 when none arrived. */
+  dout(index = 0): Ptr {
+    return this.node.outputs[index].gradPtr;
+  }
+
+  wants(input: Variable | null | undefined): input is Variable {
+    return !!input?.requiresGrad;
+  }
+
+  /** `write` fills the whole gradient of `input`; when there is one already, the new one is added to it. */
+  overwrite(input: Variable, write: (dx: Ptr) => void): void {
+    this.overwriteAll([input], ([dx]) => write(dx));
+  }
+
+  /** Like `overwrite` for several inputs that one kernel fills together. Inputs may repeat. */
+  overwriteAll(inputs: readonly Variable[], write: (targets: Ptr[]) => void): void {
+    const targets: Ptr[] = [];
+    const pending: [Variable, Ptr][] = [];
+    for (const input of inputs) {
+      const fresh = input.gradPtr === 0 && !(input instanceof Parameter) && input.requiresGrad;
+      const ptr = this.runtime.allocate(input.size);
+      if (fresh) {
+        input.gradPtr = ptr;
+        this.touched.add(input);
+      } else if (input.requiresGrad) pending.push([input, ptr]);
+      targets.push(ptr);
+    }
+    write(targets);
+    for (const [input, ptr] of pending) this.runtime.kernels.addInto(this.#existing(input), ptr, input.size);
+  }
+
+  /** For kernels that can add: `write` is told whether to accumulate (1) or overwrite (0). */
+  accumulate(input: Variable, write: (dx: Ptr, accumulate: 0 | 1) => void): void {
+    if (input.gradPtr === 0 && !(input instanceof Parameter)) {
+      input.gradPtr = this.runtime.allocate(input.size);
+      this.touched.add(input);
+      write(input.gradPtr, 0);
+    } else write(this.#existing(input), 1);
+  }
+
+  /** For kernels that only add (scatter, norm parameters): the target is zeroed when new. */
+  addTo(input: Variable, write: (dx: Ptr) => void): void {
+    if (input.gradPtr === 0 && !(input instanceof Parameter)) {
+      input.gradPtr = this.runtime.allocate(input.size);
+      this.runtime.kernels.fill(input.gradPtr, 0, input.size);
+      this.touched.add(input);
+    }
+    write(this.#existing(input));
+  }
+
+  /** Hands the gradient at `ptr` on unchanged. `owned` says nobody else reads or writes it from here on. */
+  pass(input: Variable, ptr: Ptr, owned: boolean): void {
+    if (owned && input.gradPtr === 0 && !(input instanceof Parameter)) {
+      input.gradPtr = ptr;
+      this.touched.add(input);
+    } else {
+      this.accumulate(input, (dx, accumulate) => {
+        if (accumulate) this.runtime.kernels.addInto(dx, ptr, input.size);
+        else this.runtime.kernels.copyForward(dx, ptr, input.size);
+      });
+    }
+  }
+
+  #existing(input: Variable): Ptr {
+    if (input instanceof Parameter && input.gradPtr === 0) {
+      // While planning, nothing may be bound to the parameter: the addresses are not real.
+      input.gradPtr = this.runtime.planning ? this.runtime.allocate(0) : input.gradAddress();
+      this.touched.add(input);
+    }
+    return input.gradPtr;
+  }
+}
+
+export interface BackwardOptions {
+  /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. */
+  retainGraph?: boolean;
+}
+
+/**
+ * Computes the gradient of `loss` (one element) with respect to every leaf that requires it. Parameters
+ * accumulate into their gradient; other leaves get `grad`. Then the step ends: the arena goes back to where
+ * the step began and the step's tensors can no longer be read, except `loss`.
+ */
+export function backward(loss: Variable, options: BackwardOptions = {}): void {
+  const runtime = loss.runtime;
+  if (loss.size !== 1) {
+    throw new ShapeError(`the loss must have one element, its shape is ${formatShape(loss.shape)}`, {
+      op: 'backward',
+      expected: 1,
+      actual: loss.size,
+      hint: 'reduce it with mean() or sum()',
+    });
+  }
+  if (!loss.requiresGrad) {
+    throw new ShapeError('the loss does not depend on anything that requires a gradient', {
+      op: 'backward',
+      hint: 'was it computed inside noGrad(), or from a frozen model?',
+    });
+  }
+  const order = reachable(loss);
+  loss.storage.settle();
+  const touched = new Set<Variable>([loss]);
+  loss.gradPtr = runtime.allocate(1);
+  runtime.kernels.fill(loss.gradPtr, 1, 1);
+  // A parameter that is itself the loss has no node to carry the gradient to it.
+  if (loss instanceof Parameter) runtime.kernels.addInto(loss.gradAddress(), loss.gradPtr, 1);
+  try {
+    for (const node of order) {
+      if (node.outputs.some((output) => output.gradPtr !== 0)) {
+        // Retained gradients are read now: the op below may hand their memory on to its inputs.
+        for (const output of node.outputs) if (output.retain && output.gradPtr !== 0) settleGradient(output);
+        node.backward(new BackwardContext(runtime, node, touched));
+      }
+    }
+    for (const variable of touched) {
+      if (variable.node === null && !(variable instanceof Parameter)) settleGradient(variable);
+    }
+  } finally {
+    for (const variable of touched) variable.gradPtr = 0;
+    if (!options.retainGraph) {
+      for (const node of order) for (const output of node.outputs) output.node = USED_UP;
+      runtime.endStep();
+      const { step, microbatch } = runtime.randomPosition;
+      if (!runtime.planning) runtime.setRandomPosition(step, microbatch + 1);
+    }
+  }
+}
+
+function settleGradient(variable: Variable): void {
+  if (variable.runtime.planning) return;
+  const values = variable.runtime.heap.floats(variable.gradPtr, variable.size).slice();
+  const before = variable.node === null ? variable.settledGrad?.toArray() : undefined;
+  if (before) for (let i = 0; i < values.length; i++) values[i] += before[i];
+  variable.settledGrad = new Tensor(hostStorage(variable.runtime, 'f32', values), variable.shape);
+}
+
+/**
+ * Nodes the loss depends on, newest first.
+ * @throws MemoryError when a part of the graph is gone.
+ */
+function reachable(loss: Variable): RecordedNode[] {
+  const seen = new Set<RecordedNode>();
+  // Every node is made by `record`; variables only know the part of it they need.
+  const stack = (loss.node ? [loss.node] : []) as RecordedNode[];
+  while (stack.length > 0) {
+    const node = stack.pop() as RecordedNode;
+    if (seen.has(node)) continue;
+    if (!node.frame.alive) {
+      throw new MemoryError('the graph of this loss is gone: backward() used it up, or its step or scope has ended', {
+        op: 'backward',
+        hint: 'call it once per graph, inside the scope() that made it; add several losses up, or pass { retainGraph: true }',
+      });
+    }
+    seen.add(node);
+    for (const input of node.inputs) {
+      const before = input.node as RecordedNode | null;
+      if (before && !seen.has(before)) stack.push(before);
+    }
+  }
+  return [...seen].sort((a, b) => b.sequence - a.sequence);
+}

@@ -1,0 +1,167 @@
+/**
+ * @file A variable is a tensor that may carry a gradient. It knows the node that produced it; nodes know
+ * their inputs. There is no global tape: a graph lives as long as its last variable, or until `backward()`.
+ */
+import { formatShape, ShapeError } from '../errors.js';
+import type { Ptr } from '../runtime/kernels.js';
+import { currentRuntime, type Runtime } from '../runtime/runtime.js';
+import type { Shape } from '../tensor/shape.js';
+import {
+  arenaStorage,
+  type DType,
+  hostStorage,
+  hostValues,
+  type NestedNumbers,
+  persistentStorage,
+  type Storage,
+  Tensor,
+} from '../tensor/tensor.js';
+
+/** One recorded op as its variables see it; the tape knows its backward. */
+export interface TapeNode {
+  readonly op: string;
+  readonly inputs: readonly Variable[];
+  readonly outputs: readonly Variable[];
+  readonly sequence: number;
+}
+
+export class Variable extends Tensor {
+  requiresGrad: boolean;
+  /** The op that produced this variable, or null for a leaf. */
+  node: TapeNode | null = null;
+  /** Address of this variable's gradient while `backward()` runs, 0 when none has arrived. */
+  gradPtr: Ptr = 0;
+  /** When set, `grad` keeps the gradient after `backward()` also for a variable that is not a leaf. */
+  retain = false;
+  /** @internal Gradient carried out of the arena after `backward()`. */
+  settledGrad: Tensor | null = null;
+
+  constructor(storage: Storage, shape: Shape, offset = 0, requiresGrad = false) {
+    super(storage, shape, offset);
+    this.requiresGrad = requiresGrad;
+  }
+
+  /** The gradient of the last `backward()`, shape of the variable; null when there is none. */
+  get grad(): Tensor | null {
+    return this.settledGrad;
+  }
+
+  /** Keeps this variable's gradient after `backward()`. Returns itself. */
+  retainGrad(): this {
+    this.retain = true;
+    return this;
+  }
+
+  /** Forgets the gradient. */
+  zeroGrad(): void {
+    this.settledGrad = null;
+  }
+
+  /** The same values without a history. */
+  detach(): Variable {
+    return new Variable(this.storage, this.shape, this.offset);
+  }
+
+  /** A copy of the values that outlives the step. */
+  keep(): Variable {
+    return new Variable(hostStorage(this.runtime, this.dtype, this.toArray()), this.shape);
+  }
+}
+
+/** A trainable leaf in persistent memory; its gradient accumulates until `zeroGrad()`. */
+export class Parameter extends Variable {
+  /** Path in the model, e.g. `encoder.layers.0.linear1.weight`; set by the model that owns it. */
+  path = '';
+  readonly role: ParameterRole;
+  #grad: { storage: Storage; offset: number } | null = null;
+
+  constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
+    let size = 1;
+    for (const n of shape) size *= n;
+    super(persistentStorage(runtime, 'f32', size), shape, 0, true);
+    this.role = role;
+  }
+
+  /** Address of the gradient block, made (zeroed) on first use. */
+  gradAddress(): Ptr {
+    if (!this.#grad) this.bindGrad(persistentStorage(this.runtime, 'f32', this.size), 0);
+    const { storage, offset } = this.#grad as { storage: Storage; offset: number };
+    return storage.address() + offset * 4;
+  }
+
+  /** Moves the gradient to `storage` (an optimizer's flat block), keeping its value. */
+  bindGrad(storage: Storage, offset: number): void {
+    if (this.#grad) storage.write(offset, this.#grad.storage.read(this.#grad.offset, this.size));
+    this.#grad = { storage, offset };
+  }
+
+  /** Whether the gradient lives in `storage`. */
+  gradIn(storage: Storage): boolean {
+    return this.#grad?.storage === storage;
+  }
+
+  override get grad(): Tensor | null {
+    return this.#grad ? new Tensor(this.#grad.storage, this.shape, this.#grad.offset) : null;
+  }
+
+  override zeroGrad(): void {
+    if (this.#grad) this.runtime.heap.zero(this.gradAddress(), this.size);
+  }
+}
+
+/** What a parameter is for; decides its initial values and whether weight decay touches it. */
+export type ParameterRole =
+  | 'weight'
+  | 'bias'
+  | 'embedding'
+  | 'position'
+  | 'inProj'
+  | 'attentionBias'
+  | 'normWeight'
+  | 'normBias'
+  | 'other';
+
+/** Makes a constant from numbers, nested arrays or a typed array (shape inferred unless given). */
+export function tensor(
+  data: number | ArrayLike<number> | NestedNumbers,
+  options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
+): Variable {
+  const dtype = options.dtype ?? (data instanceof Int32Array ? 'i32' : 'f32');
+  const shape = options.shape ?? (typeof data === 'number' ? [] : undefined);
+  const { storage, shape: finalShape } = hostValues(data, shape, dtype);
+  return new Variable(storage, finalShape, 0, options.requiresGrad ?? false);
+}
+
+/** A fresh variable in the arena for an op's result. */
+export function result(runtime: Runtime, shape: Shape, dtype: DType = 'f32'): Variable {
+  let size = 1;
+  for (const n of shape) size *= n;
+  return new Variable(arenaStorage(runtime, dtype, size), shape);
+}
+
+/** The common runtime of an op's operands. */
+export function runtimeOf(op: string, ...operands: (Tensor | null | undefined)[]): Runtime {
+  let runtime: Runtime | null = null;
+  for (const operand of operands) {
+    if (!operand) continue;
+    if (runtime && operand.runtime !== runtime) {
+      throw new ShapeError('operands belong to different runtimes', {
+        op,
+        hint: 'make all tensors of one computation inside the same withRuntime()',
+      });
+    }
+    runtime = operand.runtime;
+  }
+  return runtime ?? currentRuntime();
+}
+
+/** Refuses integer tensors where floats are needed and the other way round. */
+export function requireDType(op: string, name: string, tensor: Tensor, dtype: DType): void {
+  if (tensor.dtype !== dtype) {
+    throw new ShapeError(`${name} must be ${dtype}, got ${tensor.dtype} ${formatShape(tensor.shape)}`, {
+      op,
+      expected: dtype,
+      actual: tensor.dtype,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+/** @file Entry of a child process that carries out runs one after another, told over the process channel. */
+import { executeRun } from '../experiments/index.js';
+import type { RunSpec } from '../experiments/index.js';
+import { init } from '../runtime/runtime.js';
+import { loadSplits } from './files.js';
+
+export interface ChildRequest {
+  spec: RunSpec;
+  simd: 'strict' | 'relaxed';
+}
+
+// Ctrl-C reaches the whole process group; the parent decides what happens to its children.
+process.on('SIGINT', () => {});
+
+process.on('message', async ({ spec, simd }: ChildRequest) => {
+  try {
+    await init({ simd });
+    let last = 0;
+    const record = await executeRun(spec, {
+      load: loadSplits,
+      onProgress: (progress) => {
+        const now = performance.now();
+        if (now - last < 200) return;
+        last = now;
+        process.send?.({ progress });
+      },
+    });
+    process.send?.({ record });
+  } catch (error) {
+    const { message, name, stack } = error as Error;
+    process.send?.({ error: { name, message, stack, code: (error as { code?: string }).code } });
+  }
+});

@@ -1,0 +1,63 @@
+/** @file One clear line and the right exit code for whatever ended a command. */
+import { ConfigError, PrenormError } from '../errors.js';
+
+/** Done; a claim or check failed; bad usage or input; interrupted. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** Any text as one line, for messages. */
+export function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ');
+}
+
+/** A line on standard error that a reader of the results does not see. */
+export function note(line: string): void {
+  process.stderr.write(`prenorm: ${oneLine(line)}\n`);
+}
+
+/** Prints the error as one line and returns the exit code. Unexpected errors keep their stack: they are bugs. */
+export function reportError(error: unknown): number {
+  if (isAbort(error)) {
+    note('interrupted');
+    return EXIT.interrupted;
+  }
+  if (error instanceof PrenormError) {
+    note(error.message);
+    return EXIT.usage;
+  }
+  process.stderr.write(
+    `prenorm: unexpected error, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  return EXIT.failed;
+}
+
+/** Runs `fn`; a ConfigError of the library inside gets the configuration file it comes from. */
+export function inConfig<T>(path: string, fn: () => T): T {
+  try {
+    return fn();
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.path !== undefined) throw error;
+    const { expected, actual, message } = error;
+    throw new ConfigError(message, { path, expected, actual, cause: error });
+  }
+}
+
+/** An AbortSignal that Ctrl-C (and SIGTERM) triggers; a second Ctrl-C ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) {
+      // A progress bar may have hidden the cursor.
+      if (process.stderr.isTTY) process.stderr.write('\x1b[?25h\n');
+      process.exit(EXIT.interrupted);
+    }
+    process.stderr.write(`${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`);
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}

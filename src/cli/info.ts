@@ -1,0 +1,36 @@
+/** @file `prenorm info`: what this host can do, versions and hashes. */
+import { arch, cpus, platform } from 'node:os';
+import { capabilities } from '../runtime/capabilities.js';
+import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { relaxedWasmHash } from '../runtime/generated/wasm-relaxed.js';
+import { EXIT } from './errors.js';
+import { start } from './start.js';
+import { packageVersion } from './version.js';
+
+export async function info(options: { json?: boolean; simd: 'strict' | 'relaxed' }): Promise<number> {
+  await start(options.simd);
+  const can = capabilities();
+  const value = {
+    prenorm: packageVersion(),
+    runtime: `Node ${process.version}, V8 ${process.versions.v8}`,
+    platform: `${platform()} ${arch()}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    ...can,
+    kernels: { strict: strictWasmHash, relaxed: relaxedWasmHash },
+  };
+  if (options.json) process.stdout.write(`${JSON.stringify(value, null, 1)}\n`);
+  else {
+    const lines = [
+      `prenorm ${value.prenorm}`,
+      `${value.runtime}; ${value.platform}; ${value.cpu}, ${value.cores} cores`,
+      `simd: ${can.simd}; relaxed simd: ${can.relaxedSimd ? 'available (opt-in, not reproducible)' : 'not available'}`,
+      `threads: ${can.threads} (${can.threadsReason})`,
+      `memory: ${(can.maxMemory / 2 ** 30).toFixed(0)} GiB at most`,
+      `strict kernels  ${strictWasmHash}`,
+      `relaxed kernels ${relaxedWasmHash}`,
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+  return EXIT.done;
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+/** @file The command line: arguments in, one command, exit code out. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT, note, oneLine, reportError } from './errors.js';
+import { packageVersion } from './version.js';
+
+function whole(minimum: number) {
+  return (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isSafeInteger(value) || value < minimum)
+      throw new InvalidArgumentError(`must be a whole number of at least ${minimum}.`);
+    return value;
+  };
+}
+
+function number(minimum: number, above = false) {
+  return (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && (above ? value > minimum : value >= minimum)) return value;
+    throw new InvalidArgumentError(`must be a number ${above ? 'above' : 'of at least'} ${minimum}.`);
+  };
+}
+
+const TRAIN_HELP = `
+A configuration for the embedded German-English pairs:
+  { "task": "translation", "data": "ui-de-en", "vocabSize": 1000,
+    "model": { "dModel": 64, "numLayers": 3, "normPlacement": "pre", "dropout": 0.1 },
+    "steps": 600, "schedule": { "kind": "inverseSqrt", "maxLr": 0.002, "warmupSteps": 100 },
+    "labelSmoothing": 0.1, "evalEvery": 100 }
+and for a text file of your own ("kjv" is embedded):
+  { "task": "lm", "data": "book.txt", "vocabSize": 500, "seqLen": 64, "batchSize": 16,
+    "model": { "dModel": 64, "numLayers": 2 },
+    "steps": 500, "schedule": { "kind": "cosine", "maxLr": 0.003, "warmupSteps": 50, "totalSteps": 500 } }
+`;
+
+const program = new Command('prenorm')
+  .description('Trains Transformers with the layer norm where you want it, and reproduces why it matters.')
+  .version(packageVersion())
+  .configureOutput({
+    // One line, as for every other error.
+    outputError: (text) => note(`${oneLine(text).replace(/^error: /, '')} (see prenorm --help)`),
+  })
+  .exitOverride();
+
+let exitCode: number = EXIT.done;
+
+/** Options that every command takes. */
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--json', 'print the result as JSON on standard output')
+    .option('--seed <n>', 'seed', whole(0))
+    .option('--threads <n>', 'threads of one run (this version uses one)', whole(1))
+    .addOption(new Option('--simd <kind>', 'kernels').choices(['strict', 'relaxed']).default('strict'))
+    .exitOverride();
+}
+
+command(
+  'reproduce',
+  "run the paper's experiments, write results.json and report.html, print the claims with verdicts",
+)
+  .option('--preset <name>', 'quick, standard or paper', 'quick')
+  .option('--only <names...>', 'only these experiments (gradients or fig3, translation) or runs')
+  .option('--out <dir>', 'folder for results (default: runs/PRESET)')
+  .option('--resume', 'keep the runs that are finished already')
+  .option('--dry-run', 'print the registered runs with steps, seeds, memory and time, and do nothing')
+  .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
+  .option('--data <dir>', 'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs')
+  .action(async (options) => {
+    exitCode = await (await import('./reproduce.js')).reproduce(options);
+  });
+
+command('train', 'train a model on your own data')
+  .argument('<config>', 'JSON file: task, data, vocabSize, model, schedule, steps')
+  .option('--out <dir>', 'folder of the run (default: runs/NAME)')
+  .option('--resume', 'go on from the last checkpoint')
+  .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
+  .addHelpText('after', TRAIN_HELP)
+  .action(async (config, options) => {
+    exitCode = await (await import('./train.js')).train(config, options);
+  });
+
+command('evaluate', 'NLL of a run on held-out data, and BLEU when it translates')
+  .argument('<run>', 'folder of the run')
+  .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
+  .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
+  .addOption(
+    new Option('--split <name>', 'sentences to judge by').choices(['valid', 'test']).default('valid'),
+  )
+  .action(async (run, options) => {
+    exitCode = await (await import('./use-run.js')).evaluate(run, options);
+  });
+
+command('translate', 'translate lines of text with a run')
+  .argument('<run>', 'folder of the run')
+  .option('--input <file>', 'text file, a sentence a line (default: standard input)')
+  .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
+  .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
+  .action(async (run, options) => {
+    exitCode = await (await import('./use-run.js')).translate(run, options);
+  });
+
+command('generate', 'continue a text with a run')
+  .argument('<run>', 'folder of the run')
+  .requiredOption('--prompt <text>', 'text to continue')
+  .option('--length <n>', 'tokens to generate', whole(1), 100)
+  .option('--temperature <x>', 'below 1 keeps to what is likely, above 1 strays', number(0, true), 0.8)
+  .option('--top-k <n>', 'choose among the k most likely', whole(1))
+  .action(async (run, options) => {
+    exitCode = await (await import('./use-run.js')).generate(run, options);
+  });
+
+command('gradients', 'gradient and activation norms at initialisation, layer by layer, beside the theory')
+  .option('--layers <list>', 'depths', '6,8,10,12,14')
+  .option('--placement <list>', 'all, or some of post,pre,peri', 'all')
+  .addOption(
+    new Option('--setting <name>', "theory: the paper's simplified model; toy: four heads, dFF = 2d")
+      .choices(['theory', 'toy'])
+      .default('theory'),
+  )
+  .option('--seeds <n>', 'seeds to average over', whole(1), 5)
+  .option('--d-model <n>', 'width', whole(8), 64)
+  .action(async (options) => {
+    exitCode = await (await import('./gradients.js')).gradients({ seed: 1, ...options });
+  });
+
+command('info', 'what this host can do, versions and hashes').action(async (options) => {
+  exitCode = await (await import('./info.js')).info(options);
+});
+
+// A reader that goes away (| head) ends the command quietly; a full disk behind > FILE does not.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  note(`standard output: cannot write the result: ${error.message}`);
+  process.exit(EXIT.usage);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  else exitCode = reportError(error);
+}
+process.exitCode = exitCode;

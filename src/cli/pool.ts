@@ -1,0 +1,88 @@
+/** @file Carries out runs over several local processes, longest first, one run per process at a time. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type ErrorCode, PrenormError } from '../errors.js';
+import { costOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
+import type { ChildRequest } from './child.js';
+
+export interface PoolEvents {
+  onStart(spec: RunSpec): void;
+  onProgress(spec: RunSpec, progress: RunProgress): void;
+  onDone(spec: RunSpec, record: RunRecord): void | Promise<void>;
+}
+
+interface ChildMessage {
+  progress?: RunProgress;
+  record?: RunRecord;
+  error?: { name: string; message: string; stack?: string; code?: string };
+}
+
+/** Rejects at the first failed run; the other children are ended. */
+export async function runPool(
+  specs: readonly RunSpec[],
+  options: { processes: number; simd: 'strict' | 'relaxed'; signal: AbortSignal },
+  events: PoolEvents,
+): Promise<void> {
+  const queue = [...specs].sort((a, b) => costOf(b) - costOf(a));
+  const children = new Set<ChildProcess>();
+  const lane = async (): Promise<void> => {
+    if (queue.length === 0) return;
+    const child = startChild();
+    children.add(child);
+    try {
+      for (let spec = queue.shift(); spec; spec = queue.shift()) {
+        options.signal.throwIfAborted();
+        events.onStart(spec);
+        const current = spec;
+        const record = await runOn(child, { spec, simd: options.simd }, (p) => events.onProgress(current, p), options.signal);
+        await events.onDone(spec, record);
+      }
+    } finally {
+      children.delete(child);
+      child.kill('SIGKILL');
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(options.processes, specs.length) }, lane));
+  } finally {
+    queue.length = 0;
+    for (const child of children) child.kill('SIGKILL');
+  }
+}
+
+function startChild(): ChildProcess {
+  // Under tsx (development) this file is .ts and so is the child; from dist both are .js.
+  const path = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url));
+  return fork(path, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+}
+
+function runOn(child: ChildProcess, request: ChildRequest, onProgress: (p: RunProgress) => void, signal: AbortSignal): Promise<RunRecord> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void) => {
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      signal.removeEventListener('abort', onAbort);
+      settle();
+    };
+    const onMessage = (message: ChildMessage) => {
+      if (message.progress) onProgress(message.progress);
+      else if (message.record) finish(() => resolve(message.record as RunRecord));
+      else if (message.error) finish(() => reject(revive(message.error as NonNullable<ChildMessage['error']>)));
+    };
+    const onExit = (code: number | null, killed: string | null) =>
+      finish(() => reject(new Error(`the process of ${request.spec.id} ended early (${killed ?? `exit code ${code}`})`)));
+    const onAbort = () => finish(() => reject(new DOMException('interrupted', 'AbortError')));
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+    signal.addEventListener('abort', onAbort);
+    child.send(request);
+  });
+}
+
+/** Errors cross the process border as data; ours become typed again, so that the exit code is right. */
+function revive(error: NonNullable<ChildMessage['error']>): Error {
+  if (error.name.endsWith('Error') && error.code && /^[A-Z]+$/.test(error.code) && error.code.length < 14) {
+    return new PrenormError(error.code as ErrorCode, error.message);
+  }
+  return Object.assign(new Error(error.message), { stack: error.stack });
+}

@@ -1,0 +1,208 @@
+/** @file `prenorm train CONFIG`: trains on one's own data, resumable at every checkpoint. */
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
+import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
+import { makeSchedule } from '../optim/index.js';
+import { exp64 } from '../runtime/math.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import type { Tokenizer } from '../text/index.js';
+import { plan, Trainer } from '../train/index.js';
+import { EXIT, inConfig, interruptSignal, isAbort } from './errors.js';
+import { makeFolder, readJson, writeText } from './files.js';
+import { MetricsLog } from './metrics-log.js';
+import { progressBars } from './progress.js';
+import {
+  type AnyBatch,
+  buildModel,
+  fingerprint,
+  loadCorpus,
+  makeBatches,
+  makeOptimizer,
+  readTokenizer,
+  runFiles,
+  trainable,
+  trainTokenizer,
+} from './run-folder.js';
+import { start } from './start.js';
+import { checkTrainConfig, decisive, type TrainConfig } from './train-config.js';
+
+export interface TrainCommandOptions {
+  out?: string;
+  resume?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+  seed?: number;
+  simd: 'strict' | 'relaxed';
+}
+
+type RunFiles = ReturnType<typeof runFiles>;
+
+export async function train(configPath: string, options: TrainCommandOptions): Promise<number> {
+  await start(options.simd);
+  const config = checkTrainConfig(await readJson(configPath), configPath);
+  if (options.seed !== undefined) config.seed = options.seed;
+  const schedule = inConfig(configPath, () => makeSchedule(config.schedule));
+  const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
+  const files = runFiles(folder);
+  const resume = options.resume === true && !options.dryRun;
+  if (!options.dryRun) checkFolder(folder, files, resume);
+
+  // Everything that can be refused is refused before anything is written.
+  const corpus = await loadCorpus(config, configPath);
+  const tokenizer = resume
+    ? await readTokenizer(files.tokenizer)
+    : trainTokenizer(config, configPath, corpus);
+  currentRuntime().manualSeed(config.seed ?? 0);
+  const model = buildModel(config, configPath, tokenizer);
+  const { data, validation } = makeBatches(config, corpus, tokenizer, model);
+  const optimizer = makeOptimizer(config, configPath, model);
+  if (options.dryRun) {
+    const memory = plan(trainable(model), data.next());
+    const result = {
+      parameters: model.numParameters(),
+      vocabSize: tokenizer.vocabSize,
+      steps: config.steps,
+      memory,
+    };
+    print(
+      options,
+      result,
+      `${result.parameters} parameters, vocabulary ${tokenizer.vocabSize}, ${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${config.steps} steps`,
+    );
+    return EXIT.done;
+  }
+  const bars = progressBars({ quiet: options.json });
+  let savedStep = 0;
+  const trainer = new Trainer<AnyBatch>({
+    model: trainable(model),
+    data,
+    validation,
+    optimizer,
+    schedule,
+    steps: config.steps,
+    labelSmoothing: config.labelSmoothing,
+    clipNorm: config.clipNorm,
+    accumulate: config.accumulate,
+    evalEvery: config.evalEvery,
+    checkpointEvery: config.checkpointEvery ?? 100,
+    config: { ...decisive(config), dataSha256: fingerprint(corpus) },
+    signal: interruptSignal(),
+    async onCheckpoint(bytes, step) {
+      try {
+        await writeFileAtomic(files.checkpoint, bytes, 'checkpoint');
+        savedStep = step;
+      } catch (error) {
+        // A full disk must not end a long run: the next checkpoint may succeed. Only the last one has to.
+        if (step === config.steps) throw lastCheckpointLost(error, savedStep);
+        bars.warn(`${(error as Error).message}; training goes on, the checkpoint of step ${savedStep} stays`);
+      }
+    },
+  });
+  if (resume) {
+    trainer.restore(await readFileChecked(files.checkpoint, 'checkpoint'), files.checkpoint);
+    if (trainer.step > config.steps) {
+      throw new ConfigError(`the run has ${trainer.step} steps already, steps is ${config.steps}`, {
+        path: configPath,
+        expected: trainer.step,
+        actual: config.steps,
+        hint: 'raise steps to train on',
+      });
+    }
+    savedStep = trainer.step;
+    await writeText(files.config, storedConfig(config, configPath));
+  } else await beginRun(folder, files, config, configPath, tokenizer, trainer.save());
+  const metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
+
+  const bar = bars.add(basename(folder), config.steps, trainer.step);
+  let validNll: number | undefined;
+  try {
+    for await (const m of trainer.run()) {
+      metrics.append(m);
+      if (m.validNll !== undefined) {
+        validNll = m.validNll;
+        bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${validNll.toFixed(4)}`);
+      }
+      bar.update(
+        m.step,
+        `loss ${m.loss.toFixed(3)}${validNll === undefined ? '' : `, valid ${validNll.toFixed(3)}`}`,
+      );
+    }
+  } catch (error) {
+    bars.stop();
+    if (!isAbort(error)) throw error;
+    const lost = savedStep < trainer.step ? `, the last checkpoint is of step ${savedStep}` : '';
+    process.stderr.write(`interrupted after step ${trainer.step}${lost}; go on with --resume\n`);
+    return EXIT.interrupted;
+  } finally {
+    metrics.close();
+  }
+  bar.stop();
+  bars.stop();
+  // A run that was finished already has no step left to report.
+  const nll = validNll ?? trainer.evaluate();
+  const loss = trainer.losses[trainer.losses.length - 1];
+  const perplexity = exp64(nll);
+  print(
+    options,
+    { steps: trainer.step, loss, validNll: nll, perplexity, hash: trainer.hash(), out: folder },
+    `${trainer.step} steps, loss ${loss.toFixed(4)}, valid NLL ${nll.toFixed(4)} (perplexity ${perplexity.toFixed(2)}); the run is in ${folder}`,
+  );
+  return EXIT.done;
+}
+
+function checkFolder(folder: string, files: RunFiles, resume: boolean): void {
+  if (resume && !existsSync(files.checkpoint)) {
+    throw new ConfigError('there is no run to go on with', {
+      path: folder,
+      hint: 'leave out --resume, or give the folder of the run with --out',
+    });
+  }
+  const there = Object.values(files).find((path) => existsSync(path));
+  if (resume || !there) return;
+  const isRun = existsSync(files.checkpoint);
+  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there)} is in the way`, {
+    path: folder,
+    hint: `${isRun ? 'go on with --resume, or ' : ''}choose another folder with --out`,
+  });
+}
+
+/** Writes what a run needs to be resumed, its state before step 1 included; all of it, or nothing. */
+async function beginRun(
+  folder: string,
+  files: RunFiles,
+  config: TrainConfig,
+  configPath: string,
+  tokenizer: Tokenizer,
+  checkpoint: Uint8Array,
+): Promise<void> {
+  const isNew = !existsSync(folder);
+  await makeFolder(folder);
+  try {
+    await writeText(files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
+    await writeText(files.config, storedConfig(config, configPath));
+    await writeFileAtomic(files.checkpoint, checkpoint, 'checkpoint');
+  } catch (error) {
+    for (const path of Object.values(files)) rmSync(path, { force: true });
+    if (isNew) rmdirSync(folder);
+    throw error;
+  }
+}
+
+function storedConfig(config: TrainConfig, configPath: string): string {
+  return `${JSON.stringify({ config, configPath: resolve(configPath) }, null, 1)}\n`;
+}
+
+function lastCheckpointLost(error: unknown, savedStep: number): unknown {
+  if (!(error instanceof PrenormError)) return error;
+  return new CheckpointError(
+    `${error.message}; the checkpoint of step ${savedStep} stays, go on with --resume`,
+    {
+      cause: error,
+    },
+  );
+}
+
+export function print(options: { json?: boolean }, value: unknown, line: string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(value, null, 1)}\n` : `${line}\n`);
+}

@@ -1,0 +1,158 @@
+/** @file `prenorm evaluate`, `translate` and `generate`: what one does with a trained run. */
+
+import { ConfigError, DataError } from '../errors.js';
+import { translateAll } from '../experiments/index.js';
+import { lmStepper, sample } from '../generate/index.js';
+import { CausalLM, type Transformer } from '../nn/index.js';
+import { exp64 } from '../runtime/math.js';
+import { BLEU, pairedBootstrap, repeatedLoopShare } from '../text/index.js';
+import { evaluateLoss } from '../train/index.js';
+import { decodeUtf8Strict } from '../utf8.js';
+import { EXIT, note } from './errors.js';
+import { readText } from './files.js';
+import { loadCorpus, openRun, splitBatches, type TrainedRun, trainable } from './run-folder.js';
+import { start } from './start.js';
+import { print } from './train.js';
+
+interface Common {
+  json?: boolean;
+  simd: 'strict' | 'relaxed';
+}
+
+interface Decoding {
+  beam: number;
+  lengthPenalty: number;
+}
+
+export async function evaluate(
+  folder: string,
+  options: Common & Decoding & { split: 'valid' | 'test' },
+): Promise<number> {
+  await start(options.simd);
+  const { split } = options;
+  const run = await openRun(folder);
+  if (run.config.task === 'lm' && split === 'test') {
+    throw new ConfigError('a language model has no test split', { path: folder, hint: 'leave out --split' });
+  }
+  const corpus = await loadCorpus(run.config, run.configPath);
+  const batches = splitBatches(run.config, corpus, split, run.tokenizer, run.model);
+  const nll = evaluateLoss(trainable(run.model), batches);
+  const perplexity = exp64(nll);
+  const result: Record<string, unknown> = { step: run.step, split, nll, perplexity };
+  let text = `step ${run.step}: ${split} NLL ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}`;
+  if (corpus.task === 'translation') {
+    const pairs = corpus.splits[split];
+    const hypotheses = translateLines(
+      run,
+      pairs.map(([source]) => source),
+      options,
+    );
+    const references = [pairs.map(([, target]) => target)];
+    const bleu = BLEU(hypotheses, references);
+    const { low, high } = pairedBootstrap(hypotheses, undefined, references, { samples: 1000, seed: 0 });
+    const loops = repeatedLoopShare(hypotheses);
+    result.bleu = { ...bleu, low, high, loops, sentences: pairs.length };
+    text += `\nBLEU ${bleu.score.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] on ${pairs.length} sentences, brevity penalty ${bleu.brevityPenalty.toFixed(3)}, ${(100 * loops).toFixed(1)} % end in a loop\n${bleu.signature}`;
+  }
+  print(options, result, text);
+  return EXIT.done;
+}
+
+export async function translate(
+  folder: string,
+  options: Common & Decoding & { input?: string },
+): Promise<number> {
+  await start(options.simd);
+  const run = await openRun(folder);
+  if (run.config.task === 'lm') {
+    throw new ConfigError('this run is a language model', { path: folder, hint: 'use `prenorm generate`' });
+  }
+  const path = options.input ?? 'standard input';
+  const text = options.input === undefined ? await readStdin() : await readText(options.input);
+  if (text.trim() === '') {
+    throw new DataError('there is nothing to translate', { path, hint: 'give one sentence a line' });
+  }
+  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
+  const translations = translateLines(run, lines, options, path);
+  print(
+    options,
+    lines.map((source, i) => ({ source, translation: translations[i] })),
+    translations.join('\n'),
+  );
+  return EXIT.done;
+}
+
+/** One translation per line, so that both sides stay parallel: an empty line gives an empty one. */
+function translateLines(
+  run: TrainedRun,
+  lines: readonly string[],
+  options: Decoding,
+  path?: string,
+): string[] {
+  const model = run.model as Transformer;
+  const { maxSeqLen } = model.config;
+  const full = [...lines.keys()].filter((i) => lines[i].trim() !== '');
+  const sources = full.map((i) => {
+    const ids = run.tokenizer.encode(lines[i], { eos: true });
+    if (ids.length <= maxSeqLen) return ids;
+    throw new DataError(
+      `a sentence of ${ids.length} tokens is longer than the model's maxSeqLen ${maxSeqLen}`,
+      {
+        path: path && `${path}:${i + 1}`,
+        expected: maxSeqLen,
+        actual: ids.length,
+        hint: 'split it',
+      },
+    );
+  });
+  const { beam: beamSize, lengthPenalty } = options;
+  const found = translateAll(model, sources, run.tokenizer, { beamSize, lengthPenalty });
+  const out = lines.map(() => '');
+  full.forEach((line, i) => {
+    // A line break inside a translation would shift all that follow.
+    out[line] = found[i].replace(/[\r\n]+/g, ' ');
+  });
+  return out;
+}
+
+export async function generate(
+  folder: string,
+  options: Common & { prompt: string; length: number; temperature: number; topK?: number; seed?: number },
+): Promise<number> {
+  await start(options.simd);
+  const { model, tokenizer } = await openRun(folder);
+  if (!(model instanceof CausalLM)) {
+    throw new ConfigError('this run translates', { path: folder, hint: 'use `prenorm translate`' });
+  }
+  const { prompt, temperature, topK, seed = 0 } = options;
+  const { maxSeqLen } = model.config;
+  const ids = tokenizer.encode(prompt);
+  if (ids.length === 0) {
+    throw new DataError('the prompt is empty', { op: '--prompt', hint: 'give a character at least' });
+  }
+  if (ids.length >= maxSeqLen) {
+    throw new DataError(
+      `the prompt has ${ids.length} tokens, the model holds ${maxSeqLen} with what it generates`,
+      {
+        op: '--prompt',
+        expected: maxSeqLen - 1,
+        actual: ids.length,
+        hint: 'shorten the prompt',
+      },
+    );
+  }
+  const length = Math.min(options.length, maxSeqLen - ids.length);
+  if (length < options.length)
+    note(`${length} tokens of ${options.length}: the model holds ${maxSeqLen} in all`);
+  const continued = sample(lmStepper(model, 1), { prompt: ids, length, seed, temperature, topK });
+  const continuation = tokenizer.decode(continued);
+  print(options, { prompt, continuation, tokens: continued.length }, prompt + continuation);
+  return EXIT.done;
+}
+
+async function readStdin(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('one sentence a line, Ctrl-D at the end:\n');
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return decodeUtf8Strict(new Uint8Array(Buffer.concat(chunks)), 'standard input');
+}

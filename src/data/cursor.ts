@@ -1,0 +1,51 @@
+import { ConfigError, DataError } from '../errors.js';
+
+/** A position in the training data: the batch that `next()` returns next. Plain JSON, for checkpoints. */
+export interface Cursor {
+  epoch: number;
+  batch: number;
+}
+
+/** What a training loop needs of a dataset: an endless, resumable sequence of batches. */
+export interface BatchSource<Batch> {
+  next(): Batch;
+  state(): Cursor;
+  restore(cursor: Cursor): void;
+}
+
+/** Refuses a cursor that is not a pair of non-negative integers. */
+export function checkCursor(op: string, cursor: Cursor): void {
+  if (isCount(cursor?.epoch) && isCount(cursor?.batch)) return;
+  throw new DataError(`cursor must be {epoch, batch} with integers from 0, got ${JSON.stringify(cursor)}`, {
+    op,
+    actual: cursor,
+  });
+}
+
+/** Refuses a cursor that points behind the last batch of its epoch. */
+export function checkCursorRange(op: string, cursor: Cursor, numBatches: number): void {
+  if (cursor.batch < numBatches) return;
+  throw new DataError(
+    `cursor is at batch ${cursor.batch} of epoch ${cursor.epoch}, which has ${numBatches}`,
+    {
+      op,
+      expected: numBatches,
+      actual: cursor.batch,
+      hint: 'resume with the same data, seed and batch options',
+    },
+  );
+}
+
+/** Refuses an option that is not a safe integer of at least `minimum`. */
+export function checkInteger(op: string, name: string, value: number, minimum: number): void {
+  if (Number.isSafeInteger(value) && value >= minimum) return;
+  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${String(value)}`, {
+    op,
+    expected: `integer >= ${minimum}`,
+    actual: value,
+  });
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,59 @@
+/**
+ * @file The datasets inside the package. Each lies in its own generated module, imported when first asked
+ * for, so a bundler splits it off and a program that brings its own data never loads it. Content is gzip
+ * (which every engine since Node 18 inflates, and which carries its own checksum) in base64.
+ */
+import { type Pair, parsePairs } from './pairs.js';
+
+export interface PairSplits {
+  train: Pair[];
+  valid: Pair[];
+  test: Pair[];
+}
+
+export interface Digits {
+  /** (1797, 64): rows of 8 x 8 pixels, top to bottom, scaled to 0..1 (sixteenths, so exact). */
+  images: Float32Array;
+  /** (1797): 0 to 9. */
+  labels: Int32Array;
+}
+
+/** German-English interface messages: 3,697 training, 450 validation and 450 test pairs, `[german, english]`. */
+export async function loadUiDeEn(): Promise<PairSplits> {
+  const data = await import('./generated/ui-de-en.js');
+  const read = async (part: 'train' | 'valid' | 'test') =>
+    parsePairs(new TextDecoder().decode(await inflate(data[part])), `ui-de-en/${part}.tsv`);
+  const [train, valid, test] = await Promise.all([read('train'), read('valid'), read('test')]);
+  return { train, valid, test };
+}
+
+/** Genesis 1 to 37 of the King James Bible: 141,315 ASCII characters, one verse a line. */
+export async function loadKjv(): Promise<string> {
+  const { genesis } = await import('./generated/kjv.js');
+  return new TextDecoder().decode(await inflate(genesis));
+}
+
+const DIGIT_COUNT = 1797;
+const DIGIT_PIXELS = 64;
+
+/** 1,797 handwritten digits of 8 x 8 pixels. */
+export async function loadDigits(): Promise<Digits> {
+  const { digits } = await import('./generated/digits.js');
+  const bytes = await inflate(digits);
+  const images = new Float32Array(DIGIT_COUNT * DIGIT_PIXELS);
+  for (let i = 0; i < images.length; i++) {
+    // Stored column by column, which compresses better: byte (x, y) becomes pixel (y, x).
+    const pixel = i % DIGIT_PIXELS;
+    const stored = i - pixel + (pixel % 8) * 8 + (pixel >> 3);
+    images[i] = bytes[stored] / 16;
+  }
+  return { images, labels: Int32Array.from(bytes.subarray(images.length)) };
+}
+
+async function inflate(base64: string): Promise<Uint8Array<ArrayBuffer>> {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,120 @@
+/**
+ * @file Typed errors. Every error names what was required, what came and how to mend it, in its message
+ * and again as fields, so that programs can react without parsing text.
+ */
+
+export type ErrorCode =
+  | 'SHAPE'
+  | 'CONFIG'
+  | 'DATA'
+  | 'FORMAT'
+  | 'CHECKPOINT'
+  | 'MEMORY'
+  | 'NUMERIC'
+  | 'ENVIRONMENT';
+
+export interface ErrorFields {
+  /** The operation that refused, e.g. `layerNorm`. */
+  op?: string;
+  /** File or module path the error is about, e.g. `encoder.layers.2.norm1` or `data/train.tsv:17`. */
+  path?: string;
+  expected?: unknown;
+  actual?: unknown;
+  /** What to do about it, one sentence. */
+  hint?: string;
+  cause?: unknown;
+}
+
+/** Base class of every error Prenorm throws on purpose. */
+export class PrenormError extends Error {
+  readonly code: ErrorCode;
+  readonly op?: string;
+  readonly path?: string;
+  readonly expected?: unknown;
+  readonly actual?: unknown;
+  readonly hint?: string;
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields = {}) {
+    const where = fields.path ?? fields.op;
+    const text = `${where ? `${where}: ` : ''}${message}${fields.hint ? ` (${fields.hint})` : ''}`;
+    super(text, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = 'PrenormError';
+    this.code = code;
+    this.op = fields.op;
+    this.path = fields.path;
+    this.expected = fields.expected;
+    this.actual = fields.actual;
+    this.hint = fields.hint;
+  }
+}
+
+function errorClass(name: string, code: ErrorCode) {
+  return class extends PrenormError {
+    constructor(message: string, fields: ErrorFields = {}) {
+      super(code, message, fields);
+      this.name = name;
+    }
+  };
+}
+
+/** A tensor has the wrong shape or dtype for the op. */
+export class ShapeError extends errorClass('ShapeError', 'SHAPE') {}
+/** A configuration key is unknown, missing or out of range. */
+export class ConfigError extends errorClass('ConfigError', 'CONFIG') {}
+/** Training data cannot be used: empty, malformed line, invalid UTF-8, too long a sequence. */
+export class DataError extends errorClass('DataError', 'DATA') {}
+/** A file is not what its format promises. */
+export class FormatError extends errorClass('FormatError', 'FORMAT') {}
+/** A checkpoint is truncated, damaged, of a newer version, or cannot be written. */
+export class CheckpointError extends errorClass('CheckpointError', 'CHECKPOINT') {}
+/** Memory is exhausted, or a tensor is used after its arena was popped. */
+export class MemoryError extends errorClass('MemoryError', 'MEMORY') {}
+/** A NaN or an infinity appeared; `path` names the first module that produced it. */
+export class NumericError extends errorClass('NumericError', 'NUMERIC') {}
+/** The host lacks something (SIMD, a folder, a loaded runtime). */
+export class EnvironmentError extends errorClass('EnvironmentError', 'ENVIRONMENT') {}
+
+/** `[2, 3]` as text, for messages. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Refuses keys that `allowed` does not list, naming the nearest one: a typo must never be a silent default. */
+export function checkKeys(op: string, given: object, allowed: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (allowed.includes(key)) continue;
+    const near = nearest(key, allowed);
+    throw new ConfigError(`unknown key "${key}"`, {
+      op,
+      expected: allowed,
+      actual: key,
+      hint: near ? `did you mean "${near}"?` : `known keys: ${allowed.join(', ')}`,
+    });
+  }
+}
+
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(previous[j] + 1, row[j - 1] + 1, substitute));
+    }
+    previous = row;
+  }
+  return previous[b.length];
+}

@@ -1,0 +1,191 @@
+/** @file Draws figures as data from the records of runs: what the report and its CSV files show. */
+import { lastLayerGradient, periLastLayerGradient, postHiddenNorm, profileRatio } from '../theory/index.js';
+import { armOf, byDepth, depthMeans, type GradientsRecord, lastHidden, lastStack, lastW2 } from './claims.js';
+import { TOY_POSITIONS } from './gradients.js';
+import { placementName } from './presets.js';
+import type { Figure, RunRecord, Series } from './results.js';
+import { mean } from './statistics.js';
+
+const SETTINGS: Record<string, { title: string; text: string; r: number }> = {
+  theory: { title: "the theory's model", text: 'one head, uniform attention, dFF = d', r: 1 },
+  toy: { title: 'toy encoder', text: 'four heads, dFF = 2d, random tokens', r: 2 },
+  translation: { title: 'encoder-decoder on real sentences', text: 'dFF = 2d, gradient averaged over batches', r: 2 },
+};
+
+/** All figures the given runs allow. */
+export function makeFigures(runs: readonly RunRecord[], unigramNll: number | null): Figure[] {
+  const figures: Figure[] = [];
+  for (const setting of Object.keys(SETTINGS)) {
+    const records = runs.filter((run) => run.experiment === 'gradients' && run.config.setting === setting) as GradientsRecord[];
+    if (records.length > 0) figures.push(depthFigure(setting, records), profileFigure(setting, records));
+  }
+  const trained = runs.filter((run) => run.experiment === 'translation');
+  if (trained.length > 0) figures.unshift(curves(trained, unigramNll), rates(trained, unigramNll), schedules(trained));
+  return figures;
+}
+
+function spread(label: string, placement: string, x: number[], rows: number[][]): Series {
+  const column = (i: number) => rows.map((row) => row[i]);
+  return {
+    label,
+    placement,
+    x,
+    y: x.map((_, i) => mean(column(i))),
+    low: x.map((_, i) => Math.min(...column(i))),
+    high: x.map((_, i) => Math.max(...column(i))),
+  };
+}
+
+function depthFigure(setting: string, records: GradientsRecord[]): Figure {
+  const { title, text, r } = SETTINGS[setting];
+  const series: Series[] = [];
+  for (const record of records) {
+    const { placement } = record;
+    const measured = byDepth(record, lastW2);
+    series.push(spread(placementName(placement), placement, measured.layers, measured.values));
+    const theory = theoryLine(setting, record, r, measured.layers, depthMeans(measured));
+    series.push({ label: `${placementName(placement)}, theory`, placement, dashed: true, x: measured.layers, y: theory });
+  }
+  return {
+    id: `depth-${setting}`,
+    title: `Gradient of the last feed-forward W2 at initialisation: ${title}`,
+    caption: `Frobenius norm over depth (${text}); line: mean over ${(records[0].config.seeds as number[]).length} seeds. Dotted: ${
+      setting === 'translation'
+        ? 'the shape the theory predicts (Post-LN constant, the others 1/sqrt(xbar) with measured xbar), anchored at the first depth'
+        : 'the prediction sqrt(E||h||² / (N xbar)), without free parameters'
+    }. Post-LN stays, Pre-LN and Peri-LN fall.`,
+    figure: 'Fig. 3c, d',
+    xLabel: 'layers L',
+    yLabel: '||dL/dW2||',
+    xScale: 'linear',
+    yScale: 'linear',
+    series,
+  };
+}
+
+function theoryLine(setting: string, record: GradientsRecord, r: number, layers: number[], measured: number[]): number[] {
+  const d = record.config.dModel as number;
+  const xbar = depthMeans(byDepth(record, lastHidden));
+  if (setting === 'translation') {
+    return layers.map((_, i) => (record.placement === 'post' ? measured[0] : measured[0] * Math.sqrt(xbar[0] / xbar[i])));
+  }
+  return layers.map((_, i) => {
+    if (record.placement === 'post') return lastLayerGradient(d, r, TOY_POSITIONS, postHiddenNorm(r));
+    if (record.placement === 'peri') return periLastLayerGradient(d, r, TOY_POSITIONS, xbar[i]);
+    return lastLayerGradient(d, r, TOY_POSITIONS, xbar[i]);
+  });
+}
+
+function profileFigure(setting: string, records: GradientsRecord[]): Figure {
+  const { title, text } = SETTINGS[setting];
+  const depth = Math.max(...records[0].points.map((p) => p.numLayers));
+  const x = Array.from({ length: depth }, (_, i) => i + 1);
+  const series: Series[] = [];
+  for (const record of records) {
+    const points = record.points.filter((p) => p.numLayers === depth);
+    const { placement } = record;
+    series.push(spread(placementName(placement), placement, x, points.map((p) => lastStack(p).map((layer) => layer.w2))));
+    if (placement === 'post') continue;
+    const last = mean(points.map((p) => lastStack(p)[depth - 1].w2));
+    const hidden = x.map((_, l) => mean(points.map((p) => lastStack(p)[l].hidden)));
+    series.push({
+      label: `${placementName(placement)}, theory`,
+      placement,
+      dashed: true,
+      x,
+      y: x.map((_, l) => last * profileRatio(hidden[depth - 1], hidden[l])),
+    });
+  }
+  return {
+    id: `profile-${setting}`,
+    title: `Gradient of W2 layer by layer, ${depth} layers: ${title}`,
+    caption: `${text}${setting === 'translation' ? '; layers of the decoder' : ''}. Dotted: sqrt(xbar_{L+1} / xbar_{l+1}) from the last layer backwards. Pre-LN is not flat: early layers get larger gradients.`,
+    figure: 'Fig. 3a, b',
+    xLabel: 'layer l',
+    yLabel: '||dL/dW2||',
+    xScale: 'linear',
+    yScale: 'linear',
+    series,
+  };
+}
+
+function curves(runs: RunRecord[], unigramNll: number | null): Figure {
+  return {
+    id: 'valid-nll',
+    title: 'Validation NLL over training, De-En translation',
+    caption: 'Un-smoothed negative log-likelihood per target token. Post-LN without warm-up at the larger rate stays at the unigram level; warm-up, a smaller rate or Pre-LN rescues it.',
+    figure: 'Figs. 2 and 4',
+    xLabel: 'step',
+    yLabel: 'valid NLL',
+    xScale: 'linear',
+    yScale: 'linear',
+    levels: unigramNll === null ? [] : [{ label: 'unigram', y: unigramNll }],
+    series: runs.map((run) => {
+      const points = (run.curve ?? []).filter((point) => point.validNll !== undefined);
+      return {
+        label: runs.filter((other) => other.label === run.label).length > 1 ? `${run.label}, seed ${run.seed}` : run.label,
+        placement: run.placement,
+        dashed: !armOf(run).warmup,
+        x: points.map((point) => point.step),
+        y: points.map((point) => point.validNll as number),
+      };
+    }),
+  };
+}
+
+function rates(runs: RunRecord[], unigramNll: number | null): Figure {
+  const arms = new Map<string, RunRecord[]>();
+  for (const run of runs) {
+    const key = `${placementName(run.placement)}, ${armOf(run).warmup ? 'warm-up' : 'no warm-up'}`;
+    arms.set(key, [...(arms.get(key) ?? []), run]);
+  }
+  return {
+    id: 'nll-over-rate',
+    title: 'Final validation NLL over the maximal learning rate',
+    caption: 'One line per arm; every arm runs over the same rates. A flat line needs less tuning.',
+    figure: 'Fig. 2 as a grid',
+    xLabel: 'maxLr',
+    yLabel: 'final valid NLL',
+    xScale: 'log',
+    yScale: 'linear',
+    levels: unigramNll === null ? [] : [{ label: 'unigram', y: unigramNll }],
+    series: [...arms].map(([label, group]) => {
+      const x = [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
+      const at = (rate: number) =>
+        group.filter((run) => armOf(run).maxLr === rate).flatMap((run) => (run.finalValidNll === undefined ? [] : [run.finalValidNll]));
+      return {
+        label,
+        placement: group[0].placement,
+        dashed: !armOf(group[0]).warmup,
+        x,
+        y: x.map((rate) => (at(rate).length > 0 ? mean(at(rate)) : null)),
+        low: x.map((rate) => (at(rate).length > 0 ? Math.min(...at(rate)) : null)),
+        high: x.map((rate) => (at(rate).length > 0 ? Math.max(...at(rate)) : null)),
+      };
+    }),
+  };
+}
+
+function schedules(runs: RunRecord[]): Figure {
+  const seen = new Set<string>();
+  const series: Series[] = [];
+  for (const run of runs) {
+    const { warmup, maxLr } = armOf(run);
+    const label = `${warmup ? 'warm-up' : 'no warm-up'}, maxLr ${maxLr}`;
+    if (seen.has(label)) continue;
+    seen.add(label);
+    const points = run.curve ?? [];
+    series.push({ label, placement: 'schedule', dashed: !warmup, x: points.map((p) => p.step), y: points.map((p) => p.lr) });
+  }
+  return {
+    id: 'schedules',
+    title: 'Learning rate over training',
+    caption: 'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common.',
+    figure: 'section 3.2',
+    xLabel: 'step',
+    yLabel: 'lr',
+    xScale: 'linear',
+    yScale: 'linear',
+    series,
+  };
+}

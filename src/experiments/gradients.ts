@@ -1,0 +1,95 @@
+/**
+ * @file Gradients at initialisation (paper, section 3.4 and Fig. 3; Kim et al. 2025 for Peri-LN).
+ *
+ * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as
+ * 1/sqrt(L) in Pre-LN. Settings: `theory` and `toy` of init-probe.ts, and `translation`: the encoder-decoder
+ * on real sentences, `paper` initialisation, the norm of the gradient averaged over several batches.
+ */
+import { backward, type Variable } from '../autograd/index.js';
+import { PairBatches } from '../data/index.js';
+import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
+import { sha256 } from '../io/sha256.js';
+import { frobenius, probe } from './init-probe.js';
+import type { GradientPoint, RunRecord } from './results.js';
+import type { GradientsRun, RunProgress } from './run-spec.js';
+import { batchOptions, type PreparedData } from './translation.js';
+
+const TOY = { vocabSize: 1000, batch: 8, length: 32 };
+/** Positions the loss of the probe averages over. */
+export const TOY_POSITIONS = TOY.batch * TOY.length;
+
+export async function runGradients(
+  run: GradientsRun,
+  data: PreparedData | null,
+  onProgress: (progress: RunProgress) => void = () => {},
+  signal?: AbortSignal,
+): Promise<RunRecord & { points: GradientPoint[] }> {
+  const started = performance.now();
+  const points: GradientPoint[] = [];
+  const total = run.layers.length * run.seeds.length;
+  for (const numLayers of run.layers) {
+    for (const seed of run.seeds) {
+      signal?.throwIfAborted();
+      points.push(measure(run, numLayers, seed, data));
+      onProgress({ done: points.length, total, text: `${numLayers} layers` });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+  const bytes = new TextEncoder().encode(JSON.stringify(points));
+  return {
+    id: run.id,
+    experiment: 'gradients',
+    label: run.label,
+    placement: run.placement,
+    seed: run.seeds[0],
+    config: { ...run },
+    status: 'measured',
+    steps: total,
+    seconds: (performance.now() - started) / 1000,
+    hash: sha256(bytes),
+    points,
+  };
+}
+
+function measure(run: GradientsRun, numLayers: number, seed: number, data: PreparedData | null): GradientPoint {
+  if (run.setting === 'translation') return measureTranslation(run, numLayers, seed, data as PreparedData);
+  const { layers } = probe({ setting: run.setting, placement: run.placement, numLayers, dModel: run.dModel, seed, ...TOY });
+  return { numLayers, seed, encoder: layers };
+}
+
+/** Fig. 3: gradients of an L-L encoder-decoder, averaged over batches before the norm is taken. */
+function measureTranslation(run: GradientsRun, numLayers: number, seed: number, data: PreparedData): GradientPoint {
+  const model = new Transformer({
+    vocabSize: data.tokenizer.vocabSize,
+    dModel: run.dModel,
+    numHeads: 4,
+    dFF: 2 * run.dModel,
+    numLayers,
+    normPlacement: run.placement,
+    init: 'paper',
+    seed,
+    maxSeqLen: 512,
+  });
+  const batches = new PairBatches(data.train, { ...batchOptions(run.data!, data.tokenizer), seed });
+  const hidden = new Map<string, number>();
+  const record = (name: string, value: Variable) => {
+    if (!name.endsWith('.out')) return;
+    const values = value.toArray();
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+    hidden.set(name, sum / values.length);
+  };
+  for (let b = 0; b < run.batches; b++) backward(model.loss(batches.next(), { trace: record }).loss);
+  const statistics = (layers: readonly (TransformerEncoderLayer | TransformerDecoderLayer)[]) =>
+    layers.map((layer) => ({
+      w1: frobenius(layer.feedForward.linear1.weight, run.batches),
+      w2: frobenius(layer.feedForward.linear2.weight, run.batches),
+      hidden: hidden.get(`${layer.path}.out`) ?? Number.NaN,
+    }));
+  return {
+    numLayers,
+    seed,
+    encoder: statistics(model.encoder.layers),
+    decoder: statistics(model.decoder.layers),
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * @file The record of a reproduction: what `results.json` holds, and all the report is drawn from. Plain data;
+ * numbers are stored as they came out, so that a second run can be compared bit for bit.
+ */
+
+/** How a claim fared. */
+export type Verdict = 'holds' | 'does not hold' | 'not decided' | 'not tested';
+
+export interface ClaimRow {
+  /** Short id, e.g. `post-needs-warmup`. */
+  claim: string;
+  /** What the paper says. */
+  statement: string;
+  /** Where it says so, e.g. `Fig. 2a`. */
+  figure: string;
+  /** How it is judged here, one sentence. */
+  protocol: string;
+  seeds: number[];
+  /** The metric per seed, in the order of `seeds`. */
+  perSeed: number[];
+  /** Name of the metric, e.g. `progress p of Post-LN without warm-up at maxLr 0.002`. */
+  metric: string;
+  /** The bar, e.g. `p < 0.25`. */
+  threshold: string;
+  verdict: Verdict;
+  expected: Verdict;
+  /** Why, where the verdict is not `holds`. */
+  reason?: string;
+  /** Hashes of the runs it rests on. */
+  runHashes: string[];
+  /** Command that runs it alone. */
+  command: string;
+}
+
+export interface Series {
+  /** Legend text. */
+  label: string;
+  /** `post`, `pre`, `peri`: decides the colour, the same in every figure. */
+  placement: string;
+  /** Solid for measurements, dashed for theory or for the second member of a pair. */
+  dashed?: boolean;
+  x: number[];
+  y: (number | null)[];
+  /** Lowest and highest over seeds, where there are several. */
+  low?: (number | null)[];
+  high?: (number | null)[];
+}
+
+export interface Figure {
+  id: string;
+  title: string;
+  /** What one sees, with the setting; shown under the plot. */
+  caption: string;
+  /** The paper's figure it belongs to. */
+  figure: string;
+  xLabel: string;
+  yLabel: string;
+  xScale: 'linear' | 'log';
+  yScale: 'linear' | 'log';
+  series: Series[];
+  /** Horizontal lines with a name, e.g. the unigram level. */
+  levels?: { label: string; y: number }[];
+}
+
+/** Statistics of one layer at initialisation. */
+export interface LayerStatistics {
+  /** Frobenius norm of the gradient of this layer's W1 and W2. */
+  w1: number;
+  w2: number;
+  /** E||x||² / d of the hidden state that leaves the layer (Post-LN: in front of its last norm). */
+  hidden: number;
+}
+
+/** Gradients of one model at initialisation, per layer; in an encoder-decoder, of both stacks. */
+export interface GradientPoint {
+  numLayers: number;
+  seed: number;
+  /** Encoder layers, or the only stack. */
+  encoder: LayerStatistics[];
+  decoder?: LayerStatistics[];
+}
+
+export interface RunRecord {
+  id: string;
+  experiment: string;
+  /** Human name, e.g. `Post-LN, no warm-up, maxLr 0.002`. */
+  label: string;
+  placement: string;
+  seed: number;
+  config: Record<string, unknown>;
+  status: 'trained' | 'behind' | 'failed' | 'diverged' | 'measured';
+  /** Progress p = (U - NLL) / (U - R), where it is defined. */
+  progress?: number;
+  finalValidNll?: number;
+  steps: number;
+  seconds: number;
+  /** SHA-256 over losses and final weights. */
+  hash: string;
+  /** Unigram NLL per target token of the training data, U in the progress p. */
+  unigramNll?: number;
+  /** Measurements of a gradients run, per depth and seed. */
+  points?: GradientPoint[];
+  curve?: { step: number; lr: number; trainLoss: number; validNll?: number; gradNorm?: number }[];
+  bleu?: {
+    score: number;
+    low: number;
+    high: number;
+    signature: string;
+    brevityPenalty: number;
+    sentences: number;
+    decoding: string;
+    /** Share of hypotheses that end in a repeated loop. */
+    loops: number;
+  };
+  samples?: { source: string; reference: string; hypothesis: string }[];
+}
+
+export interface Results {
+  format: 'prenorm-results';
+  version: 1;
+  preset: string;
+  command: string;
+  prenorm: string;
+  kernelHash: string;
+  environment: { runtime: string; platform: string; cpu: string; cores: number; processes: number };
+  /** Wall-clock seconds of the whole command. */
+  seconds: number;
+  budgetSeconds: number;
+  /** Named settings shown in the report's header: model, data, optimizer, initialisation. */
+  settings: { name: string; value: string }[];
+  claims: ClaimRow[];
+  figures: Figure[];
+  runs: RunRecord[];
+}

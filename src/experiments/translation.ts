@@ -1,0 +1,212 @@
+/**
+ * @file Translation (paper, section 4 and Figs. 2 and 4): does Post-LN need warm-up, and does Pre-LN?
+ *
+ * Claim: without warm-up Post-LN fails at a rate at which it trains with warm-up; Pre-LN trains without.
+ * Setting: encoder-decoder, tied embeddings, `fairseq` initialisation, Adam (0.9, 0.98), label smoothing 0.1,
+ * no clipping, no weight decay; batches by token count; validation NLL un-smoothed, per token.
+ * "No warm-up" means the common tail maxLr · min(1, sqrt(T0 / t)), T0 being the compared warm-up.
+ */
+import { loadUiDeEn, type Pair, PairBatches, type PairSplits, evaluationPairBatches, type TokenPair } from '../data/index.js';
+import { NumericError } from '../errors.js';
+import { beamSearch, greedy, translationStepper } from '../generate/index.js';
+import { Transformer } from '../nn/index.js';
+import { Adam, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
+import { BLEU, pairedBootstrap, repeatedLoopShare, type Tokenizer, trainBPE } from '../text/index.js';
+import { log64 } from '../runtime/math.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import { Trainer } from '../train/index.js';
+import type { RunRecord } from './results.js';
+import type { RunProgress, TranslationData, TranslationRun } from './run-spec.js';
+
+export interface PreparedData {
+  tokenizer: Tokenizer;
+  splits: PairSplits;
+  train: TokenPair[];
+  valid: TokenPair[];
+  test: TokenPair[];
+  /** Unigram NLL per target token of the training text, eos included: what a model knows without looking. */
+  unigramNll: number;
+}
+
+export type SplitLoader = (name: string) => Promise<PairSplits>;
+
+const defaultLoader: SplitLoader = () => loadUiDeEn();
+
+/** Tokenises a data set with a BPE trained on both sides of its training part. */
+export async function prepareTranslation(data: TranslationData, load: SplitLoader = defaultLoader): Promise<PreparedData> {
+  const splits = await load(data.name);
+  const tokenizer = trainBPE(
+    splits.train.flatMap((pair) => [pair[0], pair[1]]),
+    { vocabSize: data.vocabSize },
+  );
+  const encode = (pairs: Pair[]): TokenPair[] =>
+    pairs.map(([source, target]) => ({ source: tokenizer.encode(source, { eos: true }), target: tokenizer.encode(target) }));
+  const train = encode(splits.train);
+  return {
+    tokenizer,
+    splits,
+    train,
+    valid: encode(splits.valid),
+    test: encode(splits.test),
+    unigramNll: unigramNll(train, tokenizer.vocabSize),
+  };
+}
+
+/** Entropy of the training targets' unigram distribution, one eos per sentence included. */
+function unigramNll(pairs: readonly TokenPair[], vocabSize: number): number {
+  const counts = new Float64Array(vocabSize + 1);
+  let total = 0;
+  for (const { target } of pairs) {
+    for (const id of target) counts[id]++;
+    counts[vocabSize]++;
+    total += target.length + 1;
+  }
+  let nll = 0;
+  for (const count of counts) if (count > 0) nll -= (count / total) * log64(count / total);
+  return nll;
+}
+
+/** The largest sequence the data holds, with bos or eos, so that positions fit. */
+function longest(pairs: readonly TokenPair[]): number {
+  return pairs.reduce((n, { source, target }) => Math.max(n, source.length, target.length + 1), 1);
+}
+
+export function buildModel(run: Pick<TranslationRun, 'model' | 'seed'>, data: PreparedData): Transformer {
+  const maxSeqLen = Math.max(longest(data.train), longest(data.valid), longest(data.test)) + 2;
+  return new Transformer({ ...run.model, vocabSize: data.tokenizer.vocabSize, maxSeqLen, seed: run.seed });
+}
+
+export function batchOptions(data: TranslationData, tokenizer: Tokenizer) {
+  return {
+    maxTokens: data.maxTokens,
+    padId: tokenizer.padId,
+    bosId: tokenizer.bosId,
+    eosId: tokenizer.eosId,
+    onTooLong: 'drop' as const,
+  };
+}
+
+export function buildOptimizer(run: TranslationRun, model: Transformer): Optimizer {
+  const { kind, betas, eps, momentum } = run.optimizer;
+  const { maxLr } = run.arm;
+  if (kind === 'sgd') return new SGD(model.parameters(), { lr: maxLr, momentum });
+  if (kind === 'radam') return new RAdam(model.parameters(), { lr: maxLr, betas, eps });
+  return new Adam(model.parameters(), { lr: maxLr, betas, eps });
+}
+
+/** Carries out one run. A diverged run (NaN) is a result, not an error. */
+export async function runTranslation(
+  run: TranslationRun,
+  data: PreparedData,
+  onProgress: (progress: RunProgress) => void = () => {},
+  signal?: AbortSignal,
+): Promise<RunRecord> {
+  const started = performance.now();
+  currentRuntime().manualSeed(run.seed);
+  const model = buildModel(run, data);
+  const options = batchOptions(run.data, data.tokenizer);
+  const trainer = new Trainer({
+    model,
+    data: new PairBatches(data.train, { ...options, seed: run.seed }),
+    optimizer: buildOptimizer(run, model),
+    schedule: makeSchedule(run.schedule),
+    steps: run.steps,
+    labelSmoothing: run.labelSmoothing,
+    validation: [...evaluationPairBatches(data.valid, options)],
+    evalEvery: run.evalEvery,
+    signal,
+  });
+  const curve: NonNullable<RunRecord['curve']> = [];
+  let diverged: NumericError | null = null;
+  try {
+    for await (const m of trainer.run()) {
+      // Losses are thinned for the plot; the hash covers all of them.
+      if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1) {
+        curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
+      }
+      onProgress({ done: m.step, total: run.steps, text: `loss ${m.loss.toFixed(3)}` });
+    }
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    diverged = error;
+  }
+  const finalValidNll = diverged ? undefined : curve[curve.length - 1].validNll;
+  const record: RunRecord = {
+    id: run.id,
+    experiment: 'translation',
+    label: run.label,
+    placement: run.arm.placement,
+    seed: run.seed,
+    config: { ...run } as unknown as Record<string, unknown>,
+    status: diverged ? 'diverged' : 'measured',
+    finalValidNll,
+    steps: trainer.step,
+    seconds: 0,
+    hash: trainer.hash(),
+    unigramNll: data.unigramNll,
+    curve,
+  };
+  if (run.decode && !diverged) Object.assign(record, decodeTest(model, run, data));
+  record.seconds = (performance.now() - started) / 1000;
+  return record;
+}
+
+/** Translations of token sequences; in batches of similar length, returned in the order given. */
+export function translateAll(
+  model: Transformer,
+  sources: readonly Int32Array[],
+  tokenizer: Tokenizer,
+  options: { beamSize: number; lengthPenalty: number; batch?: number },
+): string[] {
+  const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
+  const out = new Array<string>(sources.length);
+  model.eval();
+  const size = options.batch ?? (options.beamSize > 1 ? 16 : 64);
+  for (let from = 0; from < order.length; from += size) {
+    const rows = order.slice(from, from + size);
+    const lengths = Int32Array.from(rows, (i) => sources[i].length);
+    const longestRow = Math.max(1, ...lengths);
+    const source = new Int32Array(rows.length * longestRow).fill(tokenizer.padId);
+    rows.forEach((i, row) => {
+      source.set(sources[i], row * longestRow);
+    });
+    const stepper = translationStepper(model, source, lengths);
+    const search = {
+      bos: tokenizer.bosId,
+      eos: tokenizer.eosId,
+      maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
+    };
+    const found = options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
+    rows.forEach((i, row) => {
+      out[i] = tokenizer.decode(found[row].ids);
+    });
+  }
+  return out;
+}
+
+function decodeTest(model: Transformer, run: TranslationRun, data: PreparedData): Pick<RunRecord, 'bleu' | 'samples'> {
+  const { beamSize, lengthPenalty, sentences } = run.decode as NonNullable<TranslationRun['decode']>;
+  const pairs = data.splits.test.slice(0, sentences);
+  const hypotheses = translateAll(
+    model,
+    data.test.slice(0, sentences).map(({ source }) => source),
+    data.tokenizer,
+    { beamSize, lengthPenalty },
+  );
+  const references = pairs.map(([, target]) => target);
+  const bleu = BLEU(hypotheses, [references]);
+  const interval = pairedBootstrap(hypotheses, undefined, [references], { samples: 1000, seed: 0 });
+  return {
+    bleu: {
+      score: bleu.score,
+      low: interval.low,
+      high: interval.high,
+      signature: bleu.signature,
+      brevityPenalty: bleu.brevityPenalty,
+      sentences: pairs.length,
+      decoding: beamSize > 1 ? `beam ${beamSize}, length penalty ${lengthPenalty}` : 'greedy',
+      loops: repeatedLoopShare(hypotheses),
+    },
+    samples: pairs.slice(0, 12).map(([source, reference], i) => ({ source, reference, hypothesis: hypotheses[i] })),
+  };
+}

@@ -1,0 +1,191 @@
+/** @file Greedy search, sampling and beam search over a stepper. Ties go to the smaller id, everywhere. */
+import { ConfigError } from '../errors.js';
+import { RandomStream } from '../random.js';
+import { exp64, pow64 } from '../runtime/math.js';
+import type { Stepper } from './stepper.js';
+
+export interface SearchOptions {
+  bos: number;
+  eos: number;
+  /** Most tokens to generate, eos not counted: behind that many only eos may follow. */
+  maxLength: number;
+}
+
+export interface Hypothesis {
+  /** Generated ids without bos and eos. */
+  ids: Int32Array;
+  /** Sum of log-probabilities, eos included. */
+  logProb: number;
+}
+
+function checkLength(op: string, maxLength: number): void {
+  if (Number.isInteger(maxLength) && maxLength >= 0) return;
+  throw new ConfigError(`maxLength must be a whole number >= 0, got ${maxLength}`, { op, expected: '>= 0', actual: maxLength });
+}
+
+/** The most probable token at every step, for each row until its eos. */
+export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
+  checkLength('greedy', options.maxLength);
+  const rows = stepper.batch;
+  const out = Array.from({ length: rows }, () => ({ ids: [] as number[], logProb: 0, done: false }));
+  let next = new Int32Array(rows).fill(options.bos);
+  for (let t = 0; t <= options.maxLength && out.some((row) => !row.done); t++) {
+    const logProbs = stepper.step(next);
+    next = new Int32Array(rows);
+    for (let row = 0; row < rows; row++) {
+      const ends = out[row].done || t === options.maxLength;
+      const best = ends ? options.eos : argmax(logProbs, row * stepper.vocabSize, stepper.vocabSize);
+      next[row] = best;
+      if (out[row].done) continue;
+      out[row].logProb += logProbs[row * stepper.vocabSize + best];
+      if (best === options.eos) out[row].done = true;
+      else out[row].ids.push(best);
+    }
+  }
+  return out.map(({ ids, logProb }) => ({ ids: Int32Array.from(ids), logProb }));
+}
+
+export interface SampleOptions {
+  /** Ids to start from; at least one. */
+  prompt: ArrayLike<number>;
+  length: number;
+  seed: number;
+  /** Below 1 sharpens, above 1 flattens. Default 1. */
+  temperature?: number;
+  /** Sample among the k most probable only. */
+  topK?: number;
+  /** Stop at this id. */
+  eos?: number;
+}
+
+/** Draws a continuation of the prompt, reproducibly. The stepper must have one row. */
+export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
+  const { temperature = 1, prompt } = options;
+  const topK = options.topK ?? stepper.vocabSize;
+  if (!(temperature > 0)) throw new ConfigError(`temperature must be positive, got ${temperature}`, { op: 'sample' });
+  if (!Number.isInteger(topK) || topK < 1) {
+    throw new ConfigError(`topK must be a positive integer, got ${topK}`, { op: 'sample', expected: '>= 1', actual: topK });
+  }
+  if (prompt.length === 0) throw new ConfigError('the prompt is empty', { op: 'sample', hint: 'start with one id at least' });
+  const random = new RandomStream(options.seed, 'sample');
+  let logProbs = new Float32Array(0);
+  for (let i = 0; i < prompt.length; i++) logProbs = new Float32Array(stepper.step(Int32Array.of(prompt[i])));
+  const out: number[] = [];
+  while (out.length < options.length) {
+    const id = draw(logProbs, temperature, topK, random.nextFloat());
+    if (id === options.eos) break;
+    out.push(id);
+    if (out.length < options.length) logProbs = new Float32Array(stepper.step(Int32Array.of(id)));
+  }
+  return Int32Array.from(out);
+}
+
+function draw(logProbs: Float32Array, temperature: number, topK: number, u: number): number {
+  const order = Array.from(logProbs.keys()).sort((a, b) => logProbs[b] - logProbs[a] || a - b);
+  const kept = order.slice(0, topK);
+  const top = logProbs[kept[0]];
+  const weights = kept.map((id) => exp64((logProbs[id] - top) / temperature));
+  let rest = u * weights.reduce((sum, w) => sum + w, 0);
+  for (let i = 0; i < kept.length; i++) {
+    rest -= weights[i];
+    if (rest < 0) return kept[i];
+  }
+  return kept[kept.length - 1];
+}
+
+export interface BeamOptions extends SearchOptions {
+  beamSize: number;
+  /** Scores are logProb / length^penalty, eos counted in the length; the paper uses 1.2, fairseq's default is 1. */
+  lengthPenalty?: number;
+}
+
+interface Beam {
+  ids: number[];
+  logProb: number;
+}
+
+/** Beam search for every row of the stepper at once; returns the best hypothesis of each. */
+export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[] {
+  const { beamSize, lengthPenalty = 1, bos, eos, maxLength } = options;
+  checkLength('beamSearch', maxLength);
+  if (!Number.isInteger(beamSize) || beamSize < 1) {
+    throw new ConfigError(`beamSize must be a positive integer, got ${beamSize}`, { op: 'beamSearch' });
+  }
+  const sentences = stepper.batch;
+  const vocab = stepper.vocabSize;
+  const score = (logProb: number, length: number): number => logProb / pow64(length, lengthPenalty);
+  const finished: (Beam & { score: number })[][] = Array.from({ length: sentences }, () => []);
+  // Live rows of the stepper, grouped by sentence; a finished sentence leaves the batch.
+  let live: { sentence: number; beam: Beam }[] = Array.from({ length: sentences }, (_, sentence) => ({
+    sentence,
+    beam: { ids: [], logProb: 0 },
+  }));
+  let next = new Int32Array(sentences).fill(bos);
+  for (let t = 0; live.length > 0; t++) {
+    const logProbs = stepper.step(next);
+    const chosen: { sentence: number; beam: Beam; row: number; id: number }[] = [];
+    for (let from = 0; from < live.length; ) {
+      const { sentence } = live[from];
+      let to = from;
+      while (to < live.length && live[to].sentence === sentence) to++;
+      const done = finished[sentence];
+      const finish = ({ ids }: Beam, logProb: number) => done.push({ ids, logProb, score: score(logProb, ids.length + 1) });
+      if (t === maxLength) {
+        for (let row = from; row < to; row++) finish(live[row].beam, live[row].beam.logProb + logProbs[row * vocab + eos]);
+        from = to;
+        continue;
+      }
+      let kept = 0;
+      for (const { row, id, logProb } of candidates(logProbs, vocab, live, from, to, 2 * beamSize)) {
+        if (kept === beamSize || done.length >= beamSize) break;
+        const { beam } = live[row];
+        if (id === eos) finish(beam, logProb);
+        else {
+          chosen.push({ sentence, beam: { ids: [...beam.ids, id], logProb }, row, id });
+          kept++;
+        }
+      }
+      if (done.length >= beamSize) {
+        for (let i = chosen.length - 1; i >= 0 && chosen[i].sentence === sentence; i--) chosen.pop();
+      }
+      from = to;
+    }
+    live = chosen.map(({ sentence, beam }) => ({ sentence, beam }));
+    next = Int32Array.from(chosen, ({ id }) => id);
+    if (live.length > 0) stepper.reorder(Int32Array.from(chosen, ({ row }) => row));
+  }
+  return finished.map((done) => {
+    const best = done.reduce((a, b) => (b.score > a.score ? b : a));
+    return { ids: Int32Array.from(best.ids), logProb: best.logProb };
+  });
+}
+
+/** The best continuations of one sentence's beams, best first. */
+function candidates(
+  logProbs: Float32Array,
+  vocab: number,
+  live: readonly { beam: Beam }[],
+  from: number,
+  to: number,
+  count: number,
+): { row: number; id: number; logProb: number }[] {
+  const best: { row: number; id: number; logProb: number }[] = [];
+  for (let row = from; row < to; row++) {
+    const before = live[row].beam.logProb;
+    for (let id = 0; id < vocab; id++) {
+      const logProb = before + logProbs[row * vocab + id];
+      if (best.length === count && logProb <= best[count - 1].logProb) continue;
+      let at = best.length;
+      while (at > 0 && best[at - 1].logProb < logProb) at--;
+      best.splice(at, 0, { row, id, logProb });
+      if (best.length > count) best.pop();
+    }
+  }
+  return best;
+}
+
+function argmax(values: Float32Array, start: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (values[start + i] > values[start + best]) best = i;
+  return best;
+}

@@ -1,0 +1,93 @@
+/**
+ * @file What every search strategy needs of a model: log-probabilities of the next token for a batch of
+ * prefixes, one position at a time, with keys and values of earlier positions kept in caches.
+ */
+import { noGrad } from '../autograd/tape.js';
+import { tensor, Variable } from '../autograd/variable.js';
+import { logSoftmax } from '../autograd/ops/index.js';
+import { KeyValueCache } from '../nn/attention.js';
+import type { CausalLM, Transformer } from '../nn/models.js';
+import { arenaStorage } from '../tensor/tensor.js';
+
+export interface Stepper {
+  readonly batch: number;
+  readonly vocabSize: number;
+  /** Feeds one token per row; returns log-probabilities (batch, vocabSize) of the next. */
+  step(ids: Int32Array): Float32Array;
+  /** Row i goes on from the former row order[i]; rows may be dropped or repeated. */
+  reorder(order: Int32Array): void;
+}
+
+/** Steps through a language model. */
+export function lmStepper(model: CausalLM, batch: number): Stepper {
+  const runtime = model.runtime();
+  const { dModel, vocabSize } = model.config;
+  let caches = model.encoder.layers.map(() => new KeyValueCache(runtime, batch, dModel));
+  let position = 0;
+  let rows = batch;
+  return {
+    get batch() {
+      return rows;
+    },
+    vocabSize,
+    step(ids) {
+      return noGrad(() => {
+        const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
+        return logProbs(model.output.forward(model.encoder.forwardCached(x, caches)));
+      }, runtime);
+    },
+    reorder(order) {
+      caches = caches.map((cache) => cache.reorder(order));
+      rows = order.length;
+    },
+  };
+}
+
+/** Steps through translations of padded sources (B, S) with their lengths. */
+export function translationStepper(model: Transformer, source: Int32Array, lengths: Int32Array): Stepper {
+  const runtime = model.runtime();
+  const { dModel, vocabSize } = model.config;
+  const sourceLen = source.length / lengths.length;
+  let rows = lengths.length;
+  let sourceLengths = tensor(lengths);
+  // Keys and values of the memory are computed once; rows move only when the search reorders them.
+  let memoryKVs: Variable[] = noGrad(() => {
+    const memory = model.encode(tensor(source, { shape: [rows, sourceLen], dtype: 'i32' }), sourceLengths);
+    return model.decoder.layers.map((layer) => layer.multiheadAttn.projectMemory(memory));
+  }, runtime);
+  let caches = model.decoder.layers.map(() => new KeyValueCache(runtime, rows, dModel));
+  let position = 0;
+  return {
+    get batch() {
+      return rows;
+    },
+    vocabSize,
+    step(ids) {
+      return noGrad(() => {
+        const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
+        return logProbs(model.output.forward(model.decoder.forwardCached(x, caches, memoryKVs, { lengths: sourceLengths })));
+      }, runtime);
+    },
+    reorder(order) {
+      caches = caches.map((cache) => cache.reorder(order));
+      const width = 2 * dModel * sourceLen;
+      memoryKVs = noGrad(() => memoryKVs.map((kv) => takeRows(kv, order, width)), runtime);
+      const before = sourceLengths.toArray();
+      sourceLengths = tensor(Int32Array.from(order, (row) => before[row]));
+      rows = order.length;
+    },
+  };
+}
+
+function takeRows(x: Variable, order: Int32Array, width: number): Variable {
+  const out = new Variable(arenaStorage(x.runtime, 'f32', order.length * width), [order.length, ...x.shape.slice(1)]);
+  const { kernels } = x.runtime;
+  order.forEach((row, i) => {
+    kernels.copyForward(out.ptr + i * width * 4, x.ptr + row * width * 4, width);
+  });
+  return out;
+}
+
+function logProbs(logits: Variable): Float32Array {
+  return logSoftmax(logits).toArray() as Float32Array;
+}

@@ -1,0 +1,170 @@
+/**
+ * @file Files in Node: written whole or not at all, and every failure one clear line. Node only, so the rest
+ * of the library imports it dynamically.
+ */
+import fs from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { CheckpointError, EnvironmentError } from '../errors.js';
+import { fnv1a } from '../random.js';
+
+let numWritten = 0;
+
+/**
+ * Writes a file so that at every moment, a crash included, either the old content or the new stands under
+ * `path`: temporary file in the same folder, write, fsync, rename, fsync of the folder. A failure removes the
+ * temporary file and leaves the old content. `what` names the thing in messages; for 'checkpoint' the error
+ * is a CheckpointError, else an EnvironmentError.
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  what = 'file',
+): Promise<void> {
+  let temporary: string | undefined;
+  try {
+    const target = await resolveLink(path);
+    await removeLeftovers(target);
+    const candidate = `${temporaryPrefix(target)}${process.pid}-${numWritten++}.tmp`;
+    const handle = await fs.open(candidate, 'wx');
+    temporary = candidate;
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, target);
+    temporary = undefined;
+    await syncFolder(dirname(target));
+  } catch (error) {
+    if (temporary !== undefined) await fs.rm(temporary, { force: true }).catch(() => {});
+    throw fileError(error, 'write', what, path);
+  }
+}
+
+/** The bytes of a file. */
+export async function readFileChecked(path: string, what = 'file'): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const buffer = await fs.readFile(path);
+    return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.length);
+  } catch (error) {
+    throw fileError(error, 'read', what, path);
+  }
+}
+
+/** Makes a folder and its parents; one that exists is fine. */
+export async function makeFolder(path: string, what = 'folder'): Promise<void> {
+  try {
+    await makeFolders(path);
+  } catch (error) {
+    throw fileError(error, 'create', what, path);
+  }
+}
+
+/** Node's own `recursive` never returns where a parent exists and yet says ENOENT, as /proc does. */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await fs.mkdir(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
+    await makeFolders(parent);
+    await makeFolders(path);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return fs.stat(path).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
+}
+
+/** A link keeps pointing at the file it names, so the file behind it is the one replaced. */
+async function resolveLink(path: string): Promise<string> {
+  try {
+    return await fs.realpath(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return path;
+    throw error;
+  }
+}
+
+/** Temporary names carry host and process, so that leftovers of a killed run can be told from work under way. */
+function temporaryPrefix(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${fnv1a(hostname()).toString(16)}-`);
+}
+
+/** Removes temporary files that killed processes of this host left for the same target, where it may. */
+async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path);
+  const prefix = basename(temporaryPrefix(path));
+  // Tidying must not fail a write that would succeed: a folder can be writable and yet not listable.
+  for (const name of await fs.readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix) || !name.endsWith('.tmp')) continue;
+    const pid = Number.parseInt(name.slice(prefix.length), 10);
+    if (pid > 0 && !isRunning(pid)) await fs.rm(join(folder, name), { force: true }).catch(() => {});
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+/** Makes a rename survive a power cut. Windows cannot open folders and needs no such step. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await fs.open(path, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems cannot sync a folder; the file is complete all the same.
+    if (!['EINVAL', 'ENOTSUP', 'EPERM'].includes(codeOf(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+const REASONS: Readonly<Record<string, [reason: string, hint: string]>> = {
+  ENOSPC: ['no space left on the device', 'free some space or choose another folder'],
+  EDQUOT: ['the disk quota is used up', 'free some space or choose another folder'],
+  EFBIG: [
+    'the file is larger than allowed here',
+    'raise the limit (ulimit -f) or choose another file system',
+  ],
+  EACCES: ['permission denied', 'check the permissions of the file and its folder'],
+  EPERM: ['operation not permitted', 'check the permissions of the file and its folder'],
+  EROFS: ['the file system is read-only', 'choose another folder'],
+  ENOENT: ['no such file or folder', 'check the path'],
+  ENOTDIR: ['a part of the path is a file, not a folder', 'check the path'],
+  EISDIR: ['the path is a folder', 'name a file'],
+  EEXIST: ['a file of this name is in the way', 'remove it or choose another name'],
+  ENAMETOOLONG: ['the name is too long', 'choose a shorter one'],
+  EMFILE: ['too many open files', 'raise the limit (ulimit -n)'],
+};
+
+function fileError(error: unknown, verb: 'read' | 'write' | 'create', what: string, path: string): Error {
+  const code = codeOf(error);
+  if (code === undefined) return error as Error;
+  const [reason, generalHint] = REASONS[code] ?? [code, 'check the path and the device'];
+  const hint =
+    code === 'ENOENT' && verb === 'write'
+      ? `create the folder first: mkdir -p ${dirname(path)}`
+      : generalHint;
+  const fields = { path, actual: code, hint, cause: error };
+  const message = `cannot ${verb} the ${what}: ${reason}`;
+  return what === 'checkpoint' ? new CheckpointError(message, fields) : new EnvironmentError(message, fields);
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,12 @@
+export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
+export { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+export { sha256 } from './sha256.js';
+export {
+  decodeTorchSafetensors,
+  fromTorchState,
+  inferTorchConfig,
+  loadTorchSafetensors,
+  loadTorchState,
+  saveTorchSafetensors,
+  toTorchState,
+} from './torch.js';

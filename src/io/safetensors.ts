@@ -1,0 +1,366 @@
+/**
+ * @file The safetensors format (github.com/huggingface/safetensors): the header's length as a little-endian
+ * 64-bit integer, a JSON header that gives each tensor's dtype, shape and offsets, then the raw values.
+ * Encoding is deterministic: equal tensors give equal bytes. Decoding trusts nothing: every length, offset
+ * and key is checked before it is used. All typed arrays here are little-endian, as every JavaScript host is.
+ */
+import { FormatError, formatShape } from '../errors.js';
+
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array;
+
+export interface TensorEntry {
+  shape: readonly number[];
+  data: TensorData;
+}
+
+export interface DecodedTensor {
+  /** As in the file, e.g. `F32`; `F16` and `BF16` arrive as a Float32Array, which holds them exactly. */
+  dtype: string;
+  shape: number[];
+  data: TensorData;
+}
+
+export interface DecodedSafetensors {
+  /** In the order of the file's data. */
+  tensors: Map<string, DecodedTensor>;
+  /** No prototype, so that no key of a file can meet an inherited property. */
+  metadata: Record<string, string>;
+}
+
+/** The format's own limit, which keeps a damaged length from asking for gigabytes. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+interface Dtype {
+  bytes: number;
+  read(buffer: ArrayBuffer): TensorData;
+}
+
+const DTYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
+  ['F32', { bytes: 4, read: (buffer) => new Float32Array(buffer) }],
+  ['F64', { bytes: 8, read: (buffer) => new Float64Array(buffer) }],
+  ['F16', { bytes: 2, read: (buffer) => Float32Array.from(new Uint16Array(buffer), halfToFloat) }],
+  ['BF16', { bytes: 2, read: (buffer) => bfloat16ToFloat(new Uint16Array(buffer)) }],
+  ['I64', { bytes: 8, read: (buffer) => new BigInt64Array(buffer) }],
+  ['U64', { bytes: 8, read: (buffer) => new BigUint64Array(buffer) }],
+  ['I32', { bytes: 4, read: (buffer) => new Int32Array(buffer) }],
+  ['U32', { bytes: 4, read: (buffer) => new Uint32Array(buffer) }],
+  ['I16', { bytes: 2, read: (buffer) => new Int16Array(buffer) }],
+  ['U16', { bytes: 2, read: (buffer) => new Uint16Array(buffer) }],
+  ['I8', { bytes: 1, read: (buffer) => new Int8Array(buffer) }],
+  ['U8', { bytes: 1, read: (buffer) => new Uint8Array(buffer) }],
+  ['BOOL', { bytes: 1, read: (buffer) => new Uint8Array(buffer) }],
+]);
+
+/**
+ * The bytes of a safetensors file. Tensors lie by falling element size and then by name, so every one is
+ * aligned; keys of the metadata are sorted. Refuses a shape that does not match its data.
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, TensorEntry> | Readonly<Record<string, TensorEntry>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const entries = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
+  entries.sort(([a, x], [b, y]) => y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || compareKeys(a, b));
+  const fields: string[] = [];
+  const metadataKeys = Object.keys(metadata).sort(compareKeys);
+  if (metadataKeys.length > 0) {
+    const pairs = metadataKeys.map((key) => {
+      if (typeof metadata[key] !== 'string') refuse(`metadata "${key}" must be a string`);
+      return `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`;
+    });
+    fields.push(`"__metadata__":{${pairs.join(',')}}`);
+  }
+  let offset = 0;
+  for (const [name, { shape, data }] of entries) {
+    if (name === '__metadata__') refuse('"__metadata__" cannot be a tensor name');
+    if (countElements(shape) !== data.length) {
+      refuse(
+        `tensor "${name}" has ${data.length} values, its shape ${formatShape(shape)} needs another number`,
+      );
+    }
+    const value = JSON.stringify({
+      dtype: dtypeOf(name, data),
+      shape,
+      data_offsets: [offset, offset + data.byteLength],
+    });
+    fields.push(`${JSON.stringify(name)}:${value}`);
+    offset += data.byteLength;
+  }
+  const header = new TextEncoder().encode(`{${fields.join(',')}}`);
+  const headerBytes = Math.ceil(header.length / 8) * 8;
+  if (headerBytes > MAX_HEADER_BYTES)
+    refuse(`header of ${headerBytes} bytes, at most ${MAX_HEADER_BYTES} fit`);
+  const bytes = new Uint8Array(8 + headerBytes + offset);
+  new DataView(bytes.buffer).setUint32(0, headerBytes, true);
+  bytes.set(header, 8);
+  bytes.fill(0x20, 8 + header.length, 8 + headerBytes);
+  let position = 8 + headerBytes;
+  for (const [, { data }] of entries) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
+    position += data.byteLength;
+  }
+  return bytes;
+}
+
+/** Tensors and metadata of a safetensors file; `path` is only for messages. The values are copies. */
+export function decodeSafetensors(bytes: Uint8Array, path: string): DecodedSafetensors {
+  const header = readSafetensorsHeader(bytes, path);
+  const dataBytes = bytes.length - header.dataStart;
+  if (dataBytes !== header.dataBytes) {
+    const what = dataBytes < header.dataBytes ? 'truncated' : 'longer than its header says';
+    throw new FormatError(
+      `the file is ${what}: ${header.dataStart + header.dataBytes} bytes expected, ${bytes.length} found`,
+      {
+        path,
+        expected: header.dataStart + header.dataBytes,
+        actual: bytes.length,
+        hint: 'copy or download it again',
+      },
+    );
+  }
+  const tensors = new Map<string, DecodedTensor>();
+  for (const { name, dtype, shape, begin, end } of header.tensors) {
+    // A copy: aligned, and unshared even where the file lies in shared memory.
+    const own = new Uint8Array(end - begin);
+    own.set(bytes.subarray(header.dataStart + begin, header.dataStart + end));
+    tensors.set(name, { dtype, shape, data: (DTYPES.get(dtype) as Dtype).read(own.buffer) });
+  }
+  return { tensors, metadata: header.metadata };
+}
+
+/** A parsed and checked header. `dataBytes` is what the tensors need, whatever the file holds. */
+export interface SafetensorsHeader {
+  /** The JSON text, with its padding. */
+  text: string;
+  metadata: Record<string, string>;
+  tensors: TensorRecord[];
+  dataStart: number;
+  dataBytes: number;
+}
+
+interface TensorRecord {
+  name: string;
+  dtype: string;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/** Reads the header alone, so that a caller can judge a file whose data is cut off. */
+export function readSafetensorsHeader(bytes: Uint8Array, path: string): SafetensorsHeader {
+  const fail: Fail = (message, fields = {}) => {
+    throw new FormatError(message, { path, ...fields });
+  };
+  if (bytes.length < 8)
+    fail(`not a safetensors file: only ${bytes.length} bytes`, { expected: 8, actual: bytes.length });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  const headerBytes = view.getUint32(0, true) + view.getUint32(4, true) * 4294967296;
+  if (headerBytes > MAX_HEADER_BYTES) {
+    fail(
+      `not a safetensors file: a header of ${headerBytes} bytes, at most ${MAX_HEADER_BYTES} are allowed`,
+      {
+        expected: MAX_HEADER_BYTES,
+        actual: headerBytes,
+      },
+    );
+  }
+  if (bytes.length > 8 && bytes[8] !== 0x7b)
+    fail('not a safetensors file: the header does not begin with "{"');
+  const dataStart = 8 + headerBytes;
+  if (dataStart > bytes.length) {
+    fail(`the file is truncated: its header alone needs ${dataStart} bytes, ${bytes.length} found`, {
+      expected: dataStart,
+      actual: bytes.length,
+    });
+  }
+  const text = decodeText(bytes.subarray(8, dataStart)) ?? fail('the header is not valid UTF-8');
+  const json = parseJson(text);
+  if (!isObject(json)) return fail('the header is not a JSON object');
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) fail(`the header has the key "${duplicate}" twice`, { actual: duplicate });
+
+  const metadata: Record<string, string> = Object.create(null);
+  const tensors: TensorRecord[] = [];
+  for (const [name, value] of Object.entries(json)) {
+    if (name !== '__metadata__') {
+      tensors.push(readRecord(name, value, fail));
+      continue;
+    }
+    if (!isObject(value)) return fail('__metadata__ must be an object of strings');
+    for (const [key, item] of Object.entries(value)) {
+      if (typeof item !== 'string') return fail(`metadata "${key}" must be a string`, { actual: item });
+      metadata[key] = item;
+    }
+  }
+  // The format allows no holes and no overlap: sorted by offset, each tensor begins where the last one ended.
+  tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let dataBytes = 0;
+  for (const { name, begin, end } of tensors) {
+    if (begin !== dataBytes) {
+      fail(
+        `tensor "${name}" begins at offset ${begin}, ${begin < dataBytes ? 'inside' : 'not at the end of'} the one before`,
+        {
+          expected: dataBytes,
+          actual: begin,
+        },
+      );
+    }
+    dataBytes = end;
+  }
+  return { text, metadata, tensors, dataStart, dataBytes };
+}
+
+type Fail = (message: string, fields?: { expected?: unknown; actual?: unknown }) => never;
+
+function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
+  const label = `tensor "${name}"`;
+  if (!isObject(value)) return fail(`${label} must be an object with dtype, shape and data_offsets`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  const kind = typeof dtype === 'string' ? DTYPES.get(dtype) : undefined;
+  if (!kind || typeof dtype !== 'string') {
+    const known = [...DTYPES.keys()];
+    return fail(`${label} has the dtype ${JSON.stringify(dtype)}; supported are ${known.join(', ')}`, {
+      expected: known,
+      actual: dtype,
+    });
+  }
+  const count = Array.isArray(shape) ? countElements(shape) : undefined;
+  if (count === undefined || !Number.isSafeInteger(count * kind.bytes)) {
+    return fail(
+      `${label} has the shape ${JSON.stringify(shape)}, which is not a list of sizes that fit memory`,
+      {
+        actual: shape,
+      },
+    );
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[1] < offsets[0]) {
+    return fail(`${label} has the data_offsets ${JSON.stringify(offsets)}, which is not a range`, {
+      actual: offsets,
+    });
+  }
+  const [begin, end] = offsets as [number, number];
+  if (end - begin !== count * kind.bytes) {
+    const need = count * kind.bytes;
+    return fail(
+      `${label}, ${dtype} ${formatShape(shape as number[])}, needs ${need} bytes, its offsets span ${end - begin}`,
+      {
+        expected: need,
+        actual: end - begin,
+      },
+    );
+  }
+  return { name, dtype, shape: [...(shape as number[])], begin, end };
+}
+
+/** The first key that occurs twice in one object; JSON.parse would silently keep the last. Text is valid JSON. */
+function findDuplicateKey(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '{') open.push(new Set());
+    else if (character === '[') open.push(undefined);
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const start = i++;
+      while (text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+      let next = i + 1;
+      while (text[next] === ' ' || text[next] === '\t' || text[next] === '\n' || text[next] === '\r') next++;
+      if (text[next] !== ':') continue;
+      const key = JSON.parse(text.slice(start, i + 1)) as string;
+      const keys = open[open.length - 1];
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+  return undefined;
+}
+
+/** The product of the sizes, or undefined where one is no size or the product leaves the safe integers. */
+function countElements(shape: readonly unknown[]): number | undefined {
+  let count = 1;
+  for (const size of shape) {
+    if (!isSize(size)) return undefined;
+    count *= size;
+    if (!Number.isSafeInteger(count)) return undefined;
+  }
+  return count;
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    // A copy, because TextDecoder refuses shared buffers in browsers.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** By UTF-16 code units, which is the same in every locale. */
+function compareKeys(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function dtypeOf(name: string, data: TensorData): string {
+  if (data instanceof Float32Array) return 'F32';
+  if (data instanceof Float64Array) return 'F64';
+  if (data instanceof Int32Array) return 'I32';
+  if (data instanceof Uint32Array) return 'U32';
+  if (data instanceof Int16Array) return 'I16';
+  if (data instanceof Uint16Array) return 'U16';
+  if (data instanceof Int8Array) return 'I8';
+  if (data instanceof Uint8Array) return 'U8';
+  if (data instanceof BigInt64Array) return 'I64';
+  if (data instanceof BigUint64Array) return 'U64';
+  return refuse(`tensor "${name}" must hold a typed array`);
+}
+
+function refuse(message: string): never {
+  throw new FormatError(message, { op: 'encodeSafetensors' });
+}
+
+const PATTERN = new Uint32Array(1);
+const PATTERN_AS_FLOAT = new Float32Array(PATTERN.buffer);
+
+/** IEEE half precision, given as its 16 bits. */
+function halfToFloat(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * (fraction / 16777216);
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  PATTERN[0] = ((exponent + 112) << 23) | (fraction << 13);
+  return sign * PATTERN_AS_FLOAT[0];
+}
+
+/** bfloat16 is the upper half of a float32. */
+function bfloat16ToFloat(values: Uint16Array): Float32Array {
+  const bits = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) bits[i] = values[i] << 16;
+  return new Float32Array(bits.buffer);
+}

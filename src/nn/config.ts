@@ -1,0 +1,126 @@
+/** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
+import { ConfigError, checkKeys } from '../errors.js';
+import { type InitScheme, initSchemes } from './init.js';
+import type { PositionKind } from './positions.js';
+import { type NormPlacement, normPlacements, type StackConfig } from './transformer.js';
+
+export interface ModelConfig {
+  vocabSize: number;
+  dModel: number;
+  numHeads: number;
+  /** Layers of the stack; for the encoder-decoder, of both stacks unless given apart. */
+  numLayers: number;
+  numEncoderLayers: number;
+  numDecoderLayers: number;
+  /** Width of the feed-forward hidden layer. Default 4·dModel. */
+  dFF: number;
+  /** Most positions a sequence may have. */
+  maxSeqLen: number;
+  normPlacement: NormPlacement;
+  /** The decoder's placement where it differs from the encoder's. */
+  decoderNormPlacement: NormPlacement;
+  /** Norm at the end of each stack: 'auto' puts one where the placement needs it (`pre`, `peri`). */
+  finalNorm: 'auto' | boolean;
+  norm: 'layer' | 'rms';
+  eps: number;
+  activation: 'relu' | 'gelu';
+  /** On embeddings and on every branch's output. */
+  dropout: number;
+  /** Inside the feed-forward, after the activation (fairseq's activation_dropout). */
+  activationDropout: number;
+  positions: PositionKind;
+  /** A norm on the embeddings, before the first layer. */
+  embeddingNorm: boolean;
+  /** Use the embedding table as output projection. */
+  tiedEmbeddings: boolean;
+  /** Factor on token embeddings; 'sqrt' is sqrt(dModel). */
+  embeddingScale: 'sqrt' | number;
+  init: InitScheme;
+  /** Seed of the initial values. */
+  seed: number;
+}
+
+const defaults = {
+  numHeads: 4,
+  numLayers: 6,
+  maxSeqLen: 256,
+  normPlacement: 'pre',
+  finalNorm: 'auto',
+  norm: 'layer',
+  eps: 1e-5,
+  activation: 'relu',
+  dropout: 0,
+  activationDropout: 0,
+  positions: 'sinusoidal',
+  embeddingNorm: false,
+  tiedEmbeddings: true,
+  embeddingScale: 'sqrt',
+  init: 'fairseq',
+  seed: 0,
+} as const;
+
+/** What a user writes: vocabSize and dModel are required, the rest has defaults. */
+export type ModelOptions = Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize' | 'dModel'>;
+
+const keys: readonly string[] = [
+  ...Object.keys(defaults),
+  'vocabSize',
+  'dModel',
+  'dFF',
+  'numEncoderLayers',
+  'numDecoderLayers',
+  'decoderNormPlacement',
+];
+
+/**
+ * Fills in defaults and checks every value.
+ * @throws ConfigError naming the key, what is required and what came.
+ */
+export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
+  checkKeys(op, options, keys);
+  const config = { ...defaults, ...withoutUndefined(options) } as ModelConfig;
+  config.dFF ??= 4 * config.dModel;
+  config.numEncoderLayers ??= config.numLayers;
+  config.numDecoderLayers ??= config.numLayers;
+  config.decoderNormPlacement ??= config.normPlacement;
+  const must = (ok: boolean, key: keyof ModelConfig, required: string): void => {
+    if (ok) return;
+    throw new ConfigError(`${key} must be ${required}, got ${JSON.stringify(config[key])}`, {
+      op,
+      expected: required,
+      actual: config[key],
+    });
+  };
+  for (const key of ['vocabSize', 'dModel', 'numHeads', 'numLayers', 'numEncoderLayers', 'numDecoderLayers', 'dFF', 'maxSeqLen'] as const) {
+    must(Number.isInteger(config[key]) && config[key] >= 1, key, 'a positive integer');
+  }
+  must(config.dModel % config.numHeads === 0, 'dModel', `a multiple of numHeads ${config.numHeads}`);
+  for (const key of ['dropout', 'activationDropout'] as const) {
+    must(typeof config[key] === 'number' && config[key] >= 0 && config[key] < 1, key, 'a number in [0, 1)');
+  }
+  for (const key of ['normPlacement', 'decoderNormPlacement'] as const) {
+    must(normPlacements.includes(config[key]), key, `one of ${normPlacements.join(', ')}`);
+  }
+  for (const key of ['embeddingNorm', 'tiedEmbeddings'] as const) {
+    must(typeof config[key] === 'boolean', key, 'true or false');
+  }
+  must(config.finalNorm === 'auto' || typeof config.finalNorm === 'boolean', 'finalNorm', "'auto', true or false");
+  must(config.norm === 'layer' || config.norm === 'rms', 'norm', "'layer' or 'rms'");
+  must(config.activation === 'relu' || config.activation === 'gelu', 'activation', "'relu' or 'gelu'");
+  must(config.positions === 'sinusoidal' || config.positions === 'learned', 'positions', "'sinusoidal' or 'learned'");
+  must(initSchemes.includes(config.init), 'init', `one of ${initSchemes.join(', ')}`);
+  must(Number.isFinite(config.eps) && config.eps > 0, 'eps', 'a positive number');
+  must(config.embeddingScale === 'sqrt' || Number.isFinite(config.embeddingScale), 'embeddingScale', "'sqrt' or a number");
+  must(Number.isSafeInteger(config.seed) && config.seed >= 0, 'seed', 'a non-negative integer');
+  return config;
+}
+
+/** The stack's part of a model configuration. */
+export function stackConfig(config: ModelConfig, numLayers: number, normPlacement = config.normPlacement): StackConfig {
+  const { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm } = config;
+  return { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm, normPlacement, numLayers };
+}
+
+function withoutUndefined(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,47 @@
+/** @file Token and position embeddings, and the output projection that may share their table. */
+import { linear } from '../autograd/ops/index.js';
+import type { Variable } from '../autograd/variable.js';
+import type { ModelConfig } from './config.js';
+import { Dropout, Embedding, Linear, type Norm } from './layers.js';
+import { Module } from './module.js';
+import { Positions } from './positions.js';
+import { makeNorm } from './transformer.js';
+
+/** ids (B, T) to vectors (B, T, C): scale · E[id] + position, optional norm, dropout. */
+export class TokenEmbedding extends Module {
+  readonly tokens: Embedding;
+  readonly positions: Positions;
+  readonly norm: Norm | null;
+  readonly dropout: Dropout;
+  readonly #scale: number;
+
+  constructor(config: ModelConfig) {
+    super();
+    this.tokens = new Embedding(config.vocabSize, config.dModel);
+    this.positions = new Positions(config.positions, config.maxSeqLen, config.dModel);
+    this.norm = config.embeddingNorm ? makeNorm(config) : null;
+    this.dropout = new Dropout(config.dropout);
+    this.#scale = config.embeddingScale === 'sqrt' ? Math.sqrt(config.dModel) : config.embeddingScale;
+  }
+
+  forward(ids: Variable, start = 0): Variable {
+    const x = this.positions.forward(this.tokens.forward(ids, this.#scale), start);
+    return this.dropout.forward(this.norm ? this.norm.forward(x) : x);
+  }
+}
+
+/** Vectors (…, C) to logits (…, vocabSize). */
+export class OutputProjection extends Module {
+  readonly linear: Linear | null;
+  readonly #tied: Embedding | null;
+
+  constructor(config: ModelConfig, tokens: Embedding) {
+    super();
+    this.#tied = config.tiedEmbeddings ? tokens : null;
+    this.linear = this.#tied ? null : new Linear(config.dModel, config.vocabSize, { bias: false });
+  }
+
+  forward(x: Variable): Variable {
+    return this.#tied ? linear(x, this.#tied.weight, null) : (this.linear as Linear).forward(x);
+  }
+}

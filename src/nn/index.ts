@@ -1,0 +1,21 @@
+export { locateNonFinite } from './anomaly.js';
+export { type AttentionMask, KeyValueCache, MultiHeadAttention } from './attention.js';
+export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js';
+export { OutputProjection, TokenEmbedding } from './embeddings.js';
+export { type InitScheme, initializeModel, initSchemes, randomNormal } from './init.js';
+export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm } from './layers.js';
+export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
+export { Module, type StateDict } from './module.js';
+export { Positions, sinusoids } from './positions.js';
+export {
+  type LayerConfig,
+  type NormPlacement,
+  normPlacements,
+  placements,
+  type StackConfig,
+  type Trace,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from './transformer.js';

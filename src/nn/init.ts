@@ -1,0 +1,105 @@
+/**
+ * @file Named initialisations. Values are drawn per parameter from a stream keyed by the parameter's path, so
+ * two models that share a parameter name and seed share its values: adding a norm shifts nothing else.
+ *
+ * | scheme    | weights                           | packed q, k, v               | embeddings     | biases of linear layers |
+ * |-----------|-----------------------------------|------------------------------|----------------|-------------------------|
+ * | `paper`   | Gaussian, variance 2 / (in + out) | three (d, d) matrices        | N(0, 1/d)      | 0                       |
+ * | `fairseq` | Xavier uniform                    | three (d, d), gain 1/sqrt(2) | N(0, 1/d)      | 0                       |
+ * | `torch`   | Xavier uniform                    | one (3d, d) matrix           | Xavier uniform | U(±1/sqrt(in))          |
+ *
+ * `torch` is `nn.Transformer._reset_parameters` applied to the whole model, as PyTorch's translation tutorial
+ * does; biases of q, k, v and of the output projection are 0 there.
+ */
+import { noGrad } from '../autograd/tape.js';
+import { type Parameter, result, type Variable } from '../autograd/variable.js';
+import { ConfigError } from '../errors.js';
+import { fnv1a, seedKey } from '../random.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import type { Module } from './module.js';
+
+export type InitScheme = 'paper' | 'fairseq' | 'torch';
+export const initSchemes: readonly InitScheme[] = ['paper', 'fairseq', 'torch'];
+
+/** Draws all parameters of a model anew. */
+export function initializeModel(model: Module, scheme: InitScheme, seed: number): void {
+  if (!initSchemes.includes(scheme)) {
+    throw new ConfigError(`init must be one of ${initSchemes.join(', ')}, got ${JSON.stringify(scheme)}`, {
+      op: 'init',
+      expected: initSchemes,
+      actual: scheme,
+    });
+  }
+  const fanIn = new Map<string, number>();
+  for (const [path, parameter] of model.namedParameters()) {
+    if (path.endsWith('.weight')) fanIn.set(path.replace(/\.weight$/, '.bias'), parameter.shape[parameter.rank - 1]);
+  }
+  for (const [path, parameter] of model.namedParameters()) {
+    draw(parameter, scheme, seed, `init:${path}`, fanIn.get(path) ?? 1);
+  }
+}
+
+/** A constant of independent N(0, 1) values, keyed by seed and stream name. */
+export function randomNormal(shape: readonly number[], seed: number, stream: string): Variable {
+  return noGrad(() => {
+    const x = result(currentRuntime(), shape);
+    const rng = x.runtime.allocate(4);
+    x.runtime.heap.writeInts(rng, seedKey(seed));
+    x.runtime.kernels.normalFill(x.ptr, x.size, rng, fnv1a(stream) | 0, 0, 1);
+    return x;
+  });
+}
+
+/**
+ * Initial values of a layer made on its own: the `paper` scheme, keyed by the runtime's seed and a number that
+ * runs from the last `manualSeed()` on.
+ */
+export function initializeParameter(parameter: Parameter): Parameter {
+  draw(parameter, 'paper', parameter.runtime.seed, `init:${parameter.runtime.nextLayer()}`, 1);
+  return parameter;
+}
+
+function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
+  const [rows, cols] = p.rank === 2 ? p.shape : [p.size, 1];
+  switch (p.role) {
+    case 'normWeight':
+      return fill(p, 1);
+    case 'bias':
+      return scheme === 'torch' ? uniform(p, seed, stream, 1 / Math.sqrt(biasFanIn)) : fill(p, 0);
+    case 'normBias':
+    case 'attentionBias':
+      return fill(p, 0);
+    case 'embedding':
+      if (scheme === 'torch') return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
+      return normal(p, seed, stream, 1 / Math.sqrt(cols));
+    case 'position':
+      return normal(p, seed, stream, 1 / Math.sqrt(cols));
+    case 'inProj':
+      if (scheme === 'paper') return normal(p, seed, stream, Math.sqrt(2 / (rows / 3 + cols)));
+      if (scheme === 'fairseq') return uniform(p, seed, stream, Math.sqrt(3 / (rows / 3 + cols)));
+      return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
+    default:
+      if (scheme === 'paper') return normal(p, seed, stream, Math.sqrt(2 / (rows + cols)));
+      return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
+  }
+}
+
+function fill(p: Parameter, value: number): void {
+  p.runtime.kernels.fill(p.ptr, value, p.size);
+}
+
+function withKey(p: Parameter, seed: number, run: (rng: number) => void): void {
+  noGrad(() => {
+    const rng = p.runtime.allocate(4);
+    p.runtime.heap.writeInts(rng, seedKey(seed));
+    run(rng);
+  }, p.runtime);
+}
+
+function normal(p: Parameter, seed: number, stream: string, std: number): void {
+  withKey(p, seed, (rng) => p.runtime.kernels.normalFill(p.ptr, p.size, rng, fnv1a(stream) | 0, 0, std));
+}
+
+function uniform(p: Parameter, seed: number, stream: string, bound: number): void {
+  withKey(p, seed, (rng) => p.runtime.kernels.uniformFill(p.ptr, p.size, rng, fnv1a(stream) | 0, -bound, bound));
+}

@@ -1,0 +1,141 @@
+/** @file The small layers: Linear, Embedding, LayerNorm, RMSNorm, Dropout, FeedForward. */
+import {
+  type Activation,
+
+  addLayerNorm,
+  addRmsNorm,
+  dropout,
+  embedding,
+  linear,
+} from '../autograd/ops/index.js';
+import { Parameter, type ParameterRole, type Variable } from '../autograd/variable.js';
+import { initializeParameter } from './init.js';
+import { Module, requirePositive } from './module.js';
+
+/** y = x Wᵀ + b; weight (out, in), bias (out). */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; biasRole?: ParameterRole } = {}) {
+    super();
+    requirePositive('Linear', 'inFeatures', inFeatures);
+    requirePositive('Linear', 'outFeatures', outFeatures);
+    this.weight = initializeParameter(new Parameter([outFeatures, inFeatures], 'weight'));
+    this.bias = (options.bias ?? true) ? new Parameter([outFeatures], options.biasRole ?? 'bias') : null;
+  }
+
+  /** x (…, in) to (…, out). */
+  forward(x: Variable, activation: Activation = 'none'): Variable {
+    return linear(x, this.weight, this.bias, { activation });
+  }
+}
+
+/** A table (numEmbeddings, dModel) of rows by id. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(numEmbeddings: number, dModel: number) {
+    super();
+    requirePositive('Embedding', 'numEmbeddings', numEmbeddings);
+    requirePositive('Embedding', 'dModel', dModel);
+    this.weight = initializeParameter(new Parameter([numEmbeddings, dModel], 'embedding'));
+  }
+
+  /** ids (…) i32 to (…, dModel), times `scale`. */
+  forward(ids: Variable, scale = 1): Variable {
+    return embedding(this.weight, ids, { scale });
+  }
+}
+
+/** What all normalisations share: apply to x, or to x + residual without a pass of its own for the sum. */
+export interface Norm extends Module {
+  forward(x: Variable): Variable;
+  /** norm(x + residual) */
+  forwardSum(x: Variable, residual: Variable): Variable;
+}
+
+/** Layer normalisation (Ba et al. 2016) over the last axis, with weight and bias. */
+export class LayerNorm extends Module implements Norm {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    dModel: number,
+    readonly eps = 1e-5,
+  ) {
+    super();
+    requirePositive('LayerNorm', 'dModel', dModel);
+    this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
+    this.bias = new Parameter([dModel], 'normBias');
+  }
+
+  forward(x: Variable): Variable {
+    return addLayerNorm(x, this.weight, this.bias, { eps: this.eps }).out;
+  }
+
+  forwardSum(x: Variable, residual: Variable): Variable {
+    return addLayerNorm(x, this.weight, this.bias, { eps: this.eps, residual }).out;
+  }
+}
+
+/** Root-mean-square normalisation (Zhang and Sennrich 2019), weight only. */
+export class RMSNorm extends Module implements Norm {
+  readonly weight: Parameter;
+
+  constructor(
+    dModel: number,
+    readonly eps = 1e-5,
+  ) {
+    super();
+    requirePositive('RMSNorm', 'dModel', dModel);
+    this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
+  }
+
+  forward(x: Variable): Variable {
+    return addRmsNorm(x, this.weight, { eps: this.eps }).out;
+  }
+
+  forwardSum(x: Variable, residual: Variable): Variable {
+    return addRmsNorm(x, this.weight, { eps: this.eps, residual }).out;
+  }
+}
+
+/** Dropout while training, nothing otherwise; its mask is keyed by the module's path. */
+export class Dropout extends Module {
+  constructor(readonly p: number) {
+    super();
+  }
+
+  forward(x: Variable): Variable {
+    return this.training ? dropout(x, this.p, this.path) : x;
+  }
+}
+
+/** FFN(x) = act(x W1 + b1) W2 + b2 (paper, section 3.1). Its keys sit directly in the layer: linear1, linear2. */
+export class FeedForward extends Module {
+  readonly linear1: Linear;
+  readonly linear2: Linear;
+  readonly activationDropout: Dropout;
+
+  constructor(
+    dModel: number,
+    dFF: number,
+    readonly activation: Exclude<Activation, 'none'> = 'relu',
+    activationDropout = 0,
+  ) {
+    super();
+    this.linear1 = new Linear(dModel, dFF);
+    this.linear2 = new Linear(dFF, dModel);
+    this.activationDropout = new Dropout(activationDropout);
+  }
+
+  protected override get transparent(): boolean {
+    return true;
+  }
+
+  forward(x: Variable): Variable {
+    return this.linear2.forward(this.activationDropout.forward(this.linear1.forward(x, this.activation)));
+  }
+}
+

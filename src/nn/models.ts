@@ -1,0 +1,125 @@
+/** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
+import { crossEntropy, type CrossEntropyOptions, type CrossEntropyResult } from '../autograd/ops/index.js';
+import { tensor, type Variable } from '../autograd/variable.js';
+import { ShapeError } from '../errors.js';
+import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { OutputProjection, TokenEmbedding } from './embeddings.js';
+import { initializeModel } from './init.js';
+import { Module } from './module.js';
+import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
+
+/** A batch of sentence pairs, as `PairBatches` makes them. */
+export interface PairInput {
+  source: Int32Array;
+  sourceLengths: Int32Array;
+  targetInput: Int32Array;
+  targetLengths: Int32Array;
+  /** Next tokens, -1 where padded; only for `loss`. */
+  targetOutput?: Int32Array;
+  batchSize: number;
+  sourceLen: number;
+  targetLen: number;
+}
+
+export interface ForwardOptions {
+  /** Receives named intermediates of every layer. */
+  trace?: Trace;
+}
+
+/**
+ * The encoder-decoder of the paper's translation experiments (section 4), source and target sharing one
+ * vocabulary and table.
+ */
+export class Transformer extends Module {
+  readonly config: ModelConfig;
+  readonly embedding: TokenEmbedding;
+  readonly encoder: TransformerEncoder;
+  readonly decoder: TransformerDecoder;
+  readonly output: OutputProjection;
+
+  /** @throws ConfigError for an unknown key or a value out of range. */
+  constructor(options: ModelOptions) {
+    super();
+    const config = resolveConfig('Transformer', options);
+    this.config = config;
+    this.embedding = new TokenEmbedding(config);
+    this.encoder = new TransformerEncoder(stackConfig(config, config.numEncoderLayers));
+    this.decoder = new TransformerDecoder(stackConfig(config, config.numDecoderLayers, config.decoderNormPlacement));
+    this.output = new OutputProjection(config, this.embedding.tokens);
+    this.assignPaths();
+    initializeModel(this, config.init, config.seed);
+  }
+
+  /** source (B, S) i32, lengths (B) i32 to memory (B, S, C). */
+  encode(source: Variable, lengths: Variable | null, trace?: Trace): Variable {
+    return this.encoder.forward(this.embedding.forward(source), { lengths }, trace);
+  }
+
+  /** Logits (B, T, vocabSize) of the next token at every target position. */
+  forward(batch: PairInput, options: ForwardOptions = {}): Variable {
+    const { batchSize, sourceLen, targetLen } = batch;
+    const sourceLengths = tensor(batch.sourceLengths);
+    const memory = this.encode(ints(batch.source, [batchSize, sourceLen]), sourceLengths, options.trace);
+    const x = this.decoder.forward(
+      this.embedding.forward(ints(batch.targetInput, [batchSize, targetLen])),
+      memory,
+      { lengths: tensor(batch.targetLengths) },
+      { lengths: sourceLengths },
+      options.trace,
+    );
+    return this.output.forward(x);
+  }
+
+  /** Mean cross-entropy per target token. */
+  loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
+    if (!batch.targetOutput) throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
+    const { trace, ...rest } = options;
+    return crossEntropy(this.forward(batch, { trace }), ints(batch.targetOutput, [batch.batchSize, batch.targetLen]), rest);
+  }
+}
+
+/** A batch of token windows, as `TextWindows` makes them. */
+export interface LmInput {
+  ids: Int32Array;
+  /** Next tokens, -1 where there is none. */
+  targets?: Int32Array;
+  batchSize: number;
+  seqLen: number;
+}
+
+/** A decoder-only language model (GPT-like): a causal stack over token embeddings. */
+export class CausalLM extends Module {
+  readonly config: ModelConfig;
+  readonly embedding: TokenEmbedding;
+  readonly encoder: TransformerEncoder;
+  readonly output: OutputProjection;
+
+  /** @throws ConfigError for an unknown key or a value out of range. */
+  constructor(options: ModelOptions) {
+    super();
+    const config = resolveConfig('CausalLM', options);
+    this.config = config;
+    this.embedding = new TokenEmbedding(config);
+    this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));
+    this.output = new OutputProjection(config, this.embedding.tokens);
+    this.assignPaths();
+    initializeModel(this, config.init, config.seed);
+  }
+
+  /** Logits (B, T, vocabSize) of the next token at every position. */
+  forward(batch: LmInput, options: ForwardOptions = {}): Variable {
+    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
+    return this.output.forward(this.encoder.forward(x, { causal: true }, options.trace));
+  }
+
+  /** Mean cross-entropy per token. */
+  loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
+    if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
+    const { trace, ...rest } = options;
+    return crossEntropy(this.forward(batch, { trace }), ints(batch.targets, [batch.batchSize, batch.seqLen]), rest);
+  }
+}
+
+function ints(values: Int32Array, shape: readonly [number, number]): Variable {
+  return tensor(values, { shape, dtype: 'i32' });
+}

@@ -1,0 +1,170 @@
+/**
+ * @file The base of all layers. A module's parameters and children are its own properties, found in the order
+ * the constructor made them; state-dict keys are those property names in snake_case, as PyTorch writes them.
+ */
+import { Parameter } from '../autograd/variable.js';
+import { ConfigError, FormatError, formatShape } from '../errors.js';
+import { currentRuntime, type Runtime } from '../runtime/runtime.js';
+import { type HostArray, Tensor } from '../tensor/tensor.js';
+import { sameShape } from '../tensor/shape.js';
+
+export type StateDict = Map<string, { shape: readonly number[]; data: HostArray }>;
+
+export abstract class Module {
+  training = true;
+  /** Path from the model's root, e.g. `encoder.layers.2.norm1`; empty until the root names it. */
+  path = '';
+
+  /** When true, this module's keys carry no prefix of its own (the feed-forward part of a layer). */
+  protected get transparent(): boolean {
+    return false;
+  }
+
+  /** Direct children with their key segments. */
+  children(): [string, Module][] {
+    const found: [string, Module][] = [];
+    for (const [property, value] of Object.entries(this)) {
+      if (value instanceof Module) found.push([value.transparent ? '' : snakeCase(property), value]);
+      else if (Array.isArray(value)) {
+        value.forEach((item, i) => {
+          if (item instanceof Module) found.push([`${snakeCase(property)}.${i}`, item]);
+        });
+      }
+    }
+    return found;
+  }
+
+  /** Every module of the tree with its path, parents first. */
+  *namedModules(prefix = ''): Generator<[string, Module]> {
+    yield [prefix, this];
+    for (const [name, child] of this.children()) yield* child.namedModules(join(prefix, name));
+  }
+
+  /** Every parameter with its path; one that is used twice (tied) appears once, under its owner. */
+  *namedParameters(prefix = '', seen = new Set<Parameter>()): Generator<[string, Parameter]> {
+    for (const [property, value] of Object.entries(this)) {
+      if (value instanceof Parameter) {
+        if (!seen.has(value)) {
+          seen.add(value);
+          yield [join(prefix, snakeCase(property)), value];
+        }
+      }
+    }
+    for (const [name, child] of this.children()) yield* child.namedParameters(join(prefix, name), seen);
+  }
+
+  parameters(): Parameter[] {
+    return [...this.namedParameters()].map(([, parameter]) => parameter);
+  }
+
+  /** The runtime its parameters live in. */
+  runtime(): Runtime {
+    return this.parameters()[0]?.runtime ?? currentRuntime();
+  }
+
+  /** Number of parameter elements; with `trainable`, of those that are not frozen. */
+  numParameters(options: { trainable?: boolean } = {}): number {
+    return this.parameters().reduce((n, p) => (options.trainable && !p.requiresGrad ? n : n + p.size), 0);
+  }
+
+  /** Tells every module and parameter its path. The root of a model calls it once at the end of its constructor. */
+  assignPaths(): void {
+    for (const [path, module] of this.namedModules()) module.path = path;
+    for (const [path, parameter] of this.namedParameters()) parameter.path = path;
+  }
+
+  train(mode = true): this {
+    for (const [, module] of this.namedModules()) module.training = mode;
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.zeroGrad();
+  }
+
+  /**
+   * Freezes the parameters for which `trainable` says false and thaws the others. Build the optimizer
+   * afterwards: it holds state for trainable parameters only.
+   */
+  setTrainable(trainable: (path: string, parameter: Parameter) => boolean): this {
+    for (const [path, parameter] of this.namedParameters()) parameter.requiresGrad = trainable(path, parameter);
+    return this;
+  }
+
+  /** Copies of all parameters by path. */
+  stateDict(): StateDict {
+    const state: StateDict = new Map();
+    for (const [path, parameter] of this.namedParameters()) {
+      state.set(path, { shape: parameter.shape, data: parameter.toArray() });
+    }
+    return state;
+  }
+
+  /**
+   * Overwrites the parameters. With `strict` (default) the keys must agree exactly. Everything is checked
+   * before anything is written.
+   * @throws FormatError naming the missing or unexpected keys, or the tensor whose shape differs.
+   */
+  loadStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: { strict?: boolean; path?: string } = {}): void {
+    const strict = options.strict ?? true;
+    const own = new Map(this.namedParameters());
+    const missing = [...own.keys()].filter((key) => !state.has(key));
+    const unexpected = [...state.keys()].filter((key) => !own.has(key));
+    if (strict && (missing.length > 0 || unexpected.length > 0)) {
+      const part = (label: string, keys: string[]) =>
+        keys.length ? `${label} ${keys.slice(0, 4).join(', ')}${keys.length > 4 ? ` and ${keys.length - 4} more` : ''}` : '';
+      throw new FormatError([part('missing', missing), part('unexpected', unexpected)].filter(Boolean).join('; '), {
+        op: 'loadStateDict',
+        path: options.path,
+        expected: [...own.keys()],
+        actual: [...state.keys()],
+        hint: 'the file belongs to another configuration; pass { strict: false } to load what fits',
+      });
+    }
+    for (const [key, parameter] of own) {
+      const entry = state.get(key);
+      if (entry && !sameShape(entry.shape, parameter.shape)) {
+        throw new FormatError(`${key} must have shape ${formatShape(parameter.shape)}, got ${formatShape(entry.shape)}`, {
+          op: 'loadStateDict',
+          path: options.path,
+          expected: parameter.shape,
+          actual: entry.shape,
+        });
+      }
+      if (entry && !(entry instanceof Tensor) && entry.data.length !== parameter.size) {
+        throw new FormatError(`${key} must have ${parameter.size} values, got ${entry.data.length}`, {
+          op: 'loadStateDict',
+          path: options.path,
+          expected: parameter.size,
+          actual: entry.data.length,
+        });
+      }
+    }
+    for (const [key, parameter] of own) {
+      const entry = state.get(key);
+      if (entry) parameter.set(entry instanceof Tensor ? entry.toArray() : entry.data);
+    }
+  }
+}
+
+function join(prefix: string, name: string): string {
+  if (!prefix) return name;
+  return name ? `${prefix}.${name}` : prefix;
+}
+
+/** `inProjWeight` to `in_proj_weight`; digits stay where they are (`norm1`). */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** A positive integer, or a ConfigError that names the key. */
+export function requirePositive(op: string, name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new ConfigError(`${name} must be a positive integer, got ${value}`, { op, expected: '>= 1', actual: value });
+  }
+  return value;
+}

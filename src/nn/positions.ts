@@ -1,0 +1,57 @@
+/** @file Where a token stands: sinusoidal (Vaswani et al. 2017, section 3.5) or learned positions. */
+import { add, slice } from '../autograd/ops/index.js';
+import { Parameter, Variable } from '../autograd/variable.js';
+import { DataError } from '../errors.js';
+import { cos64, pow64, sin64 } from '../runtime/math.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import { hostStorage } from '../tensor/tensor.js';
+import { initializeParameter } from './init.js';
+import { Module } from './module.js';
+
+export type PositionKind = 'sinusoidal' | 'learned';
+
+/** Adds a position row to every token embedding. */
+export class Positions extends Module {
+  /** Learned table (maxSeqLen, dModel); null for sinusoids. */
+  readonly weight: Parameter | null;
+  readonly #table: Variable | null;
+
+  constructor(
+    kind: PositionKind,
+    readonly maxSeqLen: number,
+    dModel: number,
+  ) {
+    super();
+    this.weight = kind === 'learned' ? initializeParameter(new Parameter([maxSeqLen, dModel], 'position')) : null;
+    this.#table = kind === 'sinusoidal' ? sinusoids(maxSeqLen, dModel) : null;
+  }
+
+  /** x (B, T, C) standing at positions start … start + T - 1. */
+  forward(x: Variable, start = 0): Variable {
+    const length = x.shape[1];
+    if (start + length > this.maxSeqLen) {
+      throw new DataError(`sequence of ${start + length} tokens is longer than maxSeqLen ${this.maxSeqLen}`, {
+        op: 'positions',
+        path: this.path,
+        expected: this.maxSeqLen,
+        actual: start + length,
+        hint: 'raise maxSeqLen or cut the sequence',
+      });
+    }
+    const table = (this.weight ?? this.#table) as Variable;
+    return add(x, slice(table, 0, start, start + length));
+  }
+}
+
+/** PE(t, 2i) = sin(t / 10000^(2i/d)), PE(t, 2i+1) = cos(the same); (length, dModel). */
+export function sinusoids(length: number, dModel: number): Variable {
+  const runtime = currentRuntime();
+  const values = runtime.precision === 'f64' ? new Float64Array(length * dModel) : new Float32Array(length * dModel);
+  for (let i = 0; i < dModel; i++) {
+    const frequency = 1 / pow64(10000, (i - (i % 2)) / dModel);
+    for (let t = 0; t < length; t++) {
+      values[t * dModel + i] = i % 2 === 0 ? sin64(t * frequency) : cos64(t * frequency);
+    }
+  }
+  return new Variable(hostStorage(runtime, 'f32', values), [length, dModel]);
+}

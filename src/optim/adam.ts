@@ -1,0 +1,121 @@
+import type { Parameter } from '../autograd/variable.js';
+import { ConfigError, checkKeys } from '../errors.js';
+import { checkBeta, checkRate, integerPower, Optimizer, type ParamGroup } from './optimizer.js';
+
+export interface AdamOptions {
+  lr: number;
+  /** Decay rates of the two moments. Default [0.9, 0.999]; the paper's translation runs use [0.9, 0.98]. */
+  betas?: readonly [number, number];
+  eps?: number;
+  weightDecay?: number;
+}
+
+/** Moments and bias corrections, which all of the family share. */
+abstract class AdamFamily extends Optimizer {
+  protected readonly beta1: number;
+  protected readonly beta2: number;
+  protected readonly eps: number;
+
+  constructor(name: string, params: Iterable<Parameter> | ParamGroup[], options: AdamOptions, weightDecay: number) {
+    checkKeys(name, options, ['lr', 'betas', 'eps', 'weightDecay']);
+    super(params, options.lr, options.weightDecay ?? weightDecay);
+    [this.beta1, this.beta2] = options.betas ?? [0.9, 0.999];
+    checkBeta(name, 'betas[0]', this.beta1);
+    checkBeta(name, 'betas[1]', this.beta2);
+    this.eps = options.eps ?? 1e-8;
+    checkRate(name, 'eps', this.eps);
+    if (this.eps === 0) throw new ConfigError('eps must be positive, got 0', { op: name });
+    this.buffer('m');
+    this.buffer('v');
+  }
+
+  protected hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
+    const correction1 = 1 - integerPower(this.beta1, this.stepCount);
+    const correction2 = 1 - integerPower(this.beta2, this.stepCount);
+    slots[0] = group.lr;
+    slots[1] = this.beta1;
+    slots[2] = this.beta2;
+    slots[3] = this.eps;
+    slots[6] = group.lr / correction1;
+    slots[7] = 1 / Math.sqrt(correction2);
+    // In float32, 1 - 0.999 would be off by 1e-5; the host knows it exactly.
+    slots[11] = 1 - this.beta1;
+    slots[12] = 1 - this.beta2;
+    this.decay(group, slots);
+  }
+
+  protected decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
+    slots[4] = group.weightDecay;
+  }
+
+  protected update(clip: number): void {
+    const { kernels } = this.runtime;
+    kernels.adamStep(
+      this.table.address(),
+      this.numSegments,
+      this.grads.address(),
+      this.buffers.m.address(),
+      this.buffers.v.address(),
+      this.hyper.address(),
+      clip,
+    );
+  }
+}
+
+/** Adam (Kingma and Ba 2015), with torch.optim.Adam's conventions; weightDecay is an L2 penalty. */
+export class Adam extends AdamFamily {
+  readonly kind: string = 'adam';
+
+  constructor(params: Iterable<Parameter> | ParamGroup[], options: AdamOptions) {
+    super('Adam', params, options, 0);
+  }
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019); default weightDecay 0.01. */
+export class AdamW extends AdamFamily {
+  readonly kind = 'adamw';
+
+  constructor(params: Iterable<Parameter> | ParamGroup[], options: AdamOptions) {
+    super('AdamW', params, options, 0.01);
+  }
+
+  protected override decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
+    slots[5] = group.lr * group.weightDecay;
+  }
+}
+
+/**
+ * Rectified Adam (Liu et al. 2020), as torch.optim.RAdam: plain momentum while the variance estimate is not
+ * tractable (rho_t <= 5), which works as an implicit warm-up.
+ */
+export class RAdam extends AdamFamily {
+  readonly kind = 'radam';
+
+  constructor(params: Iterable<Parameter> | ParamGroup[], options: AdamOptions) {
+    super('RAdam', params, options, 0);
+  }
+
+  protected override hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
+    super.hyperparameters(group, slots);
+    const t = this.stepCount;
+    const power = integerPower(this.beta2, t);
+    slots[7] = Math.sqrt(1 - power);
+    const rhoInf = 2 / (1 - this.beta2) - 1;
+    const rho = rhoInf - (2 * t * power) / (1 - power);
+    slots[10] =
+      rho > 5 ? Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho)) : -1;
+  }
+
+  protected override update(clip: number): void {
+    const { kernels } = this.runtime;
+    kernels.radamStep(
+      this.table.address(),
+      this.numSegments,
+      this.grads.address(),
+      this.buffers.m.address(),
+      this.buffers.v.address(),
+      this.hyper.address(),
+      clip,
+    );
+  }
+}

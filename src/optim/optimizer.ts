@@ -1,0 +1,231 @@
+/**
+ * @file What all optimizers share. Gradients and moments are flat blocks, parallel to each other; a segment
+ * table in the kernels' memory says which stretch belongs to which parameter and group, so that one kernel
+ * call updates everything.
+ */
+import { type Parameter, runtimeOf } from '../autograd/variable.js';
+import { noGrad } from '../autograd/tape.js';
+import { ConfigError, FormatError, NumericError } from '../errors.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
+
+export interface ParamGroup {
+  params: Iterable<Parameter>;
+  /** Overrides the optimizer's rate for this group; a schedule multiplies both alike. */
+  lr?: number;
+  weightDecay?: number;
+}
+
+/** State of an optimizer as plain arrays, for checkpoints. */
+export interface OptimizerState {
+  kind: string;
+  step: number;
+  lrs: number[];
+  buffers: Record<string, HostArray>;
+}
+
+interface Group {
+  lr: number;
+  /** Rate relative to the optimizer's; what a schedule keeps fixed. */
+  lrScale: number;
+  weightDecay: number;
+  params: Parameter[];
+}
+
+const HYPER = 16;
+/** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. */
+const PAD = 16;
+
+export abstract class Optimizer {
+  abstract readonly kind: string;
+  readonly runtime: Runtime;
+  readonly groups: Group[];
+  /** Updates made so far. */
+  stepCount = 0;
+  protected readonly total: number;
+  protected readonly numSegments: number;
+  protected readonly grads: Storage;
+  protected readonly table: Storage;
+  protected readonly hyper: Storage;
+  protected readonly buffers: Record<string, Storage> = {};
+  readonly #clip: Storage;
+  #clipped = false;
+  #lr: number;
+
+  constructor(params: Iterable<Parameter> | ParamGroup[], lr: number, weightDecay: number) {
+    const given = [...params];
+    const groups = given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
+    checkRate('optimizer', 'lr', lr);
+    checkRate('optimizer', 'weightDecay', weightDecay);
+    this.#lr = lr;
+    const seen = new Set<Parameter>();
+    this.groups = groups.map((group) => {
+      const own = [...group.params].filter((p) => p.requiresGrad && !seen.has(p));
+      for (const p of own) seen.add(p);
+      const groupLr = group.lr ?? lr;
+      checkRate('optimizer', 'lr', groupLr);
+      return { lr: groupLr, lrScale: lr > 0 ? groupLr / lr : 1, weightDecay: group.weightDecay ?? weightDecay, params: own };
+    });
+    const all = this.groups.flatMap((group, g) => group.params.map((p) => ({ p, g })));
+    if (all.length === 0) {
+      throw new ConfigError('there is no trainable parameter', {
+        op: 'optimizer',
+        hint: 'pass model.parameters(), and freeze fewer of them',
+      });
+    }
+    this.runtime = runtimeOf('optimizer', ...all.map(({ p }) => p));
+    let offset = 0;
+    const rows: number[] = [];
+    const offsets = all.map(({ p, g }) => {
+      const start = offset;
+      rows.push(p.ptr, start, p.size, g);
+      offset += Math.ceil(p.size / PAD) * PAD;
+      return start;
+    });
+    this.total = offset;
+    this.numSegments = all.length;
+    this.grads = persistentStorage(this.runtime, 'f32', this.total);
+    all.forEach(({ p }, i) => p.bindGrad(this.grads, offsets[i]));
+    this.table = persistentStorage(this.runtime, 'i32', rows.length);
+    this.table.write(0, rows);
+    this.hyper = persistentStorage(this.runtime, 'f32', this.groups.length * HYPER);
+    this.#clip = persistentStorage(this.runtime, 'f32', 2);
+  }
+
+  /** The common rate; a group with a rate of its own keeps its ratio to it. */
+  get lr(): number {
+    return this.#lr;
+  }
+
+  set lr(value: number) {
+    checkRate('optimizer', 'lr', value);
+    this.#lr = value;
+    for (const group of this.groups) group.lr = value * group.lrScale;
+  }
+
+  /** Sets all gradients to 0. */
+  zeroGrad(): void {
+    this.runtime.kernels.fill(this.grads.address(), 0, this.total);
+  }
+
+  /**
+   * Scales the gradients of the next `step()` so that their joint 2-norm is at most `maxNorm`, as
+   * torch.nn.utils.clip_grad_norm_ does (without touching the stored gradients). Returns the norm before.
+   */
+  clipGradNorm(maxNorm: number): number {
+    if (!(maxNorm > 0)) {
+      throw new ConfigError(`maxNorm must be positive, got ${maxNorm}`, { op: 'clipGradNorm', expected: '> 0', actual: maxNorm });
+    }
+    const { kernels, heap } = this.runtime;
+    const at = this.#clip.address();
+    kernels.sumSquares(at + 4, this.grads.address(), this.total);
+    kernels.clipScale(at, at + 4, maxNorm);
+    this.#clipped = true;
+    return Math.sqrt(heap.floats(at + 4, 1)[0]);
+  }
+
+  /** The joint 2-norm of all gradients. */
+  gradNorm(): number {
+    return noGrad(() => {
+      const at = this.runtime.allocate(1);
+      this.runtime.kernels.sumSquares(at, this.grads.address(), this.total);
+      return Math.sqrt(this.runtime.heap.floats(at, 1)[0]);
+    }, this.runtime);
+  }
+
+  /** Updates every parameter from its gradient, and moves the random generator to the next step. */
+  step(): void {
+    for (const { lr, params } of this.groups) {
+      if (!Number.isFinite(lr)) throw new NumericError(`the learning rate is ${lr}`, { op: 'optimizer.step' });
+      if (params.some((p) => !p.gradIn(this.grads))) {
+        throw new ConfigError('a newer optimizer holds the gradients of these parameters', {
+          op: 'optimizer.step',
+          hint: 'one optimizer per set of parameters; use parameter groups for different rates',
+        });
+      }
+    }
+    this.stepCount++;
+    const slots = new Float64Array(this.groups.length * HYPER);
+    this.groups.forEach((group, g) => {
+      this.hyperparameters(group, slots.subarray(g * HYPER, (g + 1) * HYPER));
+    });
+    this.hyper.write(0, slots);
+    this.update(this.#clipped ? this.#clip.address() : 0);
+    this.#clipped = false;
+    this.runtime.setRandomPosition(this.stepCount, 0);
+  }
+
+  /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). */
+  protected abstract hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void;
+  protected abstract update(clip: number): void;
+
+  protected buffer(name: string): Storage {
+    this.buffers[name] ??= persistentStorage(this.runtime, 'f32', this.total);
+    return this.buffers[name];
+  }
+
+  /** Everything `step()` depends on besides parameters and gradients. */
+  stateDict(): OptimizerState {
+    const buffers: Record<string, HostArray> = {};
+    for (const [name, storage] of Object.entries(this.buffers)) buffers[name] = storage.read(0, this.total);
+    return { kind: this.kind, step: this.stepCount, lrs: this.groups.map((group) => group.lr), buffers };
+  }
+
+  /** @throws FormatError when the state is of another optimizer or another set of parameters. */
+  loadStateDict(state: OptimizerState): void {
+    const names = Object.keys(this.buffers).sort().join(',');
+    const fits =
+      state.kind === this.kind &&
+      state.lrs.length === this.groups.length &&
+      Object.keys(state.buffers).sort().join(',') === names &&
+      Object.values(state.buffers).every((values) => values.length === this.total);
+    if (!fits) {
+      throw new FormatError(`state of "${state.kind}" does not fit this ${this.kind} over ${this.total} elements`, {
+        op: 'optimizer.loadStateDict',
+        expected: { kind: this.kind, buffers: names, total: this.total },
+        actual: { kind: state.kind, buffers: Object.keys(state.buffers) },
+        hint: 'build the optimizer over the same model, groups and frozen set',
+      });
+    }
+    for (const [name, values] of Object.entries(state.buffers)) this.buffers[name].write(0, values);
+    this.groups.forEach((group, i) => {
+      group.lr = state.lrs[i];
+    });
+    const scaled = this.groups.find((group) => group.lrScale > 0);
+    if (scaled && scaled.lr !== this.#lr * scaled.lrScale) this.#lr = scaled.lr / scaled.lrScale;
+    this.stepCount = state.step;
+    this.runtime.setRandomPosition(state.step, 0);
+  }
+}
+
+function isGroup(item: unknown): item is ParamGroup {
+  return typeof item === 'object' && item !== null && 'params' in item;
+}
+
+export function checkRate(op: string, name: string, value: number): void {
+  if (!(Number.isFinite(value) && value >= 0)) {
+    throw new ConfigError(`${name} must be a finite number >= 0, got ${value}`, { op, expected: '>= 0', actual: value });
+  }
+}
+
+export function checkBeta(op: string, name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) {
+    throw new ConfigError(`${name} must lie in [0, 1), got ${value}`, { op, expected: '[0, 1)', actual: value });
+  }
+}
+
+/** Clips the joint gradient norm of an optimizer's parameters; see `Optimizer.clipGradNorm`. */
+export function clipGradNorm(optimizer: Optimizer, maxNorm: number): number {
+  return optimizer.clipGradNorm(maxNorm);
+}
+
+/** base^exponent for a whole exponent, by squaring: the same bits on every engine, unlike `**`. */
+export function integerPower(base: number, exponent: number): number {
+  let result = 1;
+  let square = base;
+  for (let n = exponent; n > 0; n = Math.floor(n / 2)) {
+    if (n % 2 === 1) result *= square;
+    square *= square;
+  }
+  return result;
+}

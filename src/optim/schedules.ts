@@ -1,0 +1,113 @@
+/**
+ * @file Learning-rate schedules: functions from the step (1, 2, …) to the rate, made from plain options so
+ * that a checkpoint can say which one it was.
+ *
+ * With a warm-up of T steps every schedule rises linearly, lr(t) = maxLr · t / T for t <= T (paper, eq. 1).
+ * The paper's words "no warm-up" (T = 1) have two readings, both here:
+ * - literal: `inverseSqrt({ maxLr, warmupSteps: 1 })` is maxLr / sqrt(t), which falls tenfold in 100 steps;
+ * - common tail: `inverseSqrt({ maxLr, warmupSteps: 0, tailStart: T0 })` is maxLr · min(1, sqrt(T0 / t)), so
+ *   that runs with different warm-ups differ in their warm-up only.
+ */
+import { ConfigError, checkKeys } from '../errors.js';
+import { cos64 } from '../runtime/math.js';
+import { checkRate } from './optimizer.js';
+
+export type Schedule = (step: number) => number;
+
+export interface InverseSqrtOptions {
+  maxLr: number;
+  warmupSteps: number;
+  /** Step where the decay starts (T0). Default: the end of the warm-up, or 1 without one. */
+  tailStart?: number;
+}
+
+function check(op: string, options: { maxLr: number; warmupSteps: number }, keys: string[]): void {
+  checkKeys(op, options, keys);
+  checkRate(op, 'maxLr', options.maxLr);
+  checkSteps(op, 'warmupSteps', options.warmupSteps, 0);
+}
+
+function checkSteps(op: string, name: string, value: number, minimum: number): void {
+  if (Number.isInteger(value) && value >= minimum) return;
+  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${value}`, { op, expected: `>= ${minimum}`, actual: value });
+}
+
+function warm(maxLr: number, warmupSteps: number, after: Schedule): Schedule {
+  return (step) => (step < warmupSteps ? (maxLr * step) / warmupSteps : after(step));
+}
+
+/** Linear warm-up, then maxLr · min(1, sqrt(T0 / t)) (paper, section 3.2; Vaswani et al. 2017). */
+export function inverseSqrt(options: InverseSqrtOptions): Schedule {
+  check('inverseSqrt', options, ['maxLr', 'warmupSteps', 'tailStart']);
+  const { maxLr, warmupSteps } = options;
+  const start = options.tailStart ?? Math.max(1, warmupSteps);
+  checkSteps('inverseSqrt', 'tailStart', start, 1);
+  return warm(maxLr, warmupSteps, (t) => maxLr * Math.min(1, Math.sqrt(start / t)));
+}
+
+/** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
+export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
+  check('linearDecay', options, ['maxLr', 'warmupSteps', 'totalSteps']);
+  checkSteps('linearDecay', 'totalSteps', options.totalSteps, 1);
+  const { maxLr, warmupSteps, totalSteps } = options;
+  return warm(maxLr, warmupSteps, (t) => maxLr * Math.max(0, (totalSteps - t) / Math.max(1, totalSteps - warmupSteps)));
+}
+
+/** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`. */
+export function cosine(options: { maxLr: number; warmupSteps: number; totalSteps: number; minLr?: number }): Schedule {
+  check('cosine', options, ['maxLr', 'warmupSteps', 'totalSteps', 'minLr']);
+  const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
+  checkSteps('cosine', 'totalSteps', totalSteps, 1);
+  checkRate('cosine', 'minLr', minLr);
+  return warm(maxLr, warmupSteps, (t) => {
+    const progress = Math.min(1, (t - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+    return minLr + ((maxLr - minLr) * (1 + cos64(Math.PI * progress))) / 2;
+  });
+}
+
+/** Linear warm-up, then maxLr for good. */
+export function constant(options: { maxLr: number; warmupSteps?: number }): Schedule {
+  const { maxLr, warmupSteps = 0 } = options;
+  check('constant', { ...options, warmupSteps }, ['maxLr', 'warmupSteps']);
+  return warm(maxLr, warmupSteps, () => maxLr);
+}
+
+/** Constant, times `factor` from each of the given steps on (the paper's Pre-LN runs: 0.1 at epoch 8). */
+export function stepDecay(options: { maxLr: number; warmupSteps?: number; steps: readonly number[]; factor?: number }): Schedule {
+  const { maxLr, warmupSteps = 0, steps, factor = 0.1 } = options;
+  check('stepDecay', { ...options, warmupSteps }, ['maxLr', 'warmupSteps', 'steps', 'factor']);
+  checkRate('stepDecay', 'factor', factor);
+  if (!Array.isArray(steps) || !steps.every((at) => Number.isInteger(at))) {
+    throw new ConfigError(`steps must be a list of whole numbers, got ${JSON.stringify(steps)}`, { op: 'stepDecay', actual: steps });
+  }
+  return warm(maxLr, warmupSteps, (t) => steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr));
+}
+
+/** A schedule as data. */
+export type ScheduleConfig =
+  | ({ kind: 'inverseSqrt' } & InverseSqrtOptions)
+  | ({ kind: 'linearDecay' } & Parameters<typeof linearDecay>[0])
+  | ({ kind: 'cosine' } & Parameters<typeof cosine>[0])
+  | ({ kind: 'constant' } & Parameters<typeof constant>[0])
+  | ({ kind: 'stepDecay' } & Parameters<typeof stepDecay>[0]);
+
+const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = {
+  inverseSqrt,
+  linearDecay,
+  cosine,
+  constant,
+  stepDecay,
+};
+
+/** @throws ConfigError for an unknown kind or key. */
+export function makeSchedule(config: ScheduleConfig): Schedule {
+  const { kind, ...options } = config;
+  if (typeof kind !== 'string' || !Object.hasOwn(makers, kind)) {
+    throw new ConfigError(`schedule must be one of ${Object.keys(makers).join(', ')}, got ${JSON.stringify(kind)}`, {
+      op: 'schedule',
+      expected: Object.keys(makers),
+      actual: kind,
+    });
+  }
+  return makers[kind](options as never);
+}

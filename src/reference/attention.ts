@@ -1,0 +1,131 @@
+/** @file Oracle of assembly/attention.ts: all scores of a row at once, softmax as in the textbook. */
+type Heap = Float64Array;
+
+export const attentionWorkspaceBytes = (_heap: Heap, _dHead: number): number => 64;
+
+/** Probabilities of one query row over its visible keys. */
+function probabilities(
+  heap: Heap,
+  q: number,
+  k: number,
+  strideK: number,
+  dHead: number,
+  count: number,
+  scale: number,
+): { p: number[]; lse: number } {
+  const s = Array.from({ length: count }, (_, j) => {
+    let dot = 0;
+    for (let e = 0; e < dHead; e++) dot += heap[q + e] * heap[k + j * strideK + e];
+    return dot * scale;
+  });
+  const top = Math.max(...s);
+  const total = s.reduce((sum, v) => sum + Math.exp(v - top), 0);
+  return { p: s.map((v) => Math.exp(v - top) / total), lse: top + Math.log(total) };
+}
+
+export function attentionForward(
+  heap: Heap,
+  out: number,
+  lse: number,
+  q: number,
+  k: number,
+  v: number,
+  lengths: number,
+  batch: number,
+  heads: number,
+  queryLen: number,
+  keyLen: number,
+  dHead: number,
+  strideQ: number,
+  strideK: number,
+  strideV: number,
+  strideOut: number,
+  batchStrideKV: number,
+  causal: number,
+  queryOffset: number,
+  scale: number,
+  _workspace: number,
+): void {
+  for (let b = 0; b < batch; b++) {
+    const keys = lengths ? Math.min(keyLen, heap[(lengths >> 2) + b]) : keyLen;
+    for (let h = 0; h < heads; h++) {
+      const kh = (k >> 2) + b * batchStrideKV * strideK + h * dHead;
+      const vh = (v >> 2) + b * batchStrideKV * strideV + h * dHead;
+      for (let t = 0; t < queryLen; t++) {
+        const row = (b * queryLen + t) * strideQ + h * dHead + (q >> 2);
+        const o = (b * queryLen + t) * strideOut + h * dHead + (out >> 2);
+        const l = (lse >> 2) + (b * heads + h) * queryLen + t;
+        const count = causal ? Math.max(0, Math.min(keys, t + queryOffset + 1)) : keys;
+        heap.fill(0, o, o + dHead);
+        heap[l] = 0;
+        if (count === 0) continue;
+        const { p, lse: value } = probabilities(heap, row, kh, strideK, dHead, count, scale);
+        heap[l] = value;
+        for (let j = 0; j < count; j++)
+          for (let e = 0; e < dHead; e++) heap[o + e] += p[j] * heap[vh + j * strideV + e];
+      }
+    }
+  }
+}
+
+export function attentionBackward(
+  heap: Heap,
+  dq: number,
+  dk: number,
+  dv: number,
+  dout: number,
+  q: number,
+  k: number,
+  v: number,
+  out: number,
+  _lse: number,
+  lengths: number,
+  batch: number,
+  heads: number,
+  queryLen: number,
+  keyLen: number,
+  dHead: number,
+  strideQ: number,
+  strideK: number,
+  strideV: number,
+  strideOut: number,
+  causal: number,
+  queryOffset: number,
+  scale: number,
+  _workspace: number,
+): void {
+  for (let b = 0; b < batch; b++) {
+    const keys = lengths ? Math.min(keyLen, heap[(lengths >> 2) + b]) : keyLen;
+    for (let h = 0; h < heads; h++) {
+      const kh = b * keyLen * strideK + h * dHead;
+      const vh = b * keyLen * strideV + h * dHead;
+      for (let j = 0; j < keyLen; j++) {
+        for (let e = 0; e < dHead; e++) {
+          heap[(dk >> 2) + kh + j * strideK + e] = 0;
+          heap[(dv >> 2) + vh + j * strideV + e] = 0;
+        }
+      }
+      for (let t = 0; t < queryLen; t++) {
+        const row = (b * queryLen + t) * strideQ + h * dHead;
+        const o = (b * queryLen + t) * strideOut + h * dHead;
+        const count = causal ? Math.max(0, Math.min(keys, t + queryOffset + 1)) : keys;
+        for (let e = 0; e < dHead; e++) heap[(dq >> 2) + row + e] = 0;
+        if (count === 0) continue;
+        const { p } = probabilities(heap, (q >> 2) + row, (k >> 2) + kh, strideK, dHead, count, scale);
+        let d = 0;
+        for (let e = 0; e < dHead; e++) d += heap[(dout >> 2) + o + e] * heap[(out >> 2) + o + e];
+        for (let j = 0; j < count; j++) {
+          let dp = 0;
+          for (let e = 0; e < dHead; e++)
+            dp += heap[(dout >> 2) + o + e] * heap[(v >> 2) + vh + j * strideV + e];
+          const ds = p[j] * (dp - d) * scale;
+          for (let e = 0; e < dHead; e++) {
+            heap[(dv >> 2) + vh + j * strideV + e] += p[j] * heap[(dout >> 2) + o + e];
+            heap[(dq >> 2) + row + e] += ds * heap[(k >> 2) + kh + j * strideK + e];
+            heap[(dk >> 2) + kh + j * strideK + e] += ds * heap[(q >> 2) + row + e];
+          }
+        }
+      }
+    }
+  }
+}

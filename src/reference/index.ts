@@ -1,0 +1,54 @@
+/**
+ * @file Every kernel again in plain double-precision loops, over a Float64Array that answers to the same byte
+ * addresses (one double per 4-byte slot). Imported by tests, gradcheck and bench only.
+ */
+import type { Kernels } from '../runtime/kernels.js';
+import * as attention from './attention.js';
+import * as bias from './bias.js';
+import * as crossEntropy from './cross-entropy.js';
+import * as elementwise from './elementwise.js';
+import * as embedding from './embedding.js';
+import * as gemm from './gemm.js';
+import * as layernorm from './layernorm.js';
+import * as layout from './layout.js';
+import * as math from './math.js';
+import * as optimizer from './optimizer.js';
+import * as random from './random.js';
+import * as reduce from './reduce.js';
+import * as rmsnorm from './rmsnorm.js';
+import * as softmax from './softmax.js';
+
+type ReferenceKernels = {
+  [Name in keyof Kernels]: (
+    heap: Float64Array,
+    ...args: Parameters<Kernels[Name]>
+  ) => ReturnType<Kernels[Name]>;
+};
+
+/** One line per file of assembly/; a kernel without its reference does not type-check. */
+const references: ReferenceKernels = {
+  heapBase: () => 1024,
+  ...rmsnorm,
+  ...layernorm,
+  ...attention,
+  ...bias,
+  ...crossEntropy,
+  ...elementwise,
+  ...embedding,
+  ...gemm,
+  ...layout,
+  ...math,
+  ...optimizer,
+  ...random,
+  ...reduce,
+  ...softmax,
+};
+
+/** Binds all references to a heap, which may be replaced by a larger one between calls. */
+export function createReferenceKernels(heap: () => Float64Array): Kernels {
+  const bound: Record<string, (...args: number[]) => unknown> = {};
+  for (const [name, kernel] of Object.entries(references)) {
+    bound[name] = (...args) => (kernel as (h: Float64Array, ...a: number[]) => unknown)(heap(), ...args);
+  }
+  return bound as unknown as Kernels;
+}

@@ -1,0 +1,116 @@
+/**
+ * @file One address space, two materials. `WasmHeap` is the kernels' linear memory; `ReferenceHeap` is a
+ * Float64Array that answers to the same byte addresses (one double per 4-byte slot), so that the whole
+ * model can run in double precision under the reference kernels.
+ */
+import { MemoryError } from '../errors.js';
+
+export type FloatArray = Float32Array | Float64Array;
+
+export interface Heap {
+  /** Bytes addressable now. */
+  readonly byteLength: number;
+  /** Grows so that `end` bytes are addressable; throws MemoryError when the host refuses. */
+  ensure(end: number): void;
+  /** A view of `count` floats; valid until the next allocation, so take it when you use it. */
+  floats(ptr: number, count: number): FloatArray;
+  readInts(ptr: number, count: number): Int32Array;
+  writeFloats(ptr: number, values: ArrayLike<number>): void;
+  writeInts(ptr: number, values: ArrayLike<number>): void;
+  zero(ptr: number, count: number): void;
+}
+
+const PAGE = 65536;
+
+export class WasmHeap implements Heap {
+  constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly maxBytes: number,
+  ) {}
+
+  get byteLength(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  ensure(end: number): void {
+    const have = this.byteLength;
+    if (end <= have) return;
+    if (end > this.maxBytes) throw outOfMemory(end, this.maxBytes);
+    // Growing in steps of an eighth keeps the number of (possibly copying) grows small.
+    const wanted = Math.min(Math.max(end, have + Math.floor(have / 8)), this.maxBytes);
+    for (const bytes of [wanted, end]) {
+      try {
+        this.memory.grow(Math.ceil((bytes - have) / PAGE));
+        return;
+      } catch {
+        // The host may refuse the generous size and still grant the exact one.
+      }
+    }
+    throw outOfMemory(end, have);
+  }
+
+  floats(ptr: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, ptr, count);
+  }
+
+  readInts(ptr: number, count: number): Int32Array {
+    return new Int32Array(this.memory.buffer, ptr, count).slice();
+  }
+
+  writeFloats(ptr: number, values: ArrayLike<number>): void {
+    new Float32Array(this.memory.buffer, ptr, values.length).set(values);
+  }
+
+  writeInts(ptr: number, values: ArrayLike<number>): void {
+    new Int32Array(this.memory.buffer, ptr, values.length).set(values);
+  }
+
+  zero(ptr: number, count: number): void {
+    new Float32Array(this.memory.buffer, ptr, count).fill(0);
+  }
+}
+
+export class ReferenceHeap implements Heap {
+  slots = new Float64Array(1 << 16);
+
+  get byteLength(): number {
+    return this.slots.length * 4;
+  }
+
+  ensure(end: number): void {
+    const needed = Math.ceil(end / 4);
+    if (needed <= this.slots.length) return;
+    const grown = new Float64Array(Math.max(needed, this.slots.length * 2));
+    grown.set(this.slots);
+    this.slots = grown;
+  }
+
+  floats(ptr: number, count: number): Float64Array {
+    return this.slots.subarray(ptr >> 2, (ptr >> 2) + count);
+  }
+
+  readInts(ptr: number, count: number): Int32Array {
+    return Int32Array.from(this.floats(ptr, count));
+  }
+
+  writeFloats(ptr: number, values: ArrayLike<number>): void {
+    this.slots.set(values, ptr >> 2);
+  }
+
+  writeInts(ptr: number, values: ArrayLike<number>): void {
+    this.slots.set(values, ptr >> 2);
+  }
+
+  zero(ptr: number, count: number): void {
+    this.floats(ptr, count).fill(0);
+  }
+}
+
+function outOfMemory(needed: number, have: number): MemoryError {
+  return new MemoryError(`${needed} bytes needed, ${have} to be had`, {
+    op: 'memory',
+    expected: needed,
+    actual: have,
+    hint: 'use a smaller batch, or wrap evaluation in noGrad() so that its activations are freed',
+  });
+}

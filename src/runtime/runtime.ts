@@ -1,0 +1,296 @@
+/**
+ * @file A Runtime is one memory, its kernels, its arena and its random state. `init()` makes the default
+ * one; `createRuntime()` others. Tensors of two runtimes never mix.
+ */
+import { ConfigError, checkKeys, EnvironmentError, MemoryError } from '../errors.js';
+import { seedKey } from '../random.js';
+import { Arena, type Frame } from './arena.js';
+import { type Heap, WasmHeap } from './heap.js';
+import { instantiateKernels, type WasmSource } from './instantiate.js';
+import type { Kernels, Ptr } from './kernels.js';
+import { PersistentAllocator } from './persistent.js';
+
+export interface InitOptions {
+  /** Worker threads for one run. This version runs one; asking for more is not an error. */
+  threads?: number | 'auto';
+  /** `strict` (default) gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. */
+  simd?: 'strict' | 'relaxed';
+  /** Kernel bytes, module or response to use instead of the inlined ones. */
+  wasm?: WasmSource;
+  /** Most bytes the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
+  maxMemory?: number;
+}
+
+export interface MemoryReport {
+  /** Bytes of step-arena in use now. */
+  arenaInUse: number;
+  /** Most arena bytes ever in use at once. */
+  arenaHighWater: number;
+  /** Bytes held by parameters, gradients and optimizer state. */
+  persistentInUse: number;
+  /** Size of the whole memory. */
+  bufferBytes: number;
+}
+
+export class Runtime {
+  readonly kernels: Kernels;
+  readonly heap: Heap;
+  readonly arena: Arena;
+  readonly persistent: PersistentAllocator;
+  /** `f32` in wasm, `f64` under the reference kernels. */
+  readonly precision: 'f32' | 'f64';
+  readonly simd: 'strict' | 'relaxed' | 'reference';
+  readonly #rng: Ptr;
+  /** Scratch for kernels that pack; its content never outlives a kernel call. */
+  #workspace: Ptr = 0;
+  #workspaceBytes = 0;
+  #top: number;
+  #implicit: Frame | null = null;
+  #seed = 0;
+  #step = 0;
+  #microbatch = 0;
+  #planning = false;
+  #layers = 0;
+
+  constructor(kernels: Kernels, heap: Heap, base: number, simd: 'strict' | 'relaxed' | 'reference') {
+    this.kernels = kernels;
+    this.heap = heap;
+    this.precision = simd === 'reference' ? 'f64' : 'f32';
+    this.simd = simd;
+    this.#top = Math.ceil(base / 64) * 64;
+    this.arena = new Arena((bytes) => this.#reserve(bytes));
+    this.persistent = new PersistentAllocator((bytes) => this.#reserve(bytes));
+    this.#rng = this.persistent.allocate(16);
+    this.workspace(kernels.gemmWorkspaceBytes());
+    this.#writeRng();
+  }
+
+  #reserve(bytes: number): number {
+    const start = this.#top;
+    this.heap.ensure(start + bytes);
+    this.#top = start + bytes;
+    return start;
+  }
+
+  /** Scratch of at least `bytes`, shared by all kernel calls. */
+  workspace(bytes: number): Ptr {
+    if (bytes > this.#workspaceBytes) {
+      this.#workspace = this.persistent.allocate(bytes);
+      this.#workspaceBytes = bytes;
+    }
+    return this.#workspace;
+  }
+
+  /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. */
+  allocate(count: number): Ptr {
+    if (this.arena.depth === 0) this.#implicit = this.arena.push();
+    return this.arena.allocate(count * 4);
+  }
+
+  /** The frame new allocations belong to. */
+  currentFrame(): Frame {
+    if (this.arena.depth === 0) this.#implicit = this.arena.push();
+    return this.arena.top as Frame;
+  }
+
+  /** Ends the implicit frame that the step's first allocation opened (a no-op inside `scope`). */
+  endStep(): void {
+    if (this.#implicit?.alive && this.arena.top === this.#implicit) this.arena.pop(this.#implicit);
+  }
+
+  /** Seed of dropout and of default initial values. */
+  get seed(): number {
+    return this.#seed;
+  }
+
+  manualSeed(seed: number): void {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, { op: 'manualSeed', actual: seed });
+    }
+    this.#seed = seed;
+    this.#layers = 0;
+    this.setRandomPosition(0, 0);
+  }
+
+  /** Position of the counter-based generator: dropout masks depend on it and on nothing else. */
+  get randomPosition(): { step: number; microbatch: number } {
+    return { step: this.#step, microbatch: this.#microbatch };
+  }
+
+  setRandomPosition(step: number, microbatch: number): void {
+    this.#step = step;
+    this.#microbatch = microbatch;
+    this.#writeRng();
+  }
+
+  /** Address of [seedLo, seedHi, step, microbatch], read by the random kernels. */
+  get rng(): Ptr {
+    return this.#rng;
+  }
+
+  #writeRng(): void {
+    const [low, high] = seedKey(this.#seed);
+    this.heap.writeInts(this.#rng, [low, high, this.#step, this.#microbatch]);
+  }
+
+  memory(): MemoryReport {
+    return {
+      arenaInUse: this.arena.inUse,
+      arenaHighWater: this.arena.highWater,
+      persistentInUse: this.persistent.inUse,
+      bufferBytes: this.heap.byteLength,
+    };
+  }
+
+  /**
+   * Runs `fn` with kernels that compute nothing and an arena that only counts, and tells the most bytes it
+   * would have had in use: the peak of a step, before step 1. Values read inside are meaningless.
+   */
+  measure(fn: () => void): { peakBytes: number } {
+    if (this.#planning) throw new MemoryError('plan() cannot be nested', { op: 'plan' });
+    const self = this as { -readonly [K in 'kernels' | 'heap' | 'arena' | 'persistent']: Runtime[K] };
+    const real = { kernels: self.kernels, heap: self.heap, arena: self.arena, persistent: self.persistent };
+    const implicit = this.#implicit;
+    let top = 1 << 20;
+    const reserve = (bytes: number) => {
+      top += bytes;
+      return top - bytes;
+    };
+    const counting = new Arena(reserve);
+    const workspace = [this.#workspace, this.#workspaceBytes] as const;
+    this.#planning = true;
+    self.kernels = new Proxy({} as Kernels, { get: () => () => 0 });
+    self.heap = new BlankHeap();
+    self.arena = counting;
+    self.persistent = new PersistentAllocator(reserve);
+    this.#implicit = null;
+    try {
+      fn();
+      return { peakBytes: counting.highWater };
+    } finally {
+      Object.assign(self, real);
+      counting.clear();
+      this.#implicit = implicit;
+      [this.#workspace, this.#workspaceBytes] = workspace;
+      this.#planning = false;
+    }
+  }
+
+  /** A number of its own for each layer made outside a model: names the stream of its initial values. */
+  nextLayer(): number {
+    return this.#layers++;
+  }
+
+  /** True inside `plan()`: nothing is computed, so nothing may be kept. */
+  get planning(): boolean {
+    return this.#planning;
+  }
+}
+
+/** Accepts every address and holds nothing. */
+class BlankHeap implements Heap {
+  readonly byteLength = Number.MAX_SAFE_INTEGER;
+  ensure(): void {}
+  floats(_ptr: number, count: number): Float32Array {
+    return new Float32Array(Math.min(count, 1 << 16));
+  }
+  readInts(_ptr: number, count: number): Int32Array {
+    return new Int32Array(count);
+  }
+  writeFloats(): void {}
+  writeInts(): void {}
+  zero(): void {}
+}
+
+const PAGE = 65536;
+const MAX_PAGES = 65536;
+
+let starting: Promise<Runtime> | null = null;
+let defaultRuntime: Runtime | null = null;
+let current: Runtime | null = null;
+
+/** Makes a runtime of its own, independent of the default one. */
+export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
+  checkKeys('init', options, ['threads', 'simd', 'wasm', 'maxMemory']);
+  const simd = options.simd ?? 'strict';
+  if (simd !== 'strict' && simd !== 'relaxed') {
+    throw new ConfigError(`simd must be "strict" or "relaxed", got ${JSON.stringify(simd)}`, { op: 'init' });
+  }
+  const maxMemory = options.maxMemory ?? defaultMaxMemory();
+  if (!(maxMemory >= PAGE && maxMemory <= MAX_PAGES * PAGE)) {
+    throw new ConfigError(`maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${maxMemory}`, {
+      op: 'init',
+      expected: [PAGE, MAX_PAGES * PAGE],
+      actual: maxMemory,
+    });
+  }
+  const source = options.wasm ?? (await inlinedWasm(simd));
+  const { kernels, memory, heapBase } = await instantiateKernels(source, Math.floor(maxMemory / PAGE));
+  return new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
+}
+
+/** Makes the default runtime ready. Call it once before anything else; further calls return at once. */
+export async function init(options: InitOptions = {}): Promise<Runtime> {
+  // Two calls that overlap share one runtime.
+  if (!starting || Object.keys(options).length > 0) starting = createRuntime(options);
+  const attempt = starting;
+  try {
+    const runtime = await attempt;
+    if (runtime !== defaultRuntime) {
+      defaultRuntime = runtime;
+      current = runtime;
+    }
+    return runtime;
+  } catch (error) {
+    if (starting === attempt) starting = defaultRuntime && Promise.resolve(defaultRuntime);
+    throw error;
+  }
+}
+
+/** The runtime that new tensors and modules belong to. */
+export function currentRuntime(): Runtime {
+  if (!current) {
+    throw new EnvironmentError('no runtime yet', {
+      op: 'init',
+      hint: 'call `await init()` once before making tensors or modules',
+    });
+  }
+  return current;
+}
+
+/** Runs `fn` with `runtime` as the current one. */
+export function withRuntime<T>(runtime: Runtime, fn: () => T): T {
+  const previous = current;
+  current = runtime;
+  try {
+    return fn();
+  } finally {
+    current = previous;
+  }
+}
+
+/** Sets the seed of the current runtime: dropout, default initial values. */
+export function manualSeed(seed: number): void {
+  currentRuntime().manualSeed(seed);
+}
+
+async function inlinedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
+  if (simd === 'relaxed') {
+    const { relaxedWasmBase64 } = await import('./generated/wasm-relaxed.js');
+    return fromBase64(relaxedWasmBase64);
+  }
+  const { strictWasmBase64 } = await import('./generated/wasm.js');
+  return fromBase64(strictWasmBase64);
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+function defaultMaxMemory(): number {
+  const node = typeof process !== 'undefined' && !!process.versions?.node;
+  return (node ? MAX_PAGES : MAX_PAGES / 4) * PAGE;
+}

@@ -1,0 +1,236 @@
+/**
+ * @file A tensor is a shape over a storage. A storage lives in one of three places:
+ * - persistent: a block of the runtime's memory (parameters); freed when the storage is collected;
+ * - arena: made by an op; gone when its frame is popped (`backward()`, the end of `noGrad` or `scope`);
+ * - host: values in a typed array, copied into the arena when an op needs them. Inputs, constants and
+ *   everything that outlives its frame are of this kind, so a loop that makes them never grows the memory.
+ */
+import { formatShape, MemoryError, ShapeError } from '../errors.js';
+import type { Frame } from '../runtime/arena.js';
+import type { FloatArray } from '../runtime/heap.js';
+import type { Ptr } from '../runtime/kernels.js';
+import { currentRuntime, type Runtime } from '../runtime/runtime.js';
+import { formatTensor } from './format.js';
+import { type Shape, sameShape, sizeOf } from './shape.js';
+
+export type DType = 'f32' | 'i32';
+export type HostArray = Float32Array | Float64Array | Int32Array;
+
+export class Storage {
+  constructor(
+    readonly runtime: Runtime,
+    readonly dtype: DType,
+    readonly size: number,
+    private place: { ptr: Ptr; frame: Frame | null } | null,
+    private host: HostArray | null,
+  ) {}
+
+  /** Address of the first element, after copying host values in when needed. */
+  address(): Ptr {
+    if (this.place && (this.place.frame === null || this.place.frame.alive)) return this.place.ptr;
+    if (!this.host) throw popped();
+    const ptr = this.runtime.allocate(this.size);
+    if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, this.host);
+    else this.runtime.heap.writeFloats(ptr, this.host);
+    this.place = { ptr, frame: this.runtime.currentFrame() };
+    return ptr;
+  }
+
+  /** A copy of `count` values from element `offset`. */
+  read(offset: number, count: number): HostArray {
+    if (this.host) return this.host.slice(offset, offset + count);
+    if (!this.place) throw popped();
+    if (this.place.frame && !this.place.frame.alive) throw popped();
+    const ptr = this.place.ptr + offset * 4;
+    if (this.dtype === 'i32') return this.runtime.heap.readInts(ptr, count);
+    return this.runtime.heap.floats(ptr, count).slice();
+  }
+
+  write(offset: number, values: ArrayLike<number>): void {
+    if (this.host) {
+      this.host.set(values, offset);
+      this.place = null;
+      return;
+    }
+    const ptr = this.address() + offset * 4;
+    if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, values);
+    else this.runtime.heap.writeFloats(ptr, values);
+  }
+
+  /** Moves the values to the host, so that they survive their frame. */
+  settle(): void {
+    if (this.host || !this.place || this.place.frame === null) return;
+    this.host = this.read(0, this.size);
+    this.place = null;
+  }
+}
+
+function popped(): MemoryError {
+  return new MemoryError('this tensor was freed when its step ended', {
+    op: 'tensor',
+    hint: 'read it before backward(), return it from noGrad() or scope(), or carry it out with keep()',
+  });
+}
+
+const releaser = new FinalizationRegistry<{ owner: Runtime['persistent']; ptr: Ptr; bytes: number }>((block) => {
+  block.owner.release(block.ptr, block.bytes);
+});
+
+/** Storage in the runtime's long-lived memory, zeroed. */
+export function persistentStorage(runtime: Runtime, dtype: DType, size: number): Storage {
+  // While planning this is not the runtime's own allocator: the block goes back to where it came from.
+  const owner = runtime.persistent;
+  const ptr = owner.allocate(size * 4);
+  runtime.heap.zero(ptr, size);
+  const storage = new Storage(runtime, dtype, size, { ptr, frame: null }, null);
+  releaser.register(storage, { owner, ptr, bytes: size * 4 });
+  return storage;
+}
+
+/** Storage in the current frame of the arena; contents are whatever was there. */
+export function arenaStorage(runtime: Runtime, dtype: DType, size: number): Storage {
+  const ptr = runtime.allocate(size);
+  return new Storage(runtime, dtype, size, { ptr, frame: runtime.currentFrame() }, null);
+}
+
+/** Storage over an array of the caller's (not copied). */
+export function hostStorage(runtime: Runtime, dtype: DType, values: HostArray): Storage {
+  return new Storage(runtime, dtype, values.length, null, values);
+}
+
+export class Tensor {
+  readonly storage: Storage;
+  readonly shape: Shape;
+  readonly size: number;
+  /** First element within the storage; views of a leading slice start later. */
+  readonly offset: number;
+
+  constructor(storage: Storage, shape: Shape, offset = 0) {
+    this.storage = storage;
+    this.shape = shape;
+    this.size = sizeOf(shape);
+    this.offset = offset;
+    if (offset + this.size > storage.size) {
+      throw new ShapeError(`shape ${formatShape(shape)} does not fit ${storage.size} elements`, {
+        op: 'tensor',
+        expected: storage.size,
+        actual: this.size,
+      });
+    }
+  }
+
+  get runtime(): Runtime {
+    return this.storage.runtime;
+  }
+
+  get dtype(): DType {
+    return this.storage.dtype;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Address of the first element; valid until the current frame is popped. */
+  get ptr(): Ptr {
+    return this.storage.address() + this.offset * 4;
+  }
+
+  /** A copy of the values, row-major. */
+  toArray(): HostArray {
+    return this.storage.read(this.offset, this.size);
+  }
+
+  /** The single value of a tensor of one element. */
+  item(): number {
+    if (this.size !== 1) {
+      throw new ShapeError(`item() needs one element, the shape is ${formatShape(this.shape)}`, {
+        op: 'item',
+        expected: 1,
+        actual: this.size,
+      });
+    }
+    return this.storage.read(this.offset, 1)[0];
+  }
+
+  /** Overwrites the values in place; not seen by the tape. */
+  set(values: ArrayLike<number>): this {
+    if (values.length !== this.size) {
+      throw new ShapeError(`needs ${this.size} values for ${formatShape(this.shape)}, got ${values.length}`, {
+        op: 'set',
+        expected: this.size,
+        actual: values.length,
+      });
+    }
+    this.storage.write(this.offset, values);
+    return this;
+  }
+
+  toString(): string {
+    return formatTensor(this.dtype, this.shape, this.toArray());
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** Makes values of `data` into host storage of the current runtime, checking the count. */
+export function hostValues(
+  data: number | ArrayLike<number> | NestedNumbers,
+  shape: Shape | undefined,
+  dtype: DType,
+  runtime = currentRuntime(),
+): { storage: Storage; shape: Shape } {
+  const flat: number[] | HostArray = [];
+  let inferred: number[] = [];
+  let values: ArrayLike<number>;
+  if (typeof data === 'number') values = [data];
+  else if (ArrayBuffer.isView(data)) {
+    values = data as unknown as ArrayLike<number>;
+    inferred = [values.length];
+  } else {
+    inferred = flatten(data as NestedNumbers, flat as number[]);
+    values = flat;
+  }
+  const wanted = shape ?? inferred;
+  if (sizeOf(wanted) !== values.length) {
+    throw new ShapeError(`shape ${formatShape(wanted)} needs ${sizeOf(wanted)} values, got ${values.length}`, {
+      op: 'tensor',
+      expected: sizeOf(wanted),
+      actual: values.length,
+    });
+  }
+  const Array_ = dtype === 'i32' ? Int32Array : runtime.precision === 'f64' ? Float64Array : Float32Array;
+  return { storage: hostStorage(runtime, dtype, Array_.from(values)), shape: [...wanted] };
+}
+
+export type NestedNumbers = readonly (number | NestedNumbers)[];
+
+const SCALAR: number[] = [];
+
+/** Appends the numbers of nested arrays and returns their shape; a number has the shape []. */
+function flatten(data: number | NestedNumbers, into: number[]): number[] {
+  if (typeof data === 'number') {
+    into.push(data);
+    return SCALAR;
+  }
+  let inner = SCALAR;
+  for (const [i, row] of data.entries()) {
+    const shape = flatten(row, into);
+    if (i > 0 && !sameShape(inner, shape)) {
+      throw new ShapeError(`rows of ${formatShape(inner)} and ${formatShape(shape)} do not make a tensor`, {
+        op: 'tensor',
+        expected: inner,
+        actual: shape,
+      });
+    }
+    inner = shape;
+  }
+  return [data.length, ...inner];
+}
+
+/** Views the values as plain floats of the runtime's precision, for tests and reports. */
+export function floatsOf(tensor: Tensor): FloatArray {
+  return tensor.toArray() as FloatArray;
+}

@@ -1,0 +1,13 @@
+export { BLEU, type BLEUOptions, type BLEUScore, sentenceBLEU } from './bleu.js';
+export {
+  type BootstrapInterval,
+  type BootstrapOptions,
+  type BootstrapResult,
+  pairedBootstrap,
+} from './bootstrap.js';
+export { type TrainBPEOptions, trainBPE } from './bpe.js';
+export { repeatedLoopShare } from './loops.js';
+export { tokenize13a } from './tokenize-13a.js';
+export { type EncodeOptions, Tokenizer, type TokenizerJSON } from './tokenizer.js';
+export { UNICODE_VERSION } from './unicode-table.js';
+export { decodeUtf8Strict } from '../utf8.js';

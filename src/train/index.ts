@@ -1,0 +1,5 @@
+export { evaluateLoss } from './evaluate.js';
+export { type MemoryPlan, plan } from './plan.js';
+export { loadCheckpointWeights } from './saved-state.js';
+export type { Trainable } from './trainable.js';
+export { type StepMetrics, Trainer, type TrainerEvents, type TrainerOptions } from './trainer.js';

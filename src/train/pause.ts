@@ -1,0 +1,24 @@
+/**
+ * @file Lets the host breathe between steps. Timers are throttled in hidden tabs, so this uses setImmediate
+ * or a message channel; and it waits only when 12 ms have passed, so short steps are not slowed down.
+ */
+let last = 0;
+
+export async function pause(): Promise<void> {
+  const now = performance.now();
+  if (now - last < 12) return;
+  await turn();
+  last = performance.now();
+}
+
+function turn(): Promise<void> {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve();
+    };
+    channel.port2.postMessage(null);
+  });
+}

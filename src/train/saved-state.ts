@@ -1,0 +1,110 @@
+/** @file What a trainer finds in a checkpoint, checked, and the messages for what does not fit. */
+import type { Cursor } from '../data/cursor.js';
+import { CheckpointError, PrenormError } from '../errors.js';
+import { decodeCheckpoint, type Json } from '../io/checkpoint-file.js';
+import type { Module, StateDict } from '../nn/module.js';
+import type { OptimizerState } from '../optim/optimizer.js';
+
+export interface TrainerState {
+  step: number;
+  config: Json;
+  cursor: Cursor;
+  rng: { seed: number; step: number; microbatch: number };
+  weights: StateDict;
+  optimizer: OptimizerState;
+  losses: ArrayLike<number> & Iterable<number>;
+}
+
+/** @throws CheckpointError when the file is damaged, of a newer version, or was not written by a trainer. */
+export function readTrainerState(bytes: Uint8Array, path: string): TrainerState {
+  const saved = decodeCheckpoint(bytes, path);
+  const weights: StateDict = new Map();
+  const buffers: OptimizerState['buffers'] = {};
+  for (const [name, entry] of saved.tensors) {
+    if (name.startsWith('model.')) weights.set(name.slice(6), entry as never);
+    else if (name.startsWith('optimizer.')) buffers[name.slice(10)] = entry.data as Float32Array;
+  }
+  const losses = saved.tensors.get('losses')?.data as Float64Array | undefined;
+  const optimizer = (saved.extra as { optimizer?: Omit<OptimizerState, 'buffers'> } | null)?.optimizer;
+  const rng = saved.rng as Partial<TrainerState['rng']> | null;
+  const counts = [rng?.seed, rng?.step, rng?.microbatch];
+  if (!losses || !Array.isArray(optimizer?.lrs) || !counts.every((n) => Number.isSafeInteger(n))) {
+    throw new CheckpointError('the checkpoint was not written by a Trainer', {
+      path,
+      expected: 'losses, optimizer state and random position',
+      hint: 'read its tensors with decodeCheckpoint',
+    });
+  }
+  return {
+    step: saved.step,
+    config: saved.config,
+    cursor: saved.cursor as unknown as Cursor,
+    rng: rng as TrainerState['rng'],
+    weights,
+    optimizer: { ...optimizer, buffers },
+    losses,
+  };
+}
+
+/**
+ * Loads the weights of a trainer's checkpoint into a model, for evaluation or generation; returns the step.
+ * @throws CheckpointError when the file is damaged or its weights belong to another model; nothing is changed then.
+ */
+export function loadCheckpointWeights(model: Module, bytes: Uint8Array, path = 'checkpoint'): number {
+  const { weights, step } = readTrainerState(bytes, path);
+  try {
+    model.loadStateDict(weights);
+  } catch (error) {
+    throw misfit(error, path);
+  }
+  return step;
+}
+
+/** @throws CheckpointError naming the first key in which the two configurations differ. */
+export function checkConfig(own: Record<string, unknown>, saved: Json, path: string): void {
+  // Through JSON and back, so that what JSON drops (undefined) is no difference.
+  const difference = firstDifference(JSON.parse(JSON.stringify(own)), saved, '');
+  if (!difference) return;
+  const [key, here, there] = difference;
+  const say = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
+  throw new CheckpointError(
+    `it was made with another configuration: ${key || 'all'} is ${say(there)} there, ${say(here)} here`,
+    {
+      path,
+      expected: own,
+      actual: saved,
+      hint: 'resume with the configuration of the run, or start a new run elsewhere',
+    },
+  );
+}
+
+type Difference = [key: string, own: unknown, saved: unknown];
+
+function firstDifference(own: unknown, saved: unknown, at: string): Difference | null {
+  if (isRecord(own) && isRecord(saved)) {
+    for (const key of new Set([...Object.keys(own), ...Object.keys(saved)])) {
+      const found = firstDifference(own[key], saved[key], at ? `${at}.${key}` : key);
+      if (found) return found;
+    }
+    return null;
+  }
+  return JSON.stringify(own) === JSON.stringify(saved) ? null : [at, own, saved];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The error of a part that a checkpoint did not fit, as one about the checkpoint. */
+export function misfit(error: unknown, path: string): unknown {
+  if (!(error instanceof PrenormError)) return error;
+  const { message, hint, expected, actual } = error;
+  const reason = hint ? message.slice(0, -` (${hint})`.length) : message;
+  return new CheckpointError(`the checkpoint does not fit: ${reason}`, {
+    path,
+    expected,
+    actual,
+    hint: 'resume with the same model, optimizer and data, or start a new run elsewhere',
+    cause: error,
+  });
+}

@@ -1,0 +1,315 @@
+/**
+ * @file The training loop: batches, loss, gradients, clipping, update, evaluation, checkpoints. One step is
+ * finished before anything is handed out, so leaving the loop at any point leaves a consistent trainer.
+ */
+
+import { backward } from '../autograd/tape.js';
+import type { BatchSource } from '../data/cursor.js';
+import { ConfigError, checkKeys, NumericError } from '../errors.js';
+import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
+import { sha256 } from '../io/sha256.js';
+import { locateNonFinite } from '../nn/anomaly.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import type { Schedule } from '../optim/schedules.js';
+import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { evaluateLoss } from './evaluate.js';
+import { pause } from './pause.js';
+import { checkConfig, misfit, readTrainerState } from './saved-state.js';
+import type { Trainable } from './trainable.js';
+
+export interface TrainerOptions<B> {
+  model: Trainable<B>;
+  data: BatchSource<B>;
+  optimizer: Optimizer;
+  /** Rate per step (1, 2, …); default: the optimizer's own, constant. */
+  schedule?: Schedule;
+  /** Steps to train in all, counted from the start of the run, resumed or not. */
+  steps: number;
+  labelSmoothing?: number;
+  /** Largest joint gradient norm; off by default, as in the paper. */
+  clipNorm?: number;
+  /** Batches per update; the loss is the mean over all their tokens. */
+  accumulate?: number;
+  /** Fixed-order batches to evaluate on. */
+  validation?: Iterable<B>;
+  /** Evaluate every so many steps, and after the last. Default: only after the last. */
+  evalEvery?: number;
+  /** Called with checkpoint bytes every `checkpointEvery` steps and when the run ends or is aborted. */
+  onCheckpoint?: (bytes: Uint8Array, step: number) => void | Promise<void>;
+  checkpointEvery?: number;
+  /** Stored in checkpoints and compared on resume. */
+  config?: Record<string, unknown>;
+  signal?: AbortSignal;
+}
+
+export interface StepMetrics {
+  step: number;
+  lr: number;
+  /** Mean (smoothed) loss per token of this step, before the update. */
+  loss: number;
+  /** Joint 2-norm of all gradients before clipping. */
+  gradNorm: number;
+  /** Target tokens of this step. */
+  tokens: number;
+  /** Mean un-smoothed negative log-likelihood per validation token, when it was evaluated after this step. */
+  validNll?: number;
+}
+
+export interface TrainerEvents {
+  step: StepMetrics;
+  evaluate: { step: number; validNll: number };
+  checkpoint: { step: number; bytes: number };
+}
+
+const optionKeys = [
+  'model',
+  'data',
+  'optimizer',
+  'schedule',
+  'steps',
+  'labelSmoothing',
+  'clipNorm',
+  'accumulate',
+  'validation',
+  'evalEvery',
+  'onCheckpoint',
+  'checkpointEvery',
+  'config',
+  'signal',
+] as const;
+
+export class Trainer<B> {
+  readonly options: TrainerOptions<B>;
+  /** Steps done. */
+  step = 0;
+  /** Loss of every step so far: what a run's hash is made of. */
+  readonly losses: number[] = [];
+  #finished = false;
+  readonly #listeners: { [K in keyof TrainerEvents]?: ((event: TrainerEvents[K]) => void)[] } = {};
+
+  /** @throws ConfigError for an unknown key or a value out of range. */
+  constructor(options: TrainerOptions<B>) {
+    checkKeys('Trainer', options, optionKeys);
+    for (const key of ['steps', 'accumulate', 'evalEvery', 'checkpointEvery'] as const) {
+      const value = options[key];
+      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+        throw new ConfigError(`${key} must be a positive integer, got ${value}`, {
+          op: 'Trainer',
+          actual: value,
+        });
+      }
+    }
+    this.options = options;
+  }
+
+  /** Calls `listener` on every event of that kind; returns a function that stops it. */
+  on<K extends keyof TrainerEvents>(event: K, listener: (payload: TrainerEvents[K]) => void): () => void {
+    this.#listeners[event] ??= [];
+    const list = this.#listeners[event] as ((payload: TrainerEvents[K]) => void)[];
+    list.push(listener);
+    return () => {
+      const at = list.indexOf(listener);
+      if (at >= 0) list.splice(at, 1);
+    };
+  }
+
+  #emit<K extends keyof TrainerEvents>(event: K, payload: TrainerEvents[K]): void {
+    for (const listener of this.#listeners[event] ?? []) listener(payload);
+  }
+
+  /**
+   * Trains until `steps`, yielding the metrics of each. Breaking out keeps all state; calling `run()` again
+   * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown.
+   * @throws NumericError naming the first module with a NaN or an infinity.
+   */
+  async *run(): AsyncGenerator<StepMetrics, void, void> {
+    const { options } = this;
+    while (this.step < options.steps) {
+      if (options.signal?.aborted) {
+        await this.#checkpoint();
+        throw new DOMException(`training was aborted after step ${this.step}`, 'AbortError');
+      }
+      const metrics = this.trainStep();
+      const last = this.step === options.steps;
+      if (options.validation && (last || (options.evalEvery && this.step % options.evalEvery === 0))) {
+        metrics.validNll = this.evaluate();
+        this.#emit('evaluate', { step: this.step, validNll: metrics.validNll });
+      }
+      this.#emit('step', metrics);
+      if (options.checkpointEvery && this.step % options.checkpointEvery === 0) await this.#checkpoint();
+      yield metrics;
+      await pause();
+    }
+    if (!this.#finished) {
+      this.#finished = true;
+      await this.#checkpoint();
+    }
+  }
+
+  /** One update; synchronous. A step that throws leaves weights, data cursor and random position as they were. */
+  trainStep(): StepMetrics {
+    const { data, optimizer } = this.options;
+    const cursor = data.state();
+    const random = optimizer.runtime.randomPosition;
+    try {
+      return this.#trainStep();
+    } catch (error) {
+      data.restore(cursor);
+      optimizer.runtime.setRandomPosition(random.step, random.microbatch);
+      throw error;
+    }
+  }
+
+  #trainStep(): StepMetrics {
+    const { model, data, optimizer, labelSmoothing, clipNorm, accumulate = 1 } = this.options;
+    model.train();
+    const lr = this.options.schedule ? this.options.schedule(this.step + 1) : optimizer.lr;
+    if (!Number.isFinite(lr)) {
+      throw new NumericError(`the learning rate of step ${this.step + 1} is ${lr}`, {
+        op: 'Trainer',
+        expected: 'a finite number',
+        actual: lr,
+        hint: 'check maxLr and the schedule',
+      });
+    }
+    optimizer.lr = lr;
+    // The divisor is fixed before the first backward, so that accumulated batches equal one large batch.
+    const batches = Array.from({ length: accumulate }, () => data.next());
+    const counts = batches.map((batch) => (batch as { tokens?: number }).tokens);
+    const total = counts.reduce(
+      (sum: number | undefined, n) => (sum === undefined || n === undefined ? undefined : sum + n),
+      0,
+    );
+    optimizer.zeroGrad();
+    let loss = 0;
+    let tokens = 0;
+    for (const batch of batches) {
+      const result = model.loss(batch, { smoothing: labelSmoothing, count: total });
+      const value = result.loss.item();
+      if (!Number.isFinite(value)) this.#refuse(batch, value);
+      backward(result.loss);
+      loss += value;
+      tokens += result.count;
+    }
+    const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();
+    if (!Number.isFinite(gradNorm)) this.#refuseGradient();
+    optimizer.step();
+    this.step++;
+    this.losses.push(loss);
+    return { step: this.step, lr, loss, gradNorm, tokens };
+  }
+
+  /** Mean un-smoothed negative log-likelihood per token over the validation batches. */
+  evaluate(batches: Iterable<B> = this.options.validation ?? []): number {
+    return evaluateLoss(this.options.model, batches);
+  }
+
+  #refuse(batch: B, value: number): never {
+    const { model, labelSmoothing } = this.options;
+    try {
+      locateNonFinite(model, () => model.loss(batch, { smoothing: labelSmoothing }));
+    } finally {
+      model.runtime().endStep();
+    }
+    throw new NumericError(`the loss of step ${this.step + 1} is ${value}`, {
+      op: 'Trainer',
+      hint: 'lower the learning rate or add warm-up',
+    });
+  }
+
+  #refuseGradient(): never {
+    for (const [path, parameter] of this.options.model.namedParameters()) {
+      const values = parameter.grad?.toArray();
+      const bad = values ? [...values].findIndex((v) => !Number.isFinite(v)) : -1;
+      if (bad >= 0) {
+        throw new NumericError(
+          `the gradient of step ${this.step + 1} is ${values?.[bad]} at element ${bad}`,
+          {
+            path,
+            hint: 'lower the learning rate, add warm-up, or set clipNorm',
+          },
+        );
+      }
+    }
+    throw new NumericError(`the squared gradient norm of step ${this.step + 1} is beyond the largest float`, {
+      op: 'Trainer',
+      hint: 'lower the learning rate or set clipNorm',
+    });
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { onCheckpoint } = this.options;
+    if (!onCheckpoint) return;
+    const bytes = this.save();
+    await onCheckpoint(bytes, this.step);
+    this.#emit('checkpoint', { step: this.step, bytes: bytes.length });
+  }
+
+  /** Everything needed to go on bit for bit: weights, moments, rate, random position, data cursor. */
+  save(): Uint8Array {
+    const { model, optimizer, data, config } = this.options;
+    const tensors = new Map<
+      string,
+      { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
+    >();
+    for (const [name, entry] of model.stateDict()) tensors.set(`model.${name}`, entry);
+    const state = optimizer.stateDict();
+    for (const [name, values] of Object.entries(state.buffers)) {
+      tensors.set(`optimizer.${name}`, { shape: [values.length], data: values });
+    }
+    tensors.set('losses', { shape: [this.losses.length], data: Float64Array.from(this.losses) });
+    return encodeCheckpoint({
+      tensors,
+      step: this.step,
+      config: (config ?? {}) as Json,
+      cursor: { ...data.state() },
+      rng: { seed: optimizer.runtime.seed, ...optimizer.runtime.randomPosition },
+      kernelHash: strictWasmHash,
+      extra: { optimizer: { kind: state.kind, step: state.step, lrs: state.lrs } },
+    });
+  }
+
+  /**
+   * Continues from a checkpoint of `save()`. Nothing is changed when it does not fit.
+   * @throws CheckpointError when it is damaged, of another version, or of another configuration.
+   */
+  restore(bytes: Uint8Array, path = 'checkpoint'): void {
+    const { model, optimizer, data, config } = this.options;
+    const saved = readTrainerState(bytes, path);
+    if (config) checkConfig(config, saved.config, path);
+    // Each part checks itself before it changes anything; what an earlier part changed is put back.
+    const cursor = data.state();
+    const weights = model.stateDict();
+    try {
+      data.restore(saved.cursor);
+      model.loadStateDict(saved.weights);
+      optimizer.loadStateDict(saved.optimizer);
+    } catch (error) {
+      data.restore(cursor);
+      model.loadStateDict(weights);
+      throw misfit(error, path);
+    }
+    optimizer.runtime.manualSeed(saved.rng.seed);
+    optimizer.runtime.setRandomPosition(saved.rng.step, saved.rng.microbatch);
+    this.step = saved.step;
+    this.losses.length = 0;
+    for (const loss of saved.losses) this.losses.push(loss);
+    this.#finished = false;
+  }
+
+  /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */
+  hash(): string {
+    const parts: Uint8Array[] = [new Uint8Array(Float64Array.from(this.losses).buffer)];
+    for (const [, parameter] of this.options.model.namedParameters()) {
+      const values = parameter.toArray();
+      parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    }
+    const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return sha256(all);
+  }
+}

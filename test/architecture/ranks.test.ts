@@ -1,0 +1,99 @@
+/** Imports point down the ranks only: a file may import from a lower rank or from its own folder. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const RANKS: Record<string, number> = {
+  'src/errors.ts': 0,
+  'src/random.ts': 0,
+  'src/utf8.ts': 0,
+  'src/runtime': 1,
+  'src/reference': 2,
+  'src/tensor': 2,
+  'src/autograd': 3,
+  'src/nn': 4,
+  'src/optim': 4,
+  'src/data': 4,
+  'src/text': 4,
+  'src/train': 5,
+  'src/generate': 5,
+  'src/io': 5,
+  'src/theory': 6,
+  'src/experiments': 6,
+  'src/report': 6,
+  'src/cli': 7,
+  'src/index.ts': 8,
+};
+/** Places of one rank that may use each other in this order: a file format is below what writes it. */
+const WITHIN = ['src/errors.ts', 'src/random.ts', 'src/utf8.ts', 'src/io', 'src/train', 'src/generate', 'src/theory', 'src/experiments', 'src/report'];
+
+const place = (file: string): string => {
+  const parts = file.split('/');
+  return parts.length === 2 ? file : `${parts[0]}/${parts[1]}`;
+};
+
+const sources = readdirSync('src', { recursive: true })
+  .map((file) => join('src', String(file)))
+  .filter((file) => file.endsWith('.ts'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1]);
+  return found.map((path) => normalize(join(dirname(file), path)).replace(/\.js$/, '.ts'));
+}
+
+const test = suite('architecture: ranks');
+
+test('every file has a rank', () => {
+  for (const file of sources) assert.ok(place(file) in RANKS, `${file} lies in a folder without a rank`);
+});
+
+test('imports point down the ranks', () => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    for (const target of importsOf(file)) {
+      const [from, to] = [place(file), place(target)];
+      if (from === to || RANKS[to] < RANKS[from]) continue;
+      if (RANKS[to] === RANKS[from] && WITHIN.indexOf(to) >= 0 && WITHIN.indexOf(to) < WITHIN.indexOf(from)) continue;
+      if (from === 'src/reference' && to === 'src/runtime') continue;
+      wrong.push(`${file} (rank ${RANKS[from]}) imports ${target} (rank ${RANKS[to]})`);
+    }
+  }
+  assert.equal(wrong, []);
+});
+
+test('there is no import cycle', () => {
+  const state = new Map<string, 'open' | 'done'>();
+  const cycles: string[] = [];
+  const visit = (file: string, path: string[]): void => {
+    if (state.get(file) === 'done') return;
+    if (state.get(file) === 'open') {
+      cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      return;
+    }
+    state.set(file, 'open');
+    for (const target of importsOf(file)) if (sources.includes(target)) visit(target, [...path, file]);
+    state.set(file, 'done');
+  };
+  for (const file of sources) visit(file, []);
+  assert.equal(cycles, []);
+});
+
+test('the library does not use host maths that differs between engines', () => {
+  const wrong: string[] = [];
+  for (const file of sources.filter((f) => !f.startsWith('src/reference/'))) {
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .forEach((line, i) => {
+        const code = line.replace(/\/\/.*|^\s*\*.*/, '');
+        if (/Math\.(exp|expm1|log|log2|log10|log1p|pow|sin|cos|tan|tanh|sinh|cosh|random|hypot|cbrt|asin|acos|atan)\b/.test(code) || /[\w)\]]\s\*\*\s/.test(code)) {
+          if (!file.startsWith('src/report/') && !/2 \*\* 30/.test(code)) wrong.push(`${file}:${i + 1} ${line.trim()}`);
+        }
+        if (/localeCompare|toLocale|Intl\.|\.normalize\(|Date\.now/.test(code) && !file.startsWith('src/report/')) wrong.push(`${file}:${i + 1} ${line.trim()}`);
+      });
+  }
+  assert.equal(wrong, []);
+});
+
+test.run();

@@ -1,0 +1,82 @@
+/**
+ * @file Browsers for tests: where one is installed, and a headless session in it. Without one the test says so and is
+ * skipped, unless PRENORM_REQUIRE_BROWSERS=1, which makes that an error.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import puppeteer, { type Browser } from 'puppeteer-core';
+
+export type BrowserName = 'chromium' | 'firefox';
+
+const programs: Record<BrowserName, string[]> = {
+  chromium: [
+    'chromium',
+    'chromium-browser',
+    'google-chrome',
+    'google-chrome-stable',
+    'chrome.exe',
+    'msedge.exe',
+  ],
+  firefox: ['firefox', 'firefox-esr', 'firefox.exe'],
+};
+
+const elsewhere: Record<BrowserName, string[]> = {
+  chromium: [
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    'C:/Program Files/Google/Chrome/Application/chrome.exe',
+    'C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe',
+  ],
+  firefox: [
+    '/Applications/Firefox.app/Contents/MacOS/firefox',
+    'C:/Program Files/Mozilla Firefox/firefox.exe',
+  ],
+};
+
+/** The browser's program: PRENORM_CHROMIUM or PRENORM_FIREFOX, else the PATH, else the usual folders. */
+export function findBrowser(name: BrowserName): string | undefined {
+  const chosen = process.env[`PRENORM_${name.toUpperCase()}`];
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  const onPath = folders.flatMap((folder) => programs[name].map((program) => join(folder, program)));
+  const found = (chosen ? [chosen] : [...onPath, ...elsewhere[name]]).find(isProgram);
+  if (!found && process.env.PRENORM_REQUIRE_BROWSERS === '1') {
+    throw new Error(
+      `${name}: not found (${chosen ?? 'looked on the PATH'}), and PRENORM_REQUIRE_BROWSERS is 1`,
+    );
+  }
+  return found;
+}
+
+/** A headless browser with a fresh profile, which does nothing on the network by itself. */
+export async function launch(name: BrowserName, executablePath = findBrowser(name)): Promise<Browser> {
+  if (!executablePath) throw new Error(`${name}: not found`);
+  if (name === 'firefox') return puppeteer.launch({ browser: 'firefox', executablePath, headless: true });
+  const asRoot = process.getuid?.() === 0;
+  return puppeteer.launch({
+    executablePath,
+    headless: true,
+    args: [
+      ...(asRoot ? ['--no-sandbox'] : []),
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** What a skipped test prints in place of its result. */
+export function skipMessage(name: BrowserName): string {
+  return `skipped: no ${name} found; install one or set PRENORM_${name.toUpperCase()} to its program`;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

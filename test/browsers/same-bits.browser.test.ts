@@ -1,0 +1,54 @@
+/** The built package, unbundled, in real browsers: the same losses, weights and tokens as in Node, bit for bit. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { findBrowser, launch, skipMessage } from '../browser.js';
+import { serve } from './static-server.js';
+import { tinyTraining } from './tiny-training.mjs';
+
+const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..');
+const test = suite('browsers: same bits');
+let expected: Record<string, string>;
+
+test.before(async () => {
+  expected = await tinyTraining(pathToFileURL(join(root, 'dist')).href);
+});
+
+test('a second training in the same process gives the same bits', async () => {
+  assert.equal(await tinyTraining(pathToFileURL(join(root, 'dist')).href), expected);
+});
+
+for (const name of ['chromium', 'firefox'] as const) {
+  if (!findBrowser(name)) {
+    console.log(skipMessage(name));
+    continue;
+  }
+  test(`${name} trains to the same bits as Node, without a request beyond the page's own origin`, async () => {
+    const { url, server } = await serve(root);
+    const browser = await launch(name);
+    try {
+      const page = await browser.newPage();
+      const problems: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+      page.on('pageerror', (error) => problems.push(String(error)));
+      page.on('request', (request) => {
+        if (!request.url().startsWith(url) && !request.url().startsWith('data:')) problems.push(`request to ${request.url()}`);
+      });
+      await page.goto(url);
+      const actual = await page.evaluate(async () => {
+        const path = '/test/browsers/tiny-training.mjs';
+        const { tinyTraining: run } = await import(path);
+        return run('/dist');
+      });
+      assert.equal(actual, expected);
+      assert.equal(problems, []);
+    } finally {
+      await browser.close();
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,144 @@
+/**
+ * @file What the documents say is true. A ```js block after `<!-- run -->` is executed against the built package,
+ * and when a ```text block follows, its output must be exactly that text. A ```json block after `<!-- config -->`
+ * must be a configuration that `prenorm train` accepts. Links between files must lead somewhere.
+ *
+ * After a deliberate change of the bits, `PRENORM_UPDATE_DOCS=1 node --import tsx test/examples/docs.test.ts`
+ * writes the new outputs.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { register } from '../../src/experiments/claims.js';
+import { makePreset } from '../../src/experiments/presets.js';
+import { inProject, runNode, writeModule } from './project.js';
+
+const test = suite('examples/docs');
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const documents = [
+  'README.md',
+  'CHANGELOG.md',
+  'data/README.md',
+  ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`),
+  'examples/train-your-own/README.md',
+  'examples/own-layer/README.md',
+].filter((file) => file.endsWith('.md'));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+const RUNNABLE = /<!-- run -->\n```js\n([\s\S]*?)```\n(?:\n```text\n([\s\S]*?)```\n)?/g;
+const CONFIG = /<!-- config -->\n```json\n([\s\S]*?)```\n/g;
+
+for (const document of documents) {
+  const blocks = [...read(document).matchAll(RUNNABLE)];
+  if (blocks.length === 0) continue;
+  test(`${document}: ${blocks.length} programs run and print what it says`, () =>
+    inProject(async (folder) => {
+      let text = read(document);
+      for (const [i, [whole, code, expected]] of blocks.entries()) {
+        const file = `block-${i + 1}.mjs`;
+        writeModule(folder, file, code);
+        const { code: status, stdout, stderr } = await runNode(folder, file);
+        assert.is(status, 0, `block ${i + 1}: ${stderr}`);
+        if (expected === undefined) continue;
+        if (!process.env.PRENORM_UPDATE_DOCS) {
+          assert.fixture(stdout, expected, `block ${i + 1} prints something else`);
+        } else {
+          const end = '```\n';
+          const updated = whole.slice(0, whole.length - end.length - expected.length) + stdout + end;
+          text = text.replace(whole, () => updated);
+        }
+      }
+      if (text !== read(document)) writeFileSync(join(root, document), text);
+    }));
+}
+
+for (const document of documents) {
+  const configs = [...read(document).matchAll(CONFIG)].map((match) => match[1]);
+  if (configs.length === 0) continue;
+  test(`${document}: ${configs.length} configurations are accepted`, () =>
+    inProject(async (folder) => {
+      const cli = join(root, 'dist/cli/main.js');
+      for (const [i, config] of configs.entries()) {
+        writeModule(folder, `config-${i}.json`, config);
+        execFileSync(process.execPath, [cli, 'train', `config-${i}.json`, '--dry-run'], { cwd: folder });
+      }
+    }));
+}
+
+test('links between documents lead somewhere', () => {
+  const broken: string[] = [];
+  for (const document of documents) {
+    for (const [, target] of read(document).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (!existsSync(join(root, dirname(document), target))) broken.push(`${document}: ${target}`);
+    }
+  }
+  assert.equal(broken, []);
+});
+
+test('file names in docs/architecture.md exist', () => {
+  const missing = [
+    ...read('docs/architecture.md').matchAll(/`((?:src|assembly|test|scripts|data)\/[\w./-]*)`/g),
+  ]
+    .map((match) => match[1])
+    .filter((path) => !existsSync(join(root, path)));
+  assert.equal(missing, []);
+});
+
+test('docs/architecture.md names every part of src', () => {
+  const text = read('docs/architecture.md');
+  const parts = readdirSync(join(root, 'src'), { withFileTypes: true });
+  const names = parts.map((part) => `\`src/${part.name}${part.isDirectory() ? '/' : ''}\``);
+  assert.equal(
+    names.filter((name) => !text.includes(name)),
+    [],
+  );
+});
+
+test('docs/paper.md lists every registered claim with its expectation', () => {
+  const text = read('docs/paper.md');
+  const missing = register.filter(({ claim, statement, figure, expected }) => {
+    const row = text
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${claim}\` |`))
+      ?.replaceAll('\\|', '|');
+    return !row?.includes(` ${statement} | ${figure} |`) || !row.endsWith(`| ${expected} |`);
+  });
+  assert.equal(
+    missing.map(({ claim }) => claim),
+    [],
+  );
+});
+
+test('docs/paper.md says of the presets what they are', () => {
+  const text = read('docs/paper.md');
+  const number = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+  const rate = (n: number): string => n.toExponential().replace('.0', '');
+  const [quick, standard, paper] = (['quick', 'standard', 'paper'] as const).map((name) => {
+    const runs = makePreset(name).runs.filter((run) => run.kind === 'translation');
+    const rates = [...new Set(runs.map((run) => run.arm.maxLr))].sort((a, b) => a - b);
+    return {
+      ...runs[0],
+      rates: rates.map(rate),
+      warmup: (runs[0].schedule as { tailStart: number }).tailStart,
+    };
+  });
+  for (const row of [
+    `| ${number(quick.steps)} (\`quick\`), ${number(standard.steps)} (\`standard\`) | ${number(paper.steps)} |`,
+    `| ${number(quick.warmup)} steps | ${number(paper.warmup)} steps |`,
+    `| ${quick.rates.join(', ')} (\`quick\`); ${standard.rates[0]} to ${standard.rates.at(-1)} (\`standard\`) |`,
+    `joint byte-level BPE, ${number(quick.data.vocabSize)} | joint byte-level BPE, ${number(paper.data.vocabSize)} |`,
+    `| at most ${number(quick.data.maxTokens)} tokens, source and target, padding included |`,
+    `d ${quick.model.dModel}, dFF ${quick.model.dFF}, ${quick.model.numHeads} heads |`,
+  ]) {
+    assert.ok(text.includes(row), `the table of differences lacks "${row}"`);
+  }
+});
+
+test('docs/ops.md is what the sources say', () => {
+  execFileSync(process.execPath, [join(root, 'scripts/op-table.mjs'), '--check'], { stdio: 'pipe' });
+});
+
+test.run();

@@ -1,0 +1,77 @@
+/** @file The examples as their readers meet them: plain Node, the built package, its public entries only. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { copyExample, inProject, runNode } from './project.js';
+
+const test = suite('examples');
+const source = (file: string): string =>
+  readFileSync(new URL(`../../examples/${file}`, import.meta.url), 'utf8');
+
+test('train-your-own trains on the embedded text and samples', () =>
+  inProject(async (folder) => {
+    copyExample('train-your-own', folder);
+    const { code, stdout, stderr } = await runNode(folder, 'index.mjs', ['', '4']);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, /^\d+ tokens, \d+ parameters\n/);
+    assert.match(stdout, /step 4: loss \d\.\d{3}, held-out \d\.\d{3}\n/);
+    assert.match(stdout, /\nIn the beginning God\|./);
+  }));
+
+test('train-your-own takes a file', () =>
+  inProject(async (folder) => {
+    copyExample('train-your-own', folder);
+    const lines = Array.from({ length: 900 }, (_, i) => `Zeile ${i}: über ${(i * 7919) % 1000} Bäume.`);
+    writeFileSync(join(folder, 'text.txt'), lines.join('\n'));
+    const { code, stdout, stderr } = await runNode(folder, 'index.mjs', ['text.txt', '2']);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, /step 2: loss \d\.\d{3}, held-out \d\.\d{3}\n/);
+    assert.match(stdout, /\nZeile 0: über 0 Bäum\|/);
+  }));
+
+test('train-your-own refuses a text that is too short in one clear line', () =>
+  inProject(async (folder) => {
+    copyExample('train-your-own', folder);
+    writeFileSync(join(folder, 'text.txt'), 'Too little.');
+    const { code, stderr } = await runNode(folder, 'index.mjs', ['text.txt', '2']);
+    assert.is(code, 1);
+    assert.match(stderr, /DataError: TextWindows: the text is too short: .+ \(use a longer text/);
+  }));
+
+test('own-layer passes gradcheck and trains', () =>
+  inProject(async (folder) => {
+    copyExample('own-layer', folder);
+    const { code, stdout, stderr } = await runNode(folder, 'index.mjs', ['3']);
+    assert.is(code, 0, stderr);
+    const errors = [...stdout.matchAll(/^gradcheck .+: \d+ elements, largest relative error (\S+)$/gm)];
+    assert.is(errors.length, 4);
+    for (const [line, error] of errors) assert.ok(Number(error) < 1e-6, line);
+    assert.match(stdout, /^gated sandwich: loss \d\.\d\d at step 1, \d\.\d\d over the last 10 of 3$/m);
+    assert.match(stdout, /^gates after training:( -?\d\.\d\d){12}$/m);
+    assert.match(stdout, /^Pre-LN: loss \d\.\d\d at step 1/m);
+  }));
+
+test('examples use public entries only', () => {
+  const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  for (const file of [
+    'train-your-own/index.mjs',
+    'own-layer/index.mjs',
+    'own-layer/gated-sandwich.mjs',
+    'own-layer/z-loss.mjs',
+  ]) {
+    for (const [, name] of source(file).matchAll(/from '([^']+)'/g)) {
+      if (name.startsWith('node:') || name.startsWith('./')) continue;
+      assert.ok(name.replace(/^prenorm/, '.') in exports, `${file} imports ${name}`);
+    }
+  }
+});
+
+test('train-your-own stays small', () => {
+  const code = source('train-your-own/index.mjs')
+    .split('\n')
+    .filter((line) => line && !/^(?:import|\/\/)/.test(line));
+  assert.ok(code.length <= 36, `${code.length} lines of code`);
+});
+
+test.run();

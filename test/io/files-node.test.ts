@@ -1,0 +1,178 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import fs from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CheckpointError, EnvironmentError, type PrenormError } from '../../src/errors.js';
+import { makeFolder, readFileChecked, writeFileAtomic } from '../../src/io/files-node.js';
+import { fnv1a } from '../../src/random.js';
+
+const test = suite<{ folder: string }>('files');
+
+test.before.each((context) => {
+  context.folder = mkdtempSync(join(tmpdir(), 'prenorm-files-'));
+});
+test.after.each(({ folder }) => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function failure(promise: Promise<unknown>, pattern: RegExp): Promise<PrenormError> {
+  try {
+    await promise;
+  } catch (error) {
+    const { message } = error as Error;
+    assert.match(message, pattern);
+    assert.not.match(message, '\n');
+    return error as PrenormError;
+  }
+  throw new Error(`nothing was thrown: ${pattern}`);
+}
+
+/** Runs with one method of the file module failing, as a full or read-only disk makes it. */
+async function withFailing(
+  method: 'open' | 'rename' | 'write' | 'sync',
+  code: string,
+  run: () => Promise<void>,
+  folder: string,
+): Promise<void> {
+  const fail = async () => {
+    throw Object.assign(new Error(`${code}: simulated`), { code });
+  };
+  const probe = await fs.open(join(folder, 'probe'), 'w');
+  const prototype = Object.getPrototypeOf(probe);
+  await probe.close();
+  await fs.rm(join(folder, 'probe'));
+  const [owner, name] = {
+    open: [fs, 'open'],
+    rename: [fs, 'rename'],
+    write: [prototype, 'writeFile'],
+    sync: [prototype, 'sync'],
+  }[method] as [Record<string, unknown>, string];
+  const original = owner[name];
+  owner[name] = fail;
+  try {
+    await run();
+  } finally {
+    owner[name] = original;
+  }
+}
+
+test('writes bytes and text, replaces what was there, and leaves nothing else', async ({ folder }) => {
+  const path = join(folder, 'a.ckpt');
+  await writeFileAtomic(path, Uint8Array.of(1, 2, 3));
+  assert.equal([...readFileSync(path)], [1, 2, 3]);
+  await writeFileAtomic(path, 'grün');
+  assert.is(readFileSync(path, 'utf8'), 'grün');
+  assert.equal(readdirSync(folder), ['a.ckpt']);
+  assert.equal([...(await readFileChecked(path))], [...Buffer.from('grün')]);
+});
+
+test('writes views into shared memory, and several files at once', async ({ folder }) => {
+  const shared = new Uint8Array(new SharedArrayBuffer(100)).fill(7);
+  await writeFileAtomic(join(folder, 's'), shared.subarray(10, 30));
+  assert.equal([...readFileSync(join(folder, 's'))], new Array(20).fill(7));
+  const same = join(folder, 'same');
+  await Promise.all(Array.from({ length: 8 }, (_, i) => writeFileAtomic(same, new Uint8Array(1000).fill(i))));
+  assert.is(new Set(readFileSync(same)).size, 1);
+  assert.equal(readdirSync(folder).sort(), ['s', 'same']);
+});
+
+test('a link keeps pointing at the file, which is replaced', async ({ folder }) => {
+  mkdirSync(join(folder, 'real'));
+  writeFileSync(join(folder, 'real/x'), 'old');
+  symlinkSync(join(folder, 'real/x'), join(folder, 'latest'));
+  await writeFileAtomic(join(folder, 'latest'), 'new');
+  assert.is(readFileSync(join(folder, 'real/x'), 'utf8'), 'new');
+  assert.equal(readdirSync(folder).sort(), ['latest', 'real']);
+});
+
+test('whatever fails, the old content stays and the temporary file goes', async ({ folder }) => {
+  const path = join(folder, 'a.ckpt');
+  writeFileSync(path, 'old');
+  const cases: ['open' | 'rename' | 'write' | 'sync', string, RegExp][] = [
+    ['open', 'EACCES', /cannot write the checkpoint: permission denied \(check the permissions/],
+    ['open', 'EROFS', /cannot write the checkpoint: the file system is read-only \(choose another folder\)/],
+    ['write', 'ENOSPC', /cannot write the checkpoint: no space left on the device \(free some space/],
+    ['sync', 'EDQUOT', /cannot write the checkpoint: the disk quota is used up/],
+    ['rename', 'EPERM', /cannot write the checkpoint: operation not permitted/],
+    ['rename', 'EIO', /cannot write the checkpoint: EIO/],
+  ];
+  for (const [method, code, pattern] of cases) {
+    const run = async () => {
+      const error = await failure(writeFileAtomic(path, 'new', 'checkpoint'), pattern);
+      assert.instance(error, CheckpointError);
+      assert.is(error.path, path);
+      assert.is(error.actual, code);
+      assert.ok(error.message.startsWith(`${path}: `));
+    };
+    await withFailing(method, code, run, folder);
+    assert.is(readFileSync(path, 'utf8'), 'old', `${method} ${code}`);
+    assert.equal(readdirSync(folder), ['a.ckpt'], `${method} ${code}`);
+  }
+});
+
+test('missing folders, files in the way and folders as files are one clear line', async ({ folder }) => {
+  const missing = await failure(
+    writeFileAtomic(join(folder, 'no/such/a'), 'x'),
+    /cannot write the file: no such file or folder \(create the folder first: mkdir -p .*no\/such\)/,
+  );
+  assert.instance(missing, EnvironmentError);
+  writeFileSync(join(folder, 'plain'), 'x');
+  await failure(
+    writeFileAtomic(join(folder, 'plain/a'), 'x', 'report'),
+    /cannot write the report: a part of the path/,
+  );
+  mkdirSync(join(folder, 'dir/inner'), { recursive: true });
+  await failure(writeFileAtomic(join(folder, 'dir'), 'x'), /cannot write the file: the path is a folder/);
+  await failure(writeFileAtomic(join(folder, 'n'.repeat(250)), 'x'), /the name is too long/);
+  assert.equal(readdirSync(folder).sort(), ['dir', 'plain']);
+
+  const unread = await failure(
+    readFileChecked(join(folder, 'none'), 'checkpoint'),
+    /cannot read the checkpoint: no such/,
+  );
+  assert.instance(unread, CheckpointError);
+  await failure(readFileChecked(join(folder, 'dir')), /cannot read the file: the path is a folder/);
+  await failure(
+    makeFolder(join(folder, 'plain/x')),
+    /cannot create the folder: a part of the path is a file/,
+  );
+  await makeFolder(join(folder, 'dir/a/b'));
+  await makeFolder(join(folder, 'dir/a/b'));
+  assert.equal(readdirSync(join(folder, 'dir/a')), ['b']);
+});
+
+test('an unwritable folder is refused', async ({ folder }) => {
+  // Root may write everywhere; the simulated EACCES above covers that case.
+  if (process.getuid?.() === 0) return;
+  chmodSync(folder, 0o500);
+  await failure(writeFileAtomic(join(folder, 'a'), 'x'), /permission denied/);
+  chmodSync(folder, 0o700);
+});
+
+test('leftovers of killed processes are removed, those of running ones stay', async ({ folder }) => {
+  const { pid: deadPid } = spawnSync(process.execPath, ['-e', '']);
+  const host = fnv1a(hostname()).toString(16);
+  const dead = `.a.ckpt.${host}-${deadPid}-0.tmp`;
+  const kept = [
+    `.a.ckpt.${host}-${process.ppid}-0.tmp`,
+    `.b.ckpt.${host}-${deadPid}-0.tmp`,
+    `.a.ckpt.ff-${deadPid}-0.tmp`,
+  ];
+  for (const name of [dead, ...kept]) writeFileSync(join(folder, name), 'half');
+  await writeFileAtomic(join(folder, 'a.ckpt'), 'x');
+  assert.equal(readdirSync(folder).sort(), [...kept, 'a.ckpt'].sort());
+});
+
+test.run();

@@ -1,0 +1,245 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type KernelHarness, loadBuilds, numbers } from './harness.js';
+
+const test = suite('kernels/attention');
+const builds = await loadBuilds();
+
+interface Case {
+  batch: number;
+  heads: number;
+  queryLen: number;
+  keyLen: number;
+  dHead: number;
+  causal?: number;
+  queryOffset?: number;
+  lengths?: number[];
+  /** Floats between tokens beyond heads * dHead, as in a packed projection. */
+  pad?: number;
+  /** Tokens of spare capacity per sequence. */
+  spare?: number;
+}
+
+interface Shape extends Required<Omit<Case, 'lengths'>> {
+  lengths?: number[];
+  width: number;
+  stride: number;
+  scale: number;
+}
+
+function shapeOf(c: Case): Shape {
+  const width = c.heads * c.dHead;
+  const pad = c.pad ?? 0;
+  const scale = 1 / Math.sqrt(c.dHead);
+  return { causal: 0, queryOffset: 0, spare: 0, ...c, pad, width, stride: width + pad, scale };
+}
+
+interface Tensors {
+  q: ArrayLike<number>;
+  k: ArrayLike<number>;
+  v: ArrayLike<number>;
+}
+
+function randomTensors(s: Shape): Tensors {
+  const keys = s.batch * (s.keyLen + s.spare) * s.stride;
+  return {
+    q: numbers(s.batch * s.queryLen * s.stride, 1),
+    k: numbers(keys, 2),
+    v: numbers(keys, 3),
+  };
+}
+
+/** Allocates everything, runs the forward kernel (against the reference if asked) and returns the addresses. */
+function forward(h: KernelHarness, c: Case, given?: Tensors, compare = true, atol = 3e-6) {
+  const s = shapeOf(c);
+  const { q: qValues, k: kValues, v: vValues } = given ?? randomTensors(s);
+  h.reset();
+  const q = h.input('q', qValues);
+  const k = h.input('k', kValues);
+  const v = h.input('v', vValues);
+  const lengths = s.lengths ? h.ints('lengths', s.lengths) : 0;
+  const out = h.output('out', s.batch * s.queryLen * s.width);
+  const lse = h.output('lse', s.batch * s.heads * s.queryLen);
+  const work = h.workspace(h.kernels.attentionWorkspaceBytes(s.dHead));
+  const args = [
+    ...[out, lse, q, k, v, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
+    ...[s.stride, s.stride, s.stride, s.width, s.keyLen + s.spare, s.causal, s.queryOffset, s.scale, work],
+  ] as Parameters<KernelHarness['kernels']['attentionForward']>;
+  if (compare) h.run('attentionForward', args, { atol, rtol: 2e-6 });
+  else h.runWasm('attentionForward', args);
+  return { s, out, lse, q, k, v, lengths, work };
+}
+
+function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike<number> }, compare = true) {
+  const run = forward(h, { ...c, spare: 0 }, given, compare);
+  const { s, out, lse, q, k, v, lengths, work } = run;
+  // What lies between the tokens belongs to others: stale, and compared like everything else.
+  const keys = s.batch * s.keyLen * s.stride;
+  const dq = h.output('dq', s.batch * s.queryLen * s.stride);
+  const dk = h.output('dk', keys);
+  const dv = h.output('dv', keys);
+  const dout = h.input('dout', given?.dout ?? numbers(s.batch * s.queryLen * s.width, 4));
+  const args = [
+    ...[dq, dk, dv, dout, q, k, v, out, lse, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
+    ...[s.stride, s.stride, s.stride, s.width, s.causal, s.queryOffset, s.scale, work],
+  ] as Parameters<KernelHarness['kernels']['attentionBackward']>;
+  if (compare) h.run('attentionBackward', args, { atol: 2e-5, rtol: 1e-5 });
+  else h.runWasm('attentionBackward', args);
+  return { ...run, dq, dk, dv };
+}
+
+/** Row t of head 0.. of sequence b, as bits. */
+const rowBits = (h: KernelHarness, s: Shape, out: number, b: number, t: number): Int32Array =>
+  h.bits(out + (b * s.queryLen + t) * s.width * 4, s.width);
+
+const CASES: Case[] = [
+  { batch: 1, heads: 1, queryLen: 1, keyLen: 1, dHead: 1 },
+  { batch: 2, heads: 2, queryLen: 3, keyLen: 5, dHead: 6, pad: 5 },
+  { batch: 2, heads: 1, queryLen: 4, keyLen: 4, dHead: 8, causal: 1 },
+  { batch: 2, heads: 2, queryLen: 9, keyLen: 9, dHead: 7, causal: 1, lengths: [9, 4], pad: 3 },
+  { batch: 3, heads: 2, queryLen: 5, keyLen: 7, dHead: 16, lengths: [7, 0, 3] },
+  { batch: 2, heads: 4, queryLen: 14, keyLen: 14, dHead: 16, lengths: [14, 11], pad: 128 },
+  { batch: 1, heads: 1, queryLen: 33, keyLen: 33, dHead: 16, causal: 1 },
+  { batch: 1, heads: 2, queryLen: 31, keyLen: 65, dHead: 12, causal: 1, queryOffset: 34 },
+  { batch: 1, heads: 1, queryLen: 70, keyLen: 131, dHead: 9, causal: 1, queryOffset: -3 },
+  { batch: 2, heads: 1, queryLen: 67, keyLen: 129, dHead: 64, lengths: [64, 129] },
+  { batch: 1, heads: 1, queryLen: 6, keyLen: 70, dHead: 128, lengths: [500] },
+  { batch: 1, heads: 2, queryLen: 0, keyLen: 3, dHead: 4 },
+  { batch: 1, heads: 2, queryLen: 3, keyLen: 0, dHead: 4 },
+];
+
+for (const [build, h] of builds) {
+  test(`${build}: forward agrees with the reference`, () => {
+    for (const c of CASES) {
+      forward(h, c);
+      forward(h, { ...c, spare: 3 });
+    }
+  });
+
+  test(`${build}: backward agrees with the reference`, () => {
+    for (const c of CASES) backward(h, c);
+  });
+
+  test(`${build}: large scores neither overflow nor lose the maximum`, () => {
+    const c: Case = { batch: 1, heads: 1, queryLen: 5, keyLen: 150, dHead: 8 };
+    const s = shapeOf(c);
+    // Ascending and descending along the keys: the running maximum moves in every block, or never.
+    for (const slope of [1, -1]) {
+      const k = Float32Array.from({ length: 150 * s.stride }, (_, i) => slope * Math.floor(i / s.stride));
+      const q = numbers(5 * s.stride, 1, 0.5, 1);
+      // Scores reach 300, where a float carries an error of 3e-5.
+      forward(h, c, { q, k, v: numbers(150 * s.stride, 3) }, true, 1e-4);
+    }
+  });
+
+  test(`${build}: a row has the same bits alone, in a batch, with padding and with longer keys`, () => {
+    for (const dHead of [6, 16]) {
+      for (const causal of [0, 1]) {
+        const base: Case = {
+          batch: 3,
+          heads: 2,
+          queryLen: 70,
+          keyLen: 70,
+          dHead,
+          causal,
+          lengths: [70, 13, 66],
+        };
+        const s = shapeOf(base);
+        const full = randomTensors(s);
+        const whole = forward(h, base, full, false);
+        const expected = Array.from({ length: 3 * 70 }, (_, i) => rowBits(h, s, whole.out, 0, i));
+        const cut = (x: ArrayLike<number>, b: number, from: number, count: number): Float32Array =>
+          Float32Array.from(x).subarray((b * 70 + from) * s.stride, (b * 70 + from + count) * s.stride);
+
+        // Garbage in padding, and the sequence in another place of another batch.
+        const noisy = { q: full.q, k: Float32Array.from(full.k), v: Float32Array.from(full.v) };
+        for (let b = 0; b < 3; b++) {
+          const start = (b * 70 + base.lengths![b]) * s.stride;
+          const end = (b + 1) * 70 * s.stride;
+          noisy.k.fill(3e38, start, end);
+          noisy.v.fill(-3e38, start, end);
+        }
+        const padded = forward(h, base, noisy, false);
+        expected.forEach((bits, i) => {
+          assert.equal(rowBits(h, s, padded.out, 0, i), bits, `padding, row ${i}`);
+        });
+
+        for (const [b, length] of base.lengths!.entries()) {
+          // Alone and unpadded: keyLen is the length itself.
+          const tensors = {
+            q: cut(full.q, b, 0, 70),
+            k: cut(full.k, b, 0, length),
+            v: cut(full.v, b, 0, length),
+          };
+          const alone = { ...base, batch: 1, keyLen: length, lengths: undefined };
+          const one = forward(h, alone, tensors, false);
+          for (let t = 0; t < 70; t++) {
+            assert.equal(
+              rowBits(h, s, one.out, 0, t),
+              expected[b * 70 + t],
+              `alone, sequence ${b}, row ${t}`,
+            );
+          }
+          // Each query by itself, against a cache with spare capacity.
+          for (let t = 0; t < length; t += 7) {
+            const keys = causal ? t + 1 : length;
+            const spare = 9;
+            const room = (x: ArrayLike<number>): Float32Array => {
+              const cache = new Float32Array((keys + spare) * s.stride).fill(Number.NaN);
+              cache.set(cut(x, b, 0, keys));
+              return cache;
+            };
+            const query = { q: cut(full.q, b, t, 1), k: room(full.k), v: room(full.v) };
+            const step = { ...alone, queryLen: 1, keyLen: keys, queryOffset: t, spare };
+            const cached = forward(h, step, query, false);
+            const row = h.bits(cached.out, s.width);
+            assert.equal(row, expected[b * 70 + t], `cached, sequence ${b}, row ${t}`);
+          }
+        }
+      }
+    }
+  });
+
+  test(`${build}: padding changes no bit of a gradient`, () => {
+    const base: Case = { batch: 2, heads: 2, queryLen: 37, keyLen: 70, dHead: 12, lengths: [70, 21] };
+    const s = shapeOf(base);
+    const clean = randomTensors(s);
+    const dout = numbers(2 * 37 * s.width, 4);
+    const read = (run: ReturnType<typeof backward>) => [
+      h.bits(run.dq, 2 * 37 * s.stride),
+      h.bits(run.dk, 2 * 70 * s.stride),
+      h.bits(run.dv, 2 * 70 * s.stride),
+    ];
+    const expected = read(backward(h, base, { ...clean, dout }, false));
+    const k = Float32Array.from(clean.k);
+    const v = Float32Array.from(clean.v);
+    k.fill(Number.NaN, (70 + 21) * s.stride);
+    v.fill(Number.NaN, (70 + 21) * s.stride);
+    assert.equal(read(backward(h, base, { q: clean.q, k, v, dout }, false)), expected);
+  });
+
+  test(`${build}: a longer cache and one more query change nothing before them`, () => {
+    const base: Case = {
+      batch: 1,
+      heads: 1,
+      queryLen: 40,
+      keyLen: 100,
+      dHead: 16,
+      causal: 1,
+      queryOffset: 60,
+    };
+    const s = shapeOf(base);
+    const full = randomTensors(s);
+    const whole = forward(h, base, full, false);
+    const expected = h.bits(whole.out, 39 * s.width);
+    const shorter: Tensors = {
+      q: Float32Array.from(full.q).subarray(0, 39 * s.stride),
+      k: Float32Array.from(full.k).subarray(0, 99 * s.stride),
+      v: Float32Array.from(full.v).subarray(0, 99 * s.stride),
+    };
+    const run = forward(h, { ...base, queryLen: 39, keyLen: 99 }, shorter, false);
+    assert.equal(h.bits(run.out, 39 * s.width), expected);
+  });
+}
+
+test.run();

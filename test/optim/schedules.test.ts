@@ -1,0 +1,136 @@
+/** @file Learning-rate schedules against their formulas. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  constant,
+  cosine,
+  inverseSqrt,
+  linearDecay,
+  makeSchedule,
+  type Schedule,
+  type ScheduleConfig,
+  stepDecay,
+} from '../../src/optim/index.js';
+import { init } from '../../src/runtime/runtime.js';
+import { close, refusal } from '../support.js';
+
+const test = suite('optim/schedules');
+await init();
+
+test('inverse square root: lr(1) = maxLr / T, lr(T) = maxLr, lr(4T) = maxLr / 2', () => {
+  for (const T of [1, 7, 400, 4000]) {
+    const lr = inverseSqrt({ maxLr: 1e-3, warmupSteps: T });
+    assert.is(lr(1), 1e-3 / T);
+    assert.is(lr(T), 1e-3);
+    assert.is(lr(4 * T), 5e-4);
+    if (T > 1) assert.ok(lr(T - 1) < lr(T));
+    assert.ok(lr(T + 1) < lr(T));
+  }
+});
+
+test('"no warm-up", read literally, is maxLr / sqrt(t)', () => {
+  const lr = inverseSqrt({ maxLr: 2e-3, warmupSteps: 1 });
+  for (const t of [1, 2, 9, 100]) close(lr(t), 2e-3 / Math.sqrt(t), 1e-18);
+  assert.is(lr(100), 2e-4);
+  assert.equal([1, 5, 50].map(inverseSqrt({ maxLr: 2e-3, warmupSteps: 0 })), [1, 5, 50].map(lr));
+});
+
+test('"no warm-up" with a common tail differs from the warmed-up schedule before T0 only', () => {
+  const warm = inverseSqrt({ maxLr: 2e-3, warmupSteps: 200, tailStart: 200 });
+  const cold = inverseSqrt({ maxLr: 2e-3, warmupSteps: 0, tailStart: 200 });
+  for (const t of [1, 50, 199]) {
+    assert.is(cold(t), 2e-3);
+    assert.ok(warm(t) < cold(t));
+  }
+  for (const t of [200, 201, 800, 5000]) assert.is(warm(t), cold(t));
+});
+
+test('a warm-up shorter than the tail holds the maximal rate in between', () => {
+  const lr = inverseSqrt({ maxLr: 1, warmupSteps: 10, tailStart: 100 });
+  assert.equal([lr(5), lr(10), lr(99), lr(100), lr(400)], [0.5, 1, 1, 1, 0.5]);
+});
+
+test('linear decay reaches 0 at the last step and stays there', () => {
+  const lr = linearDecay({ maxLr: 1, warmupSteps: 10, totalSteps: 110 });
+  assert.equal([lr(1), lr(10), lr(60), lr(110), lr(111)], [0.1, 1, 0.5, 0, 0]);
+  assert.is(linearDecay({ maxLr: 1, warmupSteps: 0, totalSteps: 4 })(1), 0.75);
+});
+
+test('cosine: half way down after half of the steps, minLr at the end and after', () => {
+  const lr = cosine({ maxLr: 1, minLr: 0.2, warmupSteps: 10, totalSteps: 110 });
+  assert.is(lr(10), 1);
+  close(lr(60), 0.6, 1e-15);
+  close(lr(35), 0.2 + (0.8 * (1 + Math.SQRT1_2)) / 2, 1e-15);
+  close(lr(110), 0.2, 1e-15);
+  assert.is(lr(1000), lr(110));
+  close(cosine({ maxLr: 1, warmupSteps: 0, totalSteps: 10 })(10), 0, 1e-15);
+});
+
+test('constant and step decay', () => {
+  const flat = constant({ maxLr: 0.5, warmupSteps: 4 });
+  assert.equal([flat(1), flat(4), flat(1e6)], [0.125, 0.5, 0.5]);
+  assert.is(constant({ maxLr: 0.5 })(1), 0.5);
+  const steps = stepDecay({ maxLr: 1, steps: [8, 12], factor: 0.5 });
+  assert.equal([1, 7, 8, 11, 12, 99].map(steps), [1, 1, 0.5, 0.5, 0.25, 0.25]);
+  close(stepDecay({ maxLr: 1, warmupSteps: 2, steps: [8] })(8), 0.1, 1e-17);
+});
+
+test('every schedule rises to maxLr at the end of its warm-up and never exceeds it', () => {
+  const schedules: Schedule[] = [
+    inverseSqrt({ maxLr: 3, warmupSteps: 20 }),
+    linearDecay({ maxLr: 3, warmupSteps: 20, totalSteps: 60 }),
+    cosine({ maxLr: 3, warmupSteps: 20, totalSteps: 60 }),
+    constant({ maxLr: 3, warmupSteps: 20 }),
+    stepDecay({ maxLr: 3, warmupSteps: 20, steps: [30] }),
+  ];
+  for (const lr of schedules) {
+    const values = Array.from({ length: 100 }, (_, i) => lr(i + 1));
+    assert.is(Math.max(...values), 3);
+    assert.is(values.indexOf(3), 19);
+    assert.is(values[9], 1.5);
+    assert.ok(values.every((v) => v >= 0));
+  }
+});
+
+test('a schedule from data equals the one from the function', () => {
+  const cases: [ScheduleConfig, Schedule][] = [
+    [{ kind: 'inverseSqrt', maxLr: 1, warmupSteps: 3 }, inverseSqrt({ maxLr: 1, warmupSteps: 3 })],
+    [{ kind: 'linearDecay', maxLr: 1, warmupSteps: 3, totalSteps: 9 }, linearDecay({ maxLr: 1, warmupSteps: 3, totalSteps: 9 })],
+    [{ kind: 'cosine', maxLr: 1, warmupSteps: 3, totalSteps: 9 }, cosine({ maxLr: 1, warmupSteps: 3, totalSteps: 9 })],
+    [{ kind: 'constant', maxLr: 1 }, constant({ maxLr: 1 })],
+    [{ kind: 'stepDecay', maxLr: 1, steps: [2, 5] }, stepDecay({ maxLr: 1, steps: [2, 5] })],
+  ];
+  for (const [config, schedule] of cases) {
+    const made = makeSchedule(JSON.parse(JSON.stringify(config)));
+    for (let t = 1; t < 12; t++) assert.is(made(t), schedule(t));
+  }
+});
+
+test('unknown kinds, unknown keys and values out of range are refused by name', () => {
+  const wrong: [object, string][] = [
+    [{ kind: 'linear', maxLr: 1 }, 'schedule must be one of inverseSqrt, linearDecay, cosine, constant, stepDecay, got "linear"'],
+    [{ kind: 'toString', maxLr: 1 }, 'schedule must be one of'],
+    [{ maxLr: 1 }, 'got undefined'],
+    [{ kind: 'inverseSqrt', maxLr: 1, warmupStep: 5 }, 'did you mean "warmupSteps"?'],
+    [{ kind: 'constant', maxLr: 1, warmup: 5 }, 'unknown key "warmup"'],
+    [{ kind: 'stepDecay', maxLr: 1, steps: [2], gamma: 0.5 }, 'unknown key "gamma"'],
+    [{ kind: 'cosine', maxLr: 1, warmupSteps: 0, totalStep: 9 }, 'did you mean "totalSteps"?'],
+    [{ kind: 'inverseSqrt', maxLr: Number.NaN, warmupSteps: 5 }, 'maxLr must be'],
+    [{ kind: 'inverseSqrt', maxLr: -1, warmupSteps: 5 }, 'maxLr must be'],
+    [{ kind: 'inverseSqrt', maxLr: 1, warmupSteps: 1.5 }, 'warmupSteps must be'],
+    [{ kind: 'inverseSqrt', maxLr: 1 }, 'warmupSteps must be'],
+    [{ kind: 'inverseSqrt', maxLr: 1, warmupSteps: 1, tailStart: 0 }, 'tailStart must be'],
+    [{ kind: 'linearDecay', maxLr: 1, warmupSteps: 1 }, 'totalSteps must be'],
+    [{ kind: 'constant', warmupSteps: 1 }, 'maxLr must be'],
+    [{ kind: 'stepDecay', maxLr: 1 }, 'steps must be'],
+    [{ kind: 'stepDecay', maxLr: 1, steps: ['8'] }, 'steps must be'],
+    [{ kind: 'stepDecay', maxLr: 1, steps: [8], factor: -1 }, 'factor must be'],
+  ];
+  for (const [config, says] of wrong) {
+    const error = refusal(() => makeSchedule(config as ScheduleConfig));
+    assert.is(error.code, 'CONFIG', JSON.stringify(config));
+    assert.match(error.message, says);
+  }
+});
+
+test.run();

@@ -1,0 +1,76 @@
+/** @file The tables printed to the terminal: complete, within the width, plain when asked. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { renderClaims, renderRuns } from '../../src/report/terminal.js';
+import { mockResults } from './mock-results.js';
+
+const plain = { color: false, width: 100 };
+
+test('no line is wider than the terminal, and none than 100 columns', () => {
+  for (const width of [44, 60, 80, 93, 94, 100, 240]) {
+    for (const render of [renderClaims, renderRuns]) {
+      for (const line of render(mockResults(), { color: false, width }).split('\n')) {
+        assert.ok(
+          [...line].length <= Math.min(width, 100),
+          `${render.name} at ${width}: ${line.length}: ${line}`,
+        );
+      }
+    }
+  }
+});
+
+test('every claim stands with its verdict at any width', () => {
+  for (const width of [44, 100]) {
+    const text = renderClaims(mockResults(), { color: false, width });
+    assert.is(text.match(/= expected/g)?.length, 6);
+    assert.match(text, 'does not hold');
+    assert.match(text, 'not tested');
+    assert.match(text.replace(/\s+/g, ' '), 'All 6 claims came out as expected.');
+  }
+});
+
+test('a changed verdict is marked and named in the summary', () => {
+  const results = mockResults();
+  results.claims[0]!.verdict = 'not decided';
+  const text = renderClaims(results, plain);
+  assert.match(text, '! expected');
+  const summary =
+    '5 of 6 claims came out as expected; unexpected: post-needs-warmup (not decided, expected: holds).';
+  assert.match(text.replace(/\s+/g, ' '), summary);
+});
+
+test('colour is on demand and changes nothing but colour', () => {
+  for (const render of [renderClaims, renderRuns]) {
+    const colored = render(mockResults(), { ...plain, color: true });
+    assert.match(colored, '\u001b[');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
+    assert.is(colored.replace(/\u001b\[\d+m/g, ''), render(mockResults(), plain));
+    assert.not.match(render(mockResults(), plain), '\u001b');
+  }
+});
+
+test('control characters of a result do not reach the terminal', () => {
+  const hostile = '\u001b[2J\u0007\r\u009b31m';
+  const results = mockResults({ hostile });
+  for (const run of results.runs) run.label += hostile;
+  for (const render of [renderClaims, renderRuns]) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    assert.not.match(render(results, plain), /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  }
+});
+
+test('runs are one line each in a wide terminal', () => {
+  const results = mockResults();
+  const lines = renderRuns(results, plain).trimEnd().split('\n');
+  assert.is(lines.length, results.runs.length + 2);
+  assert.match(lines[5]!, /^Post-LN, no warm-up, maxLr 0\.002 +11 +failed +0\.03 +5\.8\d\d /);
+});
+
+test('missing values leave their cells empty', () => {
+  const results = JSON.parse(JSON.stringify(mockResults()));
+  results.runs[3].finalValidNll = null;
+  results.runs[3].status = 'diverged';
+  assert.match(renderRuns(results, plain), 'diverged');
+});
+
+test.run();
