@@ -86,7 +86,8 @@ for (const [name, config, batch, length] of [
 const peak = rows.find((row) => row.name.includes('512x512x512')).rate;
 console.log(`prenorm ${currentRuntime().simd}, Node ${process.version}, one thread\n`);
 for (const row of rows) {
-  const share = row.unit === 'GFLOP/s' ? `${((100 * row.rate) / peak).toFixed(0).padStart(4)} % of sgemm 512` : '';
+  const share =
+    row.unit === 'GFLOP/s' ? `${((100 * row.rate) / peak).toFixed(0).padStart(4)} % of sgemm 512` : '';
   console.log(
     `${row.name.padEnd(30)} ${row.median.toFixed(3).padStart(9)} ms ${row.rate.toFixed(1).padStart(7)} ${row.unit.padEnd(11)} ${share}`,
   );

@@ -120,7 +120,6 @@ function fromHand({ expected, ...item }) {
   };
 }
 
-
 function agree(item, what, expected, actual, tolerance = 0) {
   const off = expected.findIndex((value, i) => !(Math.abs(value - actual[i]) <= tolerance * Math.abs(value)));
   if (off >= 0) throw new Error(`${item.name}: ${what} by hand ${expected}, second implementation ${actual}`);

@@ -20,7 +20,8 @@ const files = readdirSync('test', { recursive: true })
 
 if (files.length === 0) fail(`no test file matches "${pattern}"`);
 for (const file of files) {
-  if (!/\.run\(\)/.test(readFileSync(file, 'utf8'))) fail(`${file} never calls run(): its tests would not be carried out`);
+  if (!/\.run\(\)/.test(readFileSync(file, 'utf8')))
+    fail(`${file} never calls run(): its tests would not be carried out`);
 }
 if (!existsSync('dist/cli/main.js') || !existsSync('build/kernels.debug.wasm')) await build();
 
@@ -54,7 +55,11 @@ function runFile(file) {
       output += chunk;
     });
     child.on('close', (code) => {
-      const count = (label) => [...output.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'gm'))].reduce((n, m) => n + Number(m[1]), 0);
+      const count = (label) =>
+        [...output.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'gm'))].reduce(
+          (n, m) => n + Number(m[1]),
+          0,
+        );
       const total = count('Total');
       const passed = count('Passed');
       const failed = total - passed;
@@ -64,9 +69,13 @@ function runFile(file) {
       const broken = total === 0 || (code !== 0 && failed === 0);
       totals.failed += failed + (broken ? 1 : 0);
       const mark = failed > 0 || broken ? 'FAIL' : 'ok  ';
-      console.log(`${mark} ${relative('.', file)} (${passed}/${total}, ${((performance.now() - begun) / 1000).toFixed(1)} s)`);
+      console.log(
+        `${mark} ${relative('.', file)} (${passed}/${total}, ${((performance.now() - begun) / 1000).toFixed(1)} s)`,
+      );
       if (mark === 'FAIL') console.log(output.replace(/^/gm, '     '));
-      else for (const line of output.split('\n')) if (/skip/i.test(line) && !/Skipped:\s+0/.test(line)) console.log(`     ${line.trim()}`);
+      else
+        for (const line of output.split('\n'))
+          if (/skip/i.test(line) && !/Skipped:\s+0/.test(line)) console.log(`     ${line.trim()}`);
       resolve();
     });
   });

@@ -48,7 +48,9 @@ export class PrenormError extends Error {
   }
 }
 
-function errorClass(name: string, code: ErrorCode) {
+type ErrorConstructor = new (message: string, fields?: ErrorFields) => PrenormError;
+
+function errorClass(name: string, code: ErrorCode): ErrorConstructor {
   return class extends PrenormError {
     constructor(message: string, fields: ErrorFields = {}) {
       super(code, message, fields);

@@ -14,6 +14,7 @@ export {
   ShapeError,
 } from './errors.js';
 export * as generate from './generate/index.js';
+export * as io from './io/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export { type Capabilities, capabilities } from './runtime/capabilities.js';
@@ -29,4 +30,5 @@ export {
 } from './runtime/runtime.js';
 export { type Shape, Tensor } from './tensor/index.js';
 export * as text from './text/index.js';
+export * as theory from './theory/index.js';
 export { type MemoryPlan, plan, type StepMetrics, Trainer, type TrainerOptions } from './train/index.js';

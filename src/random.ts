@@ -110,5 +110,5 @@ export class RandomStream {
 
 /** The generator's key for a seed: low and high word of a safe non-negative integer. */
 export function seedKey(seed: number): Counter {
-  return [seed % 4294967296 | 0, Math.floor(seed / 4294967296) | 0, 0, 0];
+  return [(seed % 4294967296) | 0, Math.floor(seed / 4294967296) | 0, 0, 0];
 }

@@ -1,6 +1,6 @@
 /** @file Small things that the engine's tests share. */
 import * as assert from 'uvu/assert';
-import { type Variable, tensor } from '../src/autograd/variable.js';
+import { tensor, type Variable } from '../src/autograd/variable.js';
 import { PrenormError } from '../src/errors.js';
 import { CausalLM, type ModelOptions, type PairInput, Transformer } from '../src/nn/index.js';
 import { RandomStream } from '../src/random.js';
@@ -57,9 +57,17 @@ export function gaussians(count: number, seed = 1): Float32Array {
 export const ids = (values: ArrayLike<number>, shape: readonly number[] = [values.length]): Variable =>
   tensor(Int32Array.from(values), { shape, dtype: 'i32' });
 
-export const SMALL = { vocabSize: 23, dModel: 16, numHeads: 4, dFF: 24, numLayers: 2, maxSeqLen: 24 } as const;
+export const SMALL = {
+  vocabSize: 23,
+  dModel: 16,
+  numHeads: 4,
+  dFF: 24,
+  numLayers: 2,
+  maxSeqLen: 24,
+} as const;
 
-export const smallLM = (options: Partial<ModelOptions> = {}): CausalLM => new CausalLM({ ...SMALL, ...options });
+export const smallLM = (options: Partial<ModelOptions> = {}): CausalLM =>
+  new CausalLM({ ...SMALL, ...options });
 export const smallPair = (options: Partial<ModelOptions> = {}): Transformer =>
   new Transformer({ ...SMALL, ...options });
 

@@ -1,11 +1,11 @@
 /**
  * @file Compares the gradient of a function with central differences. Meaningful in double precision, so it
- * runs on a runtime of the reference kernels (see `createReferenceRuntime` in `prenorm/testing`), though it
+ * runs on a runtime of the reference kernels (see `createReferenceRuntime` in `prenorm/reference`), though it
  * works on any runtime with a looser tolerance.
  */
 import { NumericError } from '../errors.js';
-import { sum } from './ops/reduce.js';
 import { mul } from './ops/binary.js';
+import { sum } from './ops/reduce.js';
 import { backward, noGrad } from './tape.js';
 import { Parameter, tensor, type Variable } from './variable.js';
 
@@ -29,7 +29,11 @@ export interface GradcheckReport {
  * output. `f` must read the given inputs' current values (parameters, or variables made with requiresGrad).
  * @throws NumericError naming the first input and element that disagree.
  */
-export function gradcheck(f: () => Variable, inputs: readonly Variable[], options: GradcheckOptions = {}): GradcheckReport {
+export function gradcheck(
+  f: () => Variable,
+  inputs: readonly Variable[],
+  options: GradcheckOptions = {},
+): GradcheckReport {
   const double = inputs[0].runtime.precision === 'f64';
   const epsilon = options.epsilon ?? (double ? 1e-5 : 1e-2);
   const tolerance = options.tolerance ?? (double ? 1e-6 : 2e-2);
@@ -58,16 +62,20 @@ export function gradcheck(f: () => Variable, inputs: readonly Variable[], option
       };
       const numeric = (evaluate(values[i] + epsilon) - evaluate(values[i] - epsilon)) / (2 * epsilon);
       input.set(values);
-      const error = Math.abs(analytic[i] - numeric) / Math.max(Math.abs(analytic[i]), Math.abs(numeric), floor);
+      const error =
+        Math.abs(analytic[i] - numeric) / Math.max(Math.abs(analytic[i]), Math.abs(numeric), floor);
       elements++;
       maxError = Math.max(maxError, error);
       if (!(error <= tolerance)) {
         const name = input instanceof Parameter && input.path ? input.path : `input ${index}`;
-        throw new NumericError(`${name}[${i}]: analytic ${analytic[i]}, numeric ${numeric}, error ${error.toExponential(2)} > ${tolerance}`, {
-          op: 'gradcheck',
-          expected: numeric,
-          actual: analytic[i],
-        });
+        throw new NumericError(
+          `${name}[${i}]: analytic ${analytic[i]}, numeric ${numeric}, error ${error.toExponential(2)} > ${tolerance}`,
+          {
+            op: 'gradcheck',
+            expected: numeric,
+            actual: analytic[i],
+          },
+        );
       }
     }
   });

@@ -67,7 +67,12 @@ function inFrame<T>(fn: () => T, runtime = currentRuntime()): T {
 function settleAll(value: unknown, depth: number): void {
   if (value instanceof Tensor) value.storage.settle();
   else if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
-  else if (depth < 4 && value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+  else if (
+    depth < 4 &&
+    value !== null &&
+    typeof value === 'object' &&
+    Object.getPrototypeOf(value) === Object.prototype
+  ) {
     for (const item of Object.values(value)) settleAll(item, depth + 1);
   }
 }
@@ -164,8 +169,8 @@ export class BackwardContext {
 
   #existing(input: Variable): Ptr {
     if (input instanceof Parameter && input.gradPtr === 0) {
-      // While planning, nothing may be bound to the parameter: the addresses are not real.
-      input.gradPtr = this.runtime.planning ? this.runtime.allocate(0) : input.gradAddress();
+      // While planning, nothing may be bound to the parameter, and its gradient takes no room in the arena.
+      input.gradPtr = this.runtime.planning ? 1 : input.gradAddress();
       this.touched.add(input);
     }
     return input.gradPtr;
@@ -247,10 +252,13 @@ function reachable(loss: Variable): RecordedNode[] {
     const node = stack.pop() as RecordedNode;
     if (seen.has(node)) continue;
     if (!node.frame.alive) {
-      throw new MemoryError('the graph of this loss is gone: backward() used it up, or its step or scope has ended', {
-        op: 'backward',
-        hint: 'call it once per graph, inside the scope() that made it; add several losses up, or pass { retainGraph: true }',
-      });
+      throw new MemoryError(
+        'the graph of this loss is gone: backward() used it up, or its step or scope has ended',
+        {
+          op: 'backward',
+          hint: 'call it once per graph, inside the scope() that made it; add several losses up, or pass { retainGraph: true }',
+        },
+      );
     }
     seen.add(node);
     for (const input of node.inputs) {

@@ -1,6 +1,7 @@
 /** @file Entry of a child process that carries out runs one after another, told over the process channel. */
-import { executeRun } from '../experiments/index.js';
+
 import type { RunSpec } from '../experiments/index.js';
+import { executeRun } from '../experiments/index.js';
 import { init } from '../runtime/runtime.js';
 import { loadSplits } from './files.js';
 

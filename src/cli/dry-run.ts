@@ -17,9 +17,13 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
     megabytes: run.kind === 'translation' ? measured.megabytes : undefined,
     seconds: Math.ceil(costOf(run) * measured.secondsPerUnit),
   }));
-  const total = Math.ceil(rows.reduce((sum, row) => sum + row.seconds, 0) / Math.max(1, Math.min(processes, rows.length)));
+  const total = Math.ceil(
+    rows.reduce((sum, row) => sum + row.seconds, 0) / Math.max(1, Math.min(processes, rows.length)),
+  );
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ preset: preset.name, processes, estimatedSeconds: total, budgetSeconds: preset.budgetSeconds, runs: rows }, null, 1)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ preset: preset.name, processes, estimatedSeconds: total, budgetSeconds: preset.budgetSeconds, runs: rows }, null, 1)}\n`,
+    );
     return;
   }
   const lines = rows.map(
@@ -37,7 +41,8 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
 async function measure(run: TranslationRun): Promise<{ secondsPerUnit: number; megabytes: number }> {
   const data = await prepareOnce(run.data, loadSplits);
   const model = buildModel(run, data);
-  const batches = () => new PairBatches(data.train, { ...batchOptions(run.data, data.tokenizer), seed: run.seed });
+  const batches = () =>
+    new PairBatches(data.train, { ...batchOptions(run.data, data.tokenizer), seed: run.seed });
   const { peakBytes } = plan(model, batches().next());
   const trainer = new Trainer({ model, data: batches(), optimizer: buildOptimizer(run, model), steps: 1000 });
   const warm = run.model.dModel > 256 ? 1 : 10;

@@ -45,8 +45,15 @@ export function inConfig<T>(path: string, fn: () => T): T {
   }
 }
 
-/** An AbortSignal that Ctrl-C (and SIGTERM) triggers; a second Ctrl-C ends the process at once. */
+let interrupt: AbortSignal | undefined;
+
+/** The AbortSignal that Ctrl-C (and SIGTERM) triggers; a second Ctrl-C ends the process at once. */
 export function interruptSignal(): AbortSignal {
+  interrupt ??= listenForInterrupt();
+  return interrupt;
+}
+
+function listenForInterrupt(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
     if (controller.signal.aborted) {

@@ -41,16 +41,20 @@ export class MetricsLog {
     this.#waiting += `${JSON.stringify(metrics)}\n`;
     const bytes = Buffer.from(this.#waiting);
     try {
-      let done = 0;
-      while (done < bytes.length) {
-        done += writeSync(this.#file, bytes, done, bytes.length - done, this.#size + done);
-      }
+      this.write(bytes, this.#size);
       this.#size += bytes.length;
       this.#waiting = '';
     } catch (error) {
       ftruncateSync(this.#file, this.#size);
       const { message } = error as Error;
       if (!toldAlready) this.warn(`${this.path}: metrics cannot be written, training goes on: ${message}`);
+    }
+  }
+
+  protected write(bytes: Uint8Array, position: number): void {
+    let done = 0;
+    while (done < bytes.length) {
+      done += writeSync(this.#file, bytes, done, bytes.length - done, position + done);
     }
   }
 

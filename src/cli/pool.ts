@@ -34,7 +34,12 @@ export async function runPool(
         options.signal.throwIfAborted();
         events.onStart(spec);
         const current = spec;
-        const record = await runOn(child, { spec, simd: options.simd }, (p) => events.onProgress(current, p), options.signal);
+        const record = await runOn(
+          child,
+          { spec, simd: options.simd },
+          (p) => events.onProgress(current, p),
+          options.signal,
+        );
         await events.onDone(spec, record);
       }
     } finally {
@@ -52,11 +57,18 @@ export async function runPool(
 
 function startChild(): ChildProcess {
   // Under tsx (development) this file is .ts and so is the child; from dist both are .js.
-  const path = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url));
+  const path = fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
+  );
   return fork(path, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
 }
 
-function runOn(child: ChildProcess, request: ChildRequest, onProgress: (p: RunProgress) => void, signal: AbortSignal): Promise<RunRecord> {
+function runOn(
+  child: ChildProcess,
+  request: ChildRequest,
+  onProgress: (p: RunProgress) => void,
+  signal: AbortSignal,
+): Promise<RunRecord> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       child.off('message', onMessage);
@@ -67,10 +79,13 @@ function runOn(child: ChildProcess, request: ChildRequest, onProgress: (p: RunPr
     const onMessage = (message: ChildMessage) => {
       if (message.progress) onProgress(message.progress);
       else if (message.record) finish(() => resolve(message.record as RunRecord));
-      else if (message.error) finish(() => reject(revive(message.error as NonNullable<ChildMessage['error']>)));
+      else if (message.error)
+        finish(() => reject(revive(message.error as NonNullable<ChildMessage['error']>)));
     };
     const onExit = (code: number | null, killed: string | null) =>
-      finish(() => reject(new Error(`the process of ${request.spec.id} ended early (${killed ?? `exit code ${code}`})`)));
+      finish(() =>
+        reject(new Error(`the process of ${request.spec.id} ended early (${killed ?? `exit code ${code}`})`)),
+      );
     const onAbort = () => finish(() => reject(new DOMException('interrupted', 'AbortError')));
     child.on('message', onMessage);
     child.on('exit', onExit);

@@ -1,7 +1,7 @@
 /** @file `prenorm reproduce`: the registered runs of a preset, the verdicts, results.json and report.html. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cpus, platform, arch } from 'node:os';
+import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import {
@@ -54,7 +54,9 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   await makeFolder(folder);
   const signal = interruptSignal();
   const records = new Map<string, RunRecord>();
-  if (options.resume) for (const record of await finishedRuns(folder, preset.runs, options.simd)) records.set(record.id, record);
+  if (options.resume)
+    for (const record of await finishedRuns(folder, preset.runs, options.simd))
+      records.set(record.id, record);
   const missing = preset.runs.filter((spec) => !records.has(spec.id));
   const processes = Math.max(1, options.processes ?? cpus().length);
   const bars = progressBars({ quiet: options.json });
@@ -63,23 +65,32 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   );
   const active = new Map<string, ProgressBar>();
   try {
-    await runPool(missing, { processes, simd: options.simd, signal }, {
-      onStart: () => {},
-      onProgress(spec, progress) {
-        if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
-        active.get(spec.id)?.update(progress.done, progress.text);
+    await runPool(
+      missing,
+      { processes, simd: options.simd, signal },
+      {
+        onStart: () => {},
+        onProgress(spec, progress) {
+          if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
+          active.get(spec.id)?.update(progress.done, progress.text);
+        },
+        async onDone(spec, record) {
+          active.get(spec.id)?.stop();
+          records.set(spec.id, record);
+          await writeText(
+            join(folder, `${spec.id}.json`),
+            JSON.stringify({ key: specKey(spec, options.simd), record }),
+          );
+          bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
+        },
       },
-      async onDone(spec, record) {
-        active.get(spec.id)?.stop();
-        records.set(spec.id, record);
-        await writeText(join(folder, `${spec.id}.json`), JSON.stringify({ key: specKey(spec, options.simd), record }));
-        bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
-      },
-    });
+    );
   } catch (error) {
     bars.stop();
     if (signal.aborted) {
-      process.stderr.write(`interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`);
+      process.stderr.write(
+        `interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`,
+      );
       return EXIT.interrupted;
     }
     throw error;
@@ -93,7 +104,10 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   const asExpected = results.claims.every((claim) => claim.verdict === claim.expected);
   if (options.json) process.stdout.write(text);
   else {
-    const terminal = { color: process.stdout.isTTY === true && !process.env.NO_COLOR, width: Math.min(process.stdout.columns ?? 100, 120) };
+    const terminal = {
+      color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+      width: Math.min(process.stdout.columns ?? 100, 120),
+    };
     process.stdout.write(`\n${renderRuns(results, terminal)}\n\n${renderClaims(results, terminal)}\n\n`);
     process.stdout.write(`Report: ${join(out, 'report.html')}\n`);
   }
@@ -129,12 +143,17 @@ function selectPreset(options: ReproduceOptions): Preset {
     });
   }
   const wanted = only.map((name) => (name === 'fig3' ? 'gradients' : name));
-  return { ...preset, runs: preset.runs.filter((run) => wanted.includes(run.kind) || wanted.includes(run.id)) };
+  return {
+    ...preset,
+    runs: preset.runs.filter((run) => wanted.includes(run.kind) || wanted.includes(run.id)),
+  };
 }
 
 /** What a stored run must agree in to be reused: its specification, the kernels, the package's version. */
 function specKey(spec: RunSpec, simd: string): string {
-  return createHash('sha256').update(JSON.stringify([spec, simd, strictWasmHash, packageVersion()])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([spec, simd, strictWasmHash, packageVersion()]))
+    .digest('hex');
 }
 
 async function finishedRuns(folder: string, specs: readonly RunSpec[], simd: string): Promise<RunRecord[]> {
@@ -154,7 +173,13 @@ function summary(record: RunRecord): string {
   return `${record.label}${nll}${diverged}, ${record.seconds.toFixed(0)} s`;
 }
 
-function collect(preset: Preset, options: ReproduceOptions, runs: RunRecord[], processes: number, seconds: number): Results {
+function collect(
+  preset: Preset,
+  options: ReproduceOptions,
+  runs: RunRecord[],
+  processes: number,
+  seconds: number,
+): Results {
   const unigramNll = runs.find((run) => run.unigramNll !== undefined)?.unigramNll ?? null;
   if (unigramNll !== null) classifyRuns(runs, unigramNll);
   const command = `prenorm reproduce --preset ${preset.name}`;
@@ -188,10 +213,19 @@ function settingsOf(preset: Preset, unigramNll: number | null): Results['setting
   if (training?.kind === 'translation') {
     const { model, data, steps, labelSmoothing, optimizer } = training;
     settings.push(
-      { name: 'model', value: `encoder-decoder ${model.numLayers}+${model.numLayers}, d ${model.dModel}, dFF ${model.dFF}, ${model.numHeads} heads, dropout ${model.dropout}, tied embeddings` },
+      {
+        name: 'model',
+        value: `encoder-decoder ${model.numLayers}+${model.numLayers}, d ${model.dModel}, dFF ${model.dFF}, ${model.numHeads} heads, dropout ${model.dropout}, tied embeddings`,
+      },
       { name: 'initialisation', value: model.init },
-      { name: 'data', value: `${data.name}, joint BPE of ${data.vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)` },
-      { name: 'training', value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(optimizer.betas ?? [])}, label smoothing ${labelSmoothing}, no clipping, no weight decay` },
+      {
+        name: 'data',
+        value: `${data.name}, joint BPE of ${data.vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)`,
+      },
+      {
+        name: 'training',
+        value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(optimizer.betas ?? [])}, label smoothing ${labelSmoothing}, no clipping, no weight decay`,
+      },
       { name: 'common maximal rate', value: String(preset.commonRate) },
     );
   }

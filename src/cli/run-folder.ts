@@ -59,7 +59,7 @@ function dataName({ task, data }: TrainConfig, configPath: string): string {
 export function fingerprint(corpus: Corpus): string {
   const content =
     corpus.task === 'lm' ? corpus.text : JSON.stringify([corpus.splits.train, corpus.splits.valid]);
-  return createHash('sha256').update(content).digest('hex');
+  return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
 
 export function trainTokenizer(config: TrainConfig, configPath: string, corpus: Corpus): Tokenizer {

@@ -2,7 +2,6 @@
 import { ConfigError, checkKeys } from '../errors.js';
 import type { ModelOptions } from '../nn/index.js';
 import type { ScheduleConfig } from '../optim/index.js';
-import { inConfig } from './errors.js';
 
 export interface TrainConfig {
   task: 'translation' | 'lm';
@@ -82,7 +81,7 @@ export function checkTrainConfig(value: unknown, path: string): TrainConfig {
     throw new ConfigError(message, { path, expected: required, actual });
   };
   must(isObject(value), '', 'a JSON object', value);
-  inConfig(path, () => checkKeys('train', value as object, keys));
+  checkKeys(path, value as object, keys);
   const config = value as TrainConfig;
   const { task, data, vocabSize, model, steps, schedule, optimizer, labelSmoothing, clipNorm, seed } = config;
   must(task === 'translation' || task === 'lm', 'task', '"translation" or "lm"', task);

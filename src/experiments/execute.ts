@@ -1,6 +1,7 @@
 /** @file Carries out one registered run in this process. Where and how many at once is the caller's business. */
-import { type GradientsRecord } from './claims.js';
+
 import { runGradients } from './gradients.js';
+import type { GradientsRecord } from './judged.js';
 import type { RunRecord } from './results.js';
 import type { RunProgress, RunSpec, TranslationData } from './run-spec.js';
 import { type PreparedData, prepareTranslation, runTranslation, type SplitLoader } from './translation.js';
@@ -35,6 +36,10 @@ export function costOf(spec: RunSpec): number {
     const unit = spec.setting === 'translation' ? 2 * spec.batches : 0.35;
     return spec.seeds.length * spec.layers.reduce((sum, n) => sum + n / 6, 0) * unit;
   }
-  const size = (spec.model.dModel / 64) * (spec.model.dModel / 64) * (spec.model.numLayers / 6) * (spec.data.maxTokens / 700);
+  const size =
+    (spec.model.dModel / 64) *
+    (spec.model.dModel / 64) *
+    (spec.model.numLayers / 6) *
+    (spec.data.maxTokens / 700);
   return spec.steps * size * 1.1;
 }

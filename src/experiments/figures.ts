@@ -1,7 +1,9 @@
 /** @file Draws figures as data from the records of runs: what the report and its CSV files show. */
 import { lastLayerGradient, periLastLayerGradient, postHiddenNorm, profileRatio } from '../theory/index.js';
-import { armOf, byDepth, depthMeans, type GradientsRecord, lastHidden, lastStack, lastW2 } from './claims.js';
 import { TOY_POSITIONS } from './gradients.js';
+import { byDepth, depthMeans, lastHidden, lastStack, lastW2 } from './judge-gradients.js';
+import { armOf } from './judge-training.js';
+import type { GradientsRecord } from './judged.js';
 import { placementName } from './presets.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { mean } from './statistics.js';
@@ -9,18 +11,25 @@ import { mean } from './statistics.js';
 const SETTINGS: Record<string, { title: string; text: string; r: number }> = {
   theory: { title: "the theory's model", text: 'one head, uniform attention, dFF = d', r: 1 },
   toy: { title: 'toy encoder', text: 'four heads, dFF = 2d, random tokens', r: 2 },
-  translation: { title: 'encoder-decoder on real sentences', text: 'dFF = 2d, gradient averaged over batches', r: 2 },
+  translation: {
+    title: 'encoder-decoder on real sentences',
+    text: 'dFF = 2d, gradient averaged over batches',
+    r: 2,
+  },
 };
 
 /** All figures the given runs allow. */
 export function makeFigures(runs: readonly RunRecord[], unigramNll: number | null): Figure[] {
   const figures: Figure[] = [];
   for (const setting of Object.keys(SETTINGS)) {
-    const records = runs.filter((run) => run.experiment === 'gradients' && run.config.setting === setting) as GradientsRecord[];
+    const records = runs.filter(
+      (run) => run.experiment === 'gradients' && run.config.setting === setting,
+    ) as GradientsRecord[];
     if (records.length > 0) figures.push(depthFigure(setting, records), profileFigure(setting, records));
   }
   const trained = runs.filter((run) => run.experiment === 'translation');
-  if (trained.length > 0) figures.unshift(curves(trained, unigramNll), rates(trained, unigramNll), schedules(trained));
+  if (trained.length > 0)
+    figures.unshift(curves(trained, unigramNll), rates(trained, unigramNll), schedules(trained));
   return figures;
 }
 
@@ -44,7 +53,13 @@ function depthFigure(setting: string, records: GradientsRecord[]): Figure {
     const measured = byDepth(record, lastW2);
     series.push(spread(placementName(placement), placement, measured.layers, measured.values));
     const theory = theoryLine(setting, record, r, measured.layers, depthMeans(measured));
-    series.push({ label: `${placementName(placement)}, theory`, placement, dashed: true, x: measured.layers, y: theory });
+    series.push({
+      label: `${placementName(placement)}, theory`,
+      placement,
+      dashed: true,
+      x: measured.layers,
+      y: theory,
+    });
   }
   return {
     id: `depth-${setting}`,
@@ -63,11 +78,19 @@ function depthFigure(setting: string, records: GradientsRecord[]): Figure {
   };
 }
 
-function theoryLine(setting: string, record: GradientsRecord, r: number, layers: number[], measured: number[]): number[] {
+function theoryLine(
+  setting: string,
+  record: GradientsRecord,
+  r: number,
+  layers: number[],
+  measured: number[],
+): number[] {
   const d = record.config.dModel as number;
   const xbar = depthMeans(byDepth(record, lastHidden));
   if (setting === 'translation') {
-    return layers.map((_, i) => (record.placement === 'post' ? measured[0] : measured[0] * Math.sqrt(xbar[0] / xbar[i])));
+    return layers.map((_, i) =>
+      record.placement === 'post' ? measured[0] : measured[0] * Math.sqrt(xbar[0] / xbar[i]),
+    );
   }
   return layers.map((_, i) => {
     if (record.placement === 'post') return lastLayerGradient(d, r, TOY_POSITIONS, postHiddenNorm(r));
@@ -84,7 +107,14 @@ function profileFigure(setting: string, records: GradientsRecord[]): Figure {
   for (const record of records) {
     const points = record.points.filter((p) => p.numLayers === depth);
     const { placement } = record;
-    series.push(spread(placementName(placement), placement, x, points.map((p) => lastStack(p).map((layer) => layer.w2))));
+    series.push(
+      spread(
+        placementName(placement),
+        placement,
+        x,
+        points.map((p) => lastStack(p).map((layer) => layer.w2)),
+      ),
+    );
     if (placement === 'post') continue;
     const last = mean(points.map((p) => lastStack(p)[depth - 1].w2));
     const hidden = x.map((_, l) => mean(points.map((p) => lastStack(p)[l].hidden)));
@@ -113,7 +143,8 @@ function curves(runs: RunRecord[], unigramNll: number | null): Figure {
   return {
     id: 'valid-nll',
     title: 'Validation NLL over training, De-En translation',
-    caption: 'Un-smoothed negative log-likelihood per target token. Post-LN without warm-up at the larger rate stays at the unigram level; warm-up, a smaller rate or Pre-LN rescues it.',
+    caption:
+      'Un-smoothed negative log-likelihood per target token. Post-LN without warm-up at the larger rate stays at the unigram level; warm-up, a smaller rate or Pre-LN rescues it.',
     figure: 'Figs. 2 and 4',
     xLabel: 'step',
     yLabel: 'valid NLL',
@@ -123,7 +154,10 @@ function curves(runs: RunRecord[], unigramNll: number | null): Figure {
     series: runs.map((run) => {
       const points = (run.curve ?? []).filter((point) => point.validNll !== undefined);
       return {
-        label: runs.filter((other) => other.label === run.label).length > 1 ? `${run.label}, seed ${run.seed}` : run.label,
+        label:
+          runs.filter((other) => other.label === run.label).length > 1
+            ? `${run.label}, seed ${run.seed}`
+            : run.label,
         placement: run.placement,
         dashed: !armOf(run).warmup,
         x: points.map((point) => point.step),
@@ -152,7 +186,9 @@ function rates(runs: RunRecord[], unigramNll: number | null): Figure {
     series: [...arms].map(([label, group]) => {
       const x = [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
       const at = (rate: number) =>
-        group.filter((run) => armOf(run).maxLr === rate).flatMap((run) => (run.finalValidNll === undefined ? [] : [run.finalValidNll]));
+        group
+          .filter((run) => armOf(run).maxLr === rate)
+          .flatMap((run) => (run.finalValidNll === undefined ? [] : [run.finalValidNll]));
       return {
         label,
         placement: group[0].placement,
@@ -175,12 +211,19 @@ function schedules(runs: RunRecord[]): Figure {
     if (seen.has(label)) continue;
     seen.add(label);
     const points = run.curve ?? [];
-    series.push({ label, placement: 'schedule', dashed: !warmup, x: points.map((p) => p.step), y: points.map((p) => p.lr) });
+    series.push({
+      label,
+      placement: 'schedule',
+      dashed: !warmup,
+      x: points.map((p) => p.step),
+      y: points.map((p) => p.lr),
+    });
   }
   return {
     id: 'schedules',
     title: 'Learning rate over training',
-    caption: 'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common.',
+    caption:
+      'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common.',
     figure: 'section 3.2',
     xLabel: 'step',
     yLabel: 'lr',

@@ -7,8 +7,8 @@
  */
 import { backward, type Variable } from '../autograd/index.js';
 import { PairBatches } from '../data/index.js';
-import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
 import { sha256 } from '../io/sha256.js';
+import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
 import { frobenius, probe } from './init-probe.js';
 import type { GradientPoint, RunRecord } from './results.js';
 import type { GradientsRun, RunProgress } from './run-spec.js';
@@ -51,14 +51,31 @@ export async function runGradients(
   };
 }
 
-function measure(run: GradientsRun, numLayers: number, seed: number, data: PreparedData | null): GradientPoint {
+function measure(
+  run: GradientsRun,
+  numLayers: number,
+  seed: number,
+  data: PreparedData | null,
+): GradientPoint {
   if (run.setting === 'translation') return measureTranslation(run, numLayers, seed, data as PreparedData);
-  const { layers } = probe({ setting: run.setting, placement: run.placement, numLayers, dModel: run.dModel, seed, ...TOY });
+  const { layers } = probe({
+    setting: run.setting,
+    placement: run.placement,
+    numLayers,
+    dModel: run.dModel,
+    seed,
+    ...TOY,
+  });
   return { numLayers, seed, encoder: layers };
 }
 
 /** Fig. 3: gradients of an L-L encoder-decoder, averaged over batches before the norm is taken. */
-function measureTranslation(run: GradientsRun, numLayers: number, seed: number, data: PreparedData): GradientPoint {
+function measureTranslation(
+  run: GradientsRun,
+  numLayers: number,
+  seed: number,
+  data: PreparedData,
+): GradientPoint {
   const model = new Transformer({
     vocabSize: data.tokenizer.vocabSize,
     dModel: run.dModel,

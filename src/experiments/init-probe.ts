@@ -6,10 +6,16 @@
  * Both: encoder of L layers, tied output table N(0, 1/d), random targets, mean loss, `paper` initialisation.
  */
 import { backward, crossEntropy, linear, reshape, tensor, type Variable } from '../autograd/index.js';
-import { RandomStream } from '../random.js';
-import { initializeModel, type NormPlacement, randomNormal, TokenEmbedding, TransformerEncoder } from '../nn/index.js';
 import { resolveConfig, stackConfig } from '../nn/config.js';
+import {
+  initializeModel,
+  type NormPlacement,
+  randomNormal,
+  TokenEmbedding,
+  TransformerEncoder,
+} from '../nn/index.js';
 import { Module } from '../nn/module.js';
+import { RandomStream } from '../random.js';
 import type { LayerStatistics } from './results.js';
 
 export interface ProbeConfig {
@@ -50,7 +56,8 @@ class Probe extends Module {
     this.encoder = new TransformerEncoder(stackConfig(resolved, config.numLayers));
     this.assignPaths();
     initializeModel(this, 'paper', config.seed);
-    if (this.uniform) for (const layer of this.encoder.layers) simplifyAttention(layer.selfAttn, config.dModel);
+    if (this.uniform)
+      for (const layer of this.encoder.layers) simplifyAttention(layer.selfAttn, config.dModel);
   }
 }
 
@@ -73,11 +80,15 @@ export function probe(config: ProbeConfig): ProbeResult {
   const ids = tensor(draw(), { shape: [batch, length], dtype: 'i32' });
   const targets = tensor(draw(), { shape: [batch, length], dtype: 'i32' });
   const hidden = new Map<string, Variable>();
-  const x0 = model.uniform ? randomNormal([batch, length, dModel], config.seed, 'probe:inputs') : model.embedding.forward(ids);
+  const x0 = model.uniform
+    ? randomNormal([batch, length, dModel], config.seed, 'probe:inputs')
+    : model.embedding.forward(ids);
   const x = model.encoder.forward(x0, {}, (name, value) => hidden.set(name, value));
   const logits = linear(x, model.embedding.tokens.weight, null);
   const { loss } = crossEntropy(reshape(logits, [batch * length, vocabSize]), targets);
-  const norms = model.encoder.layers.map((layer) => meanSquare(hiddenOf(layer.path, config.placement, hidden)));
+  const norms = model.encoder.layers.map((layer) =>
+    meanSquare(hiddenOf(layer.path, config.placement, hidden)),
+  );
   backward(loss);
   return {
     loss: loss.item(),
@@ -113,4 +124,3 @@ export function frobenius(parameter: { grad: { toArray(): ArrayLike<number> } | 
   for (let i = 0; i < values.length; i++) total += values[i] * values[i];
   return Math.sqrt(total) / count;
 }
-

@@ -24,7 +24,11 @@ export const placementName = (placement: string): string => NAMES[placement] ?? 
 
 const DEPTHS = [6, 8, 10, 12, 14];
 
-function gradientRuns(setting: GradientsRun['setting'], seeds: number[], rest: Partial<GradientsRun> = {}): GradientsRun[] {
+function gradientRuns(
+  setting: GradientsRun['setting'],
+  seeds: number[],
+  rest: Partial<GradientsRun> = {},
+): GradientsRun[] {
   return PLACEMENTS.map((placement) => ({
     kind: 'gradients',
     id: `gradients-${setting}-${placement}`,
@@ -68,7 +72,12 @@ function translationRuns(grid: TranslationGrid): TranslationRun[] {
             data: grid.data,
             model: { ...grid.model, normPlacement: placement },
             optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
-            schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: warmup ? grid.warmupSteps : 0, tailStart: grid.warmupSteps },
+            schedule: {
+              kind: 'inverseSqrt',
+              maxLr,
+              warmupSteps: warmup ? grid.warmupSteps : 0,
+              tailStart: grid.warmupSteps,
+            },
             labelSmoothing: 0.1,
             steps: grid.steps,
             evalEvery: grid.evalEvery,
@@ -95,7 +104,8 @@ export interface PresetOptions {
 export function makePreset(name: PresetName, options: PresetOptions = {}): Preset {
   const base = options.seed ?? 0;
   const seeds = (first: number, count: number) => Array.from({ length: count }, (_, i) => base + first + i);
-  const data = (preset: TranslationData): TranslationData => (options.data ? { ...preset, name: options.data } : preset);
+  const data = (preset: TranslationData): TranslationData =>
+    options.data ? { ...preset, name: options.data } : preset;
   const init = (count: number, batches: number, translation = seeds(201, 2)): RunSpec[] => [
     ...gradientRuns('theory', seeds(101, count)),
     ...gradientRuns('toy', seeds(101, count)),
@@ -104,7 +114,8 @@ export function makePreset(name: PresetName, options: PresetOptions = {}): Prese
   if (name === 'quick') {
     return {
       name,
-      description: 'Fig. 3 statistics and the warm-up grid of Figs. 2 and 4 on the embedded De-En pairs, one seed',
+      description:
+        'Fig. 3 statistics and the warm-up grid of Figs. 2 and 4 on the embedded De-En pairs, one seed',
       budgetSeconds: 300,
       commonRate: 0.002,
       runs: [
@@ -147,7 +158,8 @@ export function makePreset(name: PresetName, options: PresetOptions = {}): Prese
   }
   return {
     name,
-    description: "the paper's IWSLT14 De-En configuration (6+6 layers, d 512, joint BPE 10k) on your copy of the data: give --data",
+    description:
+      "the paper's IWSLT14 De-En configuration (6+6 layers, d 512, joint BPE 10k) on your copy of the data: give --data",
     budgetSeconds: 14 * 24 * 3600,
     commonRate: 0.001,
     runs: translationRuns({

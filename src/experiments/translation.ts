@@ -6,14 +6,21 @@
  * no clipping, no weight decay; batches by token count; validation NLL un-smoothed, per token.
  * "No warm-up" means the common tail maxLr · min(1, sqrt(T0 / t)), T0 being the compared warm-up.
  */
-import { loadUiDeEn, type Pair, PairBatches, type PairSplits, evaluationPairBatches, type TokenPair } from '../data/index.js';
+import {
+  evaluationPairBatches,
+  loadUiDeEn,
+  type Pair,
+  PairBatches,
+  type PairSplits,
+  type TokenPair,
+} from '../data/index.js';
 import { NumericError } from '../errors.js';
 import { beamSearch, greedy, translationStepper } from '../generate/index.js';
 import { Transformer } from '../nn/index.js';
 import { Adam, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
-import { BLEU, pairedBootstrap, repeatedLoopShare, type Tokenizer, trainBPE } from '../text/index.js';
 import { log64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
+import { BLEU, pairedBootstrap, repeatedLoopShare, type Tokenizer, trainBPE } from '../text/index.js';
 import { Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
 import type { RunProgress, TranslationData, TranslationRun } from './run-spec.js';
@@ -33,14 +40,20 @@ export type SplitLoader = (name: string) => Promise<PairSplits>;
 const defaultLoader: SplitLoader = () => loadUiDeEn();
 
 /** Tokenises a data set with a BPE trained on both sides of its training part. */
-export async function prepareTranslation(data: TranslationData, load: SplitLoader = defaultLoader): Promise<PreparedData> {
+export async function prepareTranslation(
+  data: TranslationData,
+  load: SplitLoader = defaultLoader,
+): Promise<PreparedData> {
   const splits = await load(data.name);
   const tokenizer = trainBPE(
     splits.train.flatMap((pair) => [pair[0], pair[1]]),
     { vocabSize: data.vocabSize },
   );
   const encode = (pairs: Pair[]): TokenPair[] =>
-    pairs.map(([source, target]) => ({ source: tokenizer.encode(source, { eos: true }), target: tokenizer.encode(target) }));
+    pairs.map(([source, target]) => ({
+      source: tokenizer.encode(source, { eos: true }),
+      target: tokenizer.encode(target),
+    }));
   const train = encode(splits.train);
   return {
     tokenizer,
@@ -176,7 +189,8 @@ export function translateAll(
       eos: tokenizer.eosId,
       maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
     };
-    const found = options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
+    const found =
+      options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
     rows.forEach((i, row) => {
       out[i] = tokenizer.decode(found[row].ids);
     });
@@ -184,7 +198,11 @@ export function translateAll(
   return out;
 }
 
-function decodeTest(model: Transformer, run: TranslationRun, data: PreparedData): Pick<RunRecord, 'bleu' | 'samples'> {
+function decodeTest(
+  model: Transformer,
+  run: TranslationRun,
+  data: PreparedData,
+): Pick<RunRecord, 'bleu' | 'samples'> {
   const { beamSize, lengthPenalty, sentences } = run.decode as NonNullable<TranslationRun['decode']>;
   const pairs = data.splits.test.slice(0, sentences);
   const hypotheses = translateAll(
@@ -207,6 +225,8 @@ function decodeTest(model: Transformer, run: TranslationRun, data: PreparedData)
       decoding: beamSize > 1 ? `beam ${beamSize}, length penalty ${lengthPenalty}` : 'greedy',
       loops: repeatedLoopShare(hypotheses),
     },
-    samples: pairs.slice(0, 12).map(([source, reference], i) => ({ source, reference, hypothesis: hypotheses[i] })),
+    samples: pairs
+      .slice(0, 12)
+      .map(([source, reference], i) => ({ source, reference, hypothesis: hypotheses[i] })),
   };
 }

@@ -20,7 +20,11 @@ export interface Hypothesis {
 
 function checkLength(op: string, maxLength: number): void {
   if (Number.isInteger(maxLength) && maxLength >= 0) return;
-  throw new ConfigError(`maxLength must be a whole number >= 0, got ${maxLength}`, { op, expected: '>= 0', actual: maxLength });
+  throw new ConfigError(`maxLength must be a whole number >= 0, got ${maxLength}`, {
+    op,
+    expected: '>= 0',
+    actual: maxLength,
+  });
 }
 
 /** The most probable token at every step, for each row until its eos. */
@@ -62,11 +66,17 @@ export interface SampleOptions {
 export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
   const { temperature = 1, prompt } = options;
   const topK = options.topK ?? stepper.vocabSize;
-  if (!(temperature > 0)) throw new ConfigError(`temperature must be positive, got ${temperature}`, { op: 'sample' });
+  if (!(temperature > 0))
+    throw new ConfigError(`temperature must be positive, got ${temperature}`, { op: 'sample' });
   if (!Number.isInteger(topK) || topK < 1) {
-    throw new ConfigError(`topK must be a positive integer, got ${topK}`, { op: 'sample', expected: '>= 1', actual: topK });
+    throw new ConfigError(`topK must be a positive integer, got ${topK}`, {
+      op: 'sample',
+      expected: '>= 1',
+      actual: topK,
+    });
   }
-  if (prompt.length === 0) throw new ConfigError('the prompt is empty', { op: 'sample', hint: 'start with one id at least' });
+  if (prompt.length === 0)
+    throw new ConfigError('the prompt is empty', { op: 'sample', hint: 'start with one id at least' });
   const random = new RandomStream(options.seed, 'sample');
   let logProbs = new Float32Array(0);
   for (let i = 0; i < prompt.length; i++) logProbs = new Float32Array(stepper.step(Int32Array.of(prompt[i])));
@@ -129,9 +139,11 @@ export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[]
       let to = from;
       while (to < live.length && live[to].sentence === sentence) to++;
       const done = finished[sentence];
-      const finish = ({ ids }: Beam, logProb: number) => done.push({ ids, logProb, score: score(logProb, ids.length + 1) });
+      const finish = ({ ids }: Beam, logProb: number) =>
+        done.push({ ids, logProb, score: score(logProb, ids.length + 1) });
       if (t === maxLength) {
-        for (let row = from; row < to; row++) finish(live[row].beam, live[row].beam.logProb + logProbs[row * vocab + eos]);
+        for (let row = from; row < to; row++)
+          finish(live[row].beam, live[row].beam.logProb + logProbs[row * vocab + eos]);
         from = to;
         continue;
       }

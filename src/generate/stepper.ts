@@ -2,9 +2,10 @@
  * @file What every search strategy needs of a model: log-probabilities of the next token for a batch of
  * prefixes, one position at a time, with keys and values of earlier positions kept in caches.
  */
+
+import { logSoftmax } from '../autograd/ops/index.js';
 import { noGrad } from '../autograd/tape.js';
 import { tensor, Variable } from '../autograd/variable.js';
-import { logSoftmax } from '../autograd/ops/index.js';
 import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
 import { arenaStorage } from '../tensor/tensor.js';
@@ -65,7 +66,9 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
     step(ids) {
       return noGrad(() => {
         const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
-        return logProbs(model.output.forward(model.decoder.forwardCached(x, caches, memoryKVs, { lengths: sourceLengths })));
+        return logProbs(
+          model.output.forward(model.decoder.forwardCached(x, caches, memoryKVs, { lengths: sourceLengths })),
+        );
       }, runtime);
     },
     reorder(order) {
@@ -80,7 +83,10 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
 }
 
 function takeRows(x: Variable, order: Int32Array, width: number): Variable {
-  const out = new Variable(arenaStorage(x.runtime, 'f32', order.length * width), [order.length, ...x.shape.slice(1)]);
+  const out = new Variable(arenaStorage(x.runtime, 'f32', order.length * width), [
+    order.length,
+    ...x.shape.slice(1),
+  ]);
   const { kernels } = x.runtime;
   order.forEach((row, i) => {
     kernels.copyForward(out.ptr + i * width * 4, x.ptr + row * width * 4, width);

@@ -2,7 +2,7 @@
 import { crossAttention, linear, selfAttention } from '../autograd/ops/index.js';
 import { Parameter, result, type Variable } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
-import { type Storage, persistentStorage } from '../tensor/tensor.js';
+import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Linear } from './layers.js';
 import { Module, requirePositive } from './module.js';
@@ -73,15 +73,33 @@ export class MultiHeadAttention extends Module {
     const base = cache.address();
     // Columns C..3C of every row become row `at` of the cache (B, capacity, 2C).
     for (let b = 0; b < batch; b++) {
-      kernels.copyForward(base + ((b * cache.capacity + at) * 2 * c) * 4, qkv.ptr + (b * 3 * c + c) * 4, 2 * c);
+      kernels.copyForward(base + (b * cache.capacity + at) * 2 * c * 4, qkv.ptr + (b * 3 * c + c) * 4, 2 * c);
     }
     const out = result(x.runtime, [batch, 1, c]);
     const dHead = c / this.numHeads;
     const work = x.runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
     const lse = x.runtime.allocate(batch * this.numHeads);
     kernels.attentionForward(
-      out.ptr, lse, qkv.ptr, base, base + c * 4, 0, batch, this.numHeads, 1, at + 1, dHead,
-      3 * c, 2 * c, 2 * c, c, cache.capacity, 1, at, 1 / Math.sqrt(dHead), work,
+      out.ptr,
+      lse,
+      qkv.ptr,
+      base,
+      base + c * 4,
+      0,
+      batch,
+      this.numHeads,
+      1,
+      at + 1,
+      dHead,
+      3 * c,
+      2 * c,
+      2 * c,
+      c,
+      cache.capacity,
+      1,
+      at,
+      1 / Math.sqrt(dHead),
+      work,
     );
     cache.length = at + 1;
     return this.outProj.forward(out);
@@ -115,7 +133,11 @@ export class KeyValueCache {
     const row = 2 * this.dModel;
     const grown = persistentStorage(this.runtime, 'f32', this.batch * capacity * row);
     for (let b = 0; b < this.batch; b++) {
-      this.runtime.kernels.copyForward(grown.address() + b * capacity * row * 4, this.address() + b * this.capacity * row * 4, this.capacity * row);
+      this.runtime.kernels.copyForward(
+        grown.address() + b * capacity * row * 4,
+        this.address() + b * this.capacity * row * 4,
+        this.capacity * row,
+      );
     }
     this.#storage = grown;
     this.capacity = capacity;
@@ -126,7 +148,11 @@ export class KeyValueCache {
     const next = new KeyValueCache(this.runtime, order.length, this.dModel, this.capacity);
     const size = this.capacity * 2 * this.dModel;
     for (let b = 0; b < order.length; b++) {
-      this.runtime.kernels.copyForward(next.address() + b * size * 4, this.address() + order[b] * size * 4, size);
+      this.runtime.kernels.copyForward(
+        next.address() + b * size * 4,
+        this.address() + order[b] * size * 4,
+        size,
+      );
     }
     next.length = this.length;
     return next;

@@ -91,7 +91,16 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
       actual: config[key],
     });
   };
-  for (const key of ['vocabSize', 'dModel', 'numHeads', 'numLayers', 'numEncoderLayers', 'numDecoderLayers', 'dFF', 'maxSeqLen'] as const) {
+  for (const key of [
+    'vocabSize',
+    'dModel',
+    'numHeads',
+    'numLayers',
+    'numEncoderLayers',
+    'numDecoderLayers',
+    'dFF',
+    'maxSeqLen',
+  ] as const) {
     must(Number.isInteger(config[key]) && config[key] >= 1, key, 'a positive integer');
   }
   must(config.dModel % config.numHeads === 0, 'dModel', `a multiple of numHeads ${config.numHeads}`);
@@ -104,21 +113,49 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   for (const key of ['embeddingNorm', 'tiedEmbeddings'] as const) {
     must(typeof config[key] === 'boolean', key, 'true or false');
   }
-  must(config.finalNorm === 'auto' || typeof config.finalNorm === 'boolean', 'finalNorm', "'auto', true or false");
+  must(
+    config.finalNorm === 'auto' || typeof config.finalNorm === 'boolean',
+    'finalNorm',
+    "'auto', true or false",
+  );
   must(config.norm === 'layer' || config.norm === 'rms', 'norm', "'layer' or 'rms'");
   must(config.activation === 'relu' || config.activation === 'gelu', 'activation', "'relu' or 'gelu'");
-  must(config.positions === 'sinusoidal' || config.positions === 'learned', 'positions', "'sinusoidal' or 'learned'");
+  must(
+    config.positions === 'sinusoidal' || config.positions === 'learned',
+    'positions',
+    "'sinusoidal' or 'learned'",
+  );
   must(initSchemes.includes(config.init), 'init', `one of ${initSchemes.join(', ')}`);
   must(Number.isFinite(config.eps) && config.eps > 0, 'eps', 'a positive number');
-  must(config.embeddingScale === 'sqrt' || Number.isFinite(config.embeddingScale), 'embeddingScale', "'sqrt' or a number");
+  must(
+    config.embeddingScale === 'sqrt' || Number.isFinite(config.embeddingScale),
+    'embeddingScale',
+    "'sqrt' or a number",
+  );
   must(Number.isSafeInteger(config.seed) && config.seed >= 0, 'seed', 'a non-negative integer');
   return config;
 }
 
 /** The stack's part of a model configuration. */
-export function stackConfig(config: ModelConfig, numLayers: number, normPlacement = config.normPlacement): StackConfig {
+export function stackConfig(
+  config: ModelConfig,
+  numLayers: number,
+  normPlacement = config.normPlacement,
+): StackConfig {
   const { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm } = config;
-  return { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm, normPlacement, numLayers };
+  return {
+    dModel,
+    numHeads,
+    dFF,
+    norm,
+    eps,
+    dropout,
+    activation,
+    activationDropout,
+    finalNorm,
+    normPlacement,
+    numLayers,
+  };
 }
 
 function withoutUndefined(options: object): object {

@@ -32,7 +32,8 @@ export function initializeModel(model: Module, scheme: InitScheme, seed: number)
   }
   const fanIn = new Map<string, number>();
   for (const [path, parameter] of model.namedParameters()) {
-    if (path.endsWith('.weight')) fanIn.set(path.replace(/\.weight$/, '.bias'), parameter.shape[parameter.rank - 1]);
+    if (path.endsWith('.weight'))
+      fanIn.set(path.replace(/\.weight$/, '.bias'), parameter.shape[parameter.rank - 1]);
   }
   for (const [path, parameter] of model.namedParameters()) {
     draw(parameter, scheme, seed, `init:${path}`, fanIn.get(path) ?? 1);
@@ -59,47 +60,45 @@ export function initializeParameter(parameter: Parameter): Parameter {
   return parameter;
 }
 
-function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
+/** How a parameter begins: a constant, N(0, std²) or U(-bound, bound). */
+type Law = { constant: number } | { std: number } | { bound: number };
+
+/** The table above; null leaves a parameter as its module made it. */
+function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null {
   const [rows, cols] = p.rank === 2 ? p.shape : [p.size, 1];
+  const xavier = { bound: Math.sqrt(6 / (rows + cols)) };
   switch (p.role) {
+    case 'other':
+      return null;
     case 'normWeight':
-      return fill(p, 1);
+      return { constant: 1 };
     case 'bias':
-      return scheme === 'torch' ? uniform(p, seed, stream, 1 / Math.sqrt(biasFanIn)) : fill(p, 0);
+      return scheme === 'torch' ? { bound: 1 / Math.sqrt(biasFanIn) } : { constant: 0 };
     case 'normBias':
     case 'attentionBias':
-      return fill(p, 0);
+      return { constant: 0 };
     case 'embedding':
-      if (scheme === 'torch') return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
-      return normal(p, seed, stream, 1 / Math.sqrt(cols));
+      return scheme === 'torch' ? xavier : { std: 1 / Math.sqrt(cols) };
     case 'position':
-      return normal(p, seed, stream, 1 / Math.sqrt(cols));
+      return { std: 1 / Math.sqrt(cols) };
     case 'inProj':
-      if (scheme === 'paper') return normal(p, seed, stream, Math.sqrt(2 / (rows / 3 + cols)));
-      if (scheme === 'fairseq') return uniform(p, seed, stream, Math.sqrt(3 / (rows / 3 + cols)));
-      return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
+      if (scheme === 'paper') return { std: Math.sqrt(2 / (rows / 3 + cols)) };
+      return scheme === 'fairseq' ? { bound: Math.sqrt(3 / (rows / 3 + cols)) } : xavier;
     default:
-      if (scheme === 'paper') return normal(p, seed, stream, Math.sqrt(2 / (rows + cols)));
-      return uniform(p, seed, stream, Math.sqrt(6 / (rows + cols)));
+      return scheme === 'paper' ? { std: Math.sqrt(2 / (rows + cols)) } : xavier;
   }
 }
 
-function fill(p: Parameter, value: number): void {
-  p.runtime.kernels.fill(p.ptr, value, p.size);
-}
-
-function withKey(p: Parameter, seed: number, run: (rng: number) => void): void {
+function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
+  const law = lawOf(p, scheme, biasFanIn);
+  if (!law) return;
+  const { kernels, heap } = p.runtime;
   noGrad(() => {
     const rng = p.runtime.allocate(4);
-    p.runtime.heap.writeInts(rng, seedKey(seed));
-    run(rng);
+    heap.writeInts(rng, seedKey(seed));
+    const id = fnv1a(stream) | 0;
+    if ('constant' in law) kernels.fill(p.ptr, law.constant, p.size);
+    else if ('std' in law) kernels.normalFill(p.ptr, p.size, rng, id, 0, law.std);
+    else kernels.uniformFill(p.ptr, p.size, rng, id, -law.bound, law.bound);
   }, p.runtime);
-}
-
-function normal(p: Parameter, seed: number, stream: string, std: number): void {
-  withKey(p, seed, (rng) => p.runtime.kernels.normalFill(p.ptr, p.size, rng, fnv1a(stream) | 0, 0, std));
-}
-
-function uniform(p: Parameter, seed: number, stream: string, bound: number): void {
-  withKey(p, seed, (rng) => p.runtime.kernels.uniformFill(p.ptr, p.size, rng, fnv1a(stream) | 0, -bound, bound));
 }

@@ -1,7 +1,6 @@
 /** @file The small layers: Linear, Embedding, LayerNorm, RMSNorm, Dropout, FeedForward. */
 import {
   type Activation,
-
   addLayerNorm,
   addRmsNorm,
   dropout,
@@ -17,7 +16,11 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; biasRole?: ParameterRole } = {}) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    options: { bias?: boolean; biasRole?: ParameterRole } = {},
+  ) {
     super();
     requirePositive('Linear', 'inFeatures', inFeatures);
     requirePositive('Linear', 'outFeatures', outFeatures);
@@ -138,4 +141,3 @@ export class FeedForward extends Module {
     return this.linear2.forward(this.activationDropout.forward(this.linear1.forward(x, this.activation)));
   }
 }
-

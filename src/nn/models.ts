@@ -1,5 +1,5 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
-import { crossEntropy, type CrossEntropyOptions, type CrossEntropyResult } from '../autograd/ops/index.js';
+import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
 import { tensor, type Variable } from '../autograd/variable.js';
 import { ShapeError } from '../errors.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -44,7 +44,9 @@ export class Transformer extends Module {
     this.config = config;
     this.embedding = new TokenEmbedding(config);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numEncoderLayers));
-    this.decoder = new TransformerDecoder(stackConfig(config, config.numDecoderLayers, config.decoderNormPlacement));
+    this.decoder = new TransformerDecoder(
+      stackConfig(config, config.numDecoderLayers, config.decoderNormPlacement),
+    );
     this.output = new OutputProjection(config, this.embedding.tokens);
     this.assignPaths();
     initializeModel(this, config.init, config.seed);
@@ -72,9 +74,14 @@ export class Transformer extends Module {
 
   /** Mean cross-entropy per target token. */
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.targetOutput) throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
+    if (!batch.targetOutput)
+      throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), ints(batch.targetOutput, [batch.batchSize, batch.targetLen]), rest);
+    return crossEntropy(
+      this.forward(batch, { trace }),
+      ints(batch.targetOutput, [batch.batchSize, batch.targetLen]),
+      rest,
+    );
   }
 }
 
@@ -116,7 +123,11 @@ export class CausalLM extends Module {
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), ints(batch.targets, [batch.batchSize, batch.seqLen]), rest);
+    return crossEntropy(
+      this.forward(batch, { trace }),
+      ints(batch.targets, [batch.batchSize, batch.seqLen]),
+      rest,
+    );
   }
 }
 

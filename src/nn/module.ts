@@ -5,8 +5,8 @@
 import { Parameter } from '../autograd/variable.js';
 import { ConfigError, FormatError, formatShape } from '../errors.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
-import { type HostArray, Tensor } from '../tensor/tensor.js';
 import { sameShape } from '../tensor/shape.js';
+import { type HostArray, Tensor } from '../tensor/tensor.js';
 
 export type StateDict = Map<string, { shape: readonly number[]; data: HostArray }>;
 
@@ -91,7 +91,8 @@ export abstract class Module {
    * afterwards: it holds state for trainable parameters only.
    */
   setTrainable(trainable: (path: string, parameter: Parameter) => boolean): this {
-    for (const [path, parameter] of this.namedParameters()) parameter.requiresGrad = trainable(path, parameter);
+    for (const [path, parameter] of this.namedParameters())
+      parameter.requiresGrad = trainable(path, parameter);
     return this;
   }
 
@@ -109,31 +110,42 @@ export abstract class Module {
    * before anything is written.
    * @throws FormatError naming the missing or unexpected keys, or the tensor whose shape differs.
    */
-  loadStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: { strict?: boolean; path?: string } = {}): void {
+  loadStateDict(
+    state: StateDict | ReadonlyMap<string, Tensor>,
+    options: { strict?: boolean; path?: string } = {},
+  ): void {
     const strict = options.strict ?? true;
     const own = new Map(this.namedParameters());
     const missing = [...own.keys()].filter((key) => !state.has(key));
     const unexpected = [...state.keys()].filter((key) => !own.has(key));
     if (strict && (missing.length > 0 || unexpected.length > 0)) {
       const part = (label: string, keys: string[]) =>
-        keys.length ? `${label} ${keys.slice(0, 4).join(', ')}${keys.length > 4 ? ` and ${keys.length - 4} more` : ''}` : '';
-      throw new FormatError([part('missing', missing), part('unexpected', unexpected)].filter(Boolean).join('; '), {
-        op: 'loadStateDict',
-        path: options.path,
-        expected: [...own.keys()],
-        actual: [...state.keys()],
-        hint: 'the file belongs to another configuration; pass { strict: false } to load what fits',
-      });
+        keys.length
+          ? `${label} ${keys.slice(0, 4).join(', ')}${keys.length > 4 ? ` and ${keys.length - 4} more` : ''}`
+          : '';
+      throw new FormatError(
+        [part('missing', missing), part('unexpected', unexpected)].filter(Boolean).join('; '),
+        {
+          op: 'loadStateDict',
+          path: options.path,
+          expected: [...own.keys()],
+          actual: [...state.keys()],
+          hint: 'the file belongs to another configuration; pass { strict: false } to load what fits',
+        },
+      );
     }
     for (const [key, parameter] of own) {
       const entry = state.get(key);
       if (entry && !sameShape(entry.shape, parameter.shape)) {
-        throw new FormatError(`${key} must have shape ${formatShape(parameter.shape)}, got ${formatShape(entry.shape)}`, {
-          op: 'loadStateDict',
-          path: options.path,
-          expected: parameter.shape,
-          actual: entry.shape,
-        });
+        throw new FormatError(
+          `${key} must have shape ${formatShape(parameter.shape)}, got ${formatShape(entry.shape)}`,
+          {
+            op: 'loadStateDict',
+            path: options.path,
+            expected: parameter.shape,
+            actual: entry.shape,
+          },
+        );
       }
       if (entry && !(entry instanceof Tensor) && entry.data.length !== parameter.size) {
         throw new FormatError(`${key} must have ${parameter.size} values, got ${entry.data.length}`, {
@@ -164,7 +176,11 @@ export function snakeCase(name: string): string {
 /** A positive integer, or a ConfigError that names the key. */
 export function requirePositive(op: string, name: string, value: number): number {
   if (!Number.isInteger(value) || value < 1) {
-    throw new ConfigError(`${name} must be a positive integer, got ${value}`, { op, expected: '>= 1', actual: value });
+    throw new ConfigError(`${name} must be a positive integer, got ${value}`, {
+      op,
+      expected: '>= 1',
+      actual: value,
+    });
   }
   return value;
 }

@@ -22,7 +22,8 @@ export class Positions extends Module {
     dModel: number,
   ) {
     super();
-    this.weight = kind === 'learned' ? initializeParameter(new Parameter([maxSeqLen, dModel], 'position')) : null;
+    this.weight =
+      kind === 'learned' ? initializeParameter(new Parameter([maxSeqLen, dModel], 'position')) : null;
     this.#table = kind === 'sinusoidal' ? sinusoids(maxSeqLen, dModel) : null;
   }
 
@@ -46,7 +47,8 @@ export class Positions extends Module {
 /** PE(t, 2i) = sin(t / 10000^(2i/d)), PE(t, 2i+1) = cos(the same); (length, dModel). */
 export function sinusoids(length: number, dModel: number): Variable {
   const runtime = currentRuntime();
-  const values = runtime.precision === 'f64' ? new Float64Array(length * dModel) : new Float32Array(length * dModel);
+  const values =
+    runtime.precision === 'f64' ? new Float64Array(length * dModel) : new Float32Array(length * dModel);
   for (let i = 0; i < dModel; i++) {
     const frequency = 1 / pow64(10000, (i - (i % 2)) / dModel);
     for (let t = 0; t < length; t++) {

@@ -74,17 +74,22 @@ export interface LayerConfig {
 }
 
 export function makeNorm(config: Pick<LayerConfig, 'norm' | 'dModel' | 'eps'>): Norm {
-  return config.norm === 'rms' ? new RMSNorm(config.dModel, config.eps) : new LayerNorm(config.dModel, config.eps);
+  return config.norm === 'rms'
+    ? new RMSNorm(config.dModel, config.eps)
+    : new LayerNorm(config.dModel, config.eps);
 }
 
 function placementOf(config: LayerConfig): Placement {
   const placement = placements[config.normPlacement];
   if (!placement) {
-    throw new ConfigError(`normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`, {
-      op: 'Transformer',
-      expected: normPlacements,
-      actual: config.normPlacement,
-    });
+    throw new ConfigError(
+      `normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`,
+      {
+        op: 'Transformer',
+        expected: normPlacements,
+        actual: config.normPlacement,
+      },
+    );
   }
   return placement;
 }
@@ -106,7 +111,12 @@ export class TransformerEncoderLayer extends Module {
     this.#placement = placementOf(config);
     const { outputNorm } = this.#placement;
     this.selfAttn = new MultiHeadAttention(config.dModel, config.numHeads);
-    this.feedForward = new FeedForward(config.dModel, config.dFF, config.activation, config.activationDropout);
+    this.feedForward = new FeedForward(
+      config.dModel,
+      config.dFF,
+      config.activation,
+      config.activationDropout,
+    );
     this.norm1 = makeNorm(config);
     this.norm1Out = outputNorm ? makeNorm(config) : null;
     this.norm2 = makeNorm(config);
@@ -159,7 +169,12 @@ export class TransformerDecoderLayer extends Module {
     const { outputNorm } = this.#placement;
     this.selfAttn = new MultiHeadAttention(config.dModel, config.numHeads);
     this.multiheadAttn = new MultiHeadAttention(config.dModel, config.numHeads);
-    this.feedForward = new FeedForward(config.dModel, config.dFF, config.activation, config.activationDropout);
+    this.feedForward = new FeedForward(
+      config.dModel,
+      config.dFF,
+      config.activation,
+      config.activationDropout,
+    );
     this.norm1 = makeNorm(config);
     this.norm1Out = outputNorm ? makeNorm(config) : null;
     this.norm2 = makeNorm(config);
@@ -172,7 +187,13 @@ export class TransformerDecoderLayer extends Module {
   }
 
   /** x (B, T, C), memory (B, S, C) to (B, T, C). */
-  forward(x: Variable, memory: Variable, mask: AttentionMask, memoryMask: AttentionMask, trace?: Trace): Variable {
+  forward(
+    x: Variable,
+    memory: Variable,
+    mask: AttentionMask,
+    memoryMask: AttentionMask,
+    trace?: Trace,
+  ): Variable {
     return this.#run(
       x,
       (h) => this.selfAttn.forward(h, { ...mask, causal: true }),
@@ -258,12 +279,23 @@ export class TransformerDecoder extends Module {
     this.norm = finalNormOf(config);
   }
 
-  forward(x: Variable, memory: Variable, mask: AttentionMask, memoryMask: AttentionMask, trace?: Trace): Variable {
+  forward(
+    x: Variable,
+    memory: Variable,
+    mask: AttentionMask,
+    memoryMask: AttentionMask,
+    trace?: Trace,
+  ): Variable {
     for (const layer of this.layers) x = layer.forward(x, memory, mask, memoryMask, trace);
     return this.norm ? this.norm.forward(x) : x;
   }
 
-  forwardCached(x: Variable, caches: readonly KeyValueCache[], memoryKVs: readonly Variable[], memoryMask: AttentionMask): Variable {
+  forwardCached(
+    x: Variable,
+    caches: readonly KeyValueCache[],
+    memoryKVs: readonly Variable[],
+    memoryMask: AttentionMask,
+  ): Variable {
     this.layers.forEach((layer, i) => {
       x = layer.forwardCached(x, caches[i], memoryKVs[i], memoryMask);
     });

@@ -16,7 +16,12 @@ abstract class AdamFamily extends Optimizer {
   protected readonly beta2: number;
   protected readonly eps: number;
 
-  constructor(name: string, params: Iterable<Parameter> | ParamGroup[], options: AdamOptions, weightDecay: number) {
+  constructor(
+    name: string,
+    params: Iterable<Parameter> | ParamGroup[],
+    options: AdamOptions,
+    weightDecay: number,
+  ) {
     checkKeys(name, options, ['lr', 'betas', 'eps', 'weightDecay']);
     super(params, options.lr, options.weightDecay ?? weightDecay);
     [this.beta1, this.beta2] = options.betas ?? [0.9, 0.999];

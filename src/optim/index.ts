@@ -3,8 +3,8 @@ export { clipGradNorm, Optimizer, type OptimizerState, type ParamGroup } from '.
 export {
   constant,
   cosine,
-  inverseSqrt,
   type InverseSqrtOptions,
+  inverseSqrt,
   linearDecay,
   makeSchedule,
   type Schedule,

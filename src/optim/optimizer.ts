@@ -3,8 +3,9 @@
  * table in the kernels' memory says which stretch belongs to which parameter and group, so that one kernel
  * call updates everything.
  */
-import { type Parameter, runtimeOf } from '../autograd/variable.js';
+
 import { noGrad } from '../autograd/tape.js';
+import { type Parameter, runtimeOf } from '../autograd/variable.js';
 import { ConfigError, FormatError, NumericError } from '../errors.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
@@ -54,7 +55,8 @@ export abstract class Optimizer {
 
   constructor(params: Iterable<Parameter> | ParamGroup[], lr: number, weightDecay: number) {
     const given = [...params];
-    const groups = given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
+    const groups =
+      given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
     checkRate('optimizer', 'lr', lr);
     checkRate('optimizer', 'weightDecay', weightDecay);
     this.#lr = lr;
@@ -64,7 +66,12 @@ export abstract class Optimizer {
       for (const p of own) seen.add(p);
       const groupLr = group.lr ?? lr;
       checkRate('optimizer', 'lr', groupLr);
-      return { lr: groupLr, lrScale: lr > 0 ? groupLr / lr : 1, weightDecay: group.weightDecay ?? weightDecay, params: own };
+      return {
+        lr: groupLr,
+        lrScale: lr > 0 ? groupLr / lr : 1,
+        weightDecay: group.weightDecay ?? weightDecay,
+        params: own,
+      };
     });
     const all = this.groups.flatMap((group, g) => group.params.map((p) => ({ p, g })));
     if (all.length === 0) {
@@ -85,7 +92,9 @@ export abstract class Optimizer {
     this.total = offset;
     this.numSegments = all.length;
     this.grads = persistentStorage(this.runtime, 'f32', this.total);
-    all.forEach(({ p }, i) => p.bindGrad(this.grads, offsets[i]));
+    all.forEach(({ p }, i) => {
+      p.bindGrad(this.grads, offsets[i]);
+    });
     this.table = persistentStorage(this.runtime, 'i32', rows.length);
     this.table.write(0, rows);
     this.hyper = persistentStorage(this.runtime, 'f32', this.groups.length * HYPER);
@@ -114,7 +123,11 @@ export abstract class Optimizer {
    */
   clipGradNorm(maxNorm: number): number {
     if (!(maxNorm > 0)) {
-      throw new ConfigError(`maxNorm must be positive, got ${maxNorm}`, { op: 'clipGradNorm', expected: '> 0', actual: maxNorm });
+      throw new ConfigError(`maxNorm must be positive, got ${maxNorm}`, {
+        op: 'clipGradNorm',
+        expected: '> 0',
+        actual: maxNorm,
+      });
     }
     const { kernels, heap } = this.runtime;
     const at = this.#clip.address();
@@ -136,7 +149,8 @@ export abstract class Optimizer {
   /** Updates every parameter from its gradient, and moves the random generator to the next step. */
   step(): void {
     for (const { lr, params } of this.groups) {
-      if (!Number.isFinite(lr)) throw new NumericError(`the learning rate is ${lr}`, { op: 'optimizer.step' });
+      if (!Number.isFinite(lr))
+        throw new NumericError(`the learning rate is ${lr}`, { op: 'optimizer.step' });
       if (params.some((p) => !p.gradIn(this.grads))) {
         throw new ConfigError('a newer optimizer holds the gradients of these parameters', {
           op: 'optimizer.step',
@@ -180,12 +194,15 @@ export abstract class Optimizer {
       Object.keys(state.buffers).sort().join(',') === names &&
       Object.values(state.buffers).every((values) => values.length === this.total);
     if (!fits) {
-      throw new FormatError(`state of "${state.kind}" does not fit this ${this.kind} over ${this.total} elements`, {
-        op: 'optimizer.loadStateDict',
-        expected: { kind: this.kind, buffers: names, total: this.total },
-        actual: { kind: state.kind, buffers: Object.keys(state.buffers) },
-        hint: 'build the optimizer over the same model, groups and frozen set',
-      });
+      throw new FormatError(
+        `state of "${state.kind}" does not fit this ${this.kind} over ${this.total} elements`,
+        {
+          op: 'optimizer.loadStateDict',
+          expected: { kind: this.kind, buffers: names, total: this.total },
+          actual: { kind: state.kind, buffers: Object.keys(state.buffers) },
+          hint: 'build the optimizer over the same model, groups and frozen set',
+        },
+      );
     }
     for (const [name, values] of Object.entries(state.buffers)) this.buffers[name].write(0, values);
     this.groups.forEach((group, i) => {
@@ -204,13 +221,21 @@ function isGroup(item: unknown): item is ParamGroup {
 
 export function checkRate(op: string, name: string, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) {
-    throw new ConfigError(`${name} must be a finite number >= 0, got ${value}`, { op, expected: '>= 0', actual: value });
+    throw new ConfigError(`${name} must be a finite number >= 0, got ${value}`, {
+      op,
+      expected: '>= 0',
+      actual: value,
+    });
   }
 }
 
 export function checkBeta(op: string, name: string, value: number): void {
   if (!(value >= 0 && value < 1)) {
-    throw new ConfigError(`${name} must lie in [0, 1), got ${value}`, { op, expected: '[0, 1)', actual: value });
+    throw new ConfigError(`${name} must lie in [0, 1), got ${value}`, {
+      op,
+      expected: '[0, 1)',
+      actual: value,
+    });
   }
 }
 

@@ -29,7 +29,11 @@ function check(op: string, options: { maxLr: number; warmupSteps: number }, keys
 
 function checkSteps(op: string, name: string, value: number, minimum: number): void {
   if (Number.isInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${value}`, { op, expected: `>= ${minimum}`, actual: value });
+  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${value}`, {
+    op,
+    expected: `>= ${minimum}`,
+    actual: value,
+  });
 }
 
 function warm(maxLr: number, warmupSteps: number, after: Schedule): Schedule {
@@ -50,11 +54,20 @@ export function linearDecay(options: { maxLr: number; warmupSteps: number; total
   check('linearDecay', options, ['maxLr', 'warmupSteps', 'totalSteps']);
   checkSteps('linearDecay', 'totalSteps', options.totalSteps, 1);
   const { maxLr, warmupSteps, totalSteps } = options;
-  return warm(maxLr, warmupSteps, (t) => maxLr * Math.max(0, (totalSteps - t) / Math.max(1, totalSteps - warmupSteps)));
+  return warm(
+    maxLr,
+    warmupSteps,
+    (t) => maxLr * Math.max(0, (totalSteps - t) / Math.max(1, totalSteps - warmupSteps)),
+  );
 }
 
 /** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`. */
-export function cosine(options: { maxLr: number; warmupSteps: number; totalSteps: number; minLr?: number }): Schedule {
+export function cosine(options: {
+  maxLr: number;
+  warmupSteps: number;
+  totalSteps: number;
+  minLr?: number;
+}): Schedule {
   check('cosine', options, ['maxLr', 'warmupSteps', 'totalSteps', 'minLr']);
   const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
   checkSteps('cosine', 'totalSteps', totalSteps, 1);
@@ -73,12 +86,20 @@ export function constant(options: { maxLr: number; warmupSteps?: number }): Sche
 }
 
 /** Constant, times `factor` from each of the given steps on (the paper's Pre-LN runs: 0.1 at epoch 8). */
-export function stepDecay(options: { maxLr: number; warmupSteps?: number; steps: readonly number[]; factor?: number }): Schedule {
+export function stepDecay(options: {
+  maxLr: number;
+  warmupSteps?: number;
+  steps: readonly number[];
+  factor?: number;
+}): Schedule {
   const { maxLr, warmupSteps = 0, steps, factor = 0.1 } = options;
   check('stepDecay', { ...options, warmupSteps }, ['maxLr', 'warmupSteps', 'steps', 'factor']);
   checkRate('stepDecay', 'factor', factor);
   if (!Array.isArray(steps) || !steps.every((at) => Number.isInteger(at))) {
-    throw new ConfigError(`steps must be a list of whole numbers, got ${JSON.stringify(steps)}`, { op: 'stepDecay', actual: steps });
+    throw new ConfigError(`steps must be a list of whole numbers, got ${JSON.stringify(steps)}`, {
+      op: 'stepDecay',
+      actual: steps,
+    });
   }
   return warm(maxLr, warmupSteps, (t) => steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr));
 }
@@ -103,11 +124,14 @@ const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = 
 export function makeSchedule(config: ScheduleConfig): Schedule {
   const { kind, ...options } = config;
   if (typeof kind !== 'string' || !Object.hasOwn(makers, kind)) {
-    throw new ConfigError(`schedule must be one of ${Object.keys(makers).join(', ')}, got ${JSON.stringify(kind)}`, {
-      op: 'schedule',
-      expected: Object.keys(makers),
-      actual: kind,
-    });
+    throw new ConfigError(
+      `schedule must be one of ${Object.keys(makers).join(', ')}, got ${JSON.stringify(kind)}`,
+      {
+        op: 'schedule',
+        expected: Object.keys(makers),
+        actual: kind,
+      },
+    );
   }
   return makers[kind](options as never);
 }

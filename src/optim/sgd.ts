@@ -34,6 +34,13 @@ export class SGD extends Optimizer {
 
   protected update(clip: number): void {
     const momentum = this.buffers.momentum?.address() ?? 0;
-    this.runtime.kernels.sgdStep(this.table.address(), this.numSegments, this.grads.address(), momentum, this.hyper.address(), clip);
+    this.runtime.kernels.sgdStep(
+      this.table.address(),
+      this.numSegments,
+      this.grads.address(),
+      momentum,
+      this.hyper.address(),
+      clip,
+    );
   }
 }

@@ -105,7 +105,10 @@ export class Runtime {
 
   manualSeed(seed: number): void {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, { op: 'manualSeed', actual: seed });
+      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, {
+        op: 'manualSeed',
+        actual: seed,
+      });
     }
     this.#seed = seed;
     this.#layers = 0;
@@ -218,11 +221,14 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
   }
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
   if (!(maxMemory >= PAGE && maxMemory <= MAX_PAGES * PAGE)) {
-    throw new ConfigError(`maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${maxMemory}`, {
-      op: 'init',
-      expected: [PAGE, MAX_PAGES * PAGE],
-      actual: maxMemory,
-    });
+    throw new ConfigError(
+      `maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${maxMemory}`,
+      {
+        op: 'init',
+        expected: [PAGE, MAX_PAGES * PAGE],
+        actual: maxMemory,
+      },
+    );
   }
   const source = options.wasm ?? (await inlinedWasm(simd));
   const { kernels, memory, heapBase } = await instantiateKernels(source, Math.floor(maxMemory / PAGE));

@@ -11,7 +11,13 @@ export function formatTensor(dtype: string, shape: Shape, values: ArrayLike<numb
     : `${head}\n${formatAxis(shape, values, 0, 0, '')}`;
 }
 
-function formatAxis(shape: Shape, values: ArrayLike<number>, axis: number, start: number, indent: string): string {
+function formatAxis(
+  shape: Shape,
+  values: ArrayLike<number>,
+  axis: number,
+  start: number,
+  indent: string,
+): string {
   const n = shape[axis];
   let stride = 1;
   for (let i = axis + 1; i < shape.length; i++) stride *= shape[i];

@@ -58,7 +58,11 @@ export function broadcastStrides(shape: Shape, out: Shape): number[] {
 export function normalizeAxis(op: string, axis: number, rank: number): number {
   const normal = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || normal < 0 || normal >= rank) {
-    throw new ShapeError(`axis ${axis} is out of range for ${rank} dimensions`, { op, expected: rank, actual: axis });
+    throw new ShapeError(`axis ${axis} is out of range for ${rank} dimensions`, {
+      op,
+      expected: rank,
+      actual: axis,
+    });
   }
   return normal;
 }

@@ -72,9 +72,11 @@ function popped(): MemoryError {
   });
 }
 
-const releaser = new FinalizationRegistry<{ owner: Runtime['persistent']; ptr: Ptr; bytes: number }>((block) => {
-  block.owner.release(block.ptr, block.bytes);
-});
+const releaser = new FinalizationRegistry<{ owner: Runtime['persistent']; ptr: Ptr; bytes: number }>(
+  (block) => {
+    block.owner.release(block.ptr, block.bytes);
+  },
+);
 
 /** Storage in the runtime's long-lived memory, zeroed. */
 export function persistentStorage(runtime: Runtime, dtype: DType, size: number): Storage {
@@ -195,11 +197,14 @@ export function hostValues(
   }
   const wanted = shape ?? inferred;
   if (sizeOf(wanted) !== values.length) {
-    throw new ShapeError(`shape ${formatShape(wanted)} needs ${sizeOf(wanted)} values, got ${values.length}`, {
-      op: 'tensor',
-      expected: sizeOf(wanted),
-      actual: values.length,
-    });
+    throw new ShapeError(
+      `shape ${formatShape(wanted)} needs ${sizeOf(wanted)} values, got ${values.length}`,
+      {
+        op: 'tensor',
+        expected: sizeOf(wanted),
+        actual: values.length,
+      },
+    );
   }
   const Array_ = dtype === 'i32' ? Int32Array : runtime.precision === 'f64' ? Float64Array : Float32Array;
   return { storage: hostStorage(runtime, dtype, Array_.from(values)), shape: [...wanted] };

@@ -4,10 +4,10 @@
  * a step costs as much as the merged pair has occurrences, and the result is the same on every engine.
  */
 import { ConfigError, checkKeys, DataError } from '../errors.js';
+import { encodeBytes } from '../utf8.js';
 import { PairQueue } from './pair-queue.js';
 import { pieceEnd } from './pre-split.js';
 import { DEFAULT_SPECIAL_TOKENS, Tokenizer } from './tokenizer.js';
-import { encodeBytes } from '../utf8.js';
 
 export interface TrainBPEOptions {
   /** Ids wanted: special tokens + 256 bytes + merges. Fewer come out when no pair is left to merge. */

@@ -1,3 +1,4 @@
+export { decodeUtf8Strict } from '../utf8.js';
 export { BLEU, type BLEUOptions, type BLEUScore, sentenceBLEU } from './bleu.js';
 export {
   type BootstrapInterval,
@@ -10,4 +11,3 @@ export { repeatedLoopShare } from './loops.js';
 export { tokenize13a } from './tokenize-13a.js';
 export { type EncodeOptions, Tokenizer, type TokenizerJSON } from './tokenizer.js';
 export { UNICODE_VERSION } from './unicode-table.js';
-export { decodeUtf8Strict } from '../utf8.js';

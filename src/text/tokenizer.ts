@@ -5,9 +5,9 @@
  * says, and every string, lone surrogates included, survives `decode(encode(text))`.
  */
 import { checkKeys, DataError, FormatError } from '../errors.js';
+import { decodeBytes, encodeBytes } from '../utf8.js';
 import { MAX_PIECE, pieceEnd } from './pre-split.js';
 import { UNICODE_VERSION } from './unicode-table.js';
-import { decodeBytes, encodeBytes } from '../utf8.js';
 
 export const DEFAULT_SPECIAL_TOKENS: readonly string[] = ['<pad>', '<bos>', '<eos>'];
 

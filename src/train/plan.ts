@@ -1,5 +1,6 @@
 /** @file How much memory a step will take, before step 1. */
 import { backward } from '../autograd/tape.js';
+import { withRuntime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 
 export interface MemoryPlan {
@@ -19,9 +20,10 @@ export interface MemoryPlan {
  * @param moments arrays of the parameters' size the optimizer holds (Adam 2, SGD with momentum 1).
  */
 export function plan<B>(model: Trainable<B>, batch: B, moments = 2): MemoryPlan {
-  const { peakBytes: activations } = model.runtime().measure(() => {
-    backward(model.loss(batch, {}).loss);
-  });
+  const runtime = model.runtime();
+  const { peakBytes: activations } = withRuntime(runtime, () =>
+    runtime.measure(() => backward(model.loss(batch, {}).loss)),
+  );
   const parameters = model.numParameters() * 4;
   const optimizer = model.numParameters({ trainable: true }) * 4 * (1 + moments);
   return { parameters, optimizer, activations, peakBytes: parameters + optimizer + activations };

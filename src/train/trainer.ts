@@ -12,6 +12,7 @@ import { locateNonFinite } from '../nn/anomaly.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { withRuntime } from '../runtime/runtime.js';
 import { evaluateLoss } from './evaluate.js';
 import { pause } from './pause.js';
 import { checkConfig, misfit, readTrainerState } from './saved-state.js';
@@ -85,6 +86,8 @@ export class Trainer<B> {
   /** Loss of every step so far: what a run's hash is made of. */
   readonly losses: number[] = [];
   #finished = false;
+  /** Seed of dropout, taken from the runtime at the first step and kept for the whole run. */
+  #seed: number | null = null;
   readonly #listeners: { [K in keyof TrainerEvents]?: ((event: TrainerEvents[K]) => void)[] } = {};
 
   /** @throws ConfigError for an unknown key or a value out of range. */
@@ -152,7 +155,7 @@ export class Trainer<B> {
     const cursor = data.state();
     const random = optimizer.runtime.randomPosition;
     try {
-      return this.#trainStep();
+      return withRuntime(optimizer.runtime, () => this.#trainStep());
     } catch (error) {
       data.restore(cursor);
       optimizer.runtime.setRandomPosition(random.step, random.microbatch);
@@ -163,6 +166,7 @@ export class Trainer<B> {
   #trainStep(): StepMetrics {
     const { model, data, optimizer, labelSmoothing, clipNorm, accumulate = 1 } = this.options;
     model.train();
+    this.#takeRandomPosition();
     const lr = this.options.schedule ? this.options.schedule(this.step + 1) : optimizer.lr;
     if (!Number.isFinite(lr)) {
       throw new NumericError(`the learning rate of step ${this.step + 1} is ${lr}`, {
@@ -172,7 +176,6 @@ export class Trainer<B> {
         hint: 'check maxLr and the schedule',
       });
     }
-    optimizer.lr = lr;
     // The divisor is fixed before the first backward, so that accumulated batches equal one large batch.
     const batches = Array.from({ length: accumulate }, () => data.next());
     const counts = batches.map((batch) => (batch as { tokens?: number }).tokens);
@@ -193,10 +196,19 @@ export class Trainer<B> {
     }
     const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();
     if (!Number.isFinite(gradNorm)) this.#refuseGradient();
+    if (this.options.schedule) optimizer.lr = lr;
     optimizer.step();
     this.step++;
     this.losses.push(loss);
     return { step: this.step, lr, loss, gradNorm, tokens };
+  }
+
+  /** The random position is the trainer's, not the runtime's: trainers may take turns on one runtime. */
+  #takeRandomPosition(): void {
+    const { runtime } = this.options.optimizer;
+    this.#seed ??= runtime.seed;
+    if (runtime.seed !== this.#seed) runtime.manualSeed(this.#seed);
+    runtime.setRandomPosition(this.step, 0);
   }
 
   /** Mean un-smoothed negative log-likelihood per token over the validation batches. */
@@ -263,7 +275,7 @@ export class Trainer<B> {
       step: this.step,
       config: (config ?? {}) as Json,
       cursor: { ...data.state() },
-      rng: { seed: optimizer.runtime.seed, ...optimizer.runtime.randomPosition },
+      rng: { seed: this.#seed ?? optimizer.runtime.seed, step: this.step, microbatch: 0 },
       kernelHash: strictWasmHash,
       extra: { optimizer: { kind: state.kind, step: state.step, lrs: state.lrs } },
     });
@@ -289,6 +301,7 @@ export class Trainer<B> {
       model.loadStateDict(weights);
       throw misfit(error, path);
     }
+    this.#seed = saved.rng.seed;
     optimizer.runtime.manualSeed(saved.rng.seed);
     optimizer.runtime.setRandomPosition(saved.rng.step, saved.rng.microbatch);
     this.step = saved.step;

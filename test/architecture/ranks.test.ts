@@ -26,7 +26,17 @@ const RANKS: Record<string, number> = {
   'src/index.ts': 8,
 };
 /** Places of one rank that may use each other in this order: a file format is below what writes it. */
-const WITHIN = ['src/errors.ts', 'src/random.ts', 'src/utf8.ts', 'src/io', 'src/train', 'src/generate', 'src/theory', 'src/experiments', 'src/report'];
+const WITHIN = [
+  'src/errors.ts',
+  'src/random.ts',
+  'src/utf8.ts',
+  'src/io',
+  'src/train',
+  'src/generate',
+  'src/theory',
+  'src/experiments',
+  'src/report',
+];
 
 const place = (file: string): string => {
   const parts = file.split('/');
@@ -55,7 +65,8 @@ test('imports point down the ranks', () => {
     for (const target of importsOf(file)) {
       const [from, to] = [place(file), place(target)];
       if (from === to || RANKS[to] < RANKS[from]) continue;
-      if (RANKS[to] === RANKS[from] && WITHIN.indexOf(to) >= 0 && WITHIN.indexOf(to) < WITHIN.indexOf(from)) continue;
+      if (RANKS[to] === RANKS[from] && WITHIN.indexOf(to) >= 0 && WITHIN.indexOf(to) < WITHIN.indexOf(from))
+        continue;
       if (from === 'src/reference' && to === 'src/runtime') continue;
       wrong.push(`${file} (rank ${RANKS[from]}) imports ${target} (rank ${RANKS[to]})`);
     }
@@ -87,10 +98,20 @@ test('the library does not use host maths that differs between engines', () => {
       .split('\n')
       .forEach((line, i) => {
         const code = line.replace(/\/\/.*|^\s*\*.*/, '');
-        if (/Math\.(exp|expm1|log|log2|log10|log1p|pow|sin|cos|tan|tanh|sinh|cosh|random|hypot|cbrt|asin|acos|atan)\b/.test(code) || /[\w)\]]\s\*\*\s/.test(code)) {
-          if (!file.startsWith('src/report/') && !/2 \*\* 30/.test(code)) wrong.push(`${file}:${i + 1} ${line.trim()}`);
+        if (
+          /Math\.(exp|expm1|log|log2|log10|log1p|pow|sin|cos|tan|tanh|sinh|cosh|random|hypot|cbrt|asin|acos|atan)\b/.test(
+            code,
+          ) ||
+          /[\w)\]]\s\*\*\s/.test(code)
+        ) {
+          if (!file.startsWith('src/report/') && !/2 \*\* 30/.test(code))
+            wrong.push(`${file}:${i + 1} ${line.trim()}`);
         }
-        if (/localeCompare|toLocale|Intl\.|\.normalize\(|Date\.now/.test(code) && !file.startsWith('src/report/')) wrong.push(`${file}:${i + 1} ${line.trim()}`);
+        if (
+          /localeCompare|toLocale|Intl\.|\.normalize\(|Date\.now/.test(code) &&
+          !file.startsWith('src/report/')
+        )
+          wrong.push(`${file}:${i + 1} ${line.trim()}`);
       });
   }
   assert.equal(wrong, []);

@@ -1,7 +1,19 @@
 /** @file Ops written by a user. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { add, backward, customOp, exp, gradcheck, mul, noGrad, Parameter, scale, sum, tensor } from '../../src/autograd/index.js';
+import {
+  add,
+  backward,
+  customOp,
+  exp,
+  gradcheck,
+  mul,
+  noGrad,
+  Parameter,
+  scale,
+  sum,
+  tensor,
+} from '../../src/autograd/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { init, withRuntime } from '../../src/runtime/runtime.js';
 import { refusal } from '../support.js';
@@ -24,7 +36,11 @@ test('a custom op agrees with central differences', () => {
 });
 
 test('a wrong backward is found by gradcheck, which names the element', () => {
-  const wrong = customOp({ name: 'wrong', forward: (x) => scale(x, 2), backward: (dout) => [scale(dout, 3)] });
+  const wrong = customOp({
+    name: 'wrong',
+    forward: (x) => scale(x, 2),
+    backward: (dout) => [scale(dout, 3)],
+  });
   withRuntime(createReferenceRuntime(), () => {
     const x = tensor([1, 2], { requiresGrad: true });
     const error = refusal(() => gradcheck(() => wrong(x), [x]));

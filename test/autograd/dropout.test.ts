@@ -1,7 +1,16 @@
 /** @file Dropout: its share, its scale, and what its mask depends on. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backward, dropout, noGrad, Parameter, scope, sum, tensor, type Variable } from '../../src/autograd/index.js';
+import {
+  backward,
+  dropout,
+  noGrad,
+  Parameter,
+  scope,
+  sum,
+  tensor,
+  type Variable,
+} from '../../src/autograd/index.js';
 import { Dropout } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
@@ -10,7 +19,8 @@ import { bits, close, refusal, smallLM } from '../support.js';
 const test = suite('autograd/dropout');
 const runtime = await init();
 
-const units = (n: number, requiresGrad = false): Variable => tensor(new Float32Array(n).fill(1), { requiresGrad });
+const units = (n: number, requiresGrad = false): Variable =>
+  tensor(new Float32Array(n).fill(1), { requiresGrad });
 const mask = (stream = 'a', n = 256): string => bits(noGrad(() => dropout(units(n), 0.5, stream)).toArray());
 
 test('the share of dropped elements is p and the rest is scaled by 1 / (1 - p)', () => {

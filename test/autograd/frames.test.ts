@@ -3,7 +3,19 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { add, backward, crossEntropy, mul, noGrad, Parameter, scale, scope, sum, tensor, type Variable } from '../../src/autograd/index.js';
+import {
+  add,
+  backward,
+  crossEntropy,
+  mul,
+  noGrad,
+  Parameter,
+  scale,
+  scope,
+  sum,
+  tensor,
+  type Variable,
+} from '../../src/autograd/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { plan } from '../../src/train/plan.js';

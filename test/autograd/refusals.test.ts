@@ -12,7 +12,14 @@ const runtime = await init();
 const t = (...shape: number[]): Variable =>
   tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape });
 
-const cases: [name: string, run: () => unknown, op: string, says: string, expected?: unknown, actual?: unknown][] = [
+const cases: [
+  name: string,
+  run: () => unknown,
+  op: string,
+  says: string,
+  expected?: unknown,
+  actual?: unknown,
+][] = [
   ['add', () => ops.add(t(2, 3), t(4)), 'add', '[2, 3] and [4]', [2, 3], [4]],
   ['mul of integers', () => ops.mul(ids([1]), t(1)), 'mul', 'must be f32, got i32', 'f32', 'i32'],
   ['matmul', () => ops.matmul(t(2, 3), t(4, 5)), 'matmul', '[2, 3] by [4, 5]', [2, 3], [4, 5]],
@@ -21,8 +28,22 @@ const cases: [name: string, run: () => unknown, op: string, says: string, expect
   ['matmul batches', () => ops.matmul(t(2, 3, 4), t(3, 4, 5)), 'matmul', '[2, 3, 4] by [3, 4, 5]'],
   ['linear', () => ops.linear(t(2, 3), t(5, 4), null), 'linear', '[out, 3], got [5, 4] (x is [2, 3])', 3, 4],
   ['linear bias', () => ops.linear(t(2, 3), t(5, 3), t(4)), 'linear', '[5], got [4]', 5, [4]],
-  ['linear rows', () => ops.linear(t(2, 3), t(5, 3), null, { rows: [2, 9] }), 'linear', '2..9', [0, 5], [2, 9]],
-  ['layerNorm', () => ops.layerNorm(t(2, 3), t(4), null), 'layerNorm', 'weight must have shape [3], got [4]', [3], [4]],
+  [
+    'linear rows',
+    () => ops.linear(t(2, 3), t(5, 3), null, { rows: [2, 9] }),
+    'linear',
+    '2..9',
+    [0, 5],
+    [2, 9],
+  ],
+  [
+    'layerNorm',
+    () => ops.layerNorm(t(2, 3), t(4), null),
+    'layerNorm',
+    'weight must have shape [3], got [4]',
+    [3],
+    [4],
+  ],
   [
     'layerNorm residual',
     () => ops.layerNorm(t(2, 3), t(3), null, { residual: t(3, 2) }),
@@ -96,11 +117,17 @@ test('ids and targets outside the vocabulary are data errors that name the id', 
 });
 
 test('lengths beyond the keys count as all of them, below 0 as none', () => {
-  const x = tensor(Float32Array.from({ length: 2 * 3 * 12 }, (_, i) => ((i * 37) % 11) / 11 - 0.5), {
-    shape: [2, 3, 12],
-  });
+  const x = tensor(
+    Float32Array.from({ length: 2 * 3 * 12 }, (_, i) => ((i * 37) % 11) / 11 - 0.5),
+    {
+      shape: [2, 3, 12],
+    },
+  );
   const run = (lengths: number[]) =>
-    ops.selfAttention(x, { numHeads: 2, lengths: ids(lengths) }).toArray().join();
+    ops
+      .selfAttention(x, { numHeads: 2, lengths: ids(lengths) })
+      .toArray()
+      .join();
   assert.is(run([99, 3]), run([3, 3]));
   assert.is(run([-5, 2]), run([0, 2]));
   runtime.endStep();

@@ -67,7 +67,9 @@ test('both outputs of one op carry gradients', () => {
   };
   const [out, total, both] = [run(true, false), run(false, true), run(true, true)];
   assert.equal(total, [1, 10, 100]);
-  both.forEach((g, i) => assert.ok(Math.abs(g - out[i] - total[i]) < 1e-3));
+  both.forEach((g, i) => {
+    assert.ok(Math.abs(g - out[i] - total[i]) < 1e-3);
+  });
 });
 
 test('a graph of 20,000 ops does not overflow the stack', () => {
@@ -158,7 +160,12 @@ test('the loss must have one element', () => {
 
 test('a loss that depends on nothing with a gradient is refused', () => {
   const x = leaf([1, 2]);
-  for (const loss of [() => sum(tensor([1, 2])), () => noGrad(() => sum(x)), () => sum(x.detach()), () => sum(x).keep()]) {
+  for (const loss of [
+    () => sum(tensor([1, 2])),
+    () => noGrad(() => sum(x)),
+    () => sum(x.detach()),
+    () => sum(x).keep(),
+  ]) {
     const error = refusal(() => backward(loss()));
     assert.equal([error.code, error.op], ['SHAPE', 'backward']);
     assert.match(error.message, 'noGrad()');
@@ -233,7 +240,9 @@ test('retainGrad keeps the gradient of an inner variable, equal to central diffe
     gradcheck(() => rest(inner), [inner]);
     inner.zeroGrad();
     backward(rest(inner));
-    gradOf(h).forEach((g, i) => assert.ok(Math.abs(g - gradOf(inner)[i]) < 1e-12));
+    gradOf(h).forEach((g, i) => {
+      assert.ok(Math.abs(g - gradOf(inner)[i]) < 1e-12);
+    });
   });
 });
 

@@ -33,7 +33,8 @@ for (const name of ['chromium', 'firefox'] as const) {
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
       page.on('pageerror', (error) => problems.push(String(error)));
       page.on('request', (request) => {
-        if (!request.url().startsWith(url) && !request.url().startsWith('data:')) problems.push(`request to ${request.url()}`);
+        if (!request.url().startsWith(url) && !request.url().startsWith('data:'))
+          problems.push(`request to ${request.url()}`);
       });
       await page.goto(url);
       const actual = await page.evaluate(async () => {

@@ -12,17 +12,25 @@ const TYPES: Record<string, string> = {
 };
 
 /** Starts on a free port; paths never leave `root`. */
-export async function serve(root: string, headers: Record<string, string> = {}): Promise<{ url: string; server: Server }> {
+export async function serve(
+  root: string,
+  headers: Record<string, string> = {},
+): Promise<{ url: string; server: Server }> {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
     if (path === '/') {
       response.writeHead(200, { 'content-type': TYPES['.html'], ...headers });
-      response.end('<!doctype html><html lang="en"><title>Prenorm test page</title><link rel="icon" href="data:,">');
+      response.end(
+        '<!doctype html><html lang="en"><title>Prenorm test page</title><link rel="icon" href="data:,">',
+      );
       return;
     }
     try {
       const body = await readFile(join(root, path));
-      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream', ...headers });
+      response.writeHead(200, {
+        'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+        ...headers,
+      });
       response.end(body);
     } catch {
       response.writeHead(404).end();

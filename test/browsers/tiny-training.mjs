@@ -5,9 +5,15 @@
  */
 export async function tinyTraining(base) {
   const [core, nn, optim, data, text, train, generate] = await Promise.all(
-    ['index.js', 'nn/index.js', 'optim/index.js', 'data/index.js', 'text/index.js', 'train/index.js', 'generate/index.js'].map(
-      (path) => import(`${base}/${path}`),
-    ),
+    [
+      'index.js',
+      'nn/index.js',
+      'optim/index.js',
+      'data/index.js',
+      'text/index.js',
+      'train/index.js',
+      'generate/index.js',
+    ].map((path) => import(`${base}/${path}`)),
   );
   await core.init();
   core.manualSeed(3);
@@ -36,11 +42,21 @@ export async function tinyTraining(base) {
     hashes[`translation, ${normPlacement}`] = trainer.hash();
     const source = encoded[0].source;
     const stepper = generate.translationStepper(model.eval(), source, Int32Array.of(source.length));
-    const [best] = generate.beamSearch(stepper, { bos: marks.bosId, eos: marks.eosId, maxLength: 12, beamSize: 3 });
+    const [best] = generate.beamSearch(stepper, {
+      bos: marks.bosId,
+      eos: marks.eosId,
+      maxLength: 12,
+      beamSize: 3,
+    });
     hashes[`beam, ${normPlacement}`] = `${best.ids.join(' ')} ${best.logProb}`;
   }
   const ids = tokenizer.encode(sentences.map(([, target]) => target).join('\n'));
-  const model = new nn.CausalLM({ ...small, activation: 'gelu', norm: 'rms', vocabSize: tokenizer.vocabSize });
+  const model = new nn.CausalLM({
+    ...small,
+    activation: 'gelu',
+    norm: 'rms',
+    vocabSize: tokenizer.vocabSize,
+  });
   const trainer = new train.Trainer({
     model,
     data: new data.TextWindows(ids, { batchSize: 4, seqLen: 21, seed: 1 }),
@@ -50,6 +66,8 @@ export async function tinyTraining(base) {
   });
   for await (const _ of trainer.run());
   hashes['language model'] = trainer.hash();
-  hashes.sample = generate.sample(generate.lmStepper(model.eval(), 1), { prompt: [1], length: 20, seed: 1 }).join(' ');
+  hashes.sample = generate
+    .sample(generate.lmStepper(model.eval(), 1), { prompt: [1], length: 20, seed: 1 })
+    .join(' ');
   return hashes;
 }

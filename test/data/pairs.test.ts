@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parsePairs } from '../../src/data/pairs.js';
-import { decodeUtf8Strict } from '../../src/utf8.js';
 import { DataError } from '../../src/errors.js';
+import { decodeUtf8Strict } from '../../src/utf8.js';
 
 function dataError(run: () => unknown): DataError {
   try {

@@ -14,7 +14,13 @@ const keys = (model: CausalLM | Transformer) => [...model.stateDict().keys()];
 test('defaults are filled in and the result is plain JSON that makes the same model', () => {
   const config = resolveConfig('CausalLM', { vocabSize: 10, dModel: 8, dropout: undefined });
   assert.equal(
-    [config.dFF, config.numEncoderLayers, config.numDecoderLayers, config.decoderNormPlacement, config.dropout],
+    [
+      config.dFF,
+      config.numEncoderLayers,
+      config.numDecoderLayers,
+      config.decoderNormPlacement,
+      config.dropout,
+    ],
     [32, 6, 6, 'pre', 0],
   );
   assert.equal(resolveConfig('CausalLM', JSON.parse(JSON.stringify(config))), config);
@@ -84,7 +90,12 @@ test('encoder and decoder have their own depth and placement', () => {
   assert.ok(own.includes('decoder.layers.2.norm3_out.weight'));
   assert.not(own.includes('encoder.norm.weight'));
   assert.ok(own.includes('decoder.norm.weight'));
-  const batch = pairBatch([[[3, 2], [4, 5, 2]]]);
+  const batch = pairBatch([
+    [
+      [3, 2],
+      [4, 5, 2],
+    ],
+  ]);
   assert.equal([...noGrad(() => model.forward(batch)).shape], [1, 3, SMALL.vocabSize]);
 });
 

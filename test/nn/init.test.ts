@@ -1,7 +1,14 @@
 /** @file The named initialisations: their distributions, and that values are keyed by name. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { initializeModel, type InitScheme, initSchemes, type ModelOptions, type NormPlacement, Transformer } from '../../src/nn/index.js';
+import {
+  type InitScheme,
+  initializeModel,
+  initSchemes,
+  type ModelOptions,
+  type NormPlacement,
+  Transformer,
+} from '../../src/nn/index.js';
 import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, refusal, smallLM, smallPair } from '../support.js';
 
@@ -12,7 +19,16 @@ const D = 64;
 const FF = 128;
 const V = 500;
 const model = (scheme: InitScheme, options: Partial<ModelOptions> = {}) =>
-  new Transformer({ vocabSize: V, dModel: D, dFF: FF, numHeads: 4, numLayers: 2, init: scheme, positions: 'learned', ...options });
+  new Transformer({
+    vocabSize: V,
+    dModel: D,
+    dFF: FF,
+    numHeads: 4,
+    numLayers: 2,
+    init: scheme,
+    positions: 'learned',
+    ...options,
+  });
 
 interface Expected {
   /** Standard deviation; uniform when `bound` is given. */
@@ -61,16 +77,34 @@ for (const scheme of initSchemes) {
       const largest = Math.max(...values.map(Math.abs));
       close(mean / std, 0, 4.5 / Math.sqrt(n), `${key}, mean`);
       close(deviation / std, 1, 4.5 / Math.sqrt(2 * n), `${key}, deviation`);
-      if (bound) assert.ok(largest <= bound && largest > bound * (1 - 12 / n), `${key}: largest ${largest} of ${bound}`);
-      else assert.ok(largest > 2.5 * std && largest < 6 * std, `${key}: largest is ${largest / std} deviations`);
+      if (bound)
+        assert.ok(
+          largest <= bound && largest > bound * (1 - 12 / n),
+          `${key}: largest ${largest} of ${bound}`,
+        );
+      else
+        assert.ok(largest > 2.5 * std && largest < 6 * std, `${key}: largest is ${largest / std} deviations`);
     }
   });
 
   test(`${scheme}: norms start as the identity, biases of attention at 0`, () => {
     for (const [key, { data }] of model(scheme, { normPlacement: 'peri', embeddingNorm: true }).stateDict()) {
-      if (/norm\d?(_out)?\.weight$/.test(key)) assert.ok(data.every((v) => v === 1), key);
-      else if (/norm\d?(_out)?\.bias$|in_proj_bias$|out_proj\.bias$/.test(key)) assert.ok(data.every((v) => v === 0), key);
-      else if (/bias$/.test(key)) assert.is(data.every((v) => v === 0), scheme !== 'torch', key);
+      if (/norm\d?(_out)?\.weight$/.test(key))
+        assert.ok(
+          data.every((v) => v === 1),
+          key,
+        );
+      else if (/norm\d?(_out)?\.bias$|in_proj_bias$|out_proj\.bias$/.test(key))
+        assert.ok(
+          data.every((v) => v === 0),
+          key,
+        );
+      else if (/bias$/.test(key))
+        assert.is(
+          data.every((v) => v === 0),
+          scheme !== 'torch',
+          key,
+        );
     }
   });
 }
@@ -89,12 +123,17 @@ test('values are keyed by name: what two placements share is bit-equal, whatever
 });
 
 test('a deeper model begins with the layers of the shallower one', () => {
-  const [shallow, deep] = [smallLM({ numLayers: 1, seed: 3 }), smallLM({ numLayers: 3, seed: 3 })].map((m) => m.stateDict());
+  const [shallow, deep] = [smallLM({ numLayers: 1, seed: 3 }), smallLM({ numLayers: 3, seed: 3 })].map((m) =>
+    m.stateDict(),
+  );
   for (const [key, { data }] of shallow) assert.is(bits(data), bits(deep.get(key)!.data), key);
 });
 
 test('the seed decides, and nothing else: not the runtime, its seed or earlier models', async () => {
-  const draw = (seed: number) => smallPair({ seed }).parameters().map((p) => bits(p.toArray()));
+  const draw = (seed: number) =>
+    smallPair({ seed })
+      .parameters()
+      .map((p) => bits(p.toArray()));
   const first = draw(5);
   manualSeed(99);
   smallLM();
@@ -106,12 +145,16 @@ test('the seed decides, and nothing else: not the runtime, its seed or earlier m
   );
   const different = draw(6);
   const weights = [...smallPair().namedParameters()].map(([, p]) => p.rank > 1);
-  first.forEach((value, i) => assert.is(value !== different[i], weights[i]));
+  first.forEach((value, i) => {
+    assert.is(value !== different[i], weights[i]);
+  });
 });
 
 test('parameters of equal shape and different names differ', () => {
   const state = smallPair({ seed: 1 }).stateDict();
-  const drawn = [...state].filter(([, { shape }]) => shape.length === 2).map(([, { data }]) => bits(data.slice(0, 16)));
+  const drawn = [...state]
+    .filter(([, { shape }]) => shape.length === 2)
+    .map(([, { data }]) => bits(data.slice(0, 16)));
   assert.is(new Set(drawn).size, drawn.length);
 });
 

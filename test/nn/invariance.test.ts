@@ -30,13 +30,18 @@ function logits(model: Transformer, of: Pair[], options: Parameters<typeof pairB
   const batch = pairBatch(of, options);
   const out = noGrad(() => model.forward(batch)).toArray();
   const width = batch.targetLen * model.config.vocabSize;
-  return of.map(([, target], b) => bits(out.subarray(b * width, b * width + target.length * model.config.vocabSize)));
+  return of.map(([, target], b) =>
+    bits(out.subarray(b * width, b * width + target.length * model.config.vocabSize)),
+  );
 }
 
 const variants: [string, Partial<ModelOptions>][] = [
   ['post', { normPlacement: 'post' }],
   ['pre, learned positions, GELU', { normPlacement: 'pre', positions: 'learned', activation: 'gelu' }],
-  ['peri, RMSNorm, untied', { normPlacement: 'peri', norm: 'rms', tiedEmbeddings: false, embeddingNorm: true }],
+  [
+    'peri, RMSNorm, untied',
+    { normPlacement: 'peri', norm: 'rms', tiedEmbeddings: false, embeddingNorm: true },
+  ],
   ['pre, wider than a block', { normPlacement: 'pre', dModel: 96, dFF: 300, numHeads: 3, numLayers: 1 }],
 ];
 
@@ -62,7 +67,10 @@ for (const [name, options] of variants) {
       const { loss, nll, count } = model.loss(pairBatch(pairs, { padding }), { smoothing: 0.1 });
       const values = [bits([loss.item(), nll.item()]), String(count)];
       backward(loss);
-      return [...values, ...[...model.namedParameters()].map(([path, p]) => `${path} ${bits(p.grad!.toArray())}`)];
+      return [
+        ...values,
+        ...[...model.namedParameters()].map(([path, p]) => `${path} ${bits(p.grad!.toArray())}`),
+      ];
     };
     const plain = run(() => 0);
     assert.equal(run(garbage), plain);
@@ -77,7 +85,12 @@ for (const [name, options] of variants) {
 test('the lengths matter: without them padding leaks', () => {
   const model = smallPair({ seed: 4 });
   const batch = pairBatch([pairs[0], pairs[2]]);
-  const run = () => bits(noGrad(() => model.forward(batch)).toArray().subarray(0, 3 * 23));
+  const run = () =>
+    bits(
+      noGrad(() => model.forward(batch))
+        .toArray()
+        .subarray(0, 3 * 23),
+    );
   const right = run();
   batch.sourceLengths.fill(batch.sourceLen);
   assert.is.not(run(), right);
@@ -89,7 +102,11 @@ const lmLogits = (model: CausalLM, rows: number[][]) => {
     model.forward({ ids: Int32Array.from(rows.flat()), batchSize: rows.length, seqLen }),
   ).toArray();
   const width = seqLen * model.config.vocabSize;
-  return rows.map((_, b) => Array.from({ length: seqLen }, (_, t) => bits(out.subarray(b * width + t * 23, b * width + (t + 1) * 23))));
+  return rows.map((_, b) =>
+    Array.from({ length: seqLen }, (_, t) =>
+      bits(out.subarray(b * width + t * 23, b * width + (t + 1) * 23)),
+    ),
+  );
 };
 
 test('a causal model sees no later token, and a longer text begins with the logits of the shorter one', () => {
@@ -104,7 +121,9 @@ test('a causal model sees no later token, and a longer text begins with the logi
     changed[10] = (text[10] + 1) % 23;
     const [other] = lmLogits(model, [changed]);
     assert.equal(other.slice(0, 10), full.slice(0, 10));
-    other.slice(10).forEach((value, i) => assert.is.not(value, full[10 + i], `position ${10 + i}`));
+    other.slice(10).forEach((value, i) => {
+      assert.is.not(value, full[10 + i], `position ${10 + i}`);
+    });
   }
 });
 
@@ -112,7 +131,9 @@ test('rows of a language-model batch do not see each other', () => {
   const model = smallLM({ seed: 6 }).eval();
   const rows = Array.from({ length: 9 }, () => sentence(13));
   const together = lmLogits(model, rows);
-  rows.forEach((row, i) => assert.equal(lmLogits(model, [row])[0], together[i], `row ${i}`));
+  rows.forEach((row, i) => {
+    assert.equal(lmLogits(model, [row])[0], together[i], `row ${i}`);
+  });
 });
 
 test.run();

@@ -51,13 +51,19 @@ test("keys are PyTorch's names", () => {
       'norm2.weight',
       'norm2.bias',
     ].map((name) => `encoder.layers.${i}.${name}`);
-  assert.equal(keys(smallLM({ normPlacement: 'post' })), ['embedding.tokens.weight', ...layer(0), ...layer(1)]);
+  assert.equal(keys(smallLM({ normPlacement: 'post' })), [
+    'embedding.tokens.weight',
+    ...layer(0),
+    ...layer(1),
+  ]);
   const decoder = keys(smallPair()).filter((key) => key.startsWith('decoder.layers.1.'));
   for (const part of ['multihead_attn.in_proj_weight', 'multihead_attn.out_proj.bias', 'norm3.weight']) {
     assert.ok(decoder.includes(`decoder.layers.1.${part}`), part);
   }
   const peri = keys(smallLM({ normPlacement: 'peri' }));
-  assert.ok(peri.includes('encoder.layers.0.norm1_out.weight') && peri.includes('encoder.layers.1.norm2_out.bias'));
+  assert.ok(
+    peri.includes('encoder.layers.0.norm1_out.weight') && peri.includes('encoder.layers.1.norm2_out.bias'),
+  );
   assert.is(snakeCase('inProjWeight'), 'in_proj_weight');
 });
 
@@ -73,7 +79,10 @@ test('weights are (out, in) and the packed projection is (3d, d)', () => {
 
 for (const normPlacement of normPlacements as NormPlacement[]) {
   test(`${normPlacement}: a state dict makes another model give the same bits`, () => {
-    for (const extra of [{}, { norm: 'rms', positions: 'learned', tiedEmbeddings: false, embeddingNorm: true }] as const) {
+    for (const extra of [
+      {},
+      { norm: 'rms', positions: 'learned', tiedEmbeddings: false, embeddingNorm: true },
+    ] as const) {
       const from = smallPair({ normPlacement, ...extra, seed: 1 });
       const to = smallPair({ normPlacement, ...extra, seed: 2 });
       assert.is.not(logits(to), logits(from));
@@ -112,10 +121,14 @@ test('the gradient of tied embeddings is the sum of both uses', () => {
   apart.loadStateDict(state);
   backward(tied.loss(batchLM).loss);
   backward(apart.loss(batchLM).loss);
-  const [both, input, output] = [tied.embedding.tokens.weight, apart.embedding.tokens.weight, apart.output.linear!.weight].map(
-    (p) => p.grad!.toArray(),
-  );
-  both.forEach((g, i) => assert.ok(Math.abs(g - input[i] - output[i]) < 1e-5, `element ${i}`));
+  const [both, input, output] = [
+    tied.embedding.tokens.weight,
+    apart.embedding.tokens.weight,
+    apart.output.linear!.weight,
+  ].map((p) => p.grad!.toArray());
+  both.forEach((g, i) => {
+    assert.ok(Math.abs(g - input[i] - output[i]) < 1e-5, `element ${i}`);
+  });
 });
 
 test('loading with keys missing or too many lists them and writes nothing', () => {
@@ -144,7 +157,11 @@ test('a tensor of another shape or too few values is refused by name and nothing
   const last = keys(model)[keys(model).length - 1];
   const wrong = [
     { shape: [3], data: new Float32Array(3), says: `${last} must have shape [${SMALL.dModel}], got [3]` },
-    { shape: [SMALL.dModel], data: new Float32Array(3), says: `${last} must have ${SMALL.dModel} values, got 3` },
+    {
+      shape: [SMALL.dModel],
+      data: new Float32Array(3),
+      says: `${last} must have ${SMALL.dModel} values, got 3`,
+    },
   ];
   for (const { says, ...entry } of wrong) {
     const state = new Map(smallLM({ seed: 9 }).stateDict());
@@ -213,7 +230,13 @@ test("a user's module finds its own parameters, children and arrays of children"
     }
   }
   const gate = new Gate();
-  assert.equal(keys(gate), ['scale_factor', 'inner.0.weight', 'inner.0.bias', 'inner.1.weight', 'inner.1.bias']);
+  assert.equal(keys(gate), [
+    'scale_factor',
+    'inner.0.weight',
+    'inner.0.bias',
+    'inner.1.weight',
+    'inner.1.bias',
+  ]);
   gate.assignPaths();
   assert.is((gate.inner[1] as LayerNorm).bias.path, 'inner.1.bias');
   gate.eval();
@@ -224,7 +247,9 @@ test("a user's module finds its own parameters, children and arrays of children"
 
 test('zeroGrad clears every gradient', () => {
   const model = smallLM();
-  backward(model.loss({ ids: Int32Array.of(1, 2), targets: Int32Array.of(2, 3), batchSize: 1, seqLen: 2 }).loss);
+  backward(
+    model.loss({ ids: Int32Array.of(1, 2), targets: Int32Array.of(2, 3), batchSize: 1, seqLen: 2 }).loss,
+  );
   assert.ok(model.parameters().some((p) => p.grad!.toArray().some((v) => v !== 0)));
   model.zeroGrad();
   assert.ok(model.parameters().every((p) => p.grad!.toArray().every((v) => v === 0)));

@@ -1,7 +1,17 @@
 /** @file Layer norm through the ops: its output, its Jacobian, and what placements make of empty branches. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backward, layerNorm, mul, noGrad, ones, sum, tensor, type Variable, zeros } from '../../src/autograd/index.js';
+import {
+  backward,
+  layerNorm,
+  mul,
+  noGrad,
+  ones,
+  sum,
+  tensor,
+  type Variable,
+  zeros,
+} from '../../src/autograd/index.js';
 import { CausalLM, type NormPlacement, TransformerEncoder } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { init, withRuntime } from '../../src/runtime/runtime.js';
@@ -17,7 +27,8 @@ const moments = (x: ArrayLike<number>) => {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   return { mean, variance: values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length };
 };
-const plain = (x: Variable, eps = EPS) => layerNorm(x, ones([x.shape[x.rank - 1]]), zeros([x.shape[x.rank - 1]]), { eps });
+const plain = (x: Variable, eps = EPS) =>
+  layerNorm(x, ones([x.shape[x.rank - 1]]), zeros([x.shape[x.rank - 1]]), { eps });
 
 test('the output has mean 0 and squared norm d var / (var + eps)', () => {
   for (const d of [2, 7, 64, 512]) {
@@ -38,7 +49,9 @@ function jacobian(x: ArrayLike<number>, eps = EPS): number[][] {
     Array.from({ length: d }, () => Array.from(x)),
     { requiresGrad: true },
   );
-  const identity = tensor(Array.from({ length: d }, (_, i) => Array.from({ length: d }, (_, j) => (i === j ? 1 : 0))));
+  const identity = tensor(
+    Array.from({ length: d }, (_, i) => Array.from({ length: d }, (_, j) => (i === j ? 1 : 0))),
+  );
   backward(sum(mul(plain(copies, eps), identity)));
   const g = copies.grad!.toArray();
   return Array.from({ length: d }, (_, i) => Array.from(g.subarray(i * d, (i + 1) * d)));
@@ -82,7 +95,9 @@ test('the Jacobian kills the constant vector and nearly kills x itself', () => {
       assert.ok(norm(apply(matrix, new Float64Array(40).fill(1))) < 1e-12);
       const centred = Float64Array.from(x, (v) => v - mean);
       const eigenvalue = eps / (variance + eps) ** 1.5;
-      apply(matrix, centred).forEach((v, i) => close(v, eigenvalue * centred[i], 1e-12));
+      apply(matrix, centred).forEach((v, i) => {
+        close(v, eigenvalue * centred[i], 1e-12);
+      });
       close(spectralNorm(matrix) * Math.sqrt(variance + eps), 1, 1e-9);
     }
   });
@@ -101,7 +116,10 @@ const config = {
 } as const;
 
 /** Intermediates of a stack whose branches put out nothing. */
-function emptyBranches(normPlacement: NormPlacement, x: Variable): { outs: Float32Array[]; final: Float32Array } {
+function emptyBranches(
+  normPlacement: NormPlacement,
+  x: Variable,
+): { outs: Float32Array[]; final: Float32Array } {
   const stack = new TransformerEncoder({ ...config, normPlacement, finalNorm: 'auto' });
   stack.assignPaths();
   for (const [path, parameter] of stack.namedParameters()) {
@@ -136,7 +154,9 @@ test('Post-LN with empty branches is the norm of its input, again and again', ()
   });
   assert.is(bits(final), bits(outs[3]));
   const once = noGrad(() => plain(x)).toArray();
-  final.forEach((v, i) => close(v, once[i], 2e-4));
+  final.forEach((v, i) => {
+    close(v, once[i], 2e-4);
+  });
 });
 
 test('Peri-LN with empty branches hands its input through: the norm of nothing is nothing', () => {
@@ -165,7 +185,13 @@ for (const layer of [0, 2]) {
     for (const c of [0.5, 0.8, 2, 4]) {
       const scaled = withScaledLast('peri', layer, c);
       assert.ok(relative(scaled.logits, one.logits) < 1e-3, `c ${c}: ${relative(scaled.logits, one.logits)}`);
-      assert.ok(relative(scaled.gradient.map((v) => v * c), one.gradient) < 1e-3, `c ${c}`);
+      assert.ok(
+        relative(
+          scaled.gradient.map((v) => v * c),
+          one.gradient,
+        ) < 1e-3,
+        `c ${c}`,
+      );
     }
   });
 }
@@ -191,10 +217,18 @@ test('a layer is the formula of its placement', () => {
     const [layer] = model.encoder.layers;
     const got = new Map<string, Float32Array>();
     const x = noGrad(() => model.embedding.forward(ids([1, 2, 3], [1, 3])));
-    const out = noGrad(() => layer.forward(x, { causal: true }, (name, v) => got.set(name, v.toArray() as Float32Array)));
-    const [a, f, mid] = ['attention', 'ffn', 'mid'].map((part) => tensor(got.get(`encoder.layers.0.${part}`)!, { shape: x.shape }));
+    const out = noGrad(() =>
+      layer.forward(x, { causal: true }, (name, v) => got.set(name, v.toArray() as Float32Array)),
+    );
+    const [a, f, mid] = ['attention', 'ffn', 'mid'].map((part) =>
+      tensor(got.get(`encoder.layers.0.${part}`)!, { shape: x.shape }),
+    );
     const formula = (before: Variable, branch: Variable) => {
-      const added = (u: Variable, v: Variable) => tensor(u.toArray().map((w, i) => w + v.toArray()[i]), { shape: u.shape });
+      const added = (u: Variable, v: Variable) =>
+        tensor(
+          u.toArray().map((w, i) => w + v.toArray()[i]),
+          { shape: u.shape },
+        );
       if (normPlacement === 'post') return plain(added(before, branch));
       return added(before, normPlacement === 'peri' ? plain(branch) : branch);
     };

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { backward, mul, Parameter, sum, tensor } from '../../src/autograd/index.js';
 import { Adam, AdamW, clipGradNorm, type Optimizer, RAdam, SGD } from '../../src/optim/index.js';
 import { integerPower } from '../../src/optim/optimizer.js';
-import { createRuntime, currentRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
+import { createRuntime, currentRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, norm, refusal, smallLM } from '../support.js';
 
 const test = suite('optim/optimizer');
@@ -47,11 +47,17 @@ function trajectory(make: (p: Parameter) => Optimizer, before?: (o: Optimizer) =
 }
 
 function compare(actual: number[][], expected: number[][], tolerance = 1e-12): void {
-  actual.forEach((row, t) => row.forEach((v, i) => close(v, expected[t][i], tolerance, `step ${t + 1}, element ${i}:`)));
+  actual.forEach((row, t) => {
+    row.forEach((v, i) => {
+      close(v, expected[t][i], tolerance, `step ${t + 1}, element ${i}:`);
+    });
+  });
 }
 
 /** The textbook's update, element by element. */
-function byHand(update: (p: number, g: number, t: number, state: Record<string, number>) => number): number[][] {
+function byHand(
+  update: (p: number, g: number, t: number, state: Record<string, number>) => number,
+): number[][] {
   const p = [...START];
   const states = START.map((): Record<string, number> => ({}));
   return GRADS.map((grad, t) => {
@@ -81,7 +87,9 @@ test('Adam follows its formula; the first step is lr in the direction of the sig
       return p - (LR * m) / (Math.sqrt(v) + EPS);
     }),
   );
-  START.forEach((p, i) => close(actual[0][i], p - LR * Math.sign(GRADS[0][i]), 1e-6));
+  START.forEach((p, i) => {
+    close(actual[0][i], p - LR * Math.sign(GRADS[0][i]), 1e-6);
+  });
 });
 
 test("Adam's weight decay joins the gradient, AdamW's shrinks the weight apart from it", () => {
@@ -165,15 +173,14 @@ test('single precision stays close to double over many steps', () => {
     return [...p.toArray()];
   };
   const double = withRuntime(createReferenceRuntime(), run);
-  run().forEach((v, i) => close(v, double[i], 2e-5));
+  run().forEach((v, i) => {
+    close(v, double[i], 2e-5);
+  });
 });
 
 test('groups have their own rate and decay, and a schedule scales them alike', () => {
   const [a, b] = [parameter([1]), parameter([1])];
-  const optimizer = new SGD(
-    [{ params: [a] }, { params: [b], lr: 0.01, weightDecay: 1 }],
-    { lr: 0.1 },
-  );
+  const optimizer = new SGD([{ params: [a] }, { params: [b], lr: 0.01, weightDecay: 1 }], { lr: 0.1 });
   const step = () => {
     optimizer.zeroGrad();
     giveGradient(a, [1]);
@@ -234,8 +241,12 @@ test('clipping scales the joint gradient of the next step and returns the norm b
     return [...a.toArray(), ...b.toArray()];
   };
   const by = (scale: number) => grads.flat().map((g) => 1 - scale * g);
-  round(5).forEach((v, i) => close(v, by(5 / total)[i], 1e-5));
-  round(null).forEach((v, i) => assert.is(v, by(1)[i], 'clipping lasts for one step'));
+  round(5).forEach((v, i) => {
+    close(v, by(5 / total)[i], 1e-5);
+  });
+  round(null).forEach((v, i) => {
+    assert.is(v, by(1)[i], 'clipping lasts for one step');
+  });
   assert.equal(round(1000), by(1));
   for (const maxNorm of [0, -1, Number.NaN]) {
     assert.is(refusal(() => optimizer.clipGradNorm(maxNorm)).op, 'clipGradNorm');
@@ -255,7 +266,11 @@ test('a saved state continues to the same bits, and the optimizer it was taken f
       let optimizer = make(p);
       GRADS.forEach((grad, t) => {
         if (interrupt && t === 3) {
-          const state = JSON.parse(JSON.stringify(optimizer.stateDict(), (_, v) => (ArrayBuffer.isView(v) ? Array.from(v as never) : v)));
+          const state = JSON.parse(
+            JSON.stringify(optimizer.stateDict(), (_, v) =>
+              ArrayBuffer.isView(v) ? Array.from(v as never) : v,
+            ),
+          );
           p = parameter([...p.toArray()]);
           optimizer = make(p);
           optimizer.loadStateDict(state);
@@ -375,11 +390,16 @@ test('one call updates every parameter of a model, in one runtime', async () => 
     const optimizer = new Adam(model.parameters(), options);
     assert.is(optimizer.runtime, runtime);
     const before = model.parameters().map((p) => bits(p.toArray()));
-    backward(model.loss({ ids: Int32Array.of(1, 2, 3), targets: Int32Array.of(2, 3, 4), batchSize: 1, seqLen: 3 }).loss);
+    backward(
+      model.loss({ ids: Int32Array.of(1, 2, 3), targets: Int32Array.of(2, 3, 4), batchSize: 1, seqLen: 3 })
+        .loss,
+    );
     const all = model.parameters().flatMap((p) => [...p.grad!.toArray()]);
     close(optimizer.gradNorm() / norm(all), 1, 1e-5);
     optimizer.step();
-    model.parameters().forEach((p, i) => assert.is.not(bits(p.toArray()), before[i]));
+    model.parameters().forEach((p, i) => {
+      assert.is.not(bits(p.toArray()), before[i]);
+    });
     optimizer.zeroGrad();
     assert.is(optimizer.gradNorm(), 0);
   });

@@ -95,8 +95,14 @@ test('every schedule rises to maxLr at the end of its warm-up and never exceeds 
 test('a schedule from data equals the one from the function', () => {
   const cases: [ScheduleConfig, Schedule][] = [
     [{ kind: 'inverseSqrt', maxLr: 1, warmupSteps: 3 }, inverseSqrt({ maxLr: 1, warmupSteps: 3 })],
-    [{ kind: 'linearDecay', maxLr: 1, warmupSteps: 3, totalSteps: 9 }, linearDecay({ maxLr: 1, warmupSteps: 3, totalSteps: 9 })],
-    [{ kind: 'cosine', maxLr: 1, warmupSteps: 3, totalSteps: 9 }, cosine({ maxLr: 1, warmupSteps: 3, totalSteps: 9 })],
+    [
+      { kind: 'linearDecay', maxLr: 1, warmupSteps: 3, totalSteps: 9 },
+      linearDecay({ maxLr: 1, warmupSteps: 3, totalSteps: 9 }),
+    ],
+    [
+      { kind: 'cosine', maxLr: 1, warmupSteps: 3, totalSteps: 9 },
+      cosine({ maxLr: 1, warmupSteps: 3, totalSteps: 9 }),
+    ],
     [{ kind: 'constant', maxLr: 1 }, constant({ maxLr: 1 })],
     [{ kind: 'stepDecay', maxLr: 1, steps: [2, 5] }, stepDecay({ maxLr: 1, steps: [2, 5] })],
   ];
@@ -108,7 +114,10 @@ test('a schedule from data equals the one from the function', () => {
 
 test('unknown kinds, unknown keys and values out of range are refused by name', () => {
   const wrong: [object, string][] = [
-    [{ kind: 'linear', maxLr: 1 }, 'schedule must be one of inverseSqrt, linearDecay, cosine, constant, stepDecay, got "linear"'],
+    [
+      { kind: 'linear', maxLr: 1 },
+      'schedule must be one of inverseSqrt, linearDecay, cosine, constant, stepDecay, got "linear"',
+    ],
     [{ kind: 'toString', maxLr: 1 }, 'schedule must be one of'],
     [{ maxLr: 1 }, 'got undefined'],
     [{ kind: 'inverseSqrt', maxLr: 1, warmupStep: 5 }, 'did you mean "warmupSteps"?'],

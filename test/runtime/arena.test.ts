@@ -23,7 +23,9 @@ test('allocations are aligned to 64 bytes, do not overlap and lie in reserved me
   const { reserved, reserve } = ground();
   const arena = new Arena(reserve);
   arena.push();
-  const blocks = [1, 64, 65, 4, 1000, 0, MB, 3 * MB, 8].map((bytes) => [arena.allocate(bytes), bytes] as const);
+  const blocks = [1, 64, 65, 4, 1000, 0, MB, 3 * MB, 8].map(
+    (bytes) => [arena.allocate(bytes), bytes] as const,
+  );
   blocks.forEach(([ptr, bytes], i) => {
     assert.is(ptr % 64, 0);
     assert.ok(

@@ -2,11 +2,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { add, backward, noGrad, Parameter, scale, sum, tensor } from '../../src/autograd/index.js';
+import { Linear } from '../../src/nn/index.js';
+import { Adam } from '../../src/optim/index.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
 import { cos64, exp64, log64, pow64 } from '../../src/runtime/math.js';
 import { createRuntime, currentRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
-import { Linear } from '../../src/nn/index.js';
-import { Adam } from '../../src/optim/index.js';
 import { asyncRefusal, bits, refusal } from '../support.js';
 
 const test = suite('runtime/runtime');

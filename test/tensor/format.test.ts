@@ -14,7 +14,10 @@ test('a scalar is one line', () => {
 });
 
 test('whole numbers print whole, others with five digits', () => {
-  assert.is(formatTensor('f32', [4], [1, 0.123456, 1e10, -2e-7]), 'tensor f32 [4]\n[1, 0.12346, 10000000000, -2.0000e-7]');
+  assert.is(
+    formatTensor('f32', [4], [1, 0.123456, 1e10, -2e-7]),
+    'tensor f32 [4]\n[1, 0.12346, 10000000000, -2.0000e-7]',
+  );
   assert.is(
     formatTensor('f32', [3], [Number.NaN, Infinity, -Infinity]),
     'tensor f32 [3]\n[NaN, Infinity, -Infinity]',

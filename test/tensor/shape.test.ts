@@ -33,7 +33,11 @@ test('strides are row-major', () => {
 test("broadcasting follows NumPy's rule", () => {
   const cases: [number[], number[], number[]][] = [
     [[2, 3], [3], [2, 3]],
-    [[2, 1], [1, 4], [2, 4]],
+    [
+      [2, 1],
+      [1, 4],
+      [2, 4],
+    ],
     [[], [5], [5]],
     [
       [4, 1, 3],

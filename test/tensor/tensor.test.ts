@@ -34,7 +34,12 @@ test('nested arrays keep their order', () => {
 });
 
 test('ragged nesting is refused and says which rows', () => {
-  for (const data of [[[1, 2], [3]], [1, [2]], [[1, 2], 3], [[[1]], [[1, 2]]]]) {
+  for (const data of [
+    [[1, 2], [3]],
+    [1, [2]],
+    [[1, 2], 3],
+    [[[1]], [[1, 2]]],
+  ]) {
     const error = refusal(() => tensor(data as never));
     assert.equal([error.code, error.op], ['SHAPE', 'tensor']);
     assert.match(error.message, 'do not make a tensor');
@@ -99,7 +104,13 @@ test('reading a tensor whose frame was popped is a typed error that says what to
   noGrad(() => {
     y = scale(tensor([1, 2]), 2);
   });
-  for (const use of [() => y.toArray(), () => y.ptr, () => scale(y, 2), () => reshape(y, [2, 1]).toArray(), () => String(y)]) {
+  for (const use of [
+    () => y.toArray(),
+    () => y.ptr,
+    () => scale(y, 2),
+    () => reshape(y, [2, 1]).toArray(),
+    () => String(y),
+  ]) {
     const error = refusal(use);
     assert.equal([error.name, error.code], ['MemoryError', 'MEMORY']);
     assert.match(error.message, 'keep()');

@@ -26,34 +26,66 @@ interface Part {
 /** Self-attention from packed projections qkv (B, T, 3·C); result (B, T, C). */
 export function selfAttention(qkv: Variable, options: AttentionOptions): Variable {
   const c = qkv.shape[2] / 3;
-  return attend('selfAttention', { x: qkv, offset: 0 }, { x: qkv, offset: c }, { x: qkv, offset: 2 * c }, c, options);
+  return attend(
+    'selfAttention',
+    { x: qkv, offset: 0 },
+    { x: qkv, offset: c },
+    { x: qkv, offset: 2 * c },
+    c,
+    options,
+  );
 }
 
 /** Attention of queries q (B, Tq, C) over packed kv (B, Tk, 2·C); result (B, Tq, C). */
 export function crossAttention(q: Variable, kv: Variable, options: AttentionOptions): Variable {
   const c = q.shape[2];
-  return attend('crossAttention', { x: q, offset: 0 }, { x: kv, offset: 0 }, { x: kv, offset: c }, c, options);
+  return attend(
+    'crossAttention',
+    { x: q, offset: 0 },
+    { x: kv, offset: 0 },
+    { x: kv, offset: c },
+    c,
+    options,
+  );
 }
 
 /** Attention of q (B, Tq, C) over k and v (B, Tk, C); result (B, Tq, C). */
 export function attention(q: Variable, k: Variable, v: Variable, options: AttentionOptions): Variable {
-  return attend('attention', { x: q, offset: 0 }, { x: k, offset: 0 }, { x: v, offset: 0 }, q.shape[2], options);
+  return attend(
+    'attention',
+    { x: q, offset: 0 },
+    { x: k, offset: 0 },
+    { x: v, offset: 0 },
+    q.shape[2],
+    options,
+  );
 }
 
 function attend(op: string, q: Part, k: Part, v: Part, c: number, options: AttentionOptions): Variable {
   const { numHeads, lengths } = options;
-  for (const [name, part] of [['q', q], ['k', k], ['v', v]] as const) {
+  for (const [name, part] of [
+    ['q', q],
+    ['k', k],
+    ['v', v],
+  ] as const) {
     requireDType(op, name, part.x, 'f32');
     if (part.x.rank !== 3 || part.x.shape[0] !== q.x.shape[0] || part.offset + c > part.x.shape[2]) {
-      throw new ShapeError(`${name} must be (${q.x.shape[0]}, T, at least ${part.offset + c}), got ${formatShape(part.x.shape)}`, {
-        op,
-        expected: [q.x.shape[0], -1, part.offset + c],
-        actual: part.x.shape,
-      });
+      throw new ShapeError(
+        `${name} must be (${q.x.shape[0]}, T, at least ${part.offset + c}), got ${formatShape(part.x.shape)}`,
+        {
+          op,
+          expected: [q.x.shape[0], -1, part.offset + c],
+          actual: part.x.shape,
+        },
+      );
     }
   }
   if (!Number.isInteger(c) || c % numHeads !== 0) {
-    throw new ShapeError(`width ${c} is not divisible by numHeads ${numHeads}`, { op, expected: numHeads, actual: c });
+    throw new ShapeError(`width ${c} is not divisible by numHeads ${numHeads}`, {
+      op,
+      expected: numHeads,
+      actual: c,
+    });
   }
   const [batch, queryLen] = q.x.shape;
   const keyLen = k.x.shape[1];
@@ -65,11 +97,14 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
     });
   }
   if (lengths && (lengths.dtype !== 'i32' || lengths.size !== batch)) {
-    throw new ShapeError(`lengths must be i32 [${batch}], got ${lengths.dtype} ${formatShape(lengths.shape)}`, {
-      op,
-      expected: [batch],
-      actual: lengths.shape,
-    });
+    throw new ShapeError(
+      `lengths must be i32 [${batch}], got ${lengths.dtype} ${formatShape(lengths.shape)}`,
+      {
+        op,
+        expected: [batch],
+        actual: lengths.shape,
+      },
+    );
   }
   const runtime = runtimeOf(op, q.x, k.x, v.x, lengths);
   const { kernels } = runtime;
@@ -84,7 +119,26 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
   const [pq, pk, pv] = [q.x.ptr + q.offset * 4, k.x.ptr + k.offset * 4, v.x.ptr + v.offset * 4];
   const pl = lengths ? lengths.ptr : 0;
   kernels.attentionForward(
-    out.ptr, lse, pq, pk, pv, pl, batch, numHeads, queryLen, keyLen, dHead, sq, sk, sv, c, keyLen, causal, offset, scale, work,
+    out.ptr,
+    lse,
+    pq,
+    pk,
+    pv,
+    pl,
+    batch,
+    numHeads,
+    queryLen,
+    keyLen,
+    dHead,
+    sq,
+    sk,
+    sv,
+    c,
+    keyLen,
+    causal,
+    offset,
+    scale,
+    work,
   );
 
   const inputs = [...new Set([q.x, k.x, v.x])];
@@ -92,8 +146,29 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
     ctx.overwriteAll(inputs, (targets) => {
       const at = (part: Part) => targets[inputs.indexOf(part.x)] + part.offset * 4;
       kernels.attentionBackward(
-        at(q), at(k), at(v), ctx.dout(), pq, pk, pv, out.ptr, lse, pl,
-        batch, numHeads, queryLen, keyLen, dHead, sq, sk, sv, c, causal, offset, scale, work,
+        at(q),
+        at(k),
+        at(v),
+        ctx.dout(),
+        pq,
+        pk,
+        pv,
+        out.ptr,
+        lse,
+        pl,
+        batch,
+        numHeads,
+        queryLen,
+        keyLen,
+        dHead,
+        sq,
+        sk,
+        sv,
+        c,
+        causal,
+        offset,
+        scale,
+        work,
       );
     });
   });

@@ -118,12 +118,15 @@ export function where(condition: Variable, a: Variable, b: Variable): Variable {
   requireDType('where', 'b', b, 'f32');
   for (const operand of [a, b]) {
     if (!sameShape(operand.shape, condition.shape)) {
-      throw new ShapeError(`condition is ${formatShape(condition.shape)}, operand ${formatShape(operand.shape)}`, {
-        op: 'where',
-        expected: condition.shape,
-        actual: operand.shape,
-        hint: 'use broadcastTo() first',
-      });
+      throw new ShapeError(
+        `condition is ${formatShape(condition.shape)}, operand ${formatShape(operand.shape)}`,
+        {
+          op: 'where',
+          expected: condition.shape,
+          actual: operand.shape,
+          hint: 'use broadcastTo() first',
+        },
+      );
     }
   }
   const runtime = runtimeOf('where', condition, a, b);

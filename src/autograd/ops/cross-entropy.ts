@@ -1,7 +1,7 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
-import { requireDType, result, runtimeOf, Variable } from '../variable.js';
+import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 export interface CrossEntropyOptions {
   /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
@@ -23,17 +23,24 @@ export interface CrossEntropyResult {
  * logits (…, V), targets (…) i32; a target below 0 is ignored (padding).
  * @throws DataError when a target lies outside the vocabulary or no row is valid.
  */
-export function crossEntropy(logits: Variable, targets: Variable, options: CrossEntropyOptions = {}): CrossEntropyResult {
+export function crossEntropy(
+  logits: Variable,
+  targets: Variable,
+  options: CrossEntropyOptions = {},
+): CrossEntropyResult {
   requireDType('crossEntropy', 'logits', logits, 'f32');
   requireDType('crossEntropy', 'targets', targets, 'i32');
   const cols = logits.shape[logits.rank - 1];
   const rows = logits.size / cols;
   if (targets.size !== rows) {
-    throw new ShapeError(`targets must have ${rows} elements for logits ${formatShape(logits.shape)}, got ${formatShape(targets.shape)}`, {
-      op: 'crossEntropy',
-      expected: rows,
-      actual: targets.size,
-    });
+    throw new ShapeError(
+      `targets must have ${rows} elements for logits ${formatShape(logits.shape)}, got ${formatShape(targets.shape)}`,
+      {
+        op: 'crossEntropy',
+        expected: rows,
+        actual: targets.size,
+      },
+    );
   }
   const runtime = runtimeOf('crossEntropy', logits, targets);
   const { kernels } = runtime;
@@ -50,7 +57,10 @@ export function crossEntropy(logits: Variable, targets: Variable, options: Cross
   }
   const count = options.count ?? valid;
   if (count === 0 && !runtime.planning) {
-    throw new DataError('every target is ignored', { op: 'crossEntropy', hint: 'the batch holds padding only' });
+    throw new DataError('every target is ignored', {
+      op: 'crossEntropy',
+      hint: 'the batch holds padding only',
+    });
   }
   const smoothing = options.smoothing ?? 0;
   const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
@@ -65,7 +75,9 @@ export function crossEntropy(logits: Variable, targets: Variable, options: Cross
     if (!ctx.wants(logits)) return;
     const upstream = runtime.allocate(1);
     kernels.scaleForward(upstream, ctx.dout(), 1 / count, 1);
-    ctx.overwrite(logits, (dx) => kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing));
+    ctx.overwrite(logits, (dx) =>
+      kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing),
+    );
   });
   return { loss, nll, count: valid };
 }

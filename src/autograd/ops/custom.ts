@@ -25,16 +25,22 @@ export function customOp(op: CustomOp): (...inputs: Variable[]) => Variable {
     record(op.name, inputs, [output], (ctx) => {
       const dout = result(runtime, output.shape);
       runtime.kernels.copyForward(dout.ptr, ctx.dout(), output.size);
-      const grads = noGrad(() => op.backward(dout, { inputs: inputs.map((input) => input.detach()), output: output.detach() }), runtime);
+      const grads = noGrad(
+        () => op.backward(dout, { inputs: inputs.map((input) => input.detach()), output: output.detach() }),
+        runtime,
+      );
       inputs.forEach((input, i) => {
         const grad = grads[i];
         if (!grad || !ctx.wants(input)) return;
         if (!sameShape(grad.shape, input.shape)) {
-          throw new ShapeError(`backward returned ${formatShape(grad.shape)} for input ${i} of shape ${formatShape(input.shape)}`, {
-            op: op.name,
-            expected: input.shape,
-            actual: grad.shape,
-          });
+          throw new ShapeError(
+            `backward returned ${formatShape(grad.shape)} for input ${i} of shape ${formatShape(input.shape)}`,
+            {
+              op: op.name,
+              expected: input.shape,
+              actual: grad.shape,
+            },
+          );
         }
         ctx.pass(input, grad.ptr, false);
       });

@@ -14,7 +14,11 @@ import { requireDType, result, type Variable } from '../variable.js';
 export function dropout(x: Variable, p: number, stream: string): Variable {
   requireDType('dropout', 'x', x, 'f32');
   if (!(p >= 0 && p < 1)) {
-    throw new ConfigError(`the probability must lie in [0, 1), got ${p}`, { op: 'dropout', expected: '[0, 1)', actual: p });
+    throw new ConfigError(`the probability must lie in [0, 1), got ${p}`, {
+      op: 'dropout',
+      expected: '[0, 1)',
+      actual: p,
+    });
   }
   if (p === 0) return x;
   const { runtime } = x;
@@ -28,7 +32,9 @@ export function dropout(x: Variable, p: number, stream: string): Variable {
   runtime.kernels.dropoutForward(y.ptr, x.ptr, x.size, threshold, keep, rng, id);
   record('dropout', [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
-    ctx.overwrite(x, (dx) => runtime.kernels.dropoutForward(dx, ctx.dout(), x.size, threshold, keep, rng, id));
+    ctx.overwrite(x, (dx) =>
+      runtime.kernels.dropoutForward(dx, ctx.dout(), x.size, threshold, keep, rng, id),
+    );
   });
   return y;
 }

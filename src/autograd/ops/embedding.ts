@@ -53,7 +53,11 @@ export function gather(x: Variable, ids: Variable): Variable {
   if (!runtime.planning) {
     for (const id of ids.toArray()) {
       if (id >= x.shape[0]) {
-        throw new ShapeError(`row ${id} is outside ${formatShape(x.shape)}`, { op: 'gather', expected: x.shape[0], actual: id });
+        throw new ShapeError(`row ${id} is outside ${formatShape(x.shape)}`, {
+          op: 'gather',
+          expected: x.shape[0],
+          actual: id,
+        });
       }
     }
   }

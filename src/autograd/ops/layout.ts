@@ -3,7 +3,15 @@
  * reshape are one strided copy, and their gradient is the same walk adding in the other direction.
  */
 import { formatShape, ShapeError } from '../../errors.js';
-import { broadcastShapes, broadcastStrides, fourAxes, normalizeAxis, type Shape, sizeOf, stridesOf } from '../../tensor/shape.js';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  fourAxes,
+  normalizeAxis,
+  type Shape,
+  sizeOf,
+  stridesOf,
+} from '../../tensor/shape.js';
 import { record } from '../tape.js';
 import { result, runtimeOf, Variable } from '../variable.js';
 
@@ -37,12 +45,19 @@ export function transpose(x: Variable, axis0 = -2, axis1 = -1): Variable {
 
 /** Reorders the axes: axis i of the result is axis order[i] of x. */
 export function permute(x: Variable, order: readonly number[]): Variable {
-  if (order.length !== x.rank || new Set(order).size !== x.rank || order.some((i) => !(i >= 0 && i < x.rank))) {
-    throw new ShapeError(`order ${formatShape(order)} is no permutation of the axes of ${formatShape(x.shape)}`, {
-      op: 'permute',
-      expected: x.rank,
-      actual: order,
-    });
+  if (
+    order.length !== x.rank ||
+    new Set(order).size !== x.rank ||
+    order.some((i) => !(i >= 0 && i < x.rank))
+  ) {
+    throw new ShapeError(
+      `order ${formatShape(order)} is no permutation of the axes of ${formatShape(x.shape)}`,
+      {
+        op: 'permute',
+        expected: x.rank,
+        actual: order,
+      },
+    );
   }
   const strides = stridesOf(x.shape);
   return strided(
@@ -57,7 +72,9 @@ export function permute(x: Variable, order: readonly number[]): Variable {
 /** Elements start (included) to end (excluded) of one axis. */
 export function slice(x: Variable, axis: number, start: number, end: number): Variable {
   const i = normalizeAxis('slice', axis, x.rank);
-  if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= x.shape[i])) {
+  if (
+    !(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= x.shape[i])
+  ) {
     throw new ShapeError(`range ${start}..${end} does not lie in axis ${axis} of ${formatShape(x.shape)}`, {
       op: 'slice',
       expected: [0, x.shape[i]],
@@ -84,7 +101,13 @@ export function broadcastTo(x: Variable, shape: Shape): Variable {
 }
 
 /** y contiguous, y[i] = x[offset + i·strides]. */
-function strided(op: string, x: Variable, shape: Shape, strides: readonly number[], offset: number): Variable {
+function strided(
+  op: string,
+  x: Variable,
+  shape: Shape,
+  strides: readonly number[],
+  offset: number,
+): Variable {
   const runtime = x.runtime;
   const y = result(runtime, shape, x.dtype);
   const [d, s] = fourAxes(op, shape, strides);
@@ -92,7 +115,18 @@ function strided(op: string, x: Variable, shape: Shape, strides: readonly number
   record(op, [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
     ctx.addTo(x, (dx) =>
-      runtime.kernels.stridedScatterAdd(dx + offset * 4, ctx.dout(), d[0], d[1], d[2], d[3], s[0], s[1], s[2], s[3]),
+      runtime.kernels.stridedScatterAdd(
+        dx + offset * 4,
+        ctx.dout(),
+        d[0],
+        d[1],
+        d[2],
+        d[3],
+        s[0],
+        s[1],
+        s[2],
+        s[3],
+      ),
     );
   });
   return y;
@@ -104,12 +138,19 @@ export function concat(parts: readonly Variable[], axis = 0): Variable {
   const first = parts[0];
   const at = normalizeAxis('concat', axis, first.rank);
   for (const part of parts) {
-    if (part.rank !== first.rank || part.dtype !== first.dtype || part.shape.some((n, i) => i !== at && n !== first.shape[i])) {
-      throw new ShapeError(`cannot join ${formatShape(part.shape)} to ${formatShape(first.shape)} along axis ${axis}`, {
-        op: 'concat',
-        expected: first.shape,
-        actual: part.shape,
-      });
+    if (
+      part.rank !== first.rank ||
+      part.dtype !== first.dtype ||
+      part.shape.some((n, i) => i !== at && n !== first.shape[i])
+    ) {
+      throw new ShapeError(
+        `cannot join ${formatShape(part.shape)} to ${formatShape(first.shape)} along axis ${axis}`,
+        {
+          op: 'concat',
+          expected: first.shape,
+          actual: part.shape,
+        },
+      );
     }
   }
   const runtime = runtimeOf('concat', ...parts);

@@ -15,17 +15,25 @@ export interface LinearOptions {
  * x (…, in), weight (out, in), bias (out) or null; result (…, out).
  * @throws ShapeError when the inner sizes do not agree.
  */
-export function linear(x: Variable, weight: Variable, bias: Variable | null, options: LinearOptions = {}): Variable {
+export function linear(
+  x: Variable,
+  weight: Variable,
+  bias: Variable | null,
+  options: LinearOptions = {},
+): Variable {
   requireDType('linear', 'x', x, 'f32');
   const [from, to] = options.rows ?? [0, weight.shape[0]];
   const inner = weight.shape[1];
   const outer = to - from;
   if (weight.rank !== 2 || x.shape[x.rank - 1] !== inner) {
-    throw new ShapeError(`weight must have shape [out, ${x.shape[x.rank - 1]}], got ${formatShape(weight.shape)} (x is ${formatShape(x.shape)})`, {
-      op: 'linear',
-      expected: x.shape[x.rank - 1],
-      actual: inner,
-    });
+    throw new ShapeError(
+      `weight must have shape [out, ${x.shape[x.rank - 1]}], got ${formatShape(weight.shape)} (x is ${formatShape(x.shape)})`,
+      {
+        op: 'linear',
+        expected: x.shape[x.rank - 1],
+        actual: inner,
+      },
+    );
   }
   if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= weight.shape[0])) {
     throw new ShapeError(`rows ${from}..${to} do not lie in weight ${formatShape(weight.shape)}`, {
@@ -75,12 +83,28 @@ export function linear(x: Variable, weight: Variable, bias: Variable | null, opt
     }
     if (ctx.wants(x)) {
       // dx = dy W
-      ctx.accumulate(x, (dx, acc) => kernels.sgemm(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, 0, acc, work));
+      ctx.accumulate(x, (dx, acc) =>
+        kernels.sgemm(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, 0, acc, work),
+      );
     }
     if (ctx.wants(weight)) {
       // dW = dyᵀ x
       const product = (dw: number, acc: number) =>
-        kernels.sgemm(dw + from * inner * 4, dy, px, outer, inner, rows, outer, inner, inner, 1, 0, acc, work);
+        kernels.sgemm(
+          dw + from * inner * 4,
+          dy,
+          px,
+          outer,
+          inner,
+          rows,
+          outer,
+          inner,
+          inner,
+          1,
+          0,
+          acc,
+          work,
+        );
       if (partial) ctx.addTo(weight, (dw) => product(dw, 1));
       else ctx.accumulate(weight, product);
     }

@@ -20,11 +20,14 @@ export function matmul(a: Variable, b: Variable, options: MatmulOptions = {}): V
   const ta = options.transposeA ? 1 : 0;
   const tb = options.transposeB ? 1 : 0;
   const refuse = (): never => {
-    throw new ShapeError(`cannot multiply ${formatShape(a.shape)}${ta ? 'ᵀ' : ''} by ${formatShape(b.shape)}${tb ? 'ᵀ' : ''}`, {
-      op: 'matmul',
-      expected: a.shape,
-      actual: b.shape,
-    });
+    throw new ShapeError(
+      `cannot multiply ${formatShape(a.shape)}${ta ? 'ᵀ' : ''} by ${formatShape(b.shape)}${tb ? 'ᵀ' : ''}`,
+      {
+        op: 'matmul',
+        expected: a.shape,
+        actual: b.shape,
+      },
+    );
   };
   if (a.rank < 2 || b.rank < 2) refuse();
   const [rowsA, colsA] = a.shape.slice(-2);
@@ -50,15 +53,37 @@ export function matmul(a: Variable, b: Variable, options: MatmulOptions = {}): V
     // dA = dY Bᵀ (or its transpose B dYᵀ); dB = Aᵀ dY (or dYᵀ A).
     if (ctx.wants(a)) {
       ctx.accumulate(a, (da, acc) => {
-        if (ta) kernels.sgemmBatched(da, pb, dy, batch, sa, sb, sc, k, m, n, colsB, n, colsA, tb, 1, acc, work);
-        else kernels.sgemmBatched(da, dy, pb, batch, sa, sc, sb, m, k, n, n, colsB, colsA, 0, 1 - tb, acc, work);
+        if (ta)
+          kernels.sgemmBatched(da, pb, dy, batch, sa, sb, sc, k, m, n, colsB, n, colsA, tb, 1, acc, work);
+        else
+          kernels.sgemmBatched(da, dy, pb, batch, sa, sc, sb, m, k, n, n, colsB, colsA, 0, 1 - tb, acc, work);
       });
     }
     if (ctx.wants(b)) {
       const step = (db: number, i: number, count: number, acc: number) => {
         const [pai, dyi] = [pa + i * sa * 4, dy + i * sc * 4];
-        if (tb) kernels.sgemmBatched(db, dyi, pai, count, sb, sc, sa, n, k, m, n, colsA, colsB, 1, ta, acc, work);
-        else kernels.sgemmBatched(db, pai, dyi, count, sb, sa, sc, k, n, m, colsA, n, colsB, 1 - ta, 0, acc, work);
+        if (tb)
+          kernels.sgemmBatched(db, dyi, pai, count, sb, sc, sa, n, k, m, n, colsA, colsB, 1, ta, acc, work);
+        else
+          kernels.sgemmBatched(
+            db,
+            pai,
+            dyi,
+            count,
+            sb,
+            sa,
+            sc,
+            k,
+            n,
+            m,
+            colsA,
+            n,
+            colsB,
+            1 - ta,
+            0,
+            acc,
+            work,
+          );
       };
       ctx.accumulate(b, (db, acc) => {
         if (!shared) step(db, 0, batch, acc);

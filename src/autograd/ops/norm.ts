@@ -5,7 +5,7 @@
 import { formatShape, ShapeError } from '../../errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { record } from '../tape.js';
-import { requireDType, result, runtimeOf, Variable } from '../variable.js';
+import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 export interface NormOptions {
   eps?: number;
@@ -13,24 +13,39 @@ export interface NormOptions {
   residual?: Variable | null;
 }
 
-function check(op: string, x: Variable, weight: Variable, bias: Variable | null, residual?: Variable | null): number {
+function check(
+  op: string,
+  x: Variable,
+  weight: Variable,
+  bias: Variable | null,
+  residual?: Variable | null,
+): number {
   requireDType(op, 'x', x, 'f32');
   const width = x.shape[x.rank - 1];
-  for (const [name, parameter] of [['weight', weight], ['bias', bias]] as const) {
+  for (const [name, parameter] of [
+    ['weight', weight],
+    ['bias', bias],
+  ] as const) {
     if (parameter && (parameter.rank !== 1 || parameter.shape[0] !== width)) {
-      throw new ShapeError(`${name} must have shape [${width}], got ${formatShape(parameter.shape)} (x is ${formatShape(x.shape)})`, {
-        op,
-        expected: [width],
-        actual: parameter.shape,
-      });
+      throw new ShapeError(
+        `${name} must have shape [${width}], got ${formatShape(parameter.shape)} (x is ${formatShape(x.shape)})`,
+        {
+          op,
+          expected: [width],
+          actual: parameter.shape,
+        },
+      );
     }
   }
   if (residual && !sameShape(residual.shape, x.shape)) {
-    throw new ShapeError(`residual must have the shape of x ${formatShape(x.shape)}, got ${formatShape(residual.shape)}`, {
-      op,
-      expected: x.shape,
-      actual: residual.shape,
-    });
+    throw new ShapeError(
+      `residual must have the shape of x ${formatShape(x.shape)}, got ${formatShape(residual.shape)}`,
+      {
+        op,
+        expected: x.shape,
+        actual: residual.shape,
+      },
+    );
   }
   return width;
 }
@@ -43,7 +58,12 @@ export interface NormResult {
 }
 
 /** Layer norm over the last axis; returns the normalised values and the sum they were made from. */
-export function addLayerNorm(x: Variable, weight: Variable, bias: Variable | null, options: NormOptions = {}): NormResult {
+export function addLayerNorm(
+  x: Variable,
+  weight: Variable,
+  bias: Variable | null,
+  options: NormOptions = {},
+): NormResult {
   const residual = options.residual ?? null;
   const width = check('layerNorm', x, weight, bias, residual);
   const runtime = runtimeOf('layerNorm', x, weight, bias, residual);
@@ -55,7 +75,17 @@ export function addLayerNorm(x: Variable, weight: Variable, bias: Variable | nul
   const rstd = runtime.allocate(rows);
   const [ph, pw] = [sum.ptr, weight.ptr];
   kernels.layerNormForward(
-    out.ptr, residual ? ph : 0, mean, rstd, x.ptr, residual ? residual.ptr : 0, pw, bias ? bias.ptr : 0, rows, width, options.eps ?? 1e-5,
+    out.ptr,
+    residual ? ph : 0,
+    mean,
+    rstd,
+    x.ptr,
+    residual ? residual.ptr : 0,
+    pw,
+    bias ? bias.ptr : 0,
+    rows,
+    width,
+    options.eps ?? 1e-5,
   );
   const inputs = [x, residual, weight, bias].filter((v): v is Variable => v !== null);
   record('layerNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
@@ -65,7 +95,11 @@ export function addLayerNorm(x: Variable, weight: Variable, bias: Variable | nul
       withParameters(ctx.wants(weight) ? weight : null, bias && ctx.wants(bias) ? bias : null, (dw, db) =>
         kernels.layerNormBackward(dx, dw, db, dout, dsum, ph, mean, rstd, pw, rows, width),
       );
-    const withParameters = (w: Variable | null, b: Variable | null, run: (dw: number, db: number) => void): void => {
+    const withParameters = (
+      w: Variable | null,
+      b: Variable | null,
+      run: (dw: number, db: number) => void,
+    ): void => {
       const inner = (dw: number): void => {
         if (b) ctx.addTo(b, (db) => run(dw, db));
         else run(dw, 0);
@@ -89,12 +123,23 @@ export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions =
   const sum = residual ? result(runtime, x.shape) : x;
   const rstd = runtime.allocate(rows);
   const [ph, pw] = [sum.ptr, weight.ptr];
-  kernels.rmsNormForward(out.ptr, residual ? ph : 0, rstd, x.ptr, residual ? residual.ptr : 0, pw, rows, width, options.eps ?? 1e-5);
+  kernels.rmsNormForward(
+    out.ptr,
+    residual ? ph : 0,
+    rstd,
+    x.ptr,
+    residual ? residual.ptr : 0,
+    pw,
+    rows,
+    width,
+    options.eps ?? 1e-5,
+  );
   const inputs = residual ? [x, residual, weight] : [x, weight];
   record('rmsNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
     const dsum = residual ? ctx.dout(1) : 0;
     const dout = ctx.dout(0) || zeros(ctx.runtime, x.size);
-    const run = (dx: number, dw: number) => kernels.rmsNormBackward(dx, dw, dout, dsum, ph, rstd, pw, rows, width);
+    const run = (dx: number, dw: number) =>
+      kernels.rmsNormBackward(dx, dw, dout, dsum, ph, rstd, pw, rows, width);
     passBoth(ctx, x, residual, (dx) => {
       if (ctx.wants(weight)) ctx.addTo(weight, (dw) => run(dx, dw));
       else run(dx, 0);
@@ -103,8 +148,12 @@ export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions =
   return { out, sum };
 }
 
-export const layerNorm = (x: Variable, weight: Variable, bias: Variable | null, options: NormOptions = {}): Variable =>
-  addLayerNorm(x, weight, bias, options).out;
+export const layerNorm = (
+  x: Variable,
+  weight: Variable,
+  bias: Variable | null,
+  options: NormOptions = {},
+): Variable => addLayerNorm(x, weight, bias, options).out;
 
 export const rmsNorm = (x: Variable, weight: Variable, options: NormOptions = {}): Variable =>
   addRmsNorm(x, weight, options).out;

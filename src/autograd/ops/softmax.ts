@@ -13,17 +13,28 @@ export function softmax(x: Variable, options: { lengths?: Variable } = {}): Vari
   const rows = cols === 0 ? 0 : x.size / cols;
   const { lengths } = options;
   if (lengths && (lengths.dtype !== 'i32' || rows % lengths.size !== 0)) {
-    throw new ShapeError(`${lengths.size} lengths (${lengths.dtype}) do not divide the ${rows} rows of ${formatShape(x.shape)}`, {
-      op: 'softmax',
-      expected: rows,
-      actual: lengths.size,
-    });
+    throw new ShapeError(
+      `${lengths.size} lengths (${lengths.dtype}) do not divide the ${rows} rows of ${formatShape(x.shape)}`,
+      {
+        op: 'softmax',
+        expected: rows,
+        actual: lengths.size,
+      },
+    );
   }
   const runtime = runtimeOf('softmax', x, lengths);
   const y = result(runtime, x.shape);
-  runtime.kernels.softmaxForward(y.ptr, x.ptr, lengths ? lengths.ptr : 0, rows, cols, lengths ? rows / lengths.size : 1);
+  runtime.kernels.softmaxForward(
+    y.ptr,
+    x.ptr,
+    lengths ? lengths.ptr : 0,
+    rows,
+    cols,
+    lengths ? rows / lengths.size : 1,
+  );
   record('softmax', [x], [y], (ctx) => {
-    if (ctx.wants(x)) ctx.overwrite(x, (dx) => runtime.kernels.softmaxBackward(dx, ctx.dout(), y.ptr, rows, cols));
+    if (ctx.wants(x))
+      ctx.overwrite(x, (dx) => runtime.kernels.softmaxBackward(dx, ctx.dout(), y.ptr, rows, cols));
   });
   return y;
 }

@@ -5,7 +5,12 @@ import { requireDType, result, type Variable } from '../variable.js';
 
 type Backward = (k: Kernels, dx: Ptr, dout: Ptr, x: Ptr, y: Ptr, n: number) => void;
 
-function unary(op: string, x: Variable, forward: (k: Kernels, y: Ptr, x: Ptr, n: number) => void, back: Backward): Variable {
+function unary(
+  op: string,
+  x: Variable,
+  forward: (k: Kernels, y: Ptr, x: Ptr, n: number) => void,
+  back: Backward,
+): Variable {
   requireDType(op, 'x', x, 'f32');
   const { kernels } = x.runtime;
   const y = result(x.runtime, x.shape);
@@ -19,26 +24,56 @@ function unary(op: string, x: Variable, forward: (k: Kernels, y: Ptr, x: Ptr, n:
 
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu = (x: Variable): Variable =>
-  unary('relu', x, (k, y, p, n) => k.reluForward(y, p, n), (k, dx, dy, _x, y, n) => k.reluBackward(dx, dy, y, n));
+  unary(
+    'relu',
+    x,
+    (k, y, p, n) => k.reluForward(y, p, n),
+    (k, dx, dy, _x, y, n) => k.reluBackward(dx, dy, y, n),
+  );
 
 /** x · Φ(x), the exact form with erf. */
 export const gelu = (x: Variable): Variable =>
-  unary('gelu', x, (k, y, p, n) => k.geluForward(y, p, n), (k, dx, dy, p, _y, n) => k.geluBackward(dx, dy, p, n));
+  unary(
+    'gelu',
+    x,
+    (k, y, p, n) => k.geluForward(y, p, n),
+    (k, dx, dy, p, _y, n) => k.geluBackward(dx, dy, p, n),
+  );
 
 /** e^x; exactly 0 below -87.3. */
 export const exp = (x: Variable): Variable =>
-  unary('exp', x, (k, y, p, n) => k.expForward(y, p, n), (k, dx, dy, _x, y, n) => k.mulForward(dx, dy, y, n));
+  unary(
+    'exp',
+    x,
+    (k, y, p, n) => k.expForward(y, p, n),
+    (k, dx, dy, _x, y, n) => k.mulForward(dx, dy, y, n),
+  );
 
 /** Natural logarithm. */
 export const log = (x: Variable): Variable =>
-  unary('log', x, (k, y, p, n) => k.logForward(y, p, n), (k, dx, dy, p, _y, n) => k.divForward(dx, dy, p, n));
+  unary(
+    'log',
+    x,
+    (k, y, p, n) => k.logForward(y, p, n),
+    (k, dx, dy, p, _y, n) => k.divForward(dx, dy, p, n),
+  );
 
 export const tanh = (x: Variable): Variable =>
-  unary('tanh', x, (k, y, p, n) => k.tanhForward(y, p, n), (k, dx, dy, _x, y, n) => k.tanhBackward(dx, dy, y, n));
+  unary(
+    'tanh',
+    x,
+    (k, y, p, n) => k.tanhForward(y, p, n),
+    (k, dx, dy, _x, y, n) => k.tanhBackward(dx, dy, y, n),
+  );
 
 /** 1 / (1 + e^-x) */
 export const sigmoid = (x: Variable): Variable =>
-  unary('sigmoid', x, (k, y, p, n) => k.sigmoidForward(y, p, n), (k, dx, dy, _x, y, n) => k.sigmoidBackward(dx, dy, y, n));
+  unary(
+    'sigmoid',
+    x,
+    (k, y, p, n) => k.sigmoidForward(y, p, n),
+    (k, dx, dy, _x, y, n) => k.sigmoidBackward(dx, dy, y, n),
+  );
 
 export const sqrt = (x: Variable): Variable =>
   unary(
@@ -74,4 +109,3 @@ export const cos = (x: Variable): Variable =>
       k.scaleForward(dx, dx, -1, n);
     },
   );
-

@@ -1,0 +1,29 @@
+/** @file What a claim's judgement is made of, and how seeds vote. */
+import type { ClaimRow, GradientPoint, RunRecord, Verdict } from './results.js';
+
+/** A gradients run with its measurements. */
+export type GradientsRecord = RunRecord & { points: GradientPoint[] };
+
+export type Judged = Pick<
+  ClaimRow,
+  'seeds' | 'perSeed' | 'metric' | 'threshold' | 'verdict' | 'runHashes'
+> & {
+  reason?: string;
+};
+
+export const NOT_RUN: Judged = {
+  seeds: [],
+  perSeed: [],
+  metric: '',
+  threshold: '',
+  verdict: 'not tested',
+  runHashes: [],
+  reason: 'its runs were not part of this command',
+};
+
+/** Holds when every seed is on the good side; fails when none is; else undecided. */
+export function allSeeds(good: readonly boolean[]): Verdict {
+  if (good.length === 0) return 'not tested';
+  if (good.every(Boolean)) return 'holds';
+  return good.some(Boolean) ? 'not decided' : 'does not hold';
+}

@@ -1,0 +1,1 @@
+export function tinyTraining(base: string): Promise<Record<string, string>>;

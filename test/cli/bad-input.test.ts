@@ -1,0 +1,410 @@
+/**
+ * Every wrong input gives one line that says what, where and how to mend it, exit code 2, and leaves nothing.
+ * Most commands are called in this process; a few run as a user runs them.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { EXIT, reportError } from '../../src/cli/errors.js';
+import { parseJson } from '../../src/cli/json.js';
+import { MetricsLog } from '../../src/cli/metrics-log.js';
+import { reproduce } from '../../src/cli/reproduce.js';
+import { train } from '../../src/cli/train.js';
+import { evaluate, generate, translate } from '../../src/cli/use-run.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
+import { lm, text, translation, writeCorpus } from './corpus.js';
+import { type Outcome, prenorm } from './spawn.js';
+
+const test = suite('cli: bad input');
+const simd = 'strict' as const;
+let folder = '';
+const at = (name: string) => join(folder, name);
+
+test.before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'prenorm-bad-'));
+  writeCorpus(folder);
+});
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Calls a command and checks exit code, the one line, and that no file came, went or changed its size. */
+async function refused(run: () => Promise<number>, pattern: RegExp): Promise<void> {
+  const before = listing();
+  let written = '';
+  const write = process.stderr.write;
+  process.stderr.write = ((chunk: string) => {
+    written += chunk;
+    return true;
+  }) as typeof write;
+  let code: number;
+  try {
+    code = await run().catch(reportError);
+  } finally {
+    process.stderr.write = write;
+  }
+  assert.is(code, EXIT.usage, written);
+  assert.match(written, /^prenorm: .*\n$/);
+  assert.match(written, pattern);
+  assert.equal(listing(), before, written);
+}
+
+const listing = () =>
+  readdirSync(folder, { recursive: true })
+    .map((name) => String(name))
+    .filter((name) => name !== 'bad.json')
+    .sort();
+
+function trainBad(config: unknown, pattern: RegExp, options: { out?: string } = {}): Promise<void> {
+  writeFileSync(at('bad.json'), typeof config === 'string' ? config : JSON.stringify(config));
+  return refused(() => train(at('bad.json'), { simd, out: at('out'), ...options }), pattern);
+}
+
+/** A configuration with some keys changed, nested ones as `model.dModel`. */
+function change(base: object, changes: Record<string, unknown>): Record<string, unknown> {
+  const config = JSON.parse(JSON.stringify(base));
+  for (const [path, value] of Object.entries(changes)) {
+    const keys = path.split('.');
+    const last = keys.pop() as string;
+    keys.reduce((object, key) => object[key], config)[last] = value;
+  }
+  return config;
+}
+
+test('configurations', async () => {
+  const cases: [Record<string, unknown>, RegExp][] = [
+    [{ modle: 1 }, /bad\.json: unknown key "modle" \(did you mean "model"\?\)/],
+    [{ 'model.dmodel': 1 }, /bad\.json: CausalLM: unknown key "dmodel" \(did you mean "dModel"\?\)/],
+    [{ 'schedule.warmup': 1 }, /bad\.json: constant: unknown key "warmup"/],
+    [{ 'schedule.kind': 'cosin' }, /bad\.json: .*must be one of .*cosine.*, got "cosin"/],
+    [
+      { schedule: { kind: 'cosine', maxLr: 1, warmupSteps: 1 } },
+      /totalSteps must be a whole number >= 1, got undefined/,
+    ],
+    [{ 'schedule.maxLr': -1 }, /bad\.json: constant: maxLr must be a finite number >= 0, got -1/],
+    [{ optimizer: { kind: 'adma' } }, /optimizer\.kind must be one of adam, .*got "adma"/],
+    [{ optimizer: { kind: 'sgd', betas: [0.9, 0.9] } }, /bad\.json: SGD: unknown key "betas"/],
+    [{ optimizer: { kind: 'adam', betas: [0.9] } }, /optimizer\.betas must be two numbers, got \[0\.9\]/],
+    [{ optimizer: { kind: 'adam', lr: 1 } }, /optimizer must be without lr, which is schedule\.maxLr/],
+    [{ task: 'classify' }, /bad\.json: task must be "translation" or "lm", got "classify"/],
+    [{ steps: 'many' }, /bad\.json: steps must be a positive integer, got "many"/],
+    [{ accumulate: 0 }, /accumulate must be a positive integer, got 0/],
+    [{ labelSmoothing: 1 }, /labelSmoothing must be a number in \[0, 1\), got 1/],
+    [{ clipNorm: -1 }, /clipNorm must be a positive number, got -1/],
+    [{ seed: -1 }, /seed must be a whole number >= 0, got -1/],
+    [{ maxTokens: 5 }, /maxTokens must be left out for task "lm"/],
+    [{ 'model.vocabSize': 300 }, /model must be without vocabSize/],
+    [{ 'model.numHeads': 3 }, /bad\.json: CausalLM: dModel must be a multiple of numHeads 3, got 16/],
+    [{ vocabSize: 100 }, /bad\.json: trainBPE: vocabSize must be at least 259, got 100/],
+    [{ 'model.maxSeqLen': 4 }, /bad\.json: .*seqLen 8 is longer than the model's maxSeqLen 4/],
+    [{ data: 'ui-de-en' }, /bad\.json: data "ui-de-en" is not for task "lm"/],
+    [{ data: 'none.txt' }, /none\.txt: cannot read the file: no such file/],
+    [{ data: 'pairs' }, /pairs: cannot read the file: the path is a folder/],
+  ];
+  for (const [changes, pattern] of cases) await trainBad(change(lm, changes), pattern);
+  for (const value of [null, [1], 'text', 3])
+    await trainBad(JSON.stringify(value), /bad\.json: must be a JSON object, got/);
+});
+
+test('rates that are no numbers', async () => {
+  const json = JSON.stringify(lm);
+  await trainBad(
+    json.replace('0.003', '1e999'),
+    /bad\.json: constant: maxLr must be a finite number >= 0, got Infinity/,
+  );
+  await trainBad(json.replace('0.003', '-1e999'), /got -Infinity/);
+  await trainBad(json.replace('0.003', 'NaN'), /bad\.json:1:\d+: not valid JSON: Unexpected token 'N'/);
+  await trainBad(
+    json.replace('0.003', '"0.003"'),
+    /maxLr must be a finite number >= 0, got 0\.003|got "0\.003"/,
+  );
+});
+
+test('malformed JSON is shown with line and column', async () => {
+  const cases: [string, string][] = [
+    ['{\n "task": "lm",\n "data": lm\n}', 'c:3:10: not valid JSON: Unexpected token'],
+    ['[1,}', 'c:1:4: not valid JSON: Unexpected token'],
+    ['{"a": 1,\n}', 'c:2:1: not valid JSON'],
+    ["{'a': 1}", 'c:1:2: not valid JSON'],
+    ['{"a": 1', 'c:1:8: not valid JSON'],
+    ['{"a": "x', 'c:1:9: not valid JSON'],
+    ['{"a": 1} x', 'c:1:10: not valid JSON'],
+  ];
+  for (const [json, expected] of cases) {
+    try {
+      parseJson(json, 'c');
+      assert.unreachable(json);
+    } catch (error) {
+      assert.match((error as Error).message, expected, json);
+    }
+  }
+  await trainBad('', /bad\.json: the file is empty, JSON is expected/);
+  await refused(() => train(at('none.json'), { simd }), /none\.json: cannot read the file/);
+});
+
+test('texts', async () => {
+  const bad = async (content: string | Uint8Array, pattern: RegExp) => {
+    writeFileSync(at('bad.txt'), content);
+    await trainBad(change(lm, { data: 'bad.txt' }), pattern);
+    rmSync(at('bad.txt'));
+  };
+  await bad('', /bad\.txt: the text is empty/);
+  await bad(' \n', /bad\.txt: the text is empty/);
+  await bad('too short', /bad\.txt: the text has \d+ tokens, 19 are needed/);
+  await bad(Buffer.from('good\nb\xe4d\n', 'latin1'), /bad\.txt:2: .*UTF-8/);
+});
+
+test('sentence pairs', async () => {
+  const good = readFileSync(at('pairs/train.tsv'), 'utf8');
+  const bad = async (part: string, content: string | Uint8Array, pattern: RegExp) => {
+    cpSync(at('pairs'), at('bad'), { recursive: true });
+    writeFileSync(at(`bad/${part}.tsv`), content);
+    await trainBad(change(translation, { data: 'bad' }), pattern);
+    rmSync(at('bad'), { recursive: true });
+  };
+  await bad('train', '', /bad\/train\.tsv: no sentence pairs/);
+  await bad('valid', '\n\n', /bad\/valid\.tsv: no sentence pairs/);
+  await bad('train', 'a\tb\nno tab\n', /bad\/train\.tsv:2: line without a tab/);
+  await bad('train', 'a\tb\na\t\n', /bad\/train\.tsv:2: empty target/);
+  await bad('test', Buffer.from('a\tb\n\xff\tb\n', 'latin1'), /bad\/test\.tsv:2: .*UTF-8/);
+  const long = 'qwertz'.repeat(10);
+  // No part of it repeats, so that the tokenizer, which sees it too, does not learn it.
+  const rare = 'eine sehr lange Zeile mit vielen ganz anderen Wörtern, die es sonst nirgends gibt';
+  await bad('train', `${good}${rare}\tb\n`, /bad\/train\.tsv:21: the source has \d+ tokens, maxSeqLen is 40/);
+  await bad('valid', `a\tb\nb\t${long}\n`, /bad\/valid\.tsv:2: the target has \d+ tokens, maxSeqLen is 40/);
+  const tokens = change(translation, { maxTokens: 5 });
+  await trainBad(
+    tokens,
+    /pairs\/train\.tsv:1: the pair has \d+ tokens, more than a batch may have \(maxTokens 5\)/,
+  );
+  await trainBad(change(translation, { data: 'none' }), /none\/train\.tsv: there is no such file/);
+});
+
+test('folders', async () => {
+  await trainBad(lm, /text\.txt\/x: cannot create the folder: a part of the path is a file/, {
+    out: at('text.txt/x'),
+  });
+  await trainBad(lm, /text\.txt: cannot create the folder: a file of this name is in the way/, {
+    out: at('text.txt'),
+  });
+  await trainBad(lm, /pairs: there is no run to go on with/, { out: at('pairs'), resume: true } as never);
+  if (process.platform === 'linux') {
+    await trainBad(lm, /\/proc\/nope: cannot create the folder/, { out: '/proc/nope' });
+  }
+  // A file of the user's must not be replaced by one of the run's.
+  mkdirSync(at('mine'));
+  writeFileSync(at('mine/config.json'), '{}');
+  await trainBad(lm, /mine: config\.json is in the way/, { out: at('mine') });
+});
+
+test('runs and checkpoints', async () => {
+  const out = at('run');
+  await silently(() => train(at('lm.json'), { simd, out, json: true }));
+  assert.equal(readdirSync(out).sort(), [
+    'checkpoint.safetensors',
+    'config.json',
+    'metrics.jsonl',
+    'tokenizer.json',
+  ]);
+  const files = readdirSync(out).map((name) => [name, readFileSync(join(out, name))] as const);
+  await refused(
+    () => train(at('lm.json'), { simd, out }),
+    /run: the folder holds a run already \(go on with --resume/,
+  );
+  const resumeWith = (changes: Record<string, unknown>, pattern: RegExp) => {
+    writeFileSync(at('bad.json'), JSON.stringify(change(lm, changes)));
+    return refused(() => train(at('bad.json'), { simd, out, resume: true }), pattern);
+  };
+  await resumeWith({ 'model.dModel': 32 }, /another configuration: model\.dModel is 16 there, 32 here/);
+  await resumeWith({ 'schedule.maxLr': 1 }, /another configuration: schedule\.maxLr is 0\.003 there, 1 here/);
+  await resumeWith({ steps: 2 }, /bad\.json: the run has 4 steps already, steps is 2 \(raise steps/);
+  const option = { simd, out, resume: true, seed: 5 };
+  await refused(() => train(at('lm.json'), option), /another configuration: seed is not set there, 5 here/);
+  writeFileSync(at('text.txt'), `${text}one more line\n`);
+  await refused(() => train(at('lm.json'), { simd, out, resume: true }), /another configuration: dataSha256/);
+  writeFileSync(at('text.txt'), text);
+  for (const [name, content] of files) assert.equal(readFileSync(join(out, name)), content, name);
+
+  const path = join(out, 'checkpoint.safetensors');
+  const whole = readFileSync(path);
+  const flipped = Uint8Array.from(whole);
+  flipped[flipped.length - 9] ^= 1;
+  const content = decodeCheckpoint(new Uint8Array(whole), path);
+  const tensors = new Map([...content.tensors].filter(([name]) => !name.includes('linear1')));
+  const damage: [Uint8Array | string, RegExp][] = [
+    [
+      whole.subarray(0, 9000),
+      /checkpoint\.safetensors: the checkpoint is truncated: \d+ bytes expected, 9000 found/,
+    ],
+    [whole.subarray(0, 5), /not a readable checkpoint/],
+    ['', /not a readable checkpoint/],
+    [flipped, /the checkpoint is damaged/],
+    [whole.toString('latin1').replace('"version":"1"', '"version":"7"'), /version 7, .* \(update prenorm\)/],
+    [encodeCheckpoint({ ...content, tensors }), /the checkpoint does not fit: .*missing .*linear1/],
+  ];
+  const decoding = { beam: 1, lengthPenalty: 1, split: 'valid' as const };
+  for (const [bytes, pattern] of damage) {
+    writeFileSync(path, bytes, 'latin1');
+    await refused(() => evaluate(out, { simd, ...decoding }), pattern);
+    await refused(() => train(at('lm.json'), { simd, out, resume: true }), pattern);
+  }
+  writeFileSync(path, whole);
+  const prompt = { simd, length: 3, temperature: 1 };
+  await refused(() => generate(out, { ...prompt, prompt: '' }), /the prompt is empty/);
+  await refused(
+    () => generate(out, { ...prompt, prompt: text }),
+    /the prompt has \d+ tokens, the model holds 8/,
+  );
+  await refused(() => translate(out, { simd, ...decoding }), /run: this run is a language model/);
+  await refused(
+    () => evaluate(out, { simd, ...decoding, split: 'test' }),
+    /a language model has no test split/,
+  );
+  writeFileSync(join(out, 'tokenizer.json'), '{"x": 1}');
+  await refused(() => generate(out, { ...prompt, prompt: 'a' }), /tokenizer\.json: not a tokenizer/);
+  rmSync(join(out, 'config.json'));
+  await refused(() => generate(out, { ...prompt, prompt: 'a' }), /config\.json: there is no such file/);
+});
+
+test('sentences to translate', async () => {
+  const out = at('translator');
+  await silently(() => train(at('translation.json'), { simd, out, json: true }));
+  const input = at('input.txt');
+  const bad = async (content: string | Uint8Array, pattern: RegExp) => {
+    writeFileSync(input, content);
+    await refused(() => translate(out, { simd, input, beam: 1, lengthPenalty: 1 }), pattern);
+  };
+  await bad('\n', /input\.txt: there is nothing to translate/);
+  await bad(
+    `ein Satz\n${'wörter '.repeat(20)}\n`,
+    /input\.txt:2: a sentence of \d+ tokens is longer than .*maxSeqLen 40/,
+  );
+  await bad(Buffer.from('a\n\xff\n', 'latin1'), /input\.txt:2: .*UTF-8/);
+  await refused(() => generate(out, { simd, prompt: 'a', length: 3, temperature: 1 }), /this run translates/);
+});
+
+test('reproduce', async () => {
+  const options = { simd, preset: 'quick', out: at('results') };
+  await refused(
+    () => reproduce({ ...options, preset: 'fast' }),
+    /no preset "fast" \(use one of quick, standard, paper\)/,
+  );
+  await refused(() => reproduce({ ...options, only: ['fig9'] }), /--only does not know "fig9"/);
+  await refused(() => reproduce({ ...options, preset: 'paper' }), /paper preset needs your copy/);
+  await refused(() => reproduce({ ...options, data: at('none') }), /none\/train\.tsv: there is no such file/);
+  await refused(
+    () => reproduce({ ...options, out: at('text.txt/x') }),
+    /text\.txt\/x\/runs: cannot create the folder/,
+  );
+});
+
+test('usage: one line on stderr, nothing on stdout, exit code 2', async () => {
+  const one = (outcome: Outcome, pattern: RegExp) => {
+    assert.is(outcome.code, 2, outcome.stderr);
+    assert.is(outcome.stdout, '');
+    assert.match(outcome.stderr, /^prenorm: .*\n$/);
+    assert.match(outcome.stderr, pattern);
+  };
+  const cases: [string[], RegExp][] = [
+    [['tarin'], /unknown command 'tarin'.*Did you mean train\?/],
+    [['train', 'lm.json', '--reusme'], /unknown option '--reusme'.*Did you mean --resume\?/],
+    [['train', 'lm.json', '--seed', 'abc'], /'--seed <n>' argument 'abc' is invalid. must be a whole number/],
+    [['train', 'none.json'], /none\.json: cannot read the file: no such file/],
+    [['evaluate'], /missing required argument 'run'/],
+  ];
+  await Promise.all(cases.map(async ([args, pattern]) => one(await prenorm(args, { cwd: folder }), pattern)));
+});
+
+test('a full disk: refused before training, survived during training, an error at the end', async () => {
+  const disk = at('disk');
+  const mount = (size: string) => {
+    mkdirSync(disk, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk], { stdio: 'ignore' });
+  };
+  try {
+    mount('64k');
+  } catch {
+    rmSync(disk, { recursive: true, force: true });
+    console.log('skipped: a small disk cannot be mounted here');
+    return;
+  }
+  try {
+    await trainBad(lm, /run\/checkpoint\.safetensors: cannot write the checkpoint: no space left/, {
+      out: at('disk/run'),
+    });
+    assert.equal(readdirSync(disk), []);
+    execFileSync('umount', [disk]);
+    // Room for one checkpoint, not for the next beside it.
+    mount('160k');
+    writeFileSync(at('long.json'), JSON.stringify({ ...lm, steps: 9, checkpointEvery: 3 }));
+    const { code, stderr, stdout } = await prenorm(['train', 'long.json', '--out', 'disk/run', '--json'], {
+      cwd: folder,
+    });
+    assert.is(code, 2, stderr);
+    assert.is(stdout, '');
+    const told = stderr.trim().split('\n');
+    assert.is(told.length, 3, stderr);
+    for (const line of told.slice(0, 2)) {
+      assert.match(line, /no space left.*; training goes on, the checkpoint of step 0 stays/);
+    }
+    assert.match(told[2], /no space left.*; the checkpoint of step 0 stays, go on with --resume/);
+    assert.equal(readdirSync(at('disk/run')).sort(), [
+      'checkpoint.safetensors',
+      'config.json',
+      'metrics.jsonl',
+      'tokenizer.json',
+    ]);
+    execFileSync('mount', ['-o', 'remount,size=1m', disk], { stdio: 'ignore' });
+    const resumed = await prenorm(['train', 'long.json', '--out', 'disk/run', '--resume', '--json'], {
+      cwd: folder,
+    });
+    assert.is(resumed.code, 0, resumed.stderr);
+    const steps = readFileSync(at('disk/run/metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).step);
+    assert.equal(steps, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  } finally {
+    execFileSync('umount', [disk]);
+    rmSync(disk, { recursive: true, force: true });
+  }
+});
+
+test('metrics wait while the disk is full, and are all there afterwards', async () => {
+  const path = at('metrics.jsonl');
+  const told: string[] = [];
+  const log = await MetricsLog.open(path, 0, (line) => told.push(line));
+  log.append({ step: 1 });
+  // A position that no file can have fails as a full disk does: part of the way through.
+  const state = log as unknown as { write: (bytes: Uint8Array, position: number) => void };
+  const write = state.write;
+  state.write = () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+  };
+  log.append({ step: 2 });
+  log.append({ step: 3 });
+  assert.is(told.length, 1);
+  assert.match(told[0], 'training goes on: ENOSPC');
+  state.write = write;
+  log.append({ step: 4 });
+  log.close();
+  assert.is(readFileSync(path, 'utf8'), '{"step":1}\n{"step":2}\n{"step":3}\n{"step":4}\n');
+  writeFileSync(path, '{"step":1}\n{"step":2}\n{"step":3}\n{"st');
+  (await MetricsLog.open(path, 2, () => {})).close();
+  assert.is(readFileSync(path, 'utf8'), '{"step":1}\n{"step":2}\n');
+});
+
+async function silently(run: () => Promise<number>): Promise<void> {
+  const write = process.stdout.write;
+  process.stdout.write = (() => true) as typeof write;
+  try {
+    assert.is(await run(), 0);
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
+test.run();

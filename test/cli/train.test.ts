@@ -1,0 +1,138 @@
+/** train, evaluate, translate, generate, gradients and info as a user runs them. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { lm, writeCorpus } from './corpus.js';
+import { inFolder, prenorm } from './spawn.js';
+
+const test = suite('cli: train');
+
+test('Ctrl-C leaves a run that --resume finishes as if nothing had happened, bit for bit', () =>
+  inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    const config = { ...lm, steps: 600, evalEvery: 20, checkpointEvery: 50, accumulate: 2, clipNorm: 1 };
+    writeFileSync(join(cwd, 'c.json'), JSON.stringify(config));
+    const [whole, cut] = await Promise.all([
+      prenorm(['train', 'c.json', '--out', 'whole', '--json'], { cwd }),
+      prenorm(['train', 'c.json', '--out', 'cut'], { cwd, interruptAt: /step 40:/ }),
+    ]);
+    assert.is(whole.code, 0, whole.stderr);
+    assert.is(cut.code, 130, cut.stderr);
+    assert.is(cut.stdout, '');
+    const step = Number(cut.stderr.match(/interrupted after step (\d+); go on with --resume/)?.[1]);
+    assert.ok(step >= 40 && step < 600, cut.stderr);
+    const read = (run: string, name: string) => readFileSync(join(cwd, run, name));
+    const metrics = read('cut', 'metrics.jsonl').toString();
+    assert.is(metrics.trim().split('\n').length, step);
+    // As if it had been killed later: a step that the checkpoint does not know, and half a line.
+    writeFileSync(join(cwd, 'cut/metrics.jsonl'), `${metrics}{"step":${step + 1},"loss":9}\n{"step":`);
+    const resumed = await prenorm(['train', 'c.json', '--out', 'cut', '--resume', '--json'], { cwd });
+    assert.is(resumed.code, 0, resumed.stderr);
+    const [a, b] = [JSON.parse(whole.stdout), JSON.parse(resumed.stdout)];
+    assert.equal({ ...b, out: a.out }, a);
+    assert.is(a.steps, 600);
+    assert.match(a.hash, /^[0-9a-f]{64}$/);
+    for (const name of ['checkpoint.safetensors', 'tokenizer.json', 'metrics.jsonl']) {
+      assert.is(Buffer.compare(read('cut', name), read('whole', name)), 0, name);
+    }
+    assert.equal(readdirSync(join(cwd, 'cut')).sort(), readdirSync(join(cwd, 'whole')).sort());
+
+    // A longer run goes on from there; the moved folder needs its data no more to generate.
+    writeFileSync(join(cwd, 'c.json'), JSON.stringify({ ...config, steps: 610 }));
+    const longer = await prenorm(['train', 'c.json', '--out', 'cut', '--resume'], { cwd });
+    assert.match(
+      longer.stdout,
+      /^610 steps, loss \d\.\d{4}, valid NLL \d\.\d{4} \(perplexity [\d.]+\); the run is in cut\n$/,
+    );
+    writeFileSync(join(cwd, 'text.txt'), '');
+    const args = ['generate', 'cut', '--prompt', 'the', '--length', '4', '--json'];
+    const [one, two] = await Promise.all([prenorm(args, { cwd }), prenorm(args, { cwd })]);
+    assert.is(one.code, 0, one.stderr);
+    assert.is(one.stderr, '');
+    assert.equal(Object.keys(JSON.parse(one.stdout)), ['prompt', 'continuation', 'tokens']);
+    assert.is(one.stdout, two.stdout);
+  }));
+
+test('translation: dry run, training on the embedded pairs, evaluation, translations line by line', () =>
+  inFolder(async (cwd) => {
+    const config = {
+      task: 'translation',
+      data: 'ui-de-en',
+      vocabSize: 300,
+      model: { dModel: 16, numHeads: 2, numLayers: 1, dFF: 32 },
+      steps: 20,
+      schedule: { kind: 'inverseSqrt', maxLr: 0.01, warmupSteps: 5 },
+      maxTokens: 400,
+    };
+    writeFileSync(join(cwd, 'c.json'), JSON.stringify(config));
+    const dry = await prenorm(['train', 'c.json', '--dry-run', '--json'], { cwd });
+    assert.is(dry.code, 0, dry.stderr);
+    const planned = JSON.parse(dry.stdout);
+    assert.is(planned.vocabSize, 300);
+    assert.ok(planned.memory.peakBytes > 4 * planned.parameters);
+    assert.equal(readdirSync(cwd), ['c.json']);
+
+    const trained = await prenorm(['train', 'c.json', '--json'], { cwd });
+    assert.is(trained.code, 0, trained.stderr);
+    assert.is(trained.stderr, '');
+    const result = JSON.parse(trained.stdout);
+    assert.is(result.out, join('runs', 'c'));
+    const greedy = ['--beam', '1', '--json'];
+    const [evaluated, translated, fromFile] = await Promise.all([
+      prenorm(['evaluate', 'runs/c', ...greedy], { cwd }),
+      prenorm(['translate', 'runs/c', '--length-penalty', '0'], { cwd, input: 'Hallo\n\nDatei öffnen\n' }),
+      prenorm(['translate', 'runs/c', '--input', 'c.json', ...greedy], { cwd }),
+    ]);
+    assert.is(evaluated.code, 0, evaluated.stderr);
+    const scores = JSON.parse(evaluated.stdout);
+    assert.is(scores.nll, result.validNll);
+    assert.is(scores.bleu.sentences, 450);
+    assert.is(translated.code, 0, translated.stderr);
+    const lines = translated.stdout.split('\n');
+    assert.is(lines.length, 4);
+    assert.is(lines[1], '');
+    assert.is(JSON.parse(fromFile.stdout).length, 1);
+  }));
+
+test('info and gradients', () =>
+  inFolder(async (cwd) => {
+    const small = [
+      'gradients',
+      '--layers',
+      '2,3',
+      '--placement',
+      'post,pre',
+      '--seeds',
+      '1',
+      '--d-model',
+      '16',
+    ];
+    const [info, json, table] = await Promise.all([
+      prenorm(['info', '--json'], { cwd }),
+      prenorm([...small, '--json'], { cwd }),
+      prenorm(small, { cwd }),
+    ]);
+    assert.match(JSON.parse(info.stdout).kernels.strict, /^[0-9a-f]{64}$/);
+    const { results } = JSON.parse(json.stdout);
+    assert.is(json.stderr, '');
+    assert.equal(
+      results.map((r: { placement: string; numLayers: number }) => [r.placement, r.numLayers]),
+      [
+        ['post', 2],
+        ['post', 3],
+        ['pre', 2],
+        ['pre', 3],
+      ],
+    );
+    for (const { w2, hidden, numLayers } of results) {
+      assert.is(w2.length, numLayers);
+      assert.is(hidden.length, numLayers);
+    }
+    assert.is(table.code, 0, table.stderr);
+    assert.match(table.stdout, /Post-LN {9}2/);
+    assert.match(table.stdout, /Layer by layer at 3 layers/);
+    assert.ok(table.stdout.split('\n').every((line) => line.length <= 110));
+  }));
+
+test.run();

@@ -1,0 +1,129 @@
+/** @file Figures as data: they hold every run, and numbers come from the runs unchanged. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { classifyRuns, type Figure, makeFigures } from '../../src/experiments/index.js';
+import { lastLayerGradient, postHiddenNorm } from '../../src/theory/index.js';
+import { close } from '../support.js';
+import { allRuns, gradientRun, LOW_RATE, RATE, trainingRun, trainingRuns, UNIGRAM } from './mock-runs.js';
+
+const test = suite('experiments/figures');
+
+const figures = (runs = allRuns([1, 2])) => {
+  classifyRuns(runs, UNIGRAM);
+  return makeFigures(runs, UNIGRAM);
+};
+const get = (all: Figure[], id: string) => all.find((figure) => figure.id === id) as Figure;
+
+test('every kind of run has its figures, each once', () => {
+  const ids = figures().map(({ id }) => id);
+  assert.equal(ids.sort(), [
+    'depth-theory',
+    'depth-toy',
+    'depth-translation',
+    'nll-over-rate',
+    'profile-theory',
+    'profile-toy',
+    'profile-translation',
+    'schedules',
+    'valid-nll',
+  ]);
+  assert.equal(makeFigures([], null), []);
+  assert.equal(
+    makeFigures([gradientRun('toy', 'pre')], null).map(({ id }) => id),
+    ['depth-toy', 'profile-toy'],
+  );
+});
+
+test('every training run is a curve of its own, with all of its evaluations', () => {
+  const runs = [...trainingRuns(1), ...trainingRuns(2)];
+  const { series } = get(figures(runs), 'valid-nll');
+  assert.is(series.length, runs.length);
+  assert.is(new Set(series.map(({ label }) => label)).size, runs.length, 'labels tell runs apart');
+  runs.forEach((run, i) => {
+    assert.equal(series[i].x, [100, 200, 500]);
+    assert.equal(
+      series[i].y,
+      run.curve!.slice(1).map(({ validNll }) => validNll),
+    );
+    assert.is(series[i].placement, run.placement);
+  });
+});
+
+test('the rate figure has one line per arm over all rates, with the spread over seeds', () => {
+  const runs = [...trainingRuns(1), ...trainingRuns(2)];
+  for (const run of runs) if (run.seed === 2) run.finalValidNll = (run.finalValidNll as number) + 0.2;
+  const { series, levels } = get(figures(runs), 'nll-over-rate');
+  assert.is(series.length, 4);
+  for (const line of series) assert.equal(line.x, [LOW_RATE, RATE]);
+  const post = series.find(({ label }) => label === 'Post-LN, no warm-up')!;
+  (post.y as number[]).forEach((v, i) => {
+    close(v, [4.9, 6][i], 1e-12);
+  });
+  assert.equal(post.low, [4.8, 5.9]);
+  close((post.high as number[])[0], 5, 1e-12);
+  assert.equal(levels, [{ label: 'unigram', y: UNIGRAM }]);
+});
+
+test('a diverged run leaves a gap, not a number', () => {
+  const runs = [...trainingRuns().slice(1), trainingRun('post', false, RATE, undefined)];
+  const { series } = get(figures(runs), 'nll-over-rate');
+  const post = series.find(({ label }) => label === 'Post-LN, no warm-up')!;
+  assert.equal(
+    [post.y, post.low, post.high],
+    [
+      [4.8, null],
+      [4.8, null],
+      [4.8, null],
+    ],
+  );
+});
+
+test('gradients over depth: mean, smallest and largest seed, and the theory beside them', () => {
+  const all = figures();
+  for (const setting of ['theory', 'toy', 'translation']) {
+    const { series } = get(all, `depth-${setting}`);
+    assert.equal(
+      series.map(({ placement, dashed }) => `${placement} ${dashed ?? false}`),
+      ['post false', 'post true', 'pre false', 'pre true', 'peri false', 'peri true'],
+    );
+    for (const line of series) {
+      assert.equal(line.x, [6, 8, 10, 12, 14]);
+      assert.ok(line.y.every((v) => v !== null && v > 0 && Number.isFinite(v)));
+    }
+    series[0].y.forEach((v, i) => {
+      assert.ok(series[0].low![i]! < v! && v! < series[0].high![i]!);
+    });
+  }
+  const theory = get(all, 'depth-theory').series[1];
+  for (const v of theory.y) close(v as number, lastLayerGradient(64, 1, 256, postHiddenNorm(1)), 1e-12);
+});
+
+test('the profile is that of the deepest model, its theory anchored at the last layer', () => {
+  const { series, title } = get(figures(), 'profile-toy');
+  assert.match(title, '14 layers');
+  const [post, pre, preTheory] = series;
+  assert.equal([post.placement, pre.placement, preTheory.dashed], ['post', 'pre', true]);
+  assert.is(pre.x.length, 14);
+  close(preTheory.y[13] as number, pre.y[13] as number, 1e-12);
+  preTheory.y.forEach((v, i) => {
+    close((v as number) / (pre.y[i] as number), 1, 1e-9);
+  });
+});
+
+test('schedules are drawn once per kind and rate', () => {
+  const { series } = get(figures(), 'schedules');
+  assert.is(series.length, 4);
+  for (const line of series) assert.is(line.x.length, line.y.length);
+});
+
+test('figures are plain data without holes that JSON would change', () => {
+  const all = figures();
+  assert.equal(JSON.parse(JSON.stringify(all)), JSON.parse(JSON.stringify(all)));
+  const text = JSON.stringify(all, (_, v) =>
+    typeof v === 'number' && !Number.isFinite(v) ? 'NOT FINITE' : v,
+  );
+  assert.not.match(text, 'NOT FINITE');
+  for (const { series } of all) for (const line of series) assert.is(line.x.length, line.y.length);
+});
+
+test.run();

@@ -1,0 +1,102 @@
+/** @file Runs as a preset would give them, made up so that every claim is met. Tests then change one value. */
+import type { GradientPoint, RunRecord } from '../../src/experiments/index.js';
+
+export const UNIGRAM = 6;
+export const RATE = 0.002;
+export const LOW_RATE = 0.0005;
+const DEPTHS = [6, 8, 10, 12, 14];
+const SEEDS = [101, 102];
+
+export type Setting = 'theory' | 'toy' | 'translation';
+export type PlacementName = 'post' | 'pre' | 'peri';
+
+/** E||x||² / d behind layer l, as the theory has it. */
+function hiddenNorm(setting: Setting, placement: PlacementName, l: number): number {
+  if (placement === 'post') return setting === 'theory' ? 1.5 : 13 / 9;
+  return placement === 'pre' ? 1 + l : 1 + 2 * l;
+}
+
+export function gradientRun(
+  setting: Setting,
+  placement: PlacementName,
+): RunRecord & { points: GradientPoint[] } {
+  const stack = (L: number, seed: number) =>
+    Array.from({ length: L }, (_, i) => {
+      const hidden = hiddenNorm(setting, placement, i + 1);
+      const w2 = 0.35 * Math.sqrt(1.5 / hidden) * (1 + 0.01 * (seed - 101));
+      return { w1: w2, w2, hidden };
+    });
+  return {
+    id: `gradients-${setting}-${placement}`,
+    experiment: 'gradients',
+    label: `${placement}, ${setting}`,
+    placement,
+    seed: SEEDS[0],
+    config: { setting, dModel: 64, seeds: SEEDS },
+    status: 'measured',
+    steps: DEPTHS.length * SEEDS.length,
+    seconds: 1,
+    hash: `hash-${setting}-${placement}`,
+    points: DEPTHS.flatMap((numLayers) =>
+      SEEDS.map((seed) => ({
+        numLayers,
+        seed,
+        encoder: stack(numLayers, seed),
+        ...(setting === 'translation' ? { decoder: stack(numLayers, seed) } : {}),
+      })),
+    ),
+  };
+}
+
+export function trainingRun(
+  placement: PlacementName,
+  warmup: boolean,
+  maxLr: number,
+  finalValidNll: number | undefined,
+  seed = 1,
+): RunRecord {
+  const last = finalValidNll ?? 9;
+  return {
+    id: `translation-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed}`,
+    experiment: 'translation',
+    label: `${placement}, ${warmup ? 'warm-up' : 'no warm-up'}, maxLr ${maxLr}`,
+    placement,
+    seed,
+    config: { arm: { placement, warmup, maxLr } },
+    status: 'measured',
+    finalValidNll,
+    steps: 500,
+    seconds: 60,
+    hash: `hash-${placement}-${warmup}-${maxLr}-${seed}`,
+    unigramNll: UNIGRAM,
+    curve: [1, 100, 200, 500].map((step) => ({
+      step,
+      lr: maxLr * Math.min(1, Math.sqrt(200 / step)) * (warmup ? Math.min(1, step / 200) : 1),
+      trainLoss: last + 1 / step,
+      validNll: step === 1 ? undefined : last + 100 / step - 0.2,
+    })),
+  };
+}
+
+/** Validation NLL by arm: R is 4, so p = (6 - nll) / 2. */
+export function trainingRuns(seed = 1): RunRecord[] {
+  return [
+    trainingRun('post', false, RATE, 5.9, seed),
+    trainingRun('post', true, RATE, 4.2, seed),
+    trainingRun('pre', false, RATE, 3.4, seed),
+    trainingRun('pre', true, RATE, 3.5, seed),
+    trainingRun('post', false, LOW_RATE, 4.8, seed),
+    trainingRun('post', true, LOW_RATE, 4, seed),
+    trainingRun('pre', false, LOW_RATE, 3.9, seed),
+    trainingRun('pre', true, LOW_RATE, 4.1, seed),
+  ];
+}
+
+export function allRuns(seeds = [1]): RunRecord[] {
+  const settings: Setting[] = ['theory', 'toy', 'translation'];
+  const placements: PlacementName[] = ['post', 'pre', 'peri'];
+  return [
+    ...seeds.flatMap(trainingRuns),
+    ...settings.flatMap((setting) => placements.map((placement) => gradientRun(setting, placement))),
+  ];
+}

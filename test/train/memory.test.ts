@@ -1,0 +1,87 @@
+/** Memory stays flat: what a step takes is known before it, and no step leaves anything behind. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { plan } from '../../src/train/index.js';
+import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';
+
+const test = suite('memory');
+test.before(async () => {
+  await init();
+});
+
+test('plan() tells the high-water mark of the arena exactly', async () => {
+  const cases = [
+    () => ({ model: translator(), batch: pairBatches(40, 200).next() }),
+    () => ({ model: translator({ normPlacement: 'post', numLayers: 3 }), batch: pairBatches(3).next() }),
+    () => ({
+      model: languageModel({ normPlacement: 'peri', norm: 'rms', activation: 'gelu', tiedEmbeddings: false }),
+      batch: textWindows(7).next(),
+    }),
+  ];
+  for (const make of cases) {
+    const runtime = await createRuntime();
+    withRuntime(runtime, () => {
+      const { model, batch } = make();
+      const before = model.stateDict();
+      runtime.arena.resetHighWater();
+      const { activations, parameters } = plan(model as never, batch as never);
+      assert.is(parameters, model.numParameters() * 4);
+      assert.is(runtime.memory().arenaHighWater, 0, 'planning takes no arena');
+      assert.equal(model.stateDict(), before);
+      const trainer = translationTrainer(
+        { accumulate: 1, data: { ...fixed(batch) } as never },
+        model as never,
+      );
+      trainer.trainStep();
+      trainer.trainStep();
+      assert.is(runtime.memory().arenaHighWater, activations);
+      assert.is(runtime.memory().arenaInUse, 0);
+    });
+  }
+});
+
+function fixed<B>(batch: B) {
+  return { next: () => batch, state: () => ({ epoch: 0, batch: 0 }), restore() {} };
+}
+
+test('nothing grows between step 500 and step 5,000 with varying batch shapes', async () => {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  const runtime = await createRuntime();
+  await withRuntime(runtime, async () => {
+    const trainer = translationTrainer({
+      steps: 5000,
+      accumulate: 1,
+      validation: [pairBatches().next()],
+      evalEvery: 100,
+    });
+    const shapes = new Set<string>();
+    const next = trainer.options.data.next.bind(trainer.options.data);
+    trainer.options.data.next = () => {
+      const batch = next();
+      shapes.add(`${batch.batchSize} ${batch.sourceLen} ${batch.targetLen}`);
+      return batch;
+    };
+    const look = () => {
+      for (let i = 0; i < 3; i++) collect?.();
+      return { ...runtime.memory(), heap: process.memoryUsage().heapUsed };
+    };
+    let at500 = look();
+    while (trainer.step < 5000) {
+      trainer.trainStep();
+      if (trainer.step % 500 === 0) trainer.evaluate();
+      if (trainer.step === 500) at500 = look();
+      // What has to leave the event loop (finalizers) gets the chance to.
+      if (trainer.step % 250 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { heap, ...at5000 } = look();
+    const { heap: before, ...expected } = at500;
+    assert.ok(shapes.size >= 8, `${shapes.size} shapes`);
+    assert.equal(at5000, expected);
+    assert.is(at5000.arenaInUse, 0);
+    if (collect) assert.ok(heap - before < 1e6, `${heap - before} bytes more`);
+    else console.log('skipped: heap growth needs node --expose-gc');
+  });
+});
+
+test.run();
