@@ -68,7 +68,7 @@ function depthFigure(setting: string, records: GradientsRecord[]): Figure {
       setting === 'translation'
         ? 'the shape the theory predicts (Post-LN constant, the others 1/sqrt(xbar) with measured xbar), anchored at the first depth'
         : 'the prediction sqrt(E||h||² / (N xbar)), without free parameters'
-    }. Post-LN stays, Pre-LN and Peri-LN fall.`,
+    }. The theory says that Post-LN stays and that Pre-LN and Peri-LN fall.`,
     figure: 'Fig. 3c, d',
     xLabel: 'layers L',
     yLabel: '||dL/dW2||',
@@ -129,7 +129,7 @@ function profileFigure(setting: string, records: GradientsRecord[]): Figure {
   return {
     id: `profile-${setting}`,
     title: `Gradient of W2 layer by layer, ${depth} layers: ${title}`,
-    caption: `${text}${setting === 'translation' ? '; layers of the decoder' : ''}. Dotted: sqrt(xbar_{L+1} / xbar_{l+1}) from the last layer backwards. Pre-LN is not flat: early layers get larger gradients.`,
+    caption: `${text}${setting === 'translation' ? '; layers of the decoder' : ''}. Dotted: sqrt(xbar_{L+1} / xbar_{l+1}) from the last layer backwards. Read literally, Fig. 3b says Pre-LN is flat; the theory says its early layers get larger gradients.`,
     figure: 'Fig. 3a, b',
     xLabel: 'layer l',
     yLabel: '||dL/dW2||',
@@ -144,7 +144,7 @@ function curves(runs: RunRecord[], unigramNll: number | null): Figure {
     id: 'valid-nll',
     title: 'Validation NLL over training, De-En translation',
     caption:
-      'Un-smoothed negative log-likelihood per target token. Post-LN without warm-up at the larger rate stays at the unigram level; warm-up, a smaller rate or Pre-LN rescues it.',
+      'Un-smoothed negative log-likelihood per target token; solid with warm-up, dashed without. A run that stays at the unigram level has learnt word frequencies only.',
     figure: 'Figs. 2 and 4',
     xLabel: 'step',
     yLabel: 'valid NLL',
@@ -176,7 +176,8 @@ function rates(runs: RunRecord[], unigramNll: number | null): Figure {
   return {
     id: 'nll-over-rate',
     title: 'Final validation NLL over the maximal learning rate',
-    caption: 'One line per arm; every arm runs over the same rates. A flat line needs less tuning.',
+    caption:
+      'One line per arm; every arm runs over the same rates. The flatter the line, the less tuning it needs.',
     figure: 'Fig. 2 as a grid',
     xLabel: 'maxLr',
     yLabel: 'final valid NLL',

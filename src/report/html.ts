@@ -110,7 +110,11 @@ function summary(results: Results): Markup {
     ['Time', formatDuration(seconds), over ? 'bad' : ''],
     ['Budget', budgetSeconds > 0 ? formatDuration(budgetSeconds) : 'none', ''],
     ['Runs', String(runs.length), ''],
-    ['Seeds', String(new Set(runs.map(({ seed }) => seed)).size), ''],
+    [
+      'Seeds',
+      String(new Set([...runs.map(({ seed }) => seed), ...claims.flatMap(({ seeds }) => seeds)]).size),
+      '',
+    ],
   ];
   return html`<h1>Layer-norm placement, reproduced</h1>
 <p class="lead">After ${paper}.</p>
