@@ -141,4 +141,8 @@ test('docs/ops.md is what the sources say', () => {
   execFileSync(process.execPath, [join(root, 'scripts/op-table.mjs'), '--check'], { stdio: 'pipe' });
 });
 
+test('the result tables are what docs/results/quick.json says', () => {
+  execFileSync(process.execPath, [join(root, 'scripts/paper-results.mjs'), '--check'], { stdio: 'pipe' });
+});
+
 test.run();
