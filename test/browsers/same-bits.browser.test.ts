@@ -1,4 +1,5 @@
 /** The built package, unbundled, in real browsers: the same losses, weights and tokens as in Node, bit for bit. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
@@ -18,6 +19,17 @@ test.before(async () => {
 test('a second training in the same process gives the same bits', async () => {
   assert.equal(await tinyTraining(pathToFileURL(join(root, 'dist')).href), expected);
 });
+
+const otherNode = process.env.PRENORM_OTHER_NODE;
+if (otherNode) {
+  test(`another Node (${otherNode}) trains to the same bits`, () => {
+    const program = `
+      import { tinyTraining } from ${JSON.stringify(pathToFileURL(join(root, 'test/browsers/tiny-training.mjs')).href)};
+      console.log(JSON.stringify(await tinyTraining(${JSON.stringify(pathToFileURL(join(root, 'dist')).href)})));`;
+    const output = execFileSync(otherNode, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+    assert.equal(JSON.parse(output), expected);
+  });
+} else console.log('another Node: skipped, PRENORM_OTHER_NODE names no program');
 
 for (const name of ['chromium', 'firefox'] as const) {
   if (!findBrowser(name)) {
