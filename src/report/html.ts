@@ -3,7 +3,7 @@
  * need no script; page/page.js adds the plots, sorting, downloads and the theme switch. Nothing is loaded: script
  * and style are inline and named by hash in the Content-Security-Policy, which forbids everything else.
  */
-import type { ClaimRow, Figure, Results, RunRecord, Series, Verdict } from '../experiments/results.js';
+import type { ClaimRow, Figure, Results, Series } from '../experiments/results.js';
 import {
   pageScript,
   pageScriptHash,
@@ -15,16 +15,15 @@ import {
   uplotStyle,
   uplotStyleHash,
 } from './generated/uplot.js';
-import { type Content, embedJson, html, type Markup, raw } from './markup.js';
+import { badge, embedJson, html, type Markup, prose, raw } from './markup.js';
+import { methodSection, runsSection, samplesSection, settingsSection } from './run-sections.js';
 import {
   countExpected,
   formatDuration,
   formatNumber,
-  formatShare,
   isExpected,
   median,
   outcome,
-  placementName,
   shortHash,
   timing,
 } from './wording.js';
@@ -129,17 +128,6 @@ ${results.preset} on ${results.environment.processes} ${results.environment.proc
     ([name, value, tone]) =>
       html`<div><dt>${name}</dt><dd${tone ? html` class="${tone}"` : ''}>${value}</dd></div>`,
   )}</dl>`;
-}
-
-const verdictClass: Record<Verdict, string> = {
-  holds: 'holds',
-  'does not hold': 'not',
-  'not decided': 'open',
-  'not tested': 'open',
-};
-
-function badge(verdict: Verdict): Markup {
-  return html`<span class="badge ${verdictClass[verdict] ?? 'open'}">${verdict}</span>`;
 }
 
 /** On a phone the rows become cards; explicit roles keep the table a table for screen readers. */
@@ -274,232 +262,4 @@ function dataCell({ y, low, high }: Series, index: number): string {
   const to = high?.[index];
   if (typeof from !== 'number' || typeof to !== 'number' || from === to) return value;
   return `${value} (${formatNumber(from)} to ${formatNumber(to)})`;
-}
-
-interface RunColumn {
-  title: string;
-  /** Sorted as numbers; text otherwise. */
-  numeric?: boolean;
-  hint?: string;
-  sort(run: RunRecord): string | number | undefined;
-  cell(run: RunRecord): Markup | string;
-  /** Left out on phones, where the label says it too. */
-  wide?: boolean;
-}
-
-const runColumns: RunColumn[] = [
-  { title: 'Run', sort: (run) => run.label, cell: (run) => run.label },
-  {
-    title: 'Placement',
-    wide: true,
-    sort: (run) => placementName(run.placement),
-    cell: (run) =>
-      html`<span class="key ${placementClass(run.placement)}">${placementName(run.placement)}</span>`,
-  },
-  { title: 'Seed', numeric: true, sort: (run) => run.seed, cell: (run) => String(run.seed) },
-  {
-    title: 'Status',
-    sort: (run) => run.status,
-    cell: (run) => html`<span class="status ${run.status}">${run.status}</span>`,
-  },
-  {
-    title: 'p',
-    hint: 'Progress p',
-    numeric: true,
-    sort: (run) => run.progress,
-    cell: (run) => formatNumber(run.progress),
-  },
-  {
-    title: 'NLL',
-    hint: 'Final valid NLL',
-    numeric: true,
-    sort: (run) => run.finalValidNll,
-    cell: (run) => formatNumber(run.finalValidNll),
-  },
-  {
-    title: 'BLEU',
-    numeric: true,
-    sort: (run) => run.bleu?.score,
-    cell: (run) =>
-      run.bleu
-        ? html`${run.bleu.score.toFixed(1)} <span class="quiet">[${run.bleu.low.toFixed(1)}, ${run.bleu.high.toFixed(1)}]</span>`
-        : '',
-  },
-  {
-    title: 'Loops',
-    numeric: true,
-    sort: (run) => run.bleu?.loops,
-    cell: (run) => (run.bleu ? formatShare(run.bleu.loops) : ''),
-  },
-  { title: 'Steps', numeric: true, sort: (run) => run.steps, cell: (run) => String(run.steps) },
-  { title: 'Time', numeric: true, sort: (run) => run.seconds, cell: (run) => formatDuration(run.seconds) },
-  {
-    title: 'Hash',
-    sort: (run) => run.hash,
-    cell: (run) => html`<code title="${run.hash}">${shortHash(run.hash)}</code>`,
-  },
-];
-
-function columnClass(numeric?: boolean, wide?: boolean): string {
-  return `${numeric ? 'number' : 'text'}${wide ? ' wide' : ''}`;
-}
-
-function runsSection(runs: readonly RunRecord[]): Markup | undefined {
-  if (runs.length === 0) return undefined;
-  const columns = runColumns.filter(({ sort }) => runs.some((run) => sort(run) !== undefined));
-  const signatures = new Set(runs.flatMap(({ bleu }) => (bleu ? [bleu.signature] : [])));
-  return html`<p>p is the progress defined <a href="#method">below</a>; NLL is the final one on the validation part,
-per token, without smoothing.${
-    signatures.size
-      ? html` BLEU stands with its 95&nbsp;% bootstrap interval; loops are the share of hypotheses that end in a repetition.`
-      : ''
-  }</p>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="runs-title">
-<table class="runs">
-<thead><tr>${columns.map(
-    ({ title, hint, numeric, wide }, index) =>
-      html`<th scope="col" class="${columnClass(numeric, wide)}" aria-sort="none"><button type="button" data-sort="${index}"${
-        hint ? html` title="${hint}"` : ''
-      } disabled>${title}</button></th>`,
-  )}</tr></thead>
-<tbody>
-${runs.map(
-  (run) =>
-    html`<tr>${columns.map(({ numeric, wide, sort, cell }, index) => {
-      const value = sort(run);
-      const attributes = html` class="${columnClass(numeric, wide)}" data-value="${value ?? ''}"`;
-      return index === 0
-        ? html`<th scope="row"${attributes}>${cell(run)}</th>`
-        : html`<td${attributes}>${cell(run)}</td>`;
-    })}</tr>
-`,
-)}</tbody>
-</table>
-</div>
-${[...signatures].map((signature) => html`<p class="fine">BLEU signature: <code>${signature}</code></p>`)}`;
-}
-
-/** Runs that differ in their seed alone stand together. */
-function samplesSection(runs: readonly RunRecord[]): Markup | undefined {
-  if (runs.length === 0) return undefined;
-  const groups = new Map<string, RunRecord[]>();
-  for (const run of runs) {
-    const key = JSON.stringify([run.experiment, run.placement, run.label]);
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  return html`<div class="stack">${[...groups.values()].map((group) => {
-    const { label, placement, experiment, config } = group[0]!;
-    const count = group.reduce((sum, { samples }) => sum + (samples?.length ?? 0), 0);
-    const about = [
-      group.length === 1 ? `seed ${group[0]!.seed}` : `${group.length} seeds`,
-      ...(count ? [`${count} ${count === 1 ? 'translation' : 'translations'}`] : []),
-    ];
-    return html`<details class="run"><summary><span class="key ${placementClass(placement)}">${label}</span>
-<span class="quiet whole">${about.join(', ')}</span></summary>
-${group.map(
-  (run) => html`<h3>Seed ${run.seed} <code>${shortHash(run.hash)}</code></h3>
-${run.samples?.length ? samplesTable(run) : ''}
-${bleuDetails(run)}
-`,
-)}<h3>Settings</h3>
-<dl class="pairs"><div><dt>experiment</dt><dd>${experiment}</dd></div>${Object.entries(config).map(
-      ([name, value]) =>
-        html`<div><dt>${name}</dt><dd>${typeof value === 'string' ? value : JSON.stringify(value)}</dd></div>`,
-    )}${group.map(
-      (run) => html`<div><dt>seed ${run.seed}</dt><dd>${run.id}, hash <code>${run.hash}</code></dd></div>`,
-    )}</dl>
-</details>
-`;
-  })}</div>`;
-}
-
-function samplesTable(run: RunRecord): Markup {
-  return html`<table class="samples" role="table" aria-label="Translations of ${run.label}, seed ${run.seed}">
-<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Source</th><th role="columnheader" scope="col">Reference</th><th role="columnheader" scope="col">This run</th></tr></thead>
-<tbody role="rowgroup">
-${run.samples!.map(
-  ({ source, reference, hypothesis }) =>
-    html`<tr role="row"><td role="cell" data-label="Source" dir="auto">${source}</td><td role="cell" data-label="Reference" dir="auto">${reference}</td><td role="cell" data-label="This run" dir="auto">${
-      hypothesis || html`<span class="quiet">(empty)</span>`
-    }</td></tr>
-`,
-)}</tbody>
-</table>`;
-}
-
-function bleuDetails({ bleu }: RunRecord): Markup | undefined {
-  if (!bleu) return undefined;
-  return html`<p class="fine">BLEU ${bleu.score.toFixed(2)}, 95&nbsp;% interval [${bleu.low.toFixed(2)}, ${bleu.high.toFixed(2)}],
-brevity penalty ${bleu.brevityPenalty.toFixed(3)}, ${bleu.sentences} sentences, ${bleu.decoding},
-${formatShare(bleu.loops)} loops; <code>${bleu.signature}</code></p>`;
-}
-
-function methodSection(): Markup {
-  return html`<p>Whether a run has trained is read off its progress from guessing to the best Post-LN run:</p>
-<p class="formula"><i>p</i> = (<i>U</i> − NLL) / (<i>U</i> − <i>R</i>)</p>
-<p><i>U</i> is the NLL of the unigram distribution of the training targets, which is what a model reaches that learns
-nothing but word frequencies. <i>R</i> is the best validation NLL of Post-LN with warm-up at its own best rate. So
-<i>p</i> is 0 for a model that guesses and 1 for the reference.</p>
-<div class="columns">
-<table class="plain"><caption>Status of a run</caption>
-<tbody>
-<tr><th scope="row"><span class="status trained">trained</span></th><td>p ≥ 0.85</td></tr>
-<tr><th scope="row"><span class="status behind">behind</span></th><td>0.25 ≤ p &lt; 0.85</td></tr>
-<tr><th scope="row"><span class="status failed">failed</span></th><td>p &lt; 0.25</td></tr>
-<tr><th scope="row"><span class="status diverged">diverged</span></th><td>not a number, or NLL &gt; U + 1</td></tr>
-<tr><th scope="row"><span class="status measured">measured</span></th><td>statistics only, nothing to train</td></tr>
-</tbody></table>
-<table class="plain"><caption>Verdict on a claim</caption>
-<tbody>
-<tr><th scope="row">${badge('holds')}</th><td>all seeds on the claimed side of the bar, the median beyond the margin</td></tr>
-<tr><th scope="row">${badge('does not hold')}</th><td>all seeds on the other side</td></tr>
-<tr><th scope="row">${badge('not decided')}</th><td>seeds disagree, or the median lies within the margin</td></tr>
-<tr><th scope="row">${badge('not tested')}</th><td>this preset is too small to say</td></tr>
-</tbody></table>
-</div>
-<p>Bars and expected verdicts are fixed before the runs, and only seeds that chose no bar may judge. Arms of a
-comparison share data order and initial values. A claim the paper makes that is known not to hold at this size is
-expected not to hold, with the reason beside it.</p>`;
-}
-
-function settingsSection({
-  settings,
-  environment,
-  prenorm,
-  kernelHash,
-  preset,
-  command,
-  ...rest
-}: Results): Markup {
-  const system: [string, string | Markup][] = [
-    ['Command', html`<code>${command}</code>`],
-    ['Preset', preset],
-    ['Prenorm', prenorm],
-    ['Kernels (SHA-256)', html`<code>${kernelHash}</code>`],
-    ['Runtime', environment.runtime],
-    ['Platform', environment.platform],
-    ['Processor', `${environment.cpu}, ${environment.cores} ${environment.cores === 1 ? 'core' : 'cores'}`],
-    ['Processes', String(environment.processes)],
-    ['Format', `${rest.format}, version ${rest.version}`],
-  ];
-  const list = (pairs: readonly (readonly [string, string | Markup])[]) =>
-    html`<dl class="pairs">${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
-  return html`<div class="columns">
-<div><h3>Settings</h3>
-${list(settings.map(({ name, value }) => [name, value] as const))}</div>
-<div><h3>Environment</h3>
-${list(system)}</div>
-</div>
-<p>A run's hash is the SHA-256 over its losses and final weights. The same kernels give the same hash on any machine.</p>`;
-}
-
-/** Text in which the names of placements are not broken at their hyphen. */
-function prose(text: string): Content {
-  return text
-    .split(/\b((?:Post|Pre|Peri)-LN\b)/)
-    .map((part, index) => (index % 2 ? html`<span class="whole">${part}</span>` : part));
-}
-
-function placementClass(placement: string): string {
-  return placement === 'post' || placement === 'pre' || placement === 'peri' ? placement : 'other';
 }

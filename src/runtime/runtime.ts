@@ -75,6 +75,7 @@ export class Runtime {
   /** Scratch of at least `bytes`, shared by all kernel calls. */
   workspace(bytes: number): Ptr {
     if (bytes > this.#workspaceBytes) {
+      // The smaller block stays allocated: backwards that are recorded already hold its address.
       this.#workspace = this.persistent.allocate(bytes);
       this.#workspaceBytes = bytes;
     }
