@@ -1,7 +1,8 @@
 /**
  * @file Writes docs/ops.md from the sources: which kernels every op calls forward and backward, where each kernel,
- * its double-precision reference and its test are. `node scripts/op-table.mjs` writes it,
- * `node scripts/op-table.mjs --check` fails when it is stale. It reads text, so it needs no build.
+ * its double-precision reference and its test are, and which ops have gradcheck and parity cases.
+ * `node scripts/op-table.mjs` writes it, `--check` fails when it is stale, `--json` prints the table for
+ * test/kernels/op-table.test.ts, which fails when something is missing. It reads text, so it needs no build.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OPS = 'src/autograd/ops';
 const GRADCHECK = 'test/parity/gradcheck.test.ts';
+const PARITY = 'test/parity/ops.test.ts';
 const OUTPUT = 'docs/ops.md';
 const read = (path) => readFileSync(join(root, path), 'utf8');
 const list = (folder, end) =>
@@ -129,7 +131,20 @@ function exportsOf(folder) {
   return found;
 }
 
-export function renderOpTable() {
+/** Keys of an object literal at the top level of a test, with the text behind each. */
+function entriesOf(text, constant) {
+  const start = text.search(new RegExp(`^const ${constant}\\b`, 'm'));
+  if (start < 0) throw new Error(`op-table: no ${constant} to read`);
+  const body = text.slice(start, text.indexOf('\n};\n', start));
+  return new Map(
+    [...body.matchAll(/^ {2}(\w+)(?:: (.*))?,?$/gm)].map(([, key, value]) => [key, value ?? '']),
+  );
+}
+
+const CONSTANTS = ['ones', 'zeros'];
+
+/** What docs/ops.md shows. */
+function readTable() {
   const functions = readOps();
   const kernelFiles = exportsOf('assembly');
   const referenceFiles = exportsOf('src/reference');
@@ -138,35 +153,54 @@ export function renderOpTable() {
   const tests = list('test/kernels', '.test.ts')
     .filter((file) => !/^(?:op-table|compilers)\./.test(file))
     .map((file) => [file, read(`test/kernels/${file}`)]);
-  const cases = new Set([...read(GRADCHECK).matchAll(/^ {2}(\w+): /gm)].map((match) => match[1]));
-  const code = (names) => (names.length ? names.map((name) => `\`${name}\``).join(' ') : '');
-  const constants = ['ones', 'zeros'];
+  const gradchecks = entriesOf(read(GRADCHECK), 'cases');
+  const parities = entriesOf(read(PARITY), 'cases');
+  const reasons = entriesOf(read(PARITY), 'withoutCounterpart');
 
-  const opRows = exportedOps()
-    .filter((name) => !constants.includes(name))
+  const ops = exportedOps()
+    .filter((name) => !CONSTANTS.includes(name))
     .map((name) => {
-      const { file } = functions.get(name) ?? {};
       const [forward, backward] = ['forward', 'backward'].map((direction) =>
         kernelsOf(functions, name, direction),
       );
       for (const kernel of [...forward, ...backward]) {
-        if (!known.has(kernel)) throw new Error(`op-table: ${name} calls ${kernel}, which is no kernel`);
+        if (!known.has(kernel)) {
+          throw new Error(`op-table: ${name} calls ${kernel}, which is no kernel with a reference`);
+        }
       }
-      const own =
-        name === 'customOp'
-          ? ['what its author calls', 'what its author calls']
-          : [code(forward), code(backward)];
-      const checked =
-        cases.has(name) ||
-        (/^add(?:Layer|Rms)Norm$/.test(name) &&
-          cases.has(name.replace('add', '').replace(/^./, (c) => c.toLowerCase())));
-      return `| \`${name}\` | \`${file}\` | ${own[0]} | ${own[1]} | ${checked ? 'yes' : '**no**'} |`;
+      return {
+        name,
+        file: functions.get(name)?.file,
+        forward,
+        backward,
+        gradcheck: gradchecks.has(name),
+        parity: parities.has(name),
+        /** Why there is no parity case, or null. */
+        reason: reasons.get(name)?.replace(/^(['"])(.*)\1,$/, '$2') ?? null,
+      };
     });
+  const kernels = [...known].sort().map((name) => ({
+    name,
+    file: kernelFiles.get(name),
+    reference: referenceFiles.get(name),
+    tests: tests.filter(([, text]) => text.includes(`'${name}'`)).map(([file]) => file),
+  }));
+  return { ops, kernels };
+}
 
-  const kernelRows = [...known].sort().map((name) => {
-    const tested = tests.filter(([, text]) => text.includes(`'${name}'`)).map(([file]) => `\`${file}\``);
-    const test = tested.join(' ') || (name.endsWith('WorkspaceBytes') ? 'host only' : '**none**');
-    return `| \`${name}\` | \`${kernelFiles.get(name)}\` | \`${referenceFiles.get(name)}\` | ${test} |`;
+function renderOpTable({ ops, kernels }) {
+  const code = (names) => names.map((name) => `\`${name}\``).join(' ');
+  const opRows = ops.map(({ name, file, forward, backward, gradcheck, parity, reason }) => {
+    const called =
+      name === 'customOp'
+        ? ['what its author calls', 'what its author calls']
+        : [code(forward), code(backward)];
+    const compared = parity ? 'yes' : reason ? `no: ${reason}` : '**no**';
+    return `| \`${name}\` | \`${file}\` | ${called.join(' | ')} | ${gradcheck ? 'yes' : '**no**'} | ${compared} |`;
+  });
+  const kernelRows = kernels.map(({ name, file, reference, tests }) => {
+    const test = code(tests) || (name.endsWith('WorkspaceBytes') ? 'host only' : '**none**');
+    return `| \`${name}\` | \`${file}\` | \`${reference}\` | ${test} |`;
   });
 
   return `<!-- Auto-generated from src/autograd/ops, assembly, src/reference and test by \`node scripts/op-table.mjs\`. Do not edit. -->
@@ -181,13 +215,15 @@ A kernel is a function on raw memory. Every kernel exists twice: in \`assembly/\
 Files are in \`${OPS}/\`. Kernels of broadcasting (\`stridedGather\`, \`stridedScatterAdd\`) run only where shapes differ.
 Where a gradient arrives at a tensor that has one already, the tape adds them with \`addInto\`; a copy is \`copyForward\`,
 a fresh target of an adding kernel is zeroed by \`fill\`. "Gradcheck" means cases in \`${GRADCHECK}\`:
-central differences in double precision through the tape, relative error below 1e-6.
+central differences in double precision through the tape, relative error below 1e-6. "Parity" means cases in
+\`${PARITY}\`: outputs and gradients against PyTorch, relative error below 1e-5 in float32 and 1e-10 in
+double precision.
 
-| op | file | forward | backward | gradcheck |
-|---|---|---|---|---|
+| op | file | forward | backward | gradcheck | parity |
+|---|---|---|---|---|---|
 ${opRows.join('\n')}
 
-${constants.map((name) => `\`${name}\``).join(' and ')} make constants.
+${CONSTANTS.map((name) => `\`${name}\``).join(' and ')} make constants.
 
 ## Kernels
 
@@ -202,8 +238,10 @@ ${opRows.length} ops, ${kernelRows.length} kernels.
 `;
 }
 
-const text = renderOpTable();
-if (process.argv.includes('--check')) {
+const table = readTable();
+const text = renderOpTable(table);
+if (process.argv.includes('--json')) console.log(JSON.stringify(table));
+else if (process.argv.includes('--check')) {
   const current = existsSync(join(root, OUTPUT)) ? read(OUTPUT) : '';
   if (current !== text) {
     console.error(`${OUTPUT} is stale: run \`node scripts/op-table.mjs\``);

@@ -7,7 +7,7 @@ import { backward } from '../autograd/tape.js';
 import type { BatchSource } from '../data/cursor.js';
 import { ConfigError, checkKeys, NumericError } from '../errors.js';
 import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
-import { sha256 } from '../io/sha256.js';
+import { Sha256 } from '../io/sha256.js';
 import { locateNonFinite } from '../nn/anomaly.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
@@ -157,6 +157,7 @@ export class Trainer<B> {
     try {
       return withRuntime(optimizer.runtime, () => this.#trainStep());
     } catch (error) {
+      optimizer.runtime.endStep(); // the graph of the step that failed
       data.restore(cursor);
       optimizer.runtime.setRandomPosition(random.step, random.microbatch);
       throw error;
@@ -312,17 +313,12 @@ export class Trainer<B> {
 
   /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */
   hash(): string {
-    const parts: Uint8Array[] = [new Uint8Array(Float64Array.from(this.losses).buffer)];
+    const hash = new Sha256();
+    hash.update(new Uint8Array(Float64Array.from(this.losses).buffer));
     for (const [, parameter] of this.options.model.namedParameters()) {
       const values = parameter.toArray();
-      parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     }
-    const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return sha256(all);
+    return hash.hex();
   }
 }

@@ -1,9 +1,14 @@
 /**
- * @file No kernel without an oracle and a test: walks the exports of the built module.
+ * @file No kernel without an oracle and a test: walks the exports of the built module. And no op without the
+ * four proofs: a reference and a tile test of every kernel it calls, a gradcheck case and a parity case.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import * as ops from '../../src/autograd/ops/index.js';
+import { createReferenceKernels } from '../../src/reference/index.js';
 import { loadBuilds } from './harness.js';
 
 const test = suite('kernels/op-table');
@@ -39,6 +44,47 @@ for (const [build, { kernels, reference }] of await loadBuilds()) {
       (name) => !HOST_ONLY.has(name) && !sources.some((source) => source.includes(`'${name}'`)),
     );
     assert.equal(untested, [], 'kernels without a test');
+  });
+}
+
+/** A row of docs/ops.md. */
+interface Op {
+  name: string;
+  forward: string[];
+  backward: string[];
+  gradcheck: boolean;
+  parity: boolean;
+  reason: string | null;
+}
+
+const script = fileURLToPath(new URL('../../scripts/op-table.mjs', import.meta.url));
+const table: { ops: Op[]; kernels: { name: string; tests: string[] }[] } = JSON.parse(
+  execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }),
+);
+const references = createReferenceKernels(() => new Float64Array(0));
+const tested = new Set(table.kernels.filter(({ tests }) => tests.length > 0).map(({ name }) => name));
+const kernelsOf = (op: Op): string[] => [...op.forward, ...op.backward];
+
+const DEMANDS: Record<string, (op: Op) => boolean> = {
+  reference: (op) => kernelsOf(op).every((kernel) => Object.hasOwn(references, kernel)),
+  'tile test': (op) => kernelsOf(op).every((kernel) => tested.has(kernel)),
+  gradcheck: (op) => op.gradcheck,
+  'parity case, or a reason to have none': (op) => op.parity || Boolean(op.reason),
+};
+
+test('the op table lists every op, with the kernels it calls', () => {
+  const exported = Object.keys(ops).filter((name) => name !== 'ones' && name !== 'zeros');
+  assert.equal(table.ops.map(({ name }) => name).sort(), exported.sort());
+  const without = table.ops.filter(({ forward }) => forward.length === 0).map(({ name }) => name);
+  assert.equal(without.sort(), ['customOp', 'reshape'], 'ops that call no kernel');
+});
+
+for (const [demand, holds] of Object.entries(DEMANDS)) {
+  test(`every op has its ${demand}`, () => {
+    const missing = table.ops.filter((op) => !holds(op)).map(({ name }) => name);
+    assert.equal(missing, [], `ops without ${demand}`);
+    const bare = { forward: ['noKernel'], backward: [], gradcheck: false, parity: false, reason: null };
+    assert.not.ok(holds({ name: 'bare', ...bare }), 'an op without anything would pass');
   });
 }
 
