@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from '../dist/report/wording.js';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const SOURCE = 'docs/results/quick.json';
@@ -37,12 +38,6 @@ process.exitCode = stale ? 1 : 0;
 /** A bar would end the table cell. */
 function cell(text) {
   return text.replace(/^; /, '').replaceAll('|', '\\|');
-}
-
-function median(values) {
-  const sorted = [...values].sort((x, y) => x - y);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 function source() {

@@ -1,14 +1,23 @@
 /** @file `reproduce --dry-run`: the registered table, with memory from `plan()` and time measured on this machine. */
 import { cpus } from 'node:os';
 import { PairBatches } from '../data/index.js';
-import { costOf, type Preset, prepareOnce, type TranslationRun } from '../experiments/index.js';
+import {
+  costOf,
+  executeRun,
+  type GradientsRun,
+  type Preset,
+  prepareOnce,
+  type TranslationRun,
+} from '../experiments/index.js';
 import { batchOptions, buildModel, buildOptimizer } from '../experiments/translation.js';
 import { plan, Trainer } from '../train/index.js';
 import { loadSplits } from './files.js';
 
 export async function dryRun(preset: Preset, options: { json?: boolean; processes?: number }): Promise<void> {
-  const sample = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
-  const measured = sample ? await measure(sample) : { secondsPerUnit: 0.08, megabytes: 0 };
+  const training = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
+  const measured = training
+    ? await measureTraining(training)
+    : { secondsPerUnit: await measureGradients(preset.runs[0] as GradientsRun), megabytes: 0 };
   const processes = options.processes ?? cpus().length;
   const rows = preset.runs.map((run) => ({
     id: run.id,
@@ -38,7 +47,7 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
 }
 
 /** Memory of one step before it is taken, and the time of a few. */
-async function measure(run: TranslationRun): Promise<{ secondsPerUnit: number; megabytes: number }> {
+async function measureTraining(run: TranslationRun): Promise<{ secondsPerUnit: number; megabytes: number }> {
   const data = await prepareOnce(run.data, loadSplits);
   const model = buildModel(run, data);
   const batches = () =>
@@ -51,4 +60,13 @@ async function measure(run: TranslationRun): Promise<{ secondsPerUnit: number; m
   for (let i = 0; i < warm; i++) trainer.trainStep();
   const perStep = (performance.now() - started) / 1000 / warm;
   return { secondsPerUnit: (perStep * run.steps) / costOf(run), megabytes: peakBytes / 1e6 };
+}
+
+/** The time of one model of a gradients run, after one to warm up. */
+async function measureGradients(run: GradientsRun): Promise<number> {
+  const one = { ...run, layers: run.layers.slice(0, 1), seeds: run.seeds.slice(0, 1) };
+  await executeRun(one, { load: loadSplits });
+  const started = performance.now();
+  await executeRun(one, { load: loadSplits });
+  return (performance.now() - started) / 1000 / costOf(one);
 }

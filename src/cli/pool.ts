@@ -6,7 +6,6 @@ import { costOf, type RunProgress, type RunRecord, type RunSpec } from '../exper
 import type { ChildRequest } from './child.js';
 
 export interface PoolEvents {
-  onStart(spec: RunSpec): void;
   onProgress(spec: RunSpec, progress: RunProgress): void;
   onDone(spec: RunSpec, record: RunRecord): void | Promise<void>;
 }
@@ -32,7 +31,6 @@ export async function runPool(
     try {
       for (let spec = queue.shift(); spec; spec = queue.shift()) {
         options.signal.throwIfAborted();
-        events.onStart(spec);
         const current = spec;
         const record = await runOn(
           child,

@@ -69,7 +69,6 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
       missing,
       { processes, simd: options.simd, signal },
       {
-        onStart: () => {},
         onProgress(spec, progress) {
           if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
           active.get(spec.id)?.update(progress.done, progress.text);

@@ -16,7 +16,7 @@ import {
   type TokenPair,
 } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
-import { batchOptions } from '../experiments/translation.js';
+import { batchOptions, encodeSource } from '../experiments/translation.js';
 import { readFileChecked } from '../io/files-node.js';
 import { CausalLM, Transformer } from '../nn/index.js';
 import { Adam, AdamW, type Optimizer, RAdam, SGD } from '../optim/index.js';
@@ -143,7 +143,7 @@ function encodePairs(
 ): TokenPair[] {
   const { maxTokens, maxLen } = pairOptions(config, tokenizer, model);
   return corpus.splits[part].map(([from, to]: Pair, i) => {
-    const source = tokenizer.encode(from, { eos: true });
+    const source = encodeSource(tokenizer, from);
     const target = tokenizer.encode(to);
     const path = `${join(corpus.name, `${part}.tsv`)}:${i + 1}`;
     const longest = Math.max(source.length, target.length + 1);

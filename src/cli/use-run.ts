@@ -1,11 +1,10 @@
 /** @file `prenorm evaluate`, `translate` and `generate`: what one does with a trained run. */
 
 import { ConfigError, DataError } from '../errors.js';
-import { translateAll } from '../experiments/index.js';
+import { encodeSource, scoreTranslations, translateAll } from '../experiments/index.js';
 import { lmStepper, sample } from '../generate/index.js';
 import { CausalLM, type Transformer } from '../nn/index.js';
 import { exp64 } from '../runtime/math.js';
-import { BLEU, pairedBootstrap, repeatedLoopShare } from '../text/index.js';
 import { evaluateLoss } from '../train/index.js';
 import { decodeUtf8Strict } from '../utf8.js';
 import { EXIT, note } from './errors.js';
@@ -47,12 +46,13 @@ export async function evaluate(
       pairs.map(([source]) => source),
       options,
     );
-    const references = [pairs.map(([, target]) => target)];
-    const bleu = BLEU(hypotheses, references);
-    const { low, high } = pairedBootstrap(hypotheses, undefined, references, { samples: 1000, seed: 0 });
-    const loops = repeatedLoopShare(hypotheses);
-    result.bleu = { ...bleu, low, high, loops, sentences: pairs.length };
-    text += `\nBLEU ${bleu.score.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] on ${pairs.length} sentences, brevity penalty ${bleu.brevityPenalty.toFixed(3)}, ${(100 * loops).toFixed(1)} % end in a loop\n${bleu.signature}`;
+    const bleu = scoreTranslations(
+      hypotheses,
+      pairs.map(([, target]) => target),
+    );
+    const { score, low, high, brevityPenalty, loops, signature } = bleu;
+    result.bleu = { ...bleu, sentences: pairs.length };
+    text += `\nBLEU ${score.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] on ${pairs.length} sentences, brevity penalty ${brevityPenalty.toFixed(3)}, ${(100 * loops).toFixed(1)} % end in a loop\n${signature}`;
   }
   print(options, result, text);
   return EXIT.done;
@@ -93,7 +93,7 @@ function translateLines(
   const { maxSeqLen } = model.config;
   const full = [...lines.keys()].filter((i) => lines[i].trim() !== '');
   const sources = full.map((i) => {
-    const ids = run.tokenizer.encode(lines[i], { eos: true });
+    const ids = encodeSource(run.tokenizer, lines[i]);
     if (ids.length <= maxSeqLen) return ids;
     throw new DataError(
       `a sentence of ${ids.length} tokens is longer than the model's maxSeqLen ${maxSeqLen}`,

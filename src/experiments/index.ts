@@ -16,9 +16,11 @@ export type {
   TranslationRun,
 } from './run-spec.js';
 export {
+  encodeSource,
   type PreparedData,
   prepareTranslation,
   runTranslation,
   type SplitLoader,
+  scoreTranslations,
   translateAll,
 } from './translation.js';

@@ -1,5 +1,11 @@
 /** @file Judges the claims about gradients at initialisation (paper, section 3.4; Kim et al. 2025). */
-import { postHiddenNorm, profileRatio } from '../theory/index.js';
+import {
+  periHiddenNorm,
+  postHiddenNorm,
+  preHiddenBounds,
+  preToPostRatio,
+  profileRatio,
+} from '../theory/index.js';
 import { allSeeds, type GradientsRecord, type Judged, NOT_RUN } from './judged.js';
 import type { GradientPoint, RunRecord } from './results.js';
 import { maxOverMin, mean, slope } from './statistics.js';
@@ -83,19 +89,17 @@ export function ratio(runs: readonly RunRecord[]): Judged {
   const post = findGradients(runs, 'theory', 'post');
   const pre = findGradients(runs, 'theory', 'pre');
   if (!post || !pre) return NOT_RUN;
-  const postNorm = depthMeans(byDepth(post, lastW2));
-  const preNorm = byDepth(pre, lastW2);
-  const xbar = depthMeans(byDepth(pre, lastHidden));
-  const off = preNorm.layers.map(
-    (_, i) => depthMeans(preNorm)[i] / postNorm[i] / Math.sqrt(postHiddenNorm(1) / xbar[i]) - 1,
-  );
+  const postSeries = byDepth(post, lastW2);
+  const preSeries = byDepth(pre, lastW2);
+  const postNorm = depthMeans(postSeries);
+  const preNorm = depthMeans(preSeries);
+  const predicted = depthMeans(byDepth(pre, lastHidden)).map((xbar) => preToPostRatio(1, xbar));
+  const off = predicted.map((value, i) => preNorm[i] / postNorm[i] / value - 1);
   const worst = Math.max(...off.map(Math.abs));
   return {
-    seeds: preNorm.seeds,
-    perSeed: byDepth(pre, lastW2).values.map((row, s) =>
-      mean(
-        row.map((v, i) => v / byDepth(post, lastW2).values[s][i] / Math.sqrt(postHiddenNorm(1) / xbar[i])),
-      ),
+    seeds: preSeries.seeds,
+    perSeed: preSeries.values.map((row, s) =>
+      mean(row.map((v, i) => v / postSeries.values[s][i] / predicted[i])),
     ),
     metric: `measured over predicted ratio Pre/Post; worst depth is ${(100 * worst).toFixed(1)} % off`,
     threshold: 'sqrt(1.5 / xbar) within 12 % at every depth',
@@ -116,7 +120,8 @@ export function hiddenLaw(runs: readonly RunRecord[]): Judged {
   const deep = pre.points.filter((p) => p.numLayers === depth);
   const inside = Array.from({ length: depth }, (_, l) => {
     const value = mean(deep.map((p) => p.encoder[l].hidden));
-    return value >= 1 + (l + 1) / 2 && value <= 1 + (3 * (l + 1)) / 2;
+    const [low, high] = preHiddenBounds(l + 1);
+    return value >= low && value <= high;
   });
   const postMean = mean(perSeed);
   return {
@@ -134,11 +139,12 @@ export function periGrowth(runs: readonly RunRecord[]): Judged {
   const record = findGradients(runs, 'theory', 'peri');
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastHidden);
-  const off = depthMeans(series).map((v, i) => v / (1 + 2 * series.layers[i]) - 1);
+  const predicted = series.layers.map((l) => periHiddenNorm(l));
+  const off = depthMeans(series).map((v, i) => v / predicted[i] - 1);
   const worst = Math.max(...off.map(Math.abs));
   return {
     seeds: series.seeds,
-    perSeed: series.values.map((row) => mean(row.map((v, i) => v / (1 + 2 * series.layers[i])))),
+    perSeed: series.values.map((row) => mean(row.map((v, i) => v / predicted[i]))),
     metric: `E||x_L||²/d over 1 + 2L; worst depth is ${(100 * worst).toFixed(1)} % off`,
     threshold: 'within 5 % at every depth',
     verdict: worst <= 0.05 ? 'holds' : 'does not hold',

@@ -1,21 +1,16 @@
 /** @file Judges training runs: progress between the unigram level and Post-LN with warm-up at its best rate. */
 import { allSeeds, type Judged, NOT_RUN } from './judged.js';
 import type { RunRecord } from './results.js';
+import type { TranslationArm } from './run-spec.js';
 import { median } from './statistics.js';
 
-interface TrainingArm {
-  placement: string;
-  warmup: boolean;
-  maxLr: number;
-}
+export const armOf = (run: RunRecord): TranslationArm => run.config.arm as unknown as TranslationArm;
 
-export const armOf = (run: RunRecord): TrainingArm => run.config.arm as unknown as TrainingArm;
-
-function trainings(runs: readonly RunRecord[], arm: Partial<TrainingArm>): RunRecord[] {
+function trainings(runs: readonly RunRecord[], arm: Partial<TranslationArm>): RunRecord[] {
   return runs.filter(
     (run) =>
       run.experiment === 'translation' &&
-      Object.entries(arm).every(([key, value]) => armOf(run)[key as keyof TrainingArm] === value),
+      Object.entries(arm).every(([key, value]) => armOf(run)[key as keyof TranslationArm] === value),
   );
 }
 
@@ -43,7 +38,7 @@ export function classifyRuns(runs: RunRecord[], unigramNll: number): void {
 
 export function armClaim(
   runs: readonly RunRecord[],
-  arm: TrainingArm,
+  arm: TranslationArm,
   threshold: string,
   good: (p: number, run: RunRecord) => boolean,
 ): Judged {

@@ -20,7 +20,14 @@ import { Transformer } from '../nn/index.js';
 import { Adam, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
 import { log64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
-import { BLEU, pairedBootstrap, repeatedLoopShare, type Tokenizer, trainBPE } from '../text/index.js';
+import {
+  BLEU,
+  type BLEUScore,
+  pairedBootstrap,
+  repeatedLoopShare,
+  type Tokenizer,
+  trainBPE,
+} from '../text/index.js';
 import { Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
 import type { RunProgress, TranslationData, TranslationRun } from './run-spec.js';
@@ -51,7 +58,7 @@ export async function prepareTranslation(
   );
   const encode = (pairs: Pair[]): TokenPair[] =>
     pairs.map(([source, target]) => ({
-      source: tokenizer.encode(source, { eos: true }),
+      source: encodeSource(tokenizer, source),
       target: tokenizer.encode(target),
     }));
   const train = encode(splits.train);
@@ -63,6 +70,11 @@ export async function prepareTranslation(
     test: encode(splits.test),
     unigramNll: unigramNll(train, tokenizer.vocabSize),
   };
+}
+
+/** What an encoder reads: the tokens and an eos. The decoder's marks are added by the batches. */
+export function encodeSource(tokenizer: Tokenizer, text: string): Int32Array {
+  return tokenizer.encode(text, { eos: true });
 }
 
 /** Entropy of the training targets' unigram distribution, one eos per sentence included. */
@@ -198,6 +210,15 @@ export function translateAll(
   return out;
 }
 
+/** BLEU with its 95 % bootstrap interval, and the share of hypotheses that end in a repeated loop. */
+export function scoreTranslations(
+  hypotheses: readonly string[],
+  references: readonly string[],
+): BLEUScore & { low: number; high: number; loops: number } {
+  const { low, high } = pairedBootstrap(hypotheses, undefined, [references], { samples: 1000, seed: 0 });
+  return { ...BLEU(hypotheses, [references]), low, high, loops: repeatedLoopShare(hypotheses) };
+}
+
 function decodeTest(
   model: Transformer,
   run: TranslationRun,
@@ -211,19 +232,20 @@ function decodeTest(
     data.tokenizer,
     { beamSize, lengthPenalty },
   );
-  const references = pairs.map(([, target]) => target);
-  const bleu = BLEU(hypotheses, [references]);
-  const interval = pairedBootstrap(hypotheses, undefined, [references], { samples: 1000, seed: 0 });
+  const { score, low, high, signature, brevityPenalty, loops } = scoreTranslations(
+    hypotheses,
+    pairs.map(([, target]) => target),
+  );
   return {
     bleu: {
-      score: bleu.score,
-      low: interval.low,
-      high: interval.high,
-      signature: bleu.signature,
-      brevityPenalty: bleu.brevityPenalty,
+      score,
+      low,
+      high,
+      signature,
+      brevityPenalty,
       sentences: pairs.length,
       decoding: beamSize > 1 ? `beam ${beamSize}, length penalty ${lengthPenalty}` : 'greedy',
-      loops: repeatedLoopShare(hypotheses),
+      loops,
     },
     samples: pairs
       .slice(0, 12)

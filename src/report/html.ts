@@ -4,6 +4,7 @@
  * and style are inline and named by hash in the Content-Security-Policy, which forbids everything else.
  */
 import type { ClaimRow, Figure, Results, Series } from '../experiments/results.js';
+import { badge, prose } from './fragments.js';
 import {
   pageScript,
   pageScriptHash,
@@ -15,7 +16,7 @@ import {
   uplotStyle,
   uplotStyleHash,
 } from './generated/uplot.js';
-import { badge, embedJson, html, type Markup, prose, raw } from './markup.js';
+import { embedJson, html, type Markup, raw } from './markup.js';
 import { methodSection, runsSection, samplesSection, settingsSection } from './run-sections.js';
 import {
   countExpected,

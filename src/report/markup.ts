@@ -1,5 +1,4 @@
 /** @file HTML as values: a template tag that escapes whatever it is given, unless that is markup itself. */
-import type { Verdict } from '../experiments/results.js';
 
 export class Markup {
   constructor(readonly text: string) {}
@@ -47,26 +46,4 @@ function render(value: Content): string {
   if (value instanceof Markup) return value.text;
   if (typeof value === 'object') return value.map(render).join('');
   return escapeHtml(String(value));
-}
-
-/** Text in which the names of placements are not broken at their hyphen. */
-export function prose(text: string): Content {
-  return text
-    .split(/\b((?:Post|Pre|Peri)-LN\b)/)
-    .map((part, index) => (index % 2 ? html`<span class="whole">${part}</span>` : part));
-}
-
-export function placementClass(placement: string): string {
-  return placement === 'post' || placement === 'pre' || placement === 'peri' ? placement : 'other';
-}
-
-const verdictClass: Record<Verdict, string> = {
-  holds: 'holds',
-  'does not hold': 'not',
-  'not decided': 'open',
-  'not tested': 'open',
-};
-
-export function badge(verdict: Verdict): Markup {
-  return html`<span class="badge ${verdictClass[verdict] ?? 'open'}">${verdict}</span>`;
 }

@@ -1,6 +1,7 @@
 /** @file The lower half of the report: runs, samples, method, settings. */
 import type { Results, RunRecord } from '../experiments/results.js';
-import { badge, html, type Markup, placementClass } from './markup.js';
+import { badge, placementClass } from './fragments.js';
+import { html, type Markup } from './markup.js';
 import { formatDuration, formatNumber, formatShare, placementName, shortHash } from './wording.js';
 
 interface RunColumn {

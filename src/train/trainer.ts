@@ -219,11 +219,7 @@ export class Trainer<B> {
 
   #refuse(batch: B, value: number): never {
     const { model, labelSmoothing } = this.options;
-    try {
-      locateNonFinite(model, () => model.loss(batch, { smoothing: labelSmoothing }));
-    } finally {
-      model.runtime().endStep();
-    }
+    locateNonFinite(model, () => model.loss(batch, { smoothing: labelSmoothing }));
     throw new NumericError(`the loss of step ${this.step + 1} is ${value}`, {
       op: 'Trainer',
       hint: 'lower the learning rate or add warm-up',
@@ -303,8 +299,6 @@ export class Trainer<B> {
       throw misfit(error, path);
     }
     this.#seed = saved.rng.seed;
-    optimizer.runtime.manualSeed(saved.rng.seed);
-    optimizer.runtime.setRandomPosition(saved.rng.step, saved.rng.microbatch);
     this.step = saved.step;
     this.losses.length = 0;
     for (const loss of saved.losses) this.losses.push(loss);
