@@ -18,3 +18,4 @@ export { cos64, exp64, log64, pow64, sin64, tanh64 } from './math64';
 export function heapBase(): usize {
   return __heap_base;
 }
+export * from './threads';

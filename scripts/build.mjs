@@ -44,22 +44,38 @@ async function buildWasm() {
 /** One typed interface for both implementations, from the declarations the compiler emits. */
 function writeBindings() {
   const declarations = readFileSync('build/kernels.d.ts', 'utf8');
+  // What joins threads is no kernel: it has no reference and is never recorded.
+  const joining = new Set(
+    [...readFileSync('assembly/threads.ts', 'utf8').matchAll(/export function (\w+)/g)].map(
+      (match) => match[1],
+    ),
+  );
   const functions = [];
+  const sync = [];
+  const parameters = [];
   const plain = /export function (\w+)\(([^)]*)\): (\w+);/g;
   for (const match of declarations.matchAll(plain)) {
-    const [, name, parameters, result] = match;
-    functions.push(`  ${name}(${parameters}): ${result};`);
+    const [, name, args, result] = match;
+    (joining.has(name) ? sync : functions).push(`  ${name}(${args}): ${result};`);
+    if (joining.has(name) || result !== 'void') continue;
+    const names = args.split(', ').map((arg) => `'${arg.split(':')[0]}'`);
+    parameters.push(`  ${name}: [${names.join(', ')}],`);
   }
   if (functions.length === 0) throw new Error('no kernels found in build/kernels.d.ts');
+  const kernelsText = [
+    '/** Every kernel; pointers are byte addresses, counts are elements. */',
+    `export interface Kernels {\n${functions.join('\n')}\n}\n`,
+    '/** Fork and join, from assembly/threads.ts. */',
+    `export interface ThreadSync {\n${sync.join('\n')}\n}\n`,
+    '/** Parameter names of the kernels that return nothing: what can be recorded and divided among threads. */',
+    `export const kernelParameters = {\n${parameters.join('\n')}\n} as const;\n`,
+  ].join('\n');
   const strict = readFileSync('build/kernels.wasm');
   const relaxed = readFileSync('build/kernels.relaxed.wasm');
   const header = (source) =>
     `// Auto-generated from ${source} by \`node scripts/build.mjs\`. Do not edit.\n// sha256 of the strict kernels: ${sha256(strict)}\n`;
   mkdirSync('src/runtime/generated', { recursive: true });
-  writeIfChanged(
-    'src/runtime/generated/kernels.ts',
-    `${header('assembly/')}\n/** Every kernel; pointers are byte addresses, counts are elements. */\nexport interface Kernels {\n${functions.join('\n')}\n}\n`,
-  );
+  writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
     `${header('build/kernels.wasm')}\nexport const strictWasmHash = '${sha256(strict)}';\nexport const strictWasmBase64: string =\n  '${strict.toString('base64')}';\n`,

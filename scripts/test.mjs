@@ -5,7 +5,7 @@
  * `node scripts/test.mjs [PATTERN]` runs only the files whose path contains PATTERN.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ for (const file of files) {
   if (!/\.run\(\)/.test(readFileSync(file, 'utf8')))
     fail(`${file} never calls run(): its tests would not be carried out`);
 }
-if (!existsSync('dist/cli/main.js') || !existsSync('build/kernels.debug.wasm')) await build();
+if (isStale()) await build();
 
 // Long files first, so that the last one does not run alone.
 const weight = (file) => (/parity|cli|memory|examples|compilers/.test(file) ? 0 : 1);
@@ -79,6 +79,17 @@ function runFile(file) {
       resolve();
     });
   });
+}
+
+/** Whether a source is newer than the build; worker threads run the built files even in tests. */
+function isStale() {
+  if (!existsSync('dist/cli/main.js') || !existsSync('build/kernels.debug.wasm')) return true;
+  const built = statSync('dist/cli/main.js').mtimeMs;
+  return ['src', 'assembly'].some((folder) =>
+    readdirSync(folder, { recursive: true })
+      .map((file) => join(folder, file))
+      .some((file) => /(?<!\.d)\.ts$/.test(file) && statSync(file).mtimeMs > built),
+  );
 }
 
 function build() {

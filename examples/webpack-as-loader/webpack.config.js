@@ -30,7 +30,7 @@ export default {
           noExportMemory: true,
           initialMemory: 1,
           maximumMemory: 65536,
-          enable: ['simd', 'bulk-memory'],
+          enable: ['simd', 'bulk-memory', 'threads'],
         },
       },
     ],

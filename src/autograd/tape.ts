@@ -65,8 +65,11 @@ function inFrame<T>(fn: () => T, runtime = currentRuntime()): T {
 }
 
 function settleAll(value: unknown, depth: number): void {
-  if (value instanceof Tensor) value.storage.settle();
-  else if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
+  if (value instanceof Tensor) {
+    value.runtime.recording?.refuse('noGrad() or scope() hands a value on in the middle of the step');
+    value.storage.settle();
+  }
+  if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
   else if (
     depth < 4 &&
     value !== null &&
@@ -234,6 +237,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
 
 function settleGradient(variable: Variable): void {
   if (variable.runtime.planning) return;
+  variable.runtime.recording?.refuse('a tensor that is no parameter wants its gradient');
   const values = variable.runtime.heap.floats(variable.gradPtr, variable.size).slice();
   const before = variable.node === null ? variable.settledGrad?.toArray() : undefined;
   if (before) for (let i = 0; i < values.length; i++) values[i] += before[i];

@@ -80,6 +80,7 @@ export class Parameter extends Variable {
     for (const n of shape) size *= n;
     super(persistentStorage(runtime, 'f32', size), shape, 0, true);
     this.role = role;
+    runtime.graphChanged();
   }
 
   /** Address of the gradient block, made (zeroed) on first use. */
@@ -93,6 +94,7 @@ export class Parameter extends Variable {
   bindGrad(storage: Storage, offset: number): void {
     if (this.#grad) storage.write(offset, this.#grad.storage.read(this.#grad.offset, this.size));
     this.#grad = { storage, offset };
+    this.runtime.graphChanged();
   }
 
   /** Whether the gradient lives in `storage`. */

@@ -4,7 +4,7 @@ export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js'
 export { OutputProjection, TokenEmbedding } from './embeddings.js';
 export { type InitScheme, initializeModel, initSchemes, randomNormal } from './init.js';
 export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm } from './layers.js';
-export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
+export { CausalLM, type LmInput, type PairInput, type StepInputs, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { Positions, sinusoids } from './positions.js';
 export {

@@ -1,12 +1,17 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
 import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
-import { tensor, type Variable } from '../autograd/variable.js';
-import { ShapeError } from '../errors.js';
+import { tensor, Variable } from '../autograd/variable.js';
+import { formatShape, ShapeError } from '../errors.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import { sizeOf } from '../tensor/shape.js';
+import { hostStorage } from '../tensor/tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Module } from './module.js';
 import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
+
+const NONE = new Int32Array(0);
 
 /** A batch of sentence pairs, as `PairBatches` makes them. */
 export interface PairInput {
@@ -60,16 +65,25 @@ export class Transformer extends Module {
   /** Logits (B, T, vocabSize) of the next token at every target position. */
   forward(batch: PairInput, options: ForwardOptions = {}): Variable {
     const { batchSize, sourceLen, targetLen } = batch;
-    const sourceLengths = tensor(batch.sourceLengths);
+    const sourceLengths = ints(batch.sourceLengths, [batchSize]);
     const memory = this.encode(ints(batch.source, [batchSize, sourceLen]), sourceLengths, options.trace);
     const x = this.decoder.forward(
       this.embedding.forward(ints(batch.targetInput, [batchSize, targetLen])),
       memory,
-      { lengths: tensor(batch.targetLengths) },
+      { lengths: ints(batch.targetLengths, [batchSize]) },
       { lengths: sourceLengths },
       options.trace,
     );
     return this.output.forward(x);
+  }
+
+  /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
+  inputs(batch: PairInput): StepInputs {
+    const { source, sourceLengths, targetInput, targetLengths, targetOutput = NONE } = batch;
+    return {
+      arrays: [source, sourceLengths, targetInput, targetLengths, targetOutput],
+      shape: `${batch.batchSize},${batch.sourceLen},${batch.targetLen}`,
+    };
   }
 
   /** Mean cross-entropy per target token. */
@@ -83,6 +97,13 @@ export class Transformer extends Module {
       rest,
     );
   }
+}
+
+/** What a step reads from a batch: all that may differ between two batches of one `shape`. */
+export interface StepInputs {
+  arrays: readonly Int32Array[];
+  /** Names everything else the computation depends on. */
+  shape: string;
 }
 
 /** A batch of token windows, as `TextWindows` makes them. */
@@ -119,6 +140,11 @@ export class CausalLM extends Module {
     return this.output.forward(this.encoder.forward(x, { causal: true }, options.trace));
   }
 
+  /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
+  inputs({ ids, targets = NONE, batchSize, seqLen }: LmInput): StepInputs {
+    return { arrays: [ids, targets], shape: `${batchSize},${seqLen}` };
+  }
+
   /** Mean cross-entropy per token. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
@@ -131,6 +157,15 @@ export class CausalLM extends Module {
   }
 }
 
-function ints(values: Int32Array, shape: readonly [number, number]): Variable {
-  return tensor(values, { shape, dtype: 'i32' });
+/** The batch's own array as a tensor, not a copy: a recorded step knows its inputs by it. */
+function ints(values: Int32Array, shape: readonly number[]): Variable {
+  if (!(values instanceof Int32Array)) return tensor(values, { shape, dtype: 'i32' });
+  if (values.length !== sizeOf(shape)) {
+    throw new ShapeError(`shape ${formatShape(shape)} needs ${sizeOf(shape)} values, got ${values.length}`, {
+      op: 'loss',
+      expected: sizeOf(shape),
+      actual: values.length,
+    });
+  }
+  return new Variable(hostStorage(currentRuntime(), 'i32', values), shape);
 }

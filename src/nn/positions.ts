@@ -4,7 +4,7 @@ import { Parameter, Variable } from '../autograd/variable.js';
 import { DataError } from '../errors.js';
 import { cos64, pow64, sin64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
-import { hostStorage } from '../tensor/tensor.js';
+import { persistentStorage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
 
@@ -55,5 +55,8 @@ export function sinusoids(length: number, dModel: number): Variable {
       values[t * dModel + i] = i % 2 === 0 ? sin64(t * frequency) : cos64(t * frequency);
     }
   }
-  return new Variable(hostStorage(runtime, 'f32', values), [length, dModel]);
+  // In the runtime's memory once and for all, not copied there by every step.
+  const storage = persistentStorage(runtime, 'f32', values.length);
+  storage.write(0, values);
+  return new Variable(storage, [length, dModel]);
 }

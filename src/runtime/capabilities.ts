@@ -8,6 +8,7 @@ export interface Capabilities {
   relaxedSimd: boolean;
   /** Threads that compute one step. */
   threads: number;
+  /** Why as many, and not more. */
   threadsReason: string;
   /** Whether memory could be shared with workers here. */
   sharedMemory: boolean;
@@ -28,8 +29,8 @@ export function capabilities(): Capabilities {
   return {
     simd: runtime.simd,
     relaxedSimd: WebAssembly.validate(RELAXED_PROBE),
-    threads: 1,
-    threadsReason: 'this version computes a step on one thread; several runs go side by side in processes',
+    threads: runtime.threads,
+    threadsReason: runtime.threadsReason,
     sharedMemory: typeof SharedArrayBuffer !== 'undefined' && isolated !== false,
     maxMemory: (runtime.heap as { maxBytes?: number }).maxBytes ?? Number.POSITIVE_INFINITY,
   };

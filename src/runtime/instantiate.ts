@@ -1,12 +1,19 @@
 /**
- * @file Turns kernel bytes into callable kernels over a memory. No other file touches WebAssembly.
+ * @file Turns kernel bytes into callable kernels over a memory. Only this file, the pool and its workers touch
+ * WebAssembly.
+ *
+ * One binary serves shared and unshared memory: it imports a shared one, and where memory is not to be shared, one
+ * byte of the import is changed before compilation (threads need shared memory, a page without isolation cannot
+ * have it).
  */
 import { EnvironmentError } from '../errors.js';
-import type { Kernels } from './kernels.js';
+import type { Kernels, ThreadSync } from './kernels.js';
 
 export interface KernelInstance {
   kernels: Kernels;
+  sync: ThreadSync;
   memory: WebAssembly.Memory;
+  module: WebAssembly.Module;
   /** First byte that belongs to us; below lies the compiler's static data. */
   heapBase: number;
 }
@@ -14,28 +21,42 @@ export interface KernelInstance {
 export type WasmSource = BufferSource | WebAssembly.Module | Response;
 
 /** Compiles (when needed) and instantiates kernels over a fresh memory. */
-export async function instantiateKernels(source: WasmSource, maxPages = 65536): Promise<KernelInstance> {
-  const module = await toModule(source);
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages });
-  const instance = await WebAssembly.instantiate(module, {
-    env: {
-      memory,
-      abort: (_message: number, _file: number, line: number, column: number) => {
-        throw new EnvironmentError(`assertion failed at ${line}:${column}`, { op: 'kernel' });
+export async function instantiateKernels(
+  source: WasmSource,
+  maxPages = 65536,
+  shared = false,
+): Promise<KernelInstance> {
+  const module = await toModule(source, shared);
+  const attempt = async (isShared: boolean): Promise<KernelInstance> => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared: isShared });
+    const instance = await WebAssembly.instantiate(module, {
+      env: {
+        memory,
+        abort: (_message: number, _file: number, line: number, column: number) => {
+          throw new EnvironmentError(`assertion failed at ${line}:${column}`, { op: 'kernel' });
+        },
       },
-    },
+    });
+    const kernels = instance.exports as unknown as Kernels & ThreadSync;
+    return { kernels, sync: kernels, memory, module, heapBase: kernels.heapBase() };
+  };
+  if (!(source instanceof WebAssembly.Module)) return attempt(shared);
+  // A module that was compiled elsewhere has its kind of memory already.
+  return attempt(shared).catch((error) => {
+    if (error instanceof WebAssembly.LinkError) return attempt(!shared);
+    throw error;
   });
-  const kernels = instance.exports as unknown as Kernels;
-  return { kernels, memory, heapBase: kernels.heapBase() };
 }
 
-async function toModule(source: WasmSource): Promise<WebAssembly.Module> {
+async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   try {
-    if (typeof Response !== 'undefined' && source instanceof Response) {
-      return await WebAssembly.compile(await source.arrayBuffer());
-    }
-    return await WebAssembly.compile(source as BufferSource);
+    const given =
+      typeof Response !== 'undefined' && source instanceof Response ? await source.arrayBuffer() : source;
+    const bytes = ArrayBuffer.isView(given)
+      ? new Uint8Array(given.buffer as ArrayBuffer, given.byteOffset, given.byteLength)
+      : new Uint8Array(given as ArrayBuffer);
+    return await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
   } catch (cause) {
     throw new EnvironmentError('the kernels could not be compiled', {
       op: 'init',
@@ -43,4 +64,49 @@ async function toModule(source: WasmSource): Promise<WebAssembly.Module> {
       cause,
     });
   }
+}
+
+const IMPORT_SECTION = 2;
+const MEMORY = 2;
+const HAS_MAXIMUM = 1;
+const SHARED_WITH_MAXIMUM = 3;
+
+/** A copy of the module whose imported memory is not shared; the bytes as they are when it is not anyway. */
+export function withUnsharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let at = 8;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 35 && at < bytes.length; shift += 7) {
+      const byte = bytes[at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at < bytes.length) {
+    const section = bytes[at++];
+    const size = number();
+    if (section !== IMPORT_SECTION) {
+      at += size;
+      continue;
+    }
+    number();
+    // The memory is the only import besides functions, which are named, marked and numbered.
+    for (const end = at + size; at < end; ) {
+      for (let name = 0; name < 2; name++) {
+        const length = number();
+        at += length;
+      }
+      const kind = bytes[at++];
+      if (kind === MEMORY) {
+        if (bytes[at] !== SHARED_WITH_MAXIMUM) return bytes;
+        const copy = bytes.slice();
+        copy[at] = HAS_MAXIMUM;
+        return copy;
+      }
+      number();
+    }
+    break;
+  }
+  return bytes;
 }

@@ -5,13 +5,28 @@
 import { ConfigError, checkKeys, EnvironmentError, MemoryError } from '../errors.js';
 import { seedKey } from '../random.js';
 import { Arena, type Frame } from './arena.js';
+import {
+  dividedKernels,
+  type RecordedProgram,
+  type ReplayHost,
+  recordingKernels,
+  replayProgram,
+  toProgram,
+} from './dispatch.js';
 import { type Heap, WasmHeap } from './heap.js';
-import { instantiateKernels, type WasmSource } from './instantiate.js';
+import { chooseThreads, inlinedWasm } from './host.js';
+import { instantiateKernels, type KernelInstance, type WasmSource } from './instantiate.js';
 import type { Kernels, Ptr } from './kernels.js';
 import { PersistentAllocator } from './persistent.js';
+import { BlankHeap, noKernels } from './planning.js';
+import { ThreadPool } from './pool.js';
+import { type InputArray, Recording } from './recording.js';
 
 export interface InitOptions {
-  /** Worker threads for one run. This version runs one; asking for more is not an error. */
+  /**
+   * Threads that compute one step, the calling one included; their number changes no bit of any result. Default 1.
+   * 'auto': one per processor. Where a host cannot have more than one, one is used and `capabilities()` says why.
+   */
   threads?: number | 'auto';
   /** `strict` (default) gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. */
   simd?: 'strict' | 'relaxed';
@@ -20,6 +35,8 @@ export interface InitOptions {
   /** Most bytes the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
   maxMemory?: number;
 }
+
+export type { RecordedProgram } from './dispatch.js';
 
 export interface MemoryReport {
   /** Bytes of step-arena in use now. */
@@ -51,9 +68,16 @@ export class Runtime {
   #microbatch = 0;
   #planning = false;
   #layers = 0;
+  #graphVersion = 0;
+  /** The kernels themselves, undivided and unrecorded. */
+  readonly #plain: Kernels;
+  #pool: ThreadPool | null = null;
+  #threadsReason = 'one thread was asked for (the default)';
+  #recording: Recording | null = null;
 
   constructor(kernels: Kernels, heap: Heap, base: number, simd: 'strict' | 'relaxed' | 'reference') {
     this.kernels = kernels;
+    this.#plain = kernels;
     this.heap = heap;
     this.precision = simd === 'reference' ? 'f64' : 'f32';
     this.simd = simd;
@@ -78,8 +102,109 @@ export class Runtime {
       // The smaller block stays allocated: backwards that are recorded already hold its address.
       this.#workspace = this.persistent.allocate(bytes);
       this.#workspaceBytes = bytes;
+      this.#shareWorkspace();
     }
     return this.#workspace;
+  }
+
+  /** Every worker needs scratch of its own. */
+  #shareWorkspace(): void {
+    if (!this.#pool || this.#planning) return;
+    const stride = Math.ceil(this.#workspaceBytes / 64) * 64;
+    this.#pool.setWorkspace(this.persistent.allocate(stride * (this.#pool.threads - 1)), stride);
+  }
+
+  /**
+   * Starts worker threads over this runtime's (shared) memory. When they do not start, one thread is used and
+   * `threadsReason` says why.
+   */
+  async startThreads(instance: KernelInstance, threads: number, reason: string): Promise<void> {
+    this.#threadsReason = reason;
+    if (threads === 1) return;
+    try {
+      this.#pool = await ThreadPool.start(
+        { ...instance, allocate: (bytes) => this.persistent.allocate(bytes) },
+        threads,
+      );
+    } catch (error) {
+      this.#threadsReason = (error as Error).message;
+      return;
+    }
+    this.#shareWorkspace();
+    (this as { kernels: Kernels }).kernels = dividedKernels(this.#plain, this.#pool);
+  }
+
+  /** Threads that compute a step. */
+  get threads(): number {
+    return this.#pool && this.#pool.ended === null ? this.#pool.threads : 1;
+  }
+
+  /** Why there are as many threads as there are. */
+  get threadsReason(): string {
+    return this.#pool?.ended ?? this.#threadsReason;
+  }
+
+  /** Ends the worker threads. The runtime can be used further, with one thread. */
+  close(): void {
+    this.#pool?.end('the runtime was closed');
+  }
+
+  /** The recording under way, for ops that have to do something before a replay. */
+  get recording(): Recording | null {
+    return this.#recording;
+  }
+
+  /**
+   * Runs `fn` and writes down its kernel calls. `inputs` are the arrays whose values may differ in a replay.
+   * Nothing of it may depend on anything else that changes: see `Recording`.
+   */
+  record<T>(inputs: readonly InputArray[], fn: () => T): { value: T; recording: Recording } {
+    const recording = new Recording(inputs);
+    const self = this as { kernels: Kernels };
+    const before = self.kernels;
+    if (this.arena.depth > 0 || this.#recording || this.#planning) {
+      recording.refuse('the step began inside another computation');
+      return { value: fn(), recording };
+    }
+    this.#recording = recording;
+    self.kernels = recordingKernels(before, recording, () => this.#recording === recording);
+    try {
+      return { value: fn(), recording };
+    } finally {
+      self.kernels = before;
+      this.#recording = null;
+    }
+  }
+
+  /** Makes a recording (without a refusal) ready to be replayed. */
+  program(recording: Recording): RecordedProgram {
+    return toProgram(recording, this.#replayHost(), (bytes) => this.persistent.allocate(bytes));
+  }
+
+  /**
+   * Whether `replay` can run now. A program lies at fixed addresses of the empty arena, so nothing may be alive
+   * there.
+   */
+  get canReplay(): boolean {
+    return this.arena.depth === 0 && !this.#recording && !this.#planning;
+  }
+
+  replay(program: RecordedProgram, inputs: readonly InputArray[]): void {
+    replayProgram(program, this.#replayHost(), inputs);
+  }
+
+  /** Gives a program's memory back. */
+  forget(program: RecordedProgram): void {
+    if (program.bytes > 0) this.persistent.release(program.ptr, program.bytes);
+  }
+
+  #replayHost(): ReplayHost {
+    return {
+      kernels: this.#plain,
+      pool: this.#pool,
+      writeInts: (ptr, values) => this.heap.writeInts(ptr, values),
+      writeFloats: (ptr, values) => this.heap.writeFloats(ptr, values),
+    };
   }
 
   /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. */
@@ -163,7 +288,7 @@ export class Runtime {
     const counting = new Arena(reserve);
     const workspace = [this.#workspace, this.#workspaceBytes] as const;
     this.#planning = true;
-    self.kernels = new Proxy({} as Kernels, { get: () => () => 0 });
+    self.kernels = noKernels;
     self.heap = new BlankHeap();
     self.arena = counting;
     self.persistent = new PersistentAllocator(reserve);
@@ -180,6 +305,15 @@ export class Runtime {
     }
   }
 
+  /** Grows whenever parameters appear or their gradients move: what was recorded before may not hold any more. */
+  get graphVersion(): number {
+    return this.#graphVersion;
+  }
+
+  graphChanged(): void {
+    this.#graphVersion++;
+  }
+
   /** A number of its own for each layer made outside a model: names the stream of its initial values. */
   nextLayer(): number {
     return this.#layers++;
@@ -189,21 +323,6 @@ export class Runtime {
   get planning(): boolean {
     return this.#planning;
   }
-}
-
-/** Accepts every address and holds nothing. */
-class BlankHeap implements Heap {
-  readonly byteLength = Number.MAX_SAFE_INTEGER;
-  ensure(): void {}
-  floats(_ptr: number, count: number): Float32Array {
-    return new Float32Array(Math.min(count, 1 << 16));
-  }
-  readInts(_ptr: number, count: number): Int32Array {
-    return new Int32Array(count);
-  }
-  writeFloats(): void {}
-  writeInts(): void {}
-  zero(): void {}
 }
 
 const PAGE = 65536;
@@ -231,9 +350,13 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
       },
     );
   }
+  const { threads, reason } = chooseThreads(options.threads ?? 1);
   const source = options.wasm ?? (await inlinedWasm(simd));
-  const { kernels, memory, heapBase } = await instantiateKernels(source, Math.floor(maxMemory / PAGE));
-  return new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
+  const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
+  const { kernels, memory, heapBase } = instance;
+  const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
+  await runtime.startThreads(instance, threads, reason);
+  return runtime;
 }
 
 /** Makes the default runtime ready. Call it once before anything else; further calls return at once. */
@@ -279,22 +402,6 @@ export function withRuntime<T>(runtime: Runtime, fn: () => T): T {
 /** Sets the seed of the current runtime: dropout, default initial values. */
 export function manualSeed(seed: number): void {
   currentRuntime().manualSeed(seed);
-}
-
-async function inlinedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
-  if (simd === 'relaxed') {
-    const { relaxedWasmBase64 } = await import('./generated/wasm-relaxed.js');
-    return fromBase64(relaxedWasmBase64);
-  }
-  const { strictWasmBase64 } = await import('./generated/wasm.js');
-  return fromBase64(strictWasmBase64);
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }
 
 function defaultMaxMemory(): number {

@@ -33,12 +33,20 @@ export class Storage {
     if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, this.host);
     else this.runtime.heap.writeFloats(ptr, this.host);
     this.place = { ptr, frame: this.runtime.currentFrame() };
+    this.runtime.recording?.upload(ptr, this.host, (values) => {
+      this.host = values;
+    });
     return ptr;
   }
 
   /** A copy of `count` values from element `offset`. */
   read(offset: number, count: number): HostArray {
     if (this.host) return this.host.slice(offset, offset + count);
+    this.runtime.recording?.refuse('a computed value is read in the middle of the step');
+    return this.#copy(offset, count);
+  }
+
+  #copy(offset: number, count: number): HostArray {
     if (!this.place) throw popped();
     if (this.place.frame && !this.place.frame.alive) throw popped();
     const ptr = this.place.ptr + offset * 4;
@@ -52,6 +60,7 @@ export class Storage {
       this.place = null;
       return;
     }
+    this.runtime.recording?.refuse('a tensor is overwritten by the host in the middle of the step');
     const ptr = this.address() + offset * 4;
     if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, values);
     else this.runtime.heap.writeFloats(ptr, values);
@@ -60,7 +69,7 @@ export class Storage {
   /** Moves the values to the host, so that they survive their frame. */
   settle(): void {
     if (this.host || !this.place || this.place.frame === null) return;
-    this.host = this.read(0, this.size);
+    this.host = this.#copy(0, this.size);
     this.place = null;
   }
 }

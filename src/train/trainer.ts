@@ -3,7 +3,6 @@
  * finished before anything is handed out, so leaving the loop at any point leaves a consistent trainer.
  */
 
-import { backward } from '../autograd/tape.js';
 import type { BatchSource } from '../data/cursor.js';
 import { ConfigError, checkKeys, NumericError } from '../errors.js';
 import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
@@ -15,6 +14,7 @@ import { strictWasmHash } from '../runtime/generated/wasm.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { evaluateLoss } from './evaluate.js';
 import { pause } from './pause.js';
+import { RecordedSteps } from './recorded-steps.js';
 import { checkConfig, misfit, readTrainerState } from './saved-state.js';
 import type { Trainable } from './trainable.js';
 
@@ -41,6 +41,8 @@ export interface TrainerOptions<B> {
   /** Stored in checkpoints and compared on resume. */
   config?: Record<string, unknown>;
   signal?: AbortSignal;
+  /** Record steps and replay them, to the same bits but faster. Default true. */
+  replay?: boolean;
 }
 
 export interface StepMetrics {
@@ -77,6 +79,7 @@ const optionKeys = [
   'checkpointEvery',
   'config',
   'signal',
+  'replay',
 ] as const;
 
 export class Trainer<B> {
@@ -86,6 +89,7 @@ export class Trainer<B> {
   /** Loss of every step so far: what a run's hash is made of. */
   readonly losses: number[] = [];
   #finished = false;
+  readonly #recorded: RecordedSteps<B>;
   /** Seed of dropout, taken from the runtime at the first step and kept for the whole run. */
   #seed: number | null = null;
   readonly #listeners: { [K in keyof TrainerEvents]?: ((event: TrainerEvents[K]) => void)[] } = {};
@@ -103,6 +107,12 @@ export class Trainer<B> {
       }
     }
     this.options = options;
+    this.#recorded = new RecordedSteps(options.model, options.optimizer.runtime, options.replay ?? true);
+  }
+
+  /** Why steps are not recorded and replayed; null as long as they can be. */
+  get replayRefusal(): string | null {
+    return this.#recorded.refusal;
   }
 
   /** Calls `listener` on every event of that kind; returns a function that stops it. */
@@ -188,11 +198,11 @@ export class Trainer<B> {
     let loss = 0;
     let tokens = 0;
     for (const batch of batches) {
-      const result = model.loss(batch, { smoothing: labelSmoothing, count: total });
-      const value = result.loss.item();
-      if (!Number.isFinite(value)) this.#refuse(batch, value);
-      backward(result.loss);
-      loss += value;
+      const options = { smoothing: labelSmoothing, count: total };
+      const result = this.#recorded.run(batch, options, (value) => {
+        if (!Number.isFinite(value)) this.#refuse(batch, value);
+      });
+      loss += result.loss;
       tokens += result.count;
     }
     const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();

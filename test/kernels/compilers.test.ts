@@ -38,7 +38,8 @@ async function compileLegacy(): Promise<{ binary: Uint8Array; messages: string }
     },
     listFiles: () => [],
   };
-  const flags = '--enable simd --enable bulk-memory --importMemory --noExportMemory --runtime stub';
+  const flags =
+    '--enable simd --enable bulk-memory --enable threads --importMemory --noExportMemory --runtime stub';
   // Level 0 takes a tenth of the time of level 3, and the bits may depend on the level as little as on the compiler.
   const level = process.env.PRENORM_LEGACY_LEVEL ?? '0';
   const args = [...flags.split(' '), '--optimizeLevel', level, '--noAssert', '--binaryFile', 'kernels.wasm'];

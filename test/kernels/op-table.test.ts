@@ -16,13 +16,16 @@ const test = suite('kernels/op-table');
 /** Neither computes on tensors: addresses and sizes for the host. */
 const HOST_ONLY = new Set(['heapBase', 'gemmWorkspaceBytes', 'attentionWorkspaceBytes']);
 
+/** Fork and join: tested in test/runtime/threads.test.ts. */
+const JOINING = new Set(['publishCommand', 'awaitCommand', 'joinThreads', 'failThreads']);
+
 const folder = new URL('./', import.meta.url);
 const sources = readdirSync(folder)
   .filter((file) => file.endsWith('.test.ts') && file !== 'op-table.test.ts' && file !== 'compilers.test.ts')
   .map((file) => readFileSync(new URL(file, folder), 'utf8'));
 
 for (const [build, { kernels, reference }] of await loadBuilds()) {
-  const exported = Object.keys(kernels);
+  const exported = Object.keys(kernels).filter((name) => !JOINING.has(name));
 
   test(`${build}: every kernel has a reference, and every reference a kernel`, () => {
     assert.ok(exported.length > 50, `only ${exported.length} exports`);

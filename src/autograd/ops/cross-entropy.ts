@@ -1,13 +1,14 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
+import { TokenCount } from '../token-count.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 export interface CrossEntropyOptions {
   /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
   smoothing?: number;
   /** Divisor of the summed loss. Default: the number of targets that are not ignored. */
-  count?: number;
+  count?: number | TokenCount;
 }
 
 export interface CrossEntropyResult {
@@ -44,24 +45,23 @@ export function crossEntropy(
   }
   const runtime = runtimeOf('crossEntropy', logits, targets);
   const { kernels } = runtime;
+  const inverse = runtime.allocate(1);
   let valid = 0;
-  for (const target of runtime.planning ? [] : targets.toArray()) {
-    if (target >= cols) {
-      throw new DataError(`target ${target} is outside the vocabulary of ${cols}`, {
+  const divide = (): void => {
+    valid = countValid(targets, cols);
+    const { count } = options;
+    if (count instanceof TokenCount) count.valid = valid;
+    const divisor = (count instanceof TokenCount ? count.divisor : count) ?? valid;
+    if (divisor === 0) {
+      throw new DataError('every target is ignored', {
         op: 'crossEntropy',
-        expected: cols,
-        actual: target,
+        hint: 'the batch holds padding only',
       });
     }
-    if (target >= 0) valid++;
-  }
-  const count = options.count ?? valid;
-  if (count === 0 && !runtime.planning) {
-    throw new DataError('every target is ignored', {
-      op: 'crossEntropy',
-      hint: 'the batch holds padding only',
-    });
-  }
+    runtime.heap.writeFloats(inverse, [1 / divisor]);
+  };
+  if (!runtime.planning) divide();
+  runtime.recording?.eachReplay(divide);
   const smoothing = options.smoothing ?? 0;
   const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
@@ -69,15 +69,31 @@ export function crossEntropy(
   const loss = result(runtime, []);
   const nll = result(runtime, []);
   kernels.sumForward(loss.ptr, losses, 1, rows, 1);
-  kernels.scaleForward(loss.ptr, loss.ptr, 1 / count, 1);
+  kernels.scaleByForward(loss.ptr, loss.ptr, inverse, 1);
   kernels.sumForward(nll.ptr, nlls, 1, rows, 1);
   record('crossEntropy', [logits], [loss], (ctx) => {
     if (!ctx.wants(logits)) return;
     const upstream = runtime.allocate(1);
-    kernels.scaleForward(upstream, ctx.dout(), 1 / count, 1);
+    kernels.scaleByForward(upstream, ctx.dout(), inverse, 1);
     ctx.overwrite(logits, (dx) =>
       kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing),
     );
   });
   return { loss, nll, count: valid };
+}
+
+/** How many targets are not ignored; a DataError when one is outside the vocabulary. */
+function countValid(targets: Variable, vocabulary: number): number {
+  let valid = 0;
+  for (const target of targets.toArray()) {
+    if (target >= vocabulary) {
+      throw new DataError(`target ${target} is outside the vocabulary of ${vocabulary}`, {
+        op: 'crossEntropy',
+        expected: vocabulary,
+        actual: target,
+      });
+    }
+    if (target >= 0) valid++;
+  }
+  return valid;
 }

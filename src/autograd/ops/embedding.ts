@@ -18,18 +18,15 @@ export function embedding(weight: Variable, ids: Variable, options: { scale?: nu
     });
   }
   const [vocab, width] = weight.shape;
-  if (!ids.runtime.planning) {
-    for (const id of ids.toArray()) {
-      if (id >= vocab) {
-        throw new DataError(`id ${id} is outside the table of ${vocab} rows`, {
-          op: 'embedding',
-          expected: vocab,
-          actual: id,
-          hint: 'was the text encoded with another tokenizer?',
-        });
-      }
-    }
-  }
+  checkIds(ids, (id) => {
+    if (id < vocab) return;
+    throw new DataError(`id ${id} is outside the table of ${vocab} rows`, {
+      op: 'embedding',
+      expected: vocab,
+      actual: id,
+      hint: 'was the text encoded with another tokenizer?',
+    });
+  });
   const runtime = runtimeOf('embedding', weight, ids);
   const { kernels } = runtime;
   const scale = options.scale ?? 1;
@@ -50,17 +47,14 @@ export function gather(x: Variable, ids: Variable): Variable {
   const width = x.size / Math.max(1, x.shape[0]);
   const runtime = runtimeOf('gather', x, ids);
   const { kernels } = runtime;
-  if (!runtime.planning) {
-    for (const id of ids.toArray()) {
-      if (id >= x.shape[0]) {
-        throw new ShapeError(`row ${id} is outside ${formatShape(x.shape)}`, {
-          op: 'gather',
-          expected: x.shape[0],
-          actual: id,
-        });
-      }
-    }
-  }
+  checkIds(ids, (id) => {
+    if (id < x.shape[0]) return;
+    throw new ShapeError(`row ${id} is outside ${formatShape(x.shape)}`, {
+      op: 'gather',
+      expected: x.shape[0],
+      actual: id,
+    });
+  });
   const y = result(runtime, [...ids.shape, ...x.shape.slice(1)]);
   const pi = ids.ptr;
   kernels.embeddingForward(y.ptr, x.ptr, pi, ids.size, width, 1);
@@ -68,4 +62,15 @@ export function gather(x: Variable, ids: Variable): Variable {
     if (ctx.wants(x)) ctx.addTo(x, (dx) => kernels.embeddingBackward(dx, ctx.dout(), pi, ids.size, width, 1));
   });
   return y;
+}
+
+/** Checks every id now, and again before each replay with other ids. */
+function checkIds(ids: Variable, check: (id: number) => void): void {
+  const { runtime } = ids;
+  if (runtime.planning) return;
+  const checkAll = (): void => {
+    for (const id of ids.toArray()) check(id);
+  };
+  checkAll();
+  runtime.recording?.eachReplay(checkAll);
 }

@@ -1,6 +1,10 @@
 export { type AttentionOptions, attention, crossAttention, selfAttention } from './attention.js';
 export { add, addScalar, div, mul, scale, sub, where } from './binary.js';
-export { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from './cross-entropy.js';
+export {
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  crossEntropy,
+} from './cross-entropy.js';
 export { type CustomOp, customOp, ones, zeros } from './custom.js';
 export { dropout } from './dropout.js';
 export { embedding, gather } from './embedding.js';

@@ -1,0 +1,54 @@
+/** @file What differs between hosts: where the kernels come from, how many threads to use. */
+import { ConfigError } from '../errors.js';
+import { availableCores, threadsUnavailable } from './pool.js';
+
+/** The inlined kernels of one build. */
+export async function inlinedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
+  if (simd === 'relaxed') {
+    const { relaxedWasmBase64 } = await import('./generated/wasm-relaxed.js');
+    return fromBase64(relaxedWasmBase64);
+  }
+  const { strictWasmBase64 } = await import('./generated/wasm.js');
+  return fromBase64(strictWasmBase64);
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+const MOST_THREADS = 64;
+/** More rarely pay at the sizes this is for. */
+const MOST_AUTOMATIC = 8;
+
+export interface ThreadChoice {
+  threads: number;
+  reason: string;
+}
+
+/**
+ * How many threads to start, and why not more.
+ * @throws ConfigError for anything but 'auto' or a whole number from 1 to 64.
+ */
+export function chooseThreads(wanted: number | 'auto'): ThreadChoice {
+  if (wanted !== 'auto' && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= MOST_THREADS)) {
+    throw new ConfigError(
+      `threads must be "auto" or a whole number from 1 to ${MOST_THREADS}, got ${wanted}`,
+      {
+        op: 'init',
+        expected: `1 to ${MOST_THREADS}`,
+        actual: wanted,
+      },
+    );
+  }
+  if (wanted === 1) return { threads: 1, reason: 'one thread was asked for (the default)' };
+  const obstacle = threadsUnavailable();
+  if (obstacle !== null) return { threads: 1, reason: obstacle };
+  const threads = wanted === 'auto' ? Math.min(availableCores(), MOST_AUTOMATIC) : wanted;
+  return {
+    threads,
+    reason: wanted === 'auto' ? `${availableCores()} processors are available` : 'as asked for',
+  };
+}

@@ -1,0 +1,258 @@
+/**
+ * @file The worker threads of one runtime: started once, then driven through shared memory alone. A command names
+ * a program in memory; every thread walks it, the calling one included, and all of them meet at its joins.
+ *
+ * Workers spin through a program and for a while after it, then sleep on a futex, so an idle process costs nothing.
+ * When a worker fails or does not answer, the pool ends and the runtime goes on with one thread.
+ */
+import { EnvironmentError } from '../errors.js';
+import type { Kernels, Ptr, ThreadSync } from './kernels.js';
+import { type Call, encodeCalls, follow, walkOf } from './program.js';
+
+/** Bytes of the control block: four words in lines of their own (assembly/threads.ts), then the command. */
+export const CONTROL_BYTES = 512;
+/** Where the command's numbers lie in the block, and what they are. */
+export const COMMAND_AT = 256;
+export const COMMAND = { kind: 0, address: 1, words: 2, id: 3, workspace: 4, stride: 5 } as const;
+export const KIND = { run: 1, stop: 2 } as const;
+
+/** Words of a program of one call: the largest kernel has fewer arguments than this. */
+const IMMEDIATE_WORDS = 40;
+/** Looks before a thread sleeps: about 2 ms in a step and 1 ms between steps; 50 us when cores are scarce. */
+const SPINS = { join: 2_000_000, command: 1_000_000, scarce: 50_000 };
+/** 20 ms each: half a minute without an answer is a failure. */
+const NAPS = 1500;
+const START_TIMEOUT_MS = 5000;
+
+/** What a worker gets to begin. */
+export interface WorkerStart {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  control: Ptr;
+  thread: number;
+  threads: number;
+  spins: { join: number; command: number };
+  naps: number;
+}
+
+/** The part of Node's and the browser's workers that is used here. */
+interface HostWorker {
+  post(message: WorkerStart): void;
+  onReady(ready: () => void, failed: (reason: string) => void): void;
+  terminate(): void;
+}
+
+export interface PoolHost {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  kernels: Kernels;
+  sync: ThreadSync;
+  /** Long-lived memory for the control block and one-call programs. */
+  allocate(bytes: number): Ptr;
+}
+
+export class ThreadPool {
+  readonly threads: number;
+  /** Why the pool ended; null while it runs. */
+  ended: string | null = null;
+  readonly #host: PoolHost;
+  readonly #workers: HostWorker[];
+  readonly #control: Ptr;
+  readonly #immediate: Ptr;
+  readonly #spins: number;
+  #arrivals = 0;
+  #workspace: Ptr = 0;
+  #stride = 0;
+
+  private constructor(host: PoolHost, workers: HostWorker[], control: Ptr, spins: number) {
+    this.#host = host;
+    this.#workers = workers;
+    this.threads = workers.length + 1;
+    this.#control = control;
+    this.#immediate = host.allocate(IMMEDIATE_WORDS * 8);
+    this.#spins = spins;
+  }
+
+  /**
+   * Starts `threads - 1` workers and waits until all are ready.
+   * @throws EnvironmentError when one does not start.
+   */
+  static async start(host: PoolHost, threads: number): Promise<ThreadPool> {
+    const control = host.allocate(CONTROL_BYTES);
+    new Int32Array(host.memory.buffer, control, CONTROL_BYTES / 4).fill(0);
+    const scarce = threads > availableCores();
+    const spins = {
+      join: scarce ? SPINS.scarce : SPINS.join,
+      command: scarce ? SPINS.scarce : SPINS.command,
+    };
+    const workers: HostWorker[] = [];
+    const pool: { current: ThreadPool | null } = { current: null };
+    const ready: Promise<void>[] = [];
+    try {
+      for (let thread = 1; thread < threads; thread++) {
+        const worker = createWorker();
+        workers.push(worker);
+        ready.push(
+          new Promise((resolve, reject) => {
+            worker.onReady(resolve, (reason) => {
+              reject(new EnvironmentError(`a worker thread failed: ${reason}`, { op: 'threads' }));
+              pool.current?.end(`a worker thread failed: ${reason}`);
+            });
+          }),
+        );
+        const { module, memory } = host;
+        worker.post({ module, memory, control, thread, threads, spins, naps: NAPS });
+      }
+      await Promise.race([Promise.all(ready), timeout(START_TIMEOUT_MS)]);
+    } catch (error) {
+      for (const worker of workers) worker.terminate();
+      throw error;
+    }
+    pool.current = new ThreadPool(host, workers, control, spins.join);
+    return pool.current;
+  }
+
+  /** Scratch memory of the workers: thread t gets `base + (t - 1) stride`. */
+  setWorkspace(base: Ptr, stride: number): void {
+    this.#workspace = base;
+    this.#stride = stride;
+  }
+
+  /** Copies a program to `address`, where the workers find it; returns how many numbers it has. */
+  write(address: Ptr, words: Float64Array): number {
+    new Float64Array(this.#host.memory.buffer, address, words.length).set(words);
+    return words.length;
+  }
+
+  /** One call, divided. */
+  call(call: Call): void {
+    const words = encodeCalls([call]);
+    this.write(this.#immediate, words);
+    this.run(this.#immediate, words.length, 0, () =>
+      follow(walkOf([call], this.#host.kernels, 0, this.threads, 0), this.#join),
+    );
+  }
+
+  /**
+   * Lets the workers walk the program at `address` while `own` does thread 0's share, joins included.
+   * @param id names the program for as long as it does not change; 0: not to be remembered.
+   * @throws EnvironmentError when a worker failed; the pool has ended then.
+   */
+  run(address: Ptr, words: number, id: number, own: () => void): void {
+    const command = new Float64Array(this.#host.memory.buffer, this.#control + COMMAND_AT, 8);
+    command[COMMAND.kind] = KIND.run;
+    command[COMMAND.address] = address;
+    command[COMMAND.words] = words;
+    command[COMMAND.id] = id;
+    command[COMMAND.workspace] = this.#workspace;
+    command[COMMAND.stride] = this.#stride;
+    this.#host.sync.publishCommand(this.#control);
+    try {
+      own();
+    } catch (error) {
+      this.#host.sync.failThreads(this.#control);
+      this.end('a kernel failed');
+      throw error;
+    }
+  }
+
+  /** Meets the workers. */
+  get join(): () => void {
+    return this.#join;
+  }
+
+  readonly #join = (): void => {
+    this.#arrivals = (this.#arrivals + this.threads) | 0;
+    const result = this.#host.sync.joinThreads(this.#control, this.#arrivals, this.#spins, NAPS);
+    if (result === 0) return;
+    throw new EnvironmentError(
+      result === 2 ? 'a worker thread failed in a kernel' : 'a worker thread did not answer within 30 s',
+      {
+        op: 'threads',
+        hint: 'the step is incomplete: go on from the last checkpoint; one thread is used from here on',
+      },
+    );
+  };
+
+  /** Ends the workers; calls go on with one thread. */
+  end(reason: string): void {
+    if (this.ended !== null) return;
+    this.ended = reason;
+    const command = new Float64Array(this.#host.memory.buffer, this.#control + COMMAND_AT, 8);
+    command[COMMAND.kind] = KIND.stop;
+    this.#host.sync.publishCommand(this.#control);
+    for (const worker of this.#workers) worker.terminate();
+  }
+}
+
+/** Why this host cannot have more than one thread; null when it can. */
+export function threadsUnavailable(): string | null {
+  if (nodeBuiltin('node:worker_threads')) return null;
+  if (typeof process !== 'undefined' && process.versions?.node) {
+    return 'this Node has no process.getBuiltinModule: use 20.16, 22.3 or later';
+  }
+  const scope = globalThis as { crossOriginIsolated?: boolean; document?: unknown };
+  if (typeof Worker === 'undefined') return 'this host has no workers';
+  if (scope.crossOriginIsolated === false) {
+    return 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
+  }
+  if (scope.document !== undefined) {
+    return 'the main thread of a page must not wait for others: run the engine in a worker';
+  }
+  return null;
+}
+
+/** Processors this process may use. */
+export function availableCores(): number {
+  const os = nodeBuiltin('node:os') as { availableParallelism?: () => number } | null;
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
+}
+
+/** A module of Node's own without an import, which bundlers for the browser would stumble over. */
+function nodeBuiltin(name: string): unknown {
+  const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
+  return host?.getBuiltinModule?.(name) ?? null;
+}
+
+function createWorker(): HostWorker {
+  const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
+  if (node) {
+    // A loader that runs these sources as they are does not reach into workers: there the built file serves.
+    const built = import.meta.url.endsWith('.ts') ? '../../dist/runtime/' : './';
+    const worker = new node.Worker(new URL(`${built}kernel-worker.js`, import.meta.url), { execArgv: [] });
+    return {
+      post: (message) => worker.postMessage(message),
+      onReady: (ready, failed) => {
+        worker.on('message', (message) => {
+          // From here on the process ends when its own work is done, however many threads wait for more.
+          worker.unref();
+          if (message === 'ready') ready();
+          else failed(String(message));
+        });
+        worker.on('error', (error) => failed(error.message));
+        worker.on('exit', (code) => failed(`it ended with code ${code}`));
+      },
+      terminate: () => void worker.terminate(),
+    };
+  }
+  const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' });
+  return {
+    post: (message) => worker.postMessage(message),
+    onReady: (ready, failed) => {
+      worker.onmessage = ({ data }) => (data === 'ready' ? ready() : failed(String(data)));
+      worker.onerror = (event) => failed(event.message || 'its file could not be loaded');
+    },
+    terminate: () => worker.terminate(),
+  };
+}
+
+function timeout(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = setTimeout(
+      () => reject(new EnvironmentError(`worker threads did not start within ${ms} ms`, { op: 'threads' })),
+      ms,
+    );
+    (timer as { unref?: () => void }).unref?.();
+  });
+}

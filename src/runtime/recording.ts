@@ -1,0 +1,52 @@
+/**
+ * @file Recording a computation as a program that can be run again on other inputs of the same shapes.
+ *
+ * A recording holds the kernel calls with their addresses. What may differ the next time must not be among their
+ * arguments: it lies in memory, and is written there before each replay. That are the declared inputs (ids,
+ * lengths), and what ops register with `eachReplay` (a divisor that is counted from the ids). Anything else that
+ * comes from the host, or is read by it in between, makes a computation one that cannot be recorded: `refusal` says
+ * why, and eager execution goes on.
+ */
+import type { Ptr } from './kernels.js';
+import type { Call } from './program.js';
+
+export type InputArray = Int32Array | Float32Array;
+
+/** One place in memory that is filled from an input before a replay. */
+interface Upload {
+  ptr: Ptr;
+  input: number;
+  /** Lets the tensor that stood for the input know its new values. */
+  rebind: (values: InputArray) => void;
+}
+
+export class Recording {
+  readonly calls: Call[] = [];
+  readonly uploads: Upload[] = [];
+  readonly actions: (() => void)[] = [];
+  #refusal: string | null = null;
+
+  constructor(readonly inputs: readonly InputArray[]) {}
+
+  /** Why this cannot be replayed; null when it can. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  refuse(reason: string): void {
+    this.#refusal ??= reason;
+  }
+
+  /** Host values were copied to `ptr`. */
+  upload(ptr: Ptr, values: ArrayLike<number>, rebind: (values: InputArray) => void): void {
+    const input = this.inputs.indexOf(values as InputArray);
+    if (input < 0)
+      this.refuse(`${values.length} host values are used that are not among the declared inputs`);
+    else this.uploads.push({ ptr, input, rebind });
+  }
+
+  /** Has the host do something before each replay, after the inputs are in place. */
+  eachReplay(action: () => void): void {
+    this.actions.push(action);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * @file How a kernel call is divided among threads: each thread calls the same kernel on a part of its rows,
+ * columns or batch. A rule says what is counted, how far each pointer moves per unit, and how much time the call
+ * takes, roughly. Kernels without a rule run on one thread. What is divided depends on the call's arguments alone,
+ * and no bit of a result depends on how it is divided: sums never run across a division.
+ */
+import { type Kernels, kernelParameters } from './kernels.js';
+
+export type KernelName = keyof typeof kernelParameters;
+
+type Named = Record<string, number>;
+
+interface Split {
+  /** The parameter that counts what is divided. */
+  along: string;
+  /** Parts begin at multiples of this: whole tiles, whole cache lines. */
+  grain: number;
+  /** Elements each pointer moves per unit. */
+  pointers: Named;
+  /** What other parameters grow by per unit. */
+  shifts?: Named;
+  /** Estimated time of the whole call in nanoseconds. */
+  ns: number;
+}
+
+type Rule = (v: Named) => Split;
+
+/** Below this a call is not worth a join. */
+const WORTHWHILE_NS = 6000;
+
+/** n elements; every pointer moves by one. */
+const elements =
+  (names: string, nsEach: number): Rule =>
+  ({ n }) => ({ along: 'n', grain: 64, pointers: moving(names, 1), ns: n * nsEach });
+
+/** rows of cols elements; `perRow` pointers move by one a row. */
+const rows =
+  (names: string, perRow: string, nsEach: number): Rule =>
+  (v) => ({
+    along: 'rows',
+    grain: 4,
+    pointers: { ...moving(names, v.cols), ...moving(perRow, 1) },
+    ns: v.rows * v.cols * nsEach,
+  });
+
+const optimizer: Rule = (v) => ({
+  along: 'numSegments',
+  grain: 1,
+  pointers: { table: 4 },
+  // The lengths lie in memory; segments are cut to 8192 elements, so most have that.
+  ns: v.numSegments * 4000,
+});
+
+const rules: { [N in KernelName]?: Rule } = {
+  sgemm: (v): Split => {
+    const ns = (v.m * v.n * v.k) / 20;
+    // The operand that is not divided is packed by every thread: divide the longer side.
+    return v.m >= v.n
+      ? { along: 'm', grain: 4, pointers: { c: v.ldc, a: v.transA ? 1 : v.lda }, ns }
+      : { along: 'n', grain: 8, pointers: { c: 1, b: v.transB ? v.ldb : 1 }, ns };
+  },
+  sgemmBatched: (v) => ({
+    along: 'batch',
+    grain: 1,
+    pointers: { c: v.strideC, a: v.strideA, b: v.strideB },
+    ns: (v.batch * v.m * v.n * v.k) / 20,
+  }),
+  attentionForward: (v) => ({
+    along: 'batch',
+    grain: 1,
+    pointers: {
+      out: v.queryLen * v.strideOut,
+      lse: v.heads * v.queryLen,
+      q: v.queryLen * v.strideQ,
+      k: v.batchStrideKV * v.strideK,
+      v: v.batchStrideKV * v.strideV,
+      lengths: 1,
+    },
+    ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / 10,
+  }),
+  attentionBackward: (v) => ({
+    along: 'batch',
+    grain: 1,
+    pointers: {
+      dq: v.queryLen * v.strideQ,
+      dk: v.keyLen * v.strideK,
+      dv: v.keyLen * v.strideV,
+      dout: v.queryLen * v.strideOut,
+      q: v.queryLen * v.strideQ,
+      k: v.keyLen * v.strideK,
+      v: v.keyLen * v.strideV,
+      out: v.queryLen * v.strideOut,
+      lse: v.heads * v.queryLen,
+      lengths: 1,
+    },
+    ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / 4,
+  }),
+  layerNormForward: rows('out sum x residual', 'mean rstd', 0.4),
+  rmsNormForward: rows('out sum x residual', 'rstd', 0.3),
+  biasForward: rows('out x', '', 0.15),
+  biasReluForward: rows('out x', '', 0.15),
+  biasGeluForward: rows('out pre x', '', 1.5),
+  crossEntropyForward: rows('logits', 'loss nll lse targets', 1.1),
+  crossEntropyBackward: rows('dlogits logits', 'lse targets', 1.1),
+  softmaxBackward: rows('dx dout out', '', 0.5),
+  logSoftmaxForward: rows('out x', '', 1.2),
+  logSoftmaxBackward: rows('dx dout out', '', 1.2),
+  embeddingForward: rows('out', 'ids', 0.3),
+  addForward: elements('out a b', 0.15),
+  subForward: elements('out a b', 0.15),
+  mulForward: elements('out a b', 0.15),
+  divForward: elements('out a b', 0.3),
+  addInto: elements('acc x', 0.15),
+  reluBackward: elements('dx dout out', 0.15),
+  geluBackward: elements('dx dout x', 2),
+  tanhBackward: elements('dx dout out', 0.2),
+  sigmoidBackward: elements('dx dout out', 0.2),
+  reluForward: elements('out x', 0.15),
+  geluForward: elements('out x', 1.5),
+  expForward: elements('out x', 1),
+  logForward: elements('out x', 1.5),
+  tanhForward: elements('out x', 1.5),
+  erfForward: elements('out x', 2),
+  sinForward: elements('out x', 20),
+  cosForward: elements('out x', 20),
+  sqrtForward: elements('out x', 0.5),
+  sigmoidForward: elements('out x', 1.2),
+  absForward: elements('out x', 0.15),
+  scaleForward: elements('out x', 0.15),
+  addScalarForward: elements('out x', 0.15),
+  scaleByForward: elements('out x', 0.15),
+  whereForward: elements('out cond a b', 0.2),
+  fill: elements('out', 0.1),
+  copyForward: elements('out x', 0.1),
+  sgdStep: optimizer,
+  adamStep: optimizer,
+  radamStep: optimizer,
+};
+
+function moving(names: string, step: number): Named {
+  return Object.fromEntries(names.split(' ').flatMap((name) => (name ? [[name, step]] : [])));
+}
+
+export const kernelNames = Object.keys(kernelParameters) as KernelName[];
+const parameters = kernelNames.map((name) => kernelParameters[name] as readonly string[]);
+const ruleOf = kernelNames.map((name) => rules[name]);
+const workspaceAt = parameters.map((names) => names.indexOf('workspace'));
+
+/** Number of a kernel in programs, -1 for what cannot be recorded. */
+export function kernelNumber(name: keyof Kernels): number {
+  return kernelNames.indexOf(name as KernelName);
+}
+
+/** How this call would be divided; null when one thread should do all of it. */
+export function splitOf(kernel: number, args: readonly number[]): Split | null {
+  const rule = ruleOf[kernel];
+  if (!rule) return null;
+  const names = parameters[kernel];
+  const named: Named = {};
+  for (let i = 0; i < names.length; i++) named[names[i]] = args[i];
+  const split = rule(named);
+  return split.ns >= WORTHWHILE_NS && named[split.along] > split.grain ? split : null;
+}
+
+/**
+ * The arguments of one thread's part of a call, or null when nothing is left for it. `workspace` is the thread's
+ * own scratch memory (0: as recorded).
+ */
+export function partOf(
+  kernel: number,
+  args: readonly number[],
+  split: Split,
+  thread: number,
+  threads: number,
+  workspace: number,
+): number[] | null {
+  const names = parameters[kernel];
+  const at = names.indexOf(split.along);
+  const units = Math.ceil(args[at] / split.grain);
+  const first = Math.min(args[at], Math.floor((units * thread) / threads) * split.grain);
+  const end = Math.min(args[at], Math.floor((units * (thread + 1)) / threads) * split.grain);
+  if (end <= first) return null;
+  const part = args.slice();
+  part[at] = end - first;
+  for (const name in split.pointers) {
+    const i = names.indexOf(name);
+    // An address of 0 stands for "not given".
+    if (part[i] !== 0) part[i] += first * split.pointers[name] * 4;
+  }
+  for (const name in split.shifts) part[names.indexOf(name)] += first * split.shifts[name];
+  if (workspace !== 0 && workspaceAt[kernel] >= 0) part[workspaceAt[kernel]] = workspace;
+  return part;
+}
