@@ -126,6 +126,10 @@ export class BackwardContext {
     const targets: Ptr[] = [];
     const pending: [Variable, Ptr][] = [];
     for (const input of inputs) {
+      if (this.#isUnwritten(input)) {
+        targets.push(this.#existing(input));
+        continue;
+      }
       const fresh = input.gradPtr === 0 && !(input instanceof Parameter) && input.requiresGrad;
       const ptr = this.runtime.allocate(input.size);
       if (fresh) {
@@ -144,7 +148,13 @@ export class BackwardContext {
       input.gradPtr = this.runtime.allocate(input.size);
       this.touched.add(input);
       write(input.gradPtr, 0);
-    } else write(this.#existing(input), 1);
+    } else if (this.#isUnwritten(input)) write(this.#existing(input), 0);
+    else write(this.#existing(input), 1);
+  }
+
+  /** A parameter whose gradient was set to zero without writing zeros: the caller overwrites all of it now. */
+  #isUnwritten(input: Variable): boolean {
+    return input instanceof Parameter && input.requiresGrad && !this.runtime.planning && input.takeZero();
   }
 
   /** For kernels that only add (scatter, norm parameters): the target is zeroed when new. */
@@ -171,7 +181,7 @@ export class BackwardContext {
   }
 
   #existing(input: Variable): Ptr {
-    if (input instanceof Parameter && input.gradPtr === 0) {
+    if (input instanceof Parameter && (input.gradPtr === 0 || input.gradIsZero)) {
       // While planning, nothing may be bound to the parameter, and its gradient takes no room in the arena.
       input.gradPtr = this.runtime.planning ? 1 : input.gradAddress();
       this.touched.add(input);

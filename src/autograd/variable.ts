@@ -74,6 +74,8 @@ export class Parameter extends Variable {
   path = '';
   readonly role: ParameterRole;
   #grad: { storage: Storage; offset: number } | null = null;
+  /** The gradient counts as zero, whatever its memory holds: `zeroGrad()` writes nothing. */
+  #isZero = false;
 
   constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
     let size = 1;
@@ -83,16 +85,31 @@ export class Parameter extends Variable {
     runtime.graphChanged();
   }
 
-  /** Address of the gradient block, made (zeroed) on first use. */
+  /** Address of the gradient block, made (zeroed) on first use; what it holds is the gradient. */
   gradAddress(): Ptr {
     if (!this.#grad) this.bindGrad(persistentStorage(this.runtime, 'f32', this.size), 0);
     const { storage, offset } = this.#grad as { storage: Storage; offset: number };
-    return storage.address() + offset * 4;
+    const address = storage.address() + offset * 4;
+    if (this.takeZero()) this.runtime.kernels.fill(address, 0, this.size);
+    return address;
+  }
+
+  /** Whether the gradient only counts as zero and its memory is to be overwritten. */
+  get gradIsZero(): boolean {
+    return this.#isZero;
+  }
+
+  /** Like `gradIsZero`; from here on the memory counts, so the caller overwrites all of it. */
+  takeZero(): boolean {
+    const isZero = this.#isZero;
+    this.#isZero = false;
+    return isZero;
   }
 
   /** Moves the gradient to `storage` (an optimizer's flat block), keeping its value. */
   bindGrad(storage: Storage, offset: number): void {
-    if (this.#grad) storage.write(offset, this.#grad.storage.read(this.#grad.offset, this.size));
+    if (this.#grad && !this.takeZero())
+      storage.write(offset, this.#grad.storage.read(this.#grad.offset, this.size));
     this.#grad = { storage, offset };
     this.runtime.graphChanged();
   }
@@ -103,11 +120,12 @@ export class Parameter extends Variable {
   }
 
   override get grad(): Tensor | null {
+    if (this.#isZero) this.gradAddress();
     return this.#grad ? new Tensor(this.#grad.storage, this.shape, this.#grad.offset) : null;
   }
 
   override zeroGrad(): void {
-    if (this.#grad) this.runtime.heap.zero(this.gradAddress(), this.size);
+    this.#isZero = this.#grad !== null;
   }
 }
 

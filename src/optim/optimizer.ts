@@ -7,6 +7,7 @@
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, runtimeOf } from '../autograd/variable.js';
 import { ConfigError, FormatError, NumericError } from '../errors.js';
+import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
 
@@ -36,6 +37,8 @@ interface Group {
 const HYPER = 16;
 /** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. */
 const PAD = 16;
+/** Longer parameters are cut, so that threads get equal shares; the same as in src/runtime/split.ts. */
+const SEGMENT = 8192;
 
 export abstract class Optimizer {
   abstract readonly kind: string;
@@ -85,12 +88,14 @@ export abstract class Optimizer {
     const rows: number[] = [];
     const offsets = all.map(({ p, g }) => {
       const start = offset;
-      rows.push(p.ptr, start, p.size, g);
+      for (let i = 0; i < p.size; i += SEGMENT) {
+        rows.push(p.ptr + i * 4, start + i, Math.min(SEGMENT, p.size - i), g);
+      }
       offset += Math.ceil(p.size / PAD) * PAD;
       return start;
     });
     this.total = offset;
-    this.numSegments = all.length;
+    this.numSegments = rows.length / 4;
     this.grads = persistentStorage(this.runtime, 'f32', this.total);
     all.forEach(({ p }, i) => {
       p.bindGrad(this.grads, offsets[i]);
@@ -112,9 +117,15 @@ export abstract class Optimizer {
     for (const group of this.groups) group.lr = value * group.lrScale;
   }
 
-  /** Sets all gradients to 0. */
+  /** Sets all gradients to 0; the next backward overwrites them, so that nothing is written here. */
   zeroGrad(): void {
-    this.runtime.kernels.fill(this.grads.address(), 0, this.total);
+    for (const { params } of this.groups) for (const p of params) p.zeroGrad();
+  }
+
+  /** Address of the gradients, after writing the zeros of those that no backward has reached. */
+  #settledGrads(): Ptr {
+    for (const { params } of this.groups) for (const p of params) if (p.gradIsZero) p.gradAddress();
+    return this.grads.address();
   }
 
   /**
@@ -131,7 +142,7 @@ export abstract class Optimizer {
     }
     const { kernels, heap } = this.runtime;
     const at = this.#clip.address();
-    kernels.sumSquares(at + 4, this.grads.address(), this.total);
+    kernels.sumSquares(at + 4, this.#settledGrads(), this.total);
     kernels.clipScale(at, at + 4, maxNorm);
     this.#clipped = true;
     return Math.sqrt(heap.floats(at + 4, 1)[0]);
@@ -141,7 +152,7 @@ export abstract class Optimizer {
   gradNorm(): number {
     return noGrad(() => {
       const at = this.runtime.allocate(1);
-      this.runtime.kernels.sumSquares(at, this.grads.address(), this.total);
+      this.runtime.kernels.sumSquares(at, this.#settledGrads(), this.total);
       return Math.sqrt(this.runtime.heap.floats(at, 1)[0]);
     }, this.runtime);
   }
@@ -164,6 +175,7 @@ export abstract class Optimizer {
       this.hyperparameters(group, slots.subarray(g * HYPER, (g + 1) * HYPER));
     });
     this.hyper.write(0, slots);
+    this.#settledGrads();
     this.update(this.#clipped ? this.#clip.address() : 0);
     this.#clipped = false;
     this.runtime.setRandomPosition(this.stepCount, 0);

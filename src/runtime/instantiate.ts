@@ -78,7 +78,7 @@ export function withUnsharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<A
     let value = 0;
     for (let shift = 0; shift < 35 && at < bytes.length; shift += 7) {
       const byte = bytes[at++];
-      value += (byte & 127) * 2 ** shift;
+      value |= (byte & 127) << shift;
       if (byte < 128) break;
     }
     return value;

@@ -18,8 +18,11 @@ export const KIND = { run: 1, stop: 2 } as const;
 
 /** Words of a program of one call: the largest kernel has fewer arguments than this. */
 const IMMEDIATE_WORDS = 40;
-/** Looks before a thread sleeps: about 2 ms in a step and 1 ms between steps; 50 us when cores are scarce. */
-const SPINS = { join: 2_000_000, command: 1_000_000, scarce: 50_000 };
+/**
+ * Looks before a thread sleeps, about a nanosecond each. Longer would burn the time slice that the awaited thread
+ * needs when other programs run; shorter would pay for a wake-up (about 100 us) at every uneven division.
+ */
+const SPINS = { join: 150_000, command: 300_000, scarce: 30_000 };
 /** 20 ms each: half a minute without an answer is a failure. */
 const NAPS = 1500;
 const START_TIMEOUT_MS = 5000;

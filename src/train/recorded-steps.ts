@@ -22,6 +22,8 @@ interface Recorded {
   tokens: TokenCount;
   /** Tokens of a loss that does not count them itself. */
   count: number;
+  /** Parameters whose gradient the program overwrites, where others are added to. */
+  overwrites: Parameter[];
 }
 
 /** Batch shapes that are remembered; the least recently used one is forgotten first. */
@@ -100,6 +102,7 @@ export class RecordedSteps<B> {
     check: (loss: number) => void,
   ): StepResult {
     const tokens = new TokenCount(count);
+    const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
     const { value, recording } = this.#runtime.record(inputs.arrays, () => {
       const result = this.#model.loss(batch, { smoothing, count: tokens });
       const at = result.loss.ptr;
@@ -110,14 +113,15 @@ export class RecordedSteps<B> {
     else {
       if (this.#programs.size >= MOST_PROGRAMS) this.#forgetOldest();
       const program = this.#runtime.program(recording);
-      this.#programs.set(key, { program, loss: value.at, tokens, count: value.count });
+      const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
+      this.#programs.set(key, { program, loss: value.at, tokens, count: value.count, overwrites });
     }
     check(value.loss);
     return { loss: value.loss, count: value.count };
   }
 
   #replay(
-    { program, loss: at, tokens, count }: Recorded,
+    { program, loss: at, tokens, count, overwrites }: Recorded,
     inputs: StepInputs,
     divisor: number | undefined,
     check: (loss: number) => void,
@@ -126,6 +130,7 @@ export class RecordedSteps<B> {
     tokens.divisor = divisor;
     tokens.valid = null;
     runtime.replay(program, inputs.arrays);
+    for (const parameter of overwrites) parameter.takeZero();
     const { step, microbatch } = runtime.randomPosition;
     runtime.setRandomPosition(step, microbatch + 1);
     const loss = runtime.heap.floats(at, 1)[0];
@@ -147,10 +152,11 @@ export class RecordedSteps<B> {
       this.clear();
       this.#parameters = this.#model.parameters();
     }
-    let trainable = '';
-    for (const parameter of this.#parameters) trainable += parameter.requiresGrad ? '1' : '0';
+    let gradients = '';
+    for (const parameter of this.#parameters)
+      gradients += parameter.requiresGrad ? (parameter.gradIsZero ? 'w' : 'a') : '-';
     // Two inputs that are one array now may be two the next time.
     const layout = arrays.map((array) => `${array.length}:${arrays.indexOf(array)}`);
-    return `${shape}|${layout}|${smoothing}|${trainable}`;
+    return `${shape}|${layout}|${smoothing}|${gradients}`;
   }
 }
