@@ -3,16 +3,18 @@
  * 1. assembly/ to build/kernels{,.relaxed,.debug}.wasm with AssemblyScript;
  * 2. src/runtime/generated/: typed bindings made from the compiler's declarations, and the wasm as base64;
  * 3. src/data/generated/ and src/cli/generated/: embedded data and the report's plotting library;
- * 4. dist/ with tsc.
+ * 4. dist/: declarations and modules with tsc, the modules then joined with esbuild into one file per entry point and
+ *    the chunks they share, because loading a hundred small files takes longer than everything else at the start.
  * Generated files carry a content hash, never a date, so equal sources give equal bytes.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import esbuild from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
@@ -26,6 +28,7 @@ if (only !== 'wasm') {
     if (existsSync(new URL(step, import.meta.url))) await import(step);
   }
   buildTypeScript();
+  await joinModules();
 }
 
 async function buildWasm() {
@@ -92,6 +95,67 @@ function buildTypeScript() {
   const require = createRequire(import.meta.url);
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { stdio: 'inherit' });
+}
+
+/**
+ * Joins the modules that tsc made. The subpaths of the library (`prenorm/nn` and so on) become lists of names from
+ * one file, dist/library.js: importing one of them loads few files, and bundlers still see each name by itself.
+ * The worker thread lies beside the chunks, because the thread pool, which starts it, is in one of them.
+ */
+async function joinModules() {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const paths = Object.values(exports).flatMap((entry) => entry.default ?? []);
+  const options = {
+    outdir: 'build/dist',
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    external: ['node:*', 'commander', 'cli-progress'],
+    minifyWhitespace: true,
+    minifySyntax: true,
+    metafile: true,
+    logLevel: 'warning',
+  };
+  const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
+  const apart = ['index', 'experiments/index', 'reference/runtime'];
+  const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
+  const { metafile } = await esbuild.build({
+    ...options,
+    entryPoints: Object.fromEntries(subpaths.map((name) => [name, `dist/${name}.js`])),
+    write: false,
+  });
+  const exported = (name) => metafile.outputs[`build/dist/${name}.js`].exports;
+  const unique = (name, symbol) => `${name.split('/')[0]}_${symbol}`;
+  const list = (name, from, line) => `export {${exported(name).map(line).join(',')}} from '${from}';\n`;
+  const library = subpaths
+    .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
+    .join('');
+  const entries = [...apart, 'cli/main'].map((name) => [name, `dist/${name}.js`]);
+  // Processes of `reproduce` are started by path too, from one of the chunks.
+  entries.push(['chunks/child', 'dist/cli/child.js']);
+  writeFileSync('dist/library.js', library);
+  const joined = await esbuild.build({
+    ...options,
+    entryPoints: Object.fromEntries([...entries, ['library', 'dist/library.js']]),
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+  });
+  const worker = await esbuild.build({
+    ...options,
+    entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
+  });
+  for (const file of readdirSync('dist', { recursive: true }))
+    if (file.endsWith('.js')) rmSync(join('dist', file));
+  for (const file of [joined, worker].flatMap((result) => Object.keys(result.metafile.outputs))) {
+    const target = file.replace('build/dist', 'dist');
+    mkdirSync(dirname(target), { recursive: true });
+    renameSync(file, target);
+  }
+  for (const name of subpaths) {
+    const text = list(name, '../library.js', (symbol) => `${unique(name, symbol)} as ${symbol}`);
+    writeFileSync(`dist/${name}.js`, text);
+  }
   log('dist: built');
 }
 

@@ -6,7 +6,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { median } from '../dist/report/wording.js';
+import { tsImport } from 'tsx/esm/api';
+
+const { median } = await tsImport('../src/report/wording.ts', import.meta.url);
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const SOURCE = 'docs/results/quick.json';

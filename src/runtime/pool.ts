@@ -222,7 +222,7 @@ function createWorker(): HostWorker {
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node) {
     // A loader that runs these sources as they are does not reach into workers: there the built file serves.
-    const built = import.meta.url.endsWith('.ts') ? '../../dist/runtime/' : './';
+    const built = import.meta.url.endsWith('.ts') ? '../../dist/chunks/' : './';
     const worker = new node.Worker(new URL(`${built}kernel-worker.js`, import.meta.url), { execArgv: [] });
     return {
       post: (message) => worker.postMessage(message),
