@@ -9,10 +9,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 import esbuild from 'esbuild';
 
@@ -81,11 +82,11 @@ function writeBindings() {
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\nexport const strictWasmHash = '${sha256(strict)}';\nexport const strictWasmBase64: string =\n  '${strict.toString('base64')}';\n`,
+    `${header('build/kernels.wasm')}\nexport const strictWasmHash = '${sha256(strict)}';\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
-    `${header('build/kernels.relaxed.wasm')}\nexport const relaxedWasmHash = '${sha256(relaxed)}';\nexport const relaxedWasmBase64: string =\n  '${relaxed.toString('base64')}';\n`,
+    `${header('build/kernels.relaxed.wasm')}\nexport const relaxedWasmHash = '${sha256(relaxed)}';\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
   );
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
 }
@@ -118,8 +119,15 @@ async function joinModules() {
     logLevel: 'warning',
   };
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
-  const apart = ['index', 'experiments/index', 'reference/runtime'];
+  const apart = ['experiments/index', 'reference/runtime'];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
+  // As namespaces of the package's own files, `nn` and the like stay apart from what does not use them.
+  const index = readFileSync('dist/index.js', 'utf8');
+  const namespaces = [...index.matchAll(/export \* as \w+ from '[^']*';\n/g)].map(([line]) => line);
+  writeFileSync(
+    'dist/index.js',
+    namespaces.reduce((text, line) => text.replace(line, ''), index),
+  );
   const { metafile } = await esbuild.build({
     ...options,
     entryPoints: Object.fromEntries(subpaths.map((name) => [name, `dist/${name}.js`])),
@@ -127,6 +135,7 @@ async function joinModules() {
   });
   const exported = (name) => metafile.outputs[`build/dist/${name}.js`].exports;
   const unique = (name, symbol) => `${name.split('/')[0]}_${symbol}`;
+  const libraryFrom = (name) => (name.includes('/') ? '../library.js' : './library.js');
   const list = (name, from, line) => `export {${exported(name).map(line).join(',')}} from '${from}';\n`;
   const library = subpaths
     .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
@@ -150,13 +159,19 @@ async function joinModules() {
   for (const file of [joined, worker].flatMap((result) => Object.keys(result.metafile.outputs))) {
     const target = file.replace('build/dist', 'dist');
     mkdirSync(dirname(target), { recursive: true });
-    renameSync(file, target);
+    // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
+    writeFileSync(target, readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, ''));
   }
+  rmSync('build/dist', { recursive: true });
   for (const name of subpaths) {
-    const text = list(name, '../library.js', (symbol) => `${unique(name, symbol)} as ${symbol}`);
-    writeFileSync(`dist/${name}.js`, text);
+    const text = list(name, libraryFrom(name), (symbol) => `${unique(name, symbol)} as ${symbol}`);
+    writeFileSync(`dist/${name}.js`, name === 'index' ? text + namespaces.join('') : text);
   }
   log('dist: built');
+}
+
+function deflated(bytes) {
+  return deflateRawSync(bytes, { level: 9 }).toString('base64');
 }
 
 function sha256(bytes) {

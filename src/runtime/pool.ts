@@ -213,7 +213,7 @@ export function availableCores(): number {
 }
 
 /** A module of Node's own without an import, which bundlers for the browser would stumble over. */
-function nodeBuiltin(name: string): unknown {
+export function nodeBuiltin(name: string): unknown {
   const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
   return host?.getBuiltinModule?.(name) ?? null;
 }
