@@ -7,19 +7,21 @@
  * whether the keys come from a cache: a key that other rows of a tile see enters as an exact zero.
  */
 import {
-  EDGE_BYTES, KEYS, QUERIES, SCORE_ROW, lanesBefore, packEdge, packTransposed, scoreRows, validKeys, visible,
-  weighRows,
+  GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock, validKeys,
+  visible, weigh,
 } from './attention-block';
-import { MR, TILE_BYTES } from './gemm-kernel';
 import { expS, expV, logS } from './math';
 import { LANES, at, hmax, hsum, storeUpTo, loadUpTo } from './simd';
 
 export { attentionBackward } from './attention-backward';
 
-/** Workspace of either pass: keys and values transposed, four edge panels, scores twice, a tile, row numbers. */
+/** Queries that share one packing of a block of keys; no part of the bits. */
+const ROWS: i32 = 64;
+
+/** Workspace of either pass: keys and values packed (the keys twice), queries, scores twice, a tile, row numbers. */
 export function attentionWorkspaceBytes(dHead: i32): i32 {
-  const panels = KEYS * dHead * 4;
-  return 2 * panels + 4 * EDGE_BYTES + 2 * QUERIES * SCORE_ROW + TILE_BYTES + 2 * QUERIES * 4;
+  const packed = 3 * packedBytes(KEYS, dHead) + 2 * packedBytes(QUERIES, dHead);
+  return packed + 2 * ROWS * SCORE_ROW + TILE_BYTES + 2 * ROWS * 4;
 }
 
 /**
@@ -27,6 +29,11 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
  * at token b * batchStrideKV; lse (batch, heads, queryLen). lengths (batch) int32: valid keys, 0 = all keyLen.
  * causal: query t sees key j when j <= t + queryOffset. A row that sees no key: zeros, lse 0. Overwrites; no
  * aliasing.
+ *
+ * In parts, with equal bits: sequences [b, b + n) are the call with every operand moved on by b sequences (q and
+ * out by b queryLen tokens, k and v by b batchStrideKV, lse by b heads queryLen, lengths by b unless 0) and
+ * batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
+ * floats, lse by h queryLen, and heads = n.
  */
 export function attentionForward(
   out: usize, lse: usize, q: usize, k: usize, v: usize, lengths: usize,
@@ -44,29 +51,29 @@ export function attentionForward(
       const kHead = k + token * rowK + head;
       const vHead = v + token * rowV + head;
       const lseHead = at(lse, (b * heads + h) * queryLen);
-      for (let first = 0; first < queryLen; first += QUERIES) {
+      for (let first = 0; first < queryLen; first += ROWS) {
         const t = <usize>b * <usize>queryLen + <usize>first;
         attendBlock(
           out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(lseHead, first),
           q + ((t * <usize>strideQ) << 2) + head, <usize>strideQ << 2, kHead, rowK, vHead, rowV,
-          min<i32>(QUERIES, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
+          min<i32>(ROWS, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
         );
       }
     }
   }
 }
 
-/** At most 32 queries of one head against all keys they see. */
+/** At most 64 queries of one head against all keys they see. */
 function attendBlock(
   out: usize, rowOut: usize, lse: usize, q: usize, rowQ: usize, k: usize, rowK: usize, v: usize, rowV: usize,
   queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
   const keysT = workspace;
-  const edge = keysT + <usize>(KEYS * dHead * 4);
-  const scores = edge + EDGE_BYTES;
-  const tile = scores + MR * SCORE_ROW;
+  const values = keysT + packedBytes(KEYS, dHead);
+  const scores = values + packedBytes(KEYS, dHead);
+  const tile = scores + ROWS * SCORE_ROW;
   const tops = tile + TILE_BYTES;
-  const sums = tops + QUERIES * 4;
+  const sums = tops + ROWS * 4;
   for (let i = 0; i < queries; i++) {
     store<f32>(at(tops, i), -Infinity);
     store<f32>(at(sums, i), 0);
@@ -74,21 +81,22 @@ function attendBlock(
   const reach = visible(queries - 1, keys, causal, queryOffset);
   for (let start = 0; start < reach; start += KEYS) {
     const span = min<i32>(KEYS, reach - start);
-    const vBlock = v + <usize>start * rowV;
-    packTransposed(keysT, k + <usize>start * rowK, rowK, span, dHead);
-    packEdge(edge, vBlock, rowV, span, dHead);
-    for (let i = 0; i < queries; i += MR) {
-      const rows = min<i32>(MR, queries - i);
+    packKeys(keysT, k + <usize>start * rowK, rowK, span, dHead);
+    packRowsOf(values, v + <usize>start * rowV, rowV, span, dHead);
+    scoreBlock(scores, q, rowQ, queries, keysT, start, span, dHead, causal, queryOffset);
+    for (let i = 0; i < queries; i += GROUP) {
+      const rows = min<i32>(GROUP, queries - i);
       const count = min<i32>(span, visible(i + rows - 1, keys, causal, queryOffset) - start);
       if (count <= 0) continue;
       const to = out + <usize>i * rowOut;
-      scoreRows(scores, q + <usize>i * rowQ, rowQ, rows, keysT, count, dHead, tile);
+      const weights = scores + <usize>(i * SCORE_ROW);
       for (let r = 0; r < rows; r++) {
         const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+        const row = weights + <usize>(r * SCORE_ROW);
         const old = to + <usize>r * rowOut;
-        softmaxRow(scores + <usize>(r * SCORE_ROW), own, count, scale, at(tops, i + r), at(sums, i + r), old, dHead, start);
+        softmaxRow(row, own, count, scale, at(tops, i + r), at(sums, i + r), old, dHead, start);
       }
-      weighRows(to, rowOut, scores, rows, vBlock, rowV, edge, count, dHead, start > 0 ? 1 : 0, tile);
+      weigh(to, rowOut, weights, SCORE_ROW, rows, values, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
     }
   }
   for (let i = 0; i < queries; i++) {
@@ -115,19 +123,26 @@ function softmaxRow(
   if (own > 0) {
     const factor = f32x4.splat(scale);
     const none = f32x4.splat(-Infinity);
+    const whole = own & -LANES;
     let best = none;
-    for (let j = 0; j < own; j += LANES) {
-      const p = at(s, j);
-      const value = v128.bitselect(f32x4.mul(v128.load(p), factor), none, lanesBefore(own, j));
-      v128.store(p, value);
-      best = f32x4.pmax(best, value);
+    let j = 0;
+    for (; j < whole; j += LANES) best = f32x4.pmax(best, f32x4.mul(v128.load(at(s, j)), factor));
+    if (j < own) {
+      const last = v128.bitselect(f32x4.mul(v128.load(at(s, j)), factor), none, lanesBefore(own, j));
+      best = f32x4.pmax(best, last);
     }
     const before = load<f32>(topAt);
     const top = max<f32>(before, hmax(best));
     const shift = f32x4.splat(top);
     let total = f32x4.splat(0);
-    for (let j = 0; j < own; j += LANES) {
-      const value = expV(f32x4.sub(v128.load(at(s, j)), shift));
+    for (j = 0; j < whole; j += LANES) {
+      const value = expV(f32x4.sub(f32x4.mul(v128.load(at(s, j)), factor), shift));
+      v128.store(at(s, j), value);
+      total = f32x4.add(total, value);
+    }
+    if (j < own) {
+      const score = f32x4.sub(f32x4.mul(v128.load(at(s, j)), factor), shift);
+      const value = v128.and(expV(score), lanesBefore(own, j));
       v128.store(at(s, j), value);
       total = f32x4.add(total, value);
     }
