@@ -71,22 +71,23 @@ function gradientHead(
     packRowsOf(keyRows, k + toK, rowK, span, dHead);
     for (let first = 0; first < queryLen; first += QUERIES) {
       const queries = min<i32>(QUERIES, queryLen - first);
-      if (visible(first + queries - 1, keys, causal, queryOffset) <= start) continue;
+      const seen = min<i32>(span, visible(first + queries - 1, keys, causal, queryOffset) - start);
+      if (seen <= 0) continue;
       const toQ = <usize>first * rowQ;
       const toOut = <usize>first * rowOut;
       gradientBlock(
         dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, out + toOut, at(lse, first), rowQ, rowK, rowV, rowOut,
-        keysT, valuesT, keyRows, start, span, queries, keys, dHead, causal, queryOffset + first, scale, rest,
+        keysT, valuesT, keyRows, span, start, seen, queries, keys, dHead, causal, queryOffset + first, scale, rest,
       );
     }
   }
 }
 
-/** At most 32 queries and 64 keys; adds to dk and dv, and to dq from the second block of keys on. */
+/** At most 32 queries and the `span` keys they see of the `packed` ones; adds to dk and dv, and to dq from the second block of keys on. */
 function gradientBlock(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, out: usize, lse: usize,
   rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
-  keysT: usize, valuesT: usize, keyRows: usize, start: i32, span: i32,
+  keysT: usize, valuesT: usize, keyRows: usize, packed: i32, start: i32, span: i32,
   queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
   const queryRows = workspace;
@@ -107,13 +108,13 @@ function gradientBlock(
     const count = min<i32>(span, visible(i + rows - 1, keys, causal, queryOffset) - start);
     if (count <= 0) continue;
     const ds = dscores + <usize>(i * SCORE_ROW);
+    const whole = max<i32>(0, min<i32>(count, visible(i, keys, causal, queryOffset) - start)) & -LANES;
     for (let r = 0; r < rows; r++) {
       const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
-      const offset = <usize>((i + r) * SCORE_ROW);
-      const row = load<f32>(at(lse, i + r));
-      gradientRow(probabilities + offset, dscores + offset, own, count, scale, row, load<f32>(at(dots, i + r)));
+      const p = probabilities + <usize>((i + r) * SCORE_ROW);
+      gradientRow(p, ds + <usize>(r * SCORE_ROW), whole, own, count, scale, at(lse, i + r), at(dots, i + r));
     }
-    weigh(dq + <usize>i * rowQ, rowQ, ds, SCORE_ROW, rows, keyRows, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
+    weigh(dq + <usize>i * rowQ, rowQ, ds, SCORE_ROW, rows, keyRows, packed, 0, count, dHead, start > 0 ? 1 : 0, tile);
   }
   weighQueries(dv, rowV, probabilities, turned, doutRows, start, span, queries, dHead, causal, queryOffset, tile);
   weighQueries(dk, rowK, dscores, turned, queryRows, start, span, queries, dHead, causal, queryOffset, tile);
@@ -134,28 +135,30 @@ function weighQueries(
   }
 }
 
-/** One row: scores become probabilities, their gradients the gradients of the scores; zeros from `own` to `count`. */
-function gradientRow(p: usize, ds: usize, own: i32, count: i32, scale: f32, lse: f32, dot: f32): void {
+/**
+ * One row: scores become probabilities, their gradients the gradients of the scores; zeros from `own` to `count`.
+ * Up to `whole`, the same for the rows of a group, no mask is needed.
+ */
+// @ts-ignore: decorator
+@inline
+function gradientRow(
+  p: usize, ds: usize, whole: i32, own: i32, count: i32, scale: f32, lse: usize, dot: usize,
+): void {
   const factor = f32x4.splat(scale);
-  const shift = f32x4.splat(lse);
-  const mean = f32x4.splat(dot);
+  const shift = v128.load32_splat(lse);
+  const mean = v128.load32_splat(dot);
   let j = 0;
-  for (const whole = own & -LANES; j < whole; j += LANES) {
+  for (; j < whole; j += LANES) {
     const value = expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift));
     v128.store(at(p, j), value);
     v128.store(at(ds, j), f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor));
   }
-  if (j < own) {
+  for (; j < count; j += LANES) {
     const mask = lanesBefore(own, j);
     const value = v128.and(expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift)), mask);
     const slope = f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor);
     v128.store(at(p, j), value);
     v128.store(at(ds, j), v128.and(slope, mask));
-    j += LANES;
-  }
-  for (; j < count; j += LANES) {
-    v128.store(at(p, j), f32x4.splat(0));
-    v128.store(at(ds, j), f32x4.splat(0));
   }
 }
 

@@ -10,8 +10,8 @@ import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock, validKeys,
   visible, weigh,
 } from './attention-block';
-import { expS, expV, logS } from './math';
-import { LANES, at, hmax, hsum, storeUpTo, loadUpTo } from './simd';
+import { expV, logV } from './math';
+import { LANES, at, loadUpTo, storeUpTo } from './simd';
 
 export { attentionBackward } from './attention-backward';
 
@@ -74,9 +74,9 @@ function attendBlock(
   const tile = scores + ROWS * SCORE_ROW;
   const tops = tile + TILE_BYTES;
   const sums = tops + ROWS * 4;
-  for (let i = 0; i < queries; i++) {
-    store<f32>(at(tops, i), -Infinity);
-    store<f32>(at(sums, i), 0);
+  for (let i = 0; i < queries; i += LANES) {
+    v128.store(at(tops, i), f32x4.splat(-Infinity));
+    v128.store(at(sums, i), f32x4.splat(0));
   }
   const reach = visible(queries - 1, keys, causal, queryOffset);
   for (let start = 0; start < reach; start += KEYS) {
@@ -90,21 +90,98 @@ function attendBlock(
       if (count <= 0) continue;
       const to = out + <usize>i * rowOut;
       const weights = scores + <usize>(i * SCORE_ROW);
-      for (let r = 0; r < rows; r++) {
-        const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
-        const row = weights + <usize>(r * SCORE_ROW);
-        const old = to + <usize>r * rowOut;
-        softmaxRow(row, own, count, scale, at(tops, i + r), at(sums, i + r), old, dHead, start);
-      }
+      softmaxGroup(
+        weights, at(tops, i), at(sums, i), to, rowOut, rows, i, count, keys, dHead, causal, queryOffset, scale, start, tile,
+      );
       weigh(to, rowOut, weights, SCORE_ROW, rows, values, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
     }
   }
-  for (let i = 0; i < queries; i++) {
-    const seen = visible(i, keys, causal, queryOffset) > 0;
-    const sum = load<f32>(at(sums, i));
-    store<f32>(at(lse, i), seen ? load<f32>(at(tops, i)) + logS(sum) : 0);
-    const factor = f32x4.splat(seen ? <f32>1 / sum : 0);
-    const row = out + <usize>i * rowOut;
+  for (let i = 0; i < queries; i += GROUP) finishGroup(out + <usize>i * rowOut, rowOut, at(lse, i), at(tops, i), at(sums, i), queries - i, dHead);
+}
+
+/**
+ * Turns the scores of four rows into exponentials of scale s - m, zeros beyond what a row sees, and brings the rows'
+ * running maximum, sum and output to the new m. Four together because their sums and maxima are lanes of one vector
+ * then; rows that do not exist are scratch. Row i sees no more keys than row i + 1.
+ */
+function softmaxGroup(
+  s: usize, tops: usize, sums: usize, out: usize, rowOut: usize, rows: i32, i: i32, count: i32, keys: i32, dHead: i32,
+  causal: i32, queryOffset: i32, scale: f32, start: i32, tile: usize,
+): void {
+  const factor = f32x4.splat(scale);
+  const none = f32x4.splat(-Infinity);
+  // Up to here all four rows see every key.
+  const whole = max<i32>(0, min<i32>(count, visible(i, keys, causal, queryOffset) - start)) & -LANES;
+  for (let r = 0; r < GROUP; r++) {
+    const row = s + <usize>(r * SCORE_ROW);
+    let best = none;
+    let j = 0;
+    for (; j < whole; j += LANES) best = f32x4.pmax(best, f32x4.mul(v128.load(at(row, j)), factor));
+    const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+    for (; j < count; j += LANES) {
+      best = f32x4.pmax(best, v128.bitselect(f32x4.mul(v128.load(at(row, j)), factor), none, lanesBefore(own, j)));
+    }
+    v128.store(tile + (<usize>r << 4), best);
+  }
+  transposeTile(tile);
+  const before = v128.load(tops);
+  const best = f32x4.pmax(
+    f32x4.pmax(v128.load(tile), v128.load(tile, 32)), f32x4.pmax(v128.load(tile, 16), v128.load(tile, 48)),
+  );
+  const top = f32x4.pmax(before, best);
+  v128.store(tops, top);
+  for (let r = 0; r < GROUP; r++) {
+    const row = s + <usize>(r * SCORE_ROW);
+    const shift = v128.load32_splat(at(tops, r));
+    let total = f32x4.splat(0);
+    let j = 0;
+    for (; j < whole; j += LANES) {
+      const value = expV(f32x4.sub(f32x4.mul(v128.load(at(row, j)), factor), shift));
+      v128.store(at(row, j), value);
+      total = f32x4.add(total, value);
+    }
+    const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+    for (; j < count; j += LANES) {
+      const score = f32x4.sub(f32x4.mul(v128.load(at(row, j)), factor), shift);
+      const value = v128.and(expV(score), lanesBefore(own, j));
+      v128.store(at(row, j), value);
+      total = f32x4.add(total, value);
+    }
+    v128.store(tile + (<usize>r << 4), total);
+  }
+  transposeTile(tile);
+  // The order of hsum.
+  let sum = f32x4.add(
+    f32x4.add(v128.load(tile), v128.load(tile, 32)), f32x4.add(v128.load(tile, 16), v128.load(tile, 48)),
+  );
+  if (start > 0) {
+    const shrink = expV(f32x4.sub(before, top));
+    sum = f32x4.add(f32x4.mul(v128.load(sums), shrink), sum);
+    v128.store(tile, shrink);
+    for (let r = 0; r < rows; r++) {
+      const shrinks = v128.load32_splat(at(tile, r));
+      const row = out + <usize>r * rowOut;
+      for (let e = 0; e < dHead; e += LANES) {
+        const p = at(row, e);
+        storeUpTo(p, f32x4.mul(loadUpTo(p, dHead - e), shrinks), dHead - e);
+      }
+    }
+  }
+  v128.store(sums, sum);
+}
+
+/** out / sum and the log of the sum, for up to four rows; a sum is 0 where a row saw no key. */
+function finishGroup(
+  out: usize, rowOut: usize, lse: usize, tops: usize, sums: usize, rows: i32, dHead: i32,
+): void {
+  const sum = v128.load(sums);
+  const blind = f32x4.eq(v128.load(tops), f32x4.splat(-Infinity));
+  storeUpTo(lse, v128.andnot(f32x4.add(v128.load(tops), logV(sum)), blind), rows);
+  v128.store(sums, v128.andnot(f32x4.div(f32x4.splat(1), sum), blind));
+  for (let r = 0; r < min<i32>(rows, GROUP); r++) {
+    const factor = v128.load32_splat(at(sums, r));
+    const seen = load<f32>(at(tops, r)) != -Infinity;
+    const row = out + <usize>r * rowOut;
     for (let e = 0; e < dHead; e += LANES) {
       // Nothing was written to a row that sees no key: whatever is there must not be multiplied.
       const value = seen ? f32x4.mul(loadUpTo(at(row, e), dHead - e), factor) : f32x4.splat(0);
@@ -113,51 +190,19 @@ function attendBlock(
   }
 }
 
-/**
- * Turns `own` scores into exponentials of scale s - m, zeros from there to `count`, and brings the row's running
- * maximum, sum and output to the new m.
- */
-function softmaxRow(
-  s: usize, own: i32, count: i32, scale: f32, topAt: usize, sumAt: usize, out: usize, dHead: i32, start: i32,
-): void {
-  if (own > 0) {
-    const factor = f32x4.splat(scale);
-    const none = f32x4.splat(-Infinity);
-    const whole = own & -LANES;
-    let best = none;
-    let j = 0;
-    for (; j < whole; j += LANES) best = f32x4.pmax(best, f32x4.mul(v128.load(at(s, j)), factor));
-    if (j < own) {
-      const last = v128.bitselect(f32x4.mul(v128.load(at(s, j)), factor), none, lanesBefore(own, j));
-      best = f32x4.pmax(best, last);
-    }
-    const before = load<f32>(topAt);
-    const top = max<f32>(before, hmax(best));
-    const shift = f32x4.splat(top);
-    let total = f32x4.splat(0);
-    for (j = 0; j < whole; j += LANES) {
-      const value = expV(f32x4.sub(f32x4.mul(v128.load(at(s, j)), factor), shift));
-      v128.store(at(s, j), value);
-      total = f32x4.add(total, value);
-    }
-    if (j < own) {
-      const score = f32x4.sub(f32x4.mul(v128.load(at(s, j)), factor), shift);
-      const value = v128.and(expV(score), lanesBefore(own, j));
-      v128.store(at(s, j), value);
-      total = f32x4.add(total, value);
-    }
-    let sum = hsum(total);
-    if (start > 0) {
-      const shrink = expS(before - top);
-      sum = load<f32>(sumAt) * shrink + sum;
-      const shrinks = f32x4.splat(shrink);
-      for (let e = 0; e < dHead; e += LANES) {
-        const p = at(out, e);
-        storeUpTo(p, f32x4.mul(loadUpTo(p, dHead - e), shrinks), dHead - e);
-      }
-    }
-    store<f32>(topAt, top);
-    store<f32>(sumAt, sum);
-  }
-  for (let j = (max<i32>(own, 0) + 3) & -LANES; j < count; j += LANES) v128.store(at(s, j), f32x4.splat(0));
+// @ts-ignore: decorator
+@inline
+function transposeTile(tile: usize): void {
+  const r0 = v128.load(tile);
+  const r1 = v128.load(tile, 16);
+  const r2 = v128.load(tile, 32);
+  const r3 = v128.load(tile, 48);
+  const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+  const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+  const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+  v128.store(tile, v128.shuffle<i64>(t0, t1, 0, 2));
+  v128.store(tile, v128.shuffle<i64>(t0, t1, 1, 3), 16);
+  v128.store(tile, v128.shuffle<i64>(t2, t3, 0, 2), 32);
+  v128.store(tile, v128.shuffle<i64>(t2, t3, 1, 3), 48);
 }
