@@ -73,7 +73,7 @@ export function scoreBlock(
   for (let j = 0; j < count; j += NR) {
     const skip = firstToSee(start + j, queries, causal, queryOffset);
     const to = s + <usize>(skip * SCORE_ROW);
-    rowsTimesPanel(to, SCORE_ROW, a + <usize>skip * lda, lda, queries - skip, panels, dHead, 0);
+    rowsTimesPanel(to, SCORE_ROW, a + <usize>skip * lda, lda, queries - skip, panels, PANEL_ROW, dHead, 0);
     s += PANEL_ROW;
     panels += <usize>dHead * PANEL_ROW;
   }
@@ -90,9 +90,9 @@ export function weigh(
   x += <usize>from * PANEL_ROW;
   for (let e = 0; e < dHead; e += NR) {
     const cols = dHead - e;
-    if (cols >= NR) rowsTimesPanel(c, ldc, w, ldw, rows, x, count, add);
+    if (cols >= NR) rowsTimesPanel(c, ldc, w, ldw, rows, x, PANEL_ROW, count, add);
     else {
-      rowsTimesPanel(tile, PANEL_ROW, w, ldw, rows, x, count, 0);
+      rowsTimesPanel(tile, PANEL_ROW, w, ldw, rows, x, PANEL_ROW, count, 0);
       storePart(c, ldc, tile, rows, cols, add);
     }
     c += PANEL_ROW;

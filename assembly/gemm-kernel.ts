@@ -1,6 +1,6 @@
 /**
  * The micro-kernel: C tiles of 2 rows and 16 columns, kept in eight vector accumulators, for all rows of A against
- * one packed panel of B. V8 leaves 15 vector registers, and strict arithmetic needs one for the product.
+ * one panel of B. V8 leaves 15 vector registers, and strict arithmetic needs one for the product.
  *
  * Two k steps per round, between them the exit for odd k. The exit has a second use: older V8 (Node 20, 22) moves
  * every load of a basic block before its arithmetic, so two steps in one block would spill.
@@ -11,7 +11,7 @@ import { LANES, loadUpTo, storeUpTo } from './simd';
 export const MR: i32 = 2;
 export const NR: i32 = 16;
 
-/** Bytes of a panel's row; row p of a panel lies p * PANEL_ROW after its start. */
+/** Row stride of a packed panel. */
 export const PANEL_ROW: usize = 64;
 
 /** acc + a b: two roundings in the strict build, one or two in the relaxed one. */
@@ -23,56 +23,57 @@ export function madd(acc: v128, a: v128, b: v128): v128 {
 }
 
 /**
- * C(m, 16) = or += A(m, k) B(k, 16): acc = +0, then acc + a b for ascending k, each step rounded. k >= 1. Strides
- * are in bytes. C must not overlap A or B.
+ * C(m, 16) = or += A(m, k) B(k, 16): acc = +0, then acc + a b for ascending k, each step rounded. k >= 1. Row
+ * strides are in bytes, PANEL_ROW for a packed panel. C must not overlap A or B.
  */
 export function rowsTimesPanel(
-  c: usize, ldc: usize, a: usize, lda: usize, m: i32, panel: usize, k: i32, add: i32,
+  c: usize, ldc: usize, a: usize, lda: usize, m: i32, b: usize, ldb: usize, k: i32, add: i32,
 ): void {
-  const end = panel + <usize>k * PANEL_ROW;
-  const middle = k & 1 ? end - PANEL_ROW : 0;
+  const end = b + <usize>k * ldb;
+  const middle = k & 1 ? end - ldb : 0;
   const zero = f32x4.splat(0);
   for (let i = 0; i < m; i += MR) {
     // A row that does not exist repeats its neighbour and is not stored.
     const pair = i + 1 < m;
     let a0 = a;
-    let a1 = pair ? a + lda : a;
-    let b = panel;
+    const second = pair ? lda : 0;
+    let p = b;
     let c00 = zero, c01 = zero, c02 = zero, c03 = zero, c10 = zero, c11 = zero, c12 = zero, c13 = zero;
     while (true) {
+      const a1 = a0 + second;
       let x = v128.load32_splat(a0);
       let y = v128.load32_splat(a1);
-      let z = v128.load(b);
+      let z = v128.load(p);
       c00 = madd(c00, x, z);
       c10 = madd(c10, y, z);
-      z = v128.load(b, 16);
+      z = v128.load(p, 16);
       c01 = madd(c01, x, z);
       c11 = madd(c11, y, z);
-      z = v128.load(b, 32);
+      z = v128.load(p, 32);
       c02 = madd(c02, x, z);
       c12 = madd(c12, y, z);
-      z = v128.load(b, 48);
+      z = v128.load(p, 48);
       c03 = madd(c03, x, z);
       c13 = madd(c13, y, z);
-      if (b == middle) break;
+      if (p == middle) break;
+      const next = p + ldb;
       x = v128.load32_splat(a0, 4);
       y = v128.load32_splat(a1, 4);
-      z = v128.load(b, 64);
+      z = v128.load(next);
       c00 = madd(c00, x, z);
       c10 = madd(c10, y, z);
-      z = v128.load(b, 80);
+      z = v128.load(next, 16);
       c01 = madd(c01, x, z);
       c11 = madd(c11, y, z);
-      z = v128.load(b, 96);
+      z = v128.load(next, 32);
       c02 = madd(c02, x, z);
       c12 = madd(c12, y, z);
-      z = v128.load(b, 112);
+      z = v128.load(next, 48);
       c03 = madd(c03, x, z);
       c13 = madd(c13, y, z);
       a0 += 8;
-      a1 += 8;
-      b += 128;
-      if (b == end) break;
+      p = next + ldb;
+      if (p == end) break;
     }
     putRow(c, c00, c01, c02, c03, add);
     if (pair) putRow(c + ldc, c10, c11, c12, c13, add);

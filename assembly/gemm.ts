@@ -20,9 +20,12 @@ const KC: i32 = 256;
 const MC: i32 = 128;
 /** Columns of B that are packed at a time: 512 KiB. */
 const NC: i32 = 512;
-/** With few rows, one panel at a time is packed and used while it is in the L1 cache. */
+/** With few rows one panel at a time is packed, and used while it is in the L1 cache. */
 const NC_FEW_ROWS: i32 = NR;
 const FEW_ROWS: i32 = 32;
+/** With hardly any rows B is read in place; so it is when its block spans no more bytes than the L1 cache holds. */
+const DIRECT_ROWS: i32 = 8;
+const DIRECT_SPAN: i64 = 16384;
 
 const TILES_BYTES: i32 = MC * NR * 4;
 /** Row stride of a packed A, no multiple of 4 KiB: its rows must not fall on the same lines of the L1 cache. */
@@ -47,7 +50,8 @@ export function sgemm(
   const rowA = <usize>lda << 2;
   const rowB = <usize>ldb << 2;
   const rowC = <usize>ldc << 2;
-  const chunk = m <= FEW_ROWS ? NC_FEW_ROWS : NC;
+  const packB = transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
+  const chunk = packB && m <= FEW_ROWS ? NC_FEW_ROWS : NC;
   const tiles = workspace;
   const turned = tiles + TILES_BYTES;
   const panels = turned + A_BYTES;
@@ -61,12 +65,12 @@ export function sgemm(
       const add = pc > 0 ? 1 : accumulate;
       const panelBytes = <usize>kc * PANEL_ROW;
       const nextPanel = transB ? rowB * NR : <usize>(NR << 2);
-      let from = b + (transB ? <usize>jc * rowB + (<usize>pc << 2) : <usize>pc * rowB + (<usize>jc << 2));
-      let to = panels;
-      for (let j = 0; j < nc; j += NR) {
-        packPanel(to, from, rowB, nc - j, kc, transB);
-        from += nextPanel;
-        to += panelBytes;
+      const blockB = b + (transB ? <usize>jc * rowB + (<usize>pc << 2) : <usize>pc * rowB + (<usize>jc << 2));
+      // The last panel needs packing where it is incomplete: whole vectors are read of it.
+      const direct = packB ? 0 : nc & -NR;
+      for (let j = direct; j < nc; j += NR) {
+        const to = panels + <usize>((j - direct) / NR) * panelBytes;
+        packPanel(to, blockB + <usize>(j / NR) * nextPanel, rowB, nc - j, kc, transB);
       }
       // Loop 3: rows of C.
       for (let ic = 0; ic < m; ic += MC) {
@@ -75,7 +79,6 @@ export function sgemm(
         if (transA) packTransposed(turned, STEP_A, blockA, rowA, kc, mc);
         const rows = transA ? turned : blockA;
         const stepA = transA ? STEP_A : rowA;
-        let panel = panels;
         // Loop 2: panels of B; loop 1, over rows of A, is in the micro-kernel.
         for (let j = 0; j < nc; j += NR) {
           const cols = min<i32>(nc - j, NR);
@@ -83,9 +86,10 @@ export function sgemm(
           const part = cols < NR;
           const to = part ? tiles : cBlock;
           const stepC = part ? PANEL_ROW : rowC;
-          rowsTimesPanel(to, stepC, rows, stepA, mc, panel, kc, part ? 0 : add);
+          const inPlace = j < direct;
+          const panel = inPlace ? blockB + (<usize>j << 2) : panels + <usize>((j - direct) / NR) * panelBytes;
+          rowsTimesPanel(to, stepC, rows, stepA, mc, panel, inPlace ? rowB : PANEL_ROW, kc, part ? 0 : add);
           if (part) storePart(cBlock, rowC, tiles, mc, cols, add);
-          panel += panelBytes;
         }
       }
     }
