@@ -5,16 +5,20 @@
  *   dq = ds k,  dk = ds^T q,  dv = p^T dout
  */
 import {
-  EDGE_BYTES, KEYS, QUERIES, SCORE_ROW, lanesBefore, packEdge, packTransposed, scoreRows, validKeys, visible,
-  weighColumns, weighRows,
+  GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, firstToSee, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock,
+  validKeys, visible, weigh,
 } from './attention-block';
-import { MR, NR, TILE_BYTES } from './gemm-kernel';
+import { packTransposed } from './gemm-pack';
 import { expV } from './math';
 import { LANES, at, hsum, loadUpTo, storeUpTo } from './simd';
 
+/** Row stride of transposed scores: one row for each key. */
+const TURNED_ROW: usize = QUERIES * 4;
+
 /**
  * Shapes and strides as in attentionForward, with sequence b of k and v starting at token b * keyLen; dq, dk, dv
- * lie like q, k, v and are overwritten (zeros for masked keys and for rows that see no key). No aliasing.
+ * lie like q, k, v and are overwritten (zeros for masked keys and for rows that see no key). No aliasing. Parts as
+ * in attentionForward, dq, dk, dv, dout moved on like q, k, v, out.
  */
 export function attentionBackward(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, lse: usize,
@@ -28,105 +32,133 @@ export function attentionBackward(
   const rowOut = <usize>strideOut << 2;
   for (let b = 0; b < batch; b++) {
     const keys = validKeys(lengths, b, keyLen);
-    const token = <usize>b * <usize>keyLen;
+    const toK = <usize>(b * keyLen) * rowK;
+    const toV = <usize>(b * keyLen) * rowV;
+    const toQ = <usize>(b * queryLen) * rowQ;
+    const toOut = <usize>(b * queryLen) * rowOut;
     for (let h = 0; h < heads; h++) {
       const head = <usize>(h * dHead) << 2;
-      const toK = token * rowK + head;
-      const toV = token * rowV + head;
-      clearRows(dk + toK, rowK, keyLen, dHead);
-      clearRows(dv + toV, rowV, keyLen, dHead);
-      for (let first = 0; first < queryLen; first += QUERIES) {
-        const t = <usize>b * <usize>queryLen + <usize>first;
-        const toQ = t * rowQ + head;
-        const toOut = t * rowOut + head;
-        gradientBlock(
-          dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, k + toK, v + toV, out + toOut,
-          at(lse, (b * heads + h) * queryLen + first), rowQ, rowK, rowV, rowOut,
-          min<i32>(QUERIES, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
-        );
-      }
+      gradientHead(
+        dq + toQ + head, dk + toK + head, dv + toV + head, dout + toOut + head, q + toQ + head, k + toK + head,
+        v + toV + head, out + toOut + head, at(lse, (b * heads + h) * queryLen), rowQ, rowK, rowV, rowOut,
+        queryLen, keyLen, keys, dHead, causal, queryOffset, scale, workspace,
+      );
     }
   }
 }
 
-/** At most 32 queries of one head; adds to dk and dv, overwrites dq. */
-function gradientBlock(
+/** One head: each block of keys is packed once and meets all queries, 32 at a time. */
+function gradientHead(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, lse: usize,
   rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
-  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  queryLen: i32, keyLen: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
-  const panels = <usize>(KEYS * dHead * 4);
   const keysT = workspace;
-  const valuesT = keysT + panels;
-  const edgeOfK = valuesT + panels;
-  const edgeOfQ = edgeOfK + EDGE_BYTES;
-  const edgeOfDout = edgeOfQ + EDGE_BYTES;
-  const probabilities = edgeOfDout + EDGE_BYTES;
-  const dscores = probabilities + QUERIES * SCORE_ROW;
-  const tile = dscores + QUERIES * SCORE_ROW;
-  const dots = tile + TILE_BYTES;
-
-  clearRows(dq, rowQ, queries, dHead);
-  rowDots(dots, dout, out, rowOut, queries, dHead);
-  packEdge(edgeOfQ, q, rowQ, queries, dHead);
-  packEdge(edgeOfDout, dout, rowOut, queries, dHead);
-  const reach = visible(queries - 1, keys, causal, queryOffset);
+  const valuesT = keysT + packedBytes(KEYS, dHead);
+  const keyRows = valuesT + packedBytes(KEYS, dHead);
+  const rest = keyRows + packedBytes(KEYS, dHead);
+  clearRows(dk, rowK, keyLen, dHead);
+  clearRows(dv, rowV, keyLen, dHead);
+  // Queries that see no key come first; nobody else writes their rows.
+  clearRows(dq, rowQ, keys > 0 ? firstToSee(0, queryLen, causal, queryOffset) : queryLen, dHead);
+  const reach = queryLen > 0 ? visible(queryLen - 1, keys, causal, queryOffset) : 0;
   for (let start = 0; start < reach; start += KEYS) {
     const span = min<i32>(KEYS, reach - start);
-    const kBlock = k + <usize>start * rowK;
-    packTransposed(keysT, kBlock, rowK, span, dHead);
-    packTransposed(valuesT, v + <usize>start * rowV, rowV, span, dHead);
-    packEdge(edgeOfK, kBlock, rowK, span, dHead);
-    for (let i = 0; i < queries; i += MR) {
-      const rows = min<i32>(MR, queries - i);
-      const count = min<i32>(span, visible(i + rows - 1, keys, causal, queryOffset) - start);
-      const p = probabilities + <usize>(i * SCORE_ROW);
-      const ds = dscores + <usize>(i * SCORE_ROW);
-      if (count > 0) {
-        scoreRows(p, q + <usize>i * rowQ, rowQ, rows, keysT, count, dHead, tile);
-        scoreRows(ds, dout + <usize>i * rowOut, rowOut, rows, valuesT, count, dHead, tile);
-      }
-      for (let r = 0; r < rows; r++) {
-        const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
-        const offset = <usize>(r * SCORE_ROW);
-        gradientRow(p + offset, ds + offset, own, span, scale, load<f32>(at(lse, i + r)), load<f32>(at(dots, i + r)));
-      }
-      if (count > 0) weighRows(dq + <usize>i * rowQ, rowQ, ds, rows, kBlock, rowK, edgeOfK, count, dHead, 1, tile);
-    }
-    for (let j = 0; j < span; j += MR) {
-      // Queries before the first one that sees key j have nothing but zeros in this column.
-      const skip = causal ? min<i32>(queries, max<i32>(0, start + j - queryOffset)) : 0;
-      const from = <usize>(skip * SCORE_ROW + (j << 2));
-      const edge = <usize>(skip * NR) << 2;
-      const rest = span - j;
-      weighColumns(
-        dv + <usize>(start + j) * rowV, rowV, probabilities + from, rest, dout + <usize>skip * rowOut, rowOut,
-        edgeOfDout + edge, queries - skip, dHead, tile,
-      );
-      weighColumns(
-        dk + <usize>(start + j) * rowK, rowK, dscores + from, rest, q + <usize>skip * rowQ, rowQ,
-        edgeOfQ + edge, queries - skip, dHead, tile,
+    const toK = <usize>start * rowK;
+    const toV = <usize>start * rowV;
+    packKeys(keysT, k + toK, rowK, span, dHead);
+    packKeys(valuesT, v + toV, rowV, span, dHead);
+    packRowsOf(keyRows, k + toK, rowK, span, dHead);
+    for (let first = 0; first < queryLen; first += QUERIES) {
+      const queries = min<i32>(QUERIES, queryLen - first);
+      const seen = min<i32>(span, visible(first + queries - 1, keys, causal, queryOffset) - start);
+      if (seen <= 0) continue;
+      const toQ = <usize>first * rowQ;
+      const toOut = <usize>first * rowOut;
+      gradientBlock(
+        dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, out + toOut, at(lse, first), rowQ, rowK, rowV, rowOut,
+        keysT, valuesT, keyRows, span, start, seen, queries, keys, dHead, causal, queryOffset + first, scale, rest,
       );
     }
   }
 }
 
-/** One row: scores become probabilities, their gradients the gradients of the scores; zeros from `own` to `span`. */
-function gradientRow(p: usize, ds: usize, own: i32, span: i32, scale: f32, lse: f32, dot: f32): void {
+/** At most 32 queries and the `span` keys they see of the `packed` ones; adds to dk and dv, and to dq from the second block of keys on. */
+function gradientBlock(
+  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, out: usize, lse: usize,
+  rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
+  keysT: usize, valuesT: usize, keyRows: usize, packed: i32, start: i32, span: i32,
+  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+): void {
+  const queryRows = workspace;
+  const doutRows = queryRows + packedBytes(QUERIES, dHead);
+  const probabilities = doutRows + packedBytes(QUERIES, dHead);
+  const dscores = probabilities + QUERIES * SCORE_ROW;
+  const turned = dscores + QUERIES * SCORE_ROW;
+  const tile = turned + <usize>KEYS * TURNED_ROW;
+  const dots = tile + TILE_BYTES;
+
+  rowDots(dots, dout, out, rowOut, queries, dHead);
+  packRowsOf(queryRows, q, rowQ, queries, dHead);
+  packRowsOf(doutRows, dout, rowOut, queries, dHead);
+  scoreBlock(probabilities, q, rowQ, queries, keysT, start, span, dHead, causal, queryOffset);
+  scoreBlock(dscores, dout, rowOut, queries, valuesT, start, span, dHead, causal, queryOffset);
+  for (let i = 0; i < queries; i += GROUP) {
+    const rows = min<i32>(GROUP, queries - i);
+    const count = min<i32>(span, visible(i + rows - 1, keys, causal, queryOffset) - start);
+    if (count <= 0) continue;
+    const ds = dscores + <usize>(i * SCORE_ROW);
+    const whole = max<i32>(0, min<i32>(count, visible(i, keys, causal, queryOffset) - start)) & -LANES;
+    for (let r = 0; r < rows; r++) {
+      const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+      const p = probabilities + <usize>((i + r) * SCORE_ROW);
+      gradientRow(p, ds + <usize>(r * SCORE_ROW), whole, own, count, scale, at(lse, i + r), at(dots, i + r));
+    }
+    weigh(dq + <usize>i * rowQ, rowQ, ds, SCORE_ROW, rows, keyRows, packed, 0, count, dHead, start > 0 ? 1 : 0, tile);
+  }
+  weighQueries(dv, rowV, probabilities, turned, doutRows, start, span, queries, dHead, causal, queryOffset, tile);
+  weighQueries(dk, rowK, dscores, turned, queryRows, start, span, queries, dHead, causal, queryOffset, tile);
+}
+
+/** c (span, dHead) += s^T x, for each group of keys from the first query on that sees one of them. */
+function weighQueries(
+  c: usize, ldc: usize, s: usize, turned: usize, x: usize, start: i32, span: i32, queries: i32, dHead: i32,
+  causal: i32, queryOffset: i32, tile: usize,
+): void {
+  packTransposed(turned, TURNED_ROW, s, SCORE_ROW, queries, span);
+  for (let j = 0; j < span; j += GROUP) {
+    const skip = firstToSee(start + j, queries, causal, queryOffset);
+    if (skip == queries) break;
+    const weights = turned + <usize>j * TURNED_ROW + (<usize>skip << 2);
+    const rows = min<i32>(GROUP, span - j);
+    weigh(c + <usize>j * ldc, ldc, weights, TURNED_ROW, rows, x, queries, skip, queries - skip, dHead, 1, tile);
+  }
+}
+
+/**
+ * One row: scores become probabilities, their gradients the gradients of the scores; zeros from `own` to `count`.
+ * Up to `whole`, the same for the rows of a group, no mask is needed.
+ */
+// @ts-ignore: decorator
+@inline
+function gradientRow(
+  p: usize, ds: usize, whole: i32, own: i32, count: i32, scale: f32, lse: usize, dot: usize,
+): void {
   const factor = f32x4.splat(scale);
-  const shift = f32x4.splat(lse);
-  const mean = f32x4.splat(dot);
+  const shift = v128.load32_splat(lse);
+  const mean = v128.load32_splat(dot);
   let j = 0;
-  for (; j < own; j += LANES) {
+  for (; j < whole; j += LANES) {
+    const value = expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift));
+    v128.store(at(p, j), value);
+    v128.store(at(ds, j), f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor));
+  }
+  for (; j < count; j += LANES) {
     const mask = lanesBefore(own, j);
     const value = v128.and(expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift)), mask);
     const slope = f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor);
     v128.store(at(p, j), value);
     v128.store(at(ds, j), v128.and(slope, mask));
-  }
-  for (; j < span; j += LANES) {
-    v128.store(at(p, j), f32x4.splat(0));
-    v128.store(at(ds, j), f32x4.splat(0));
   }
 }
 

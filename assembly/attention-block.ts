@@ -1,18 +1,20 @@
 /**
  * What the forward and backward pass of attention share: the pinned blocks, how many keys a query sees, and
- * products of a few rows with a whole operand, read where it lies. Strides are in bytes.
+ * products with packed operands in which what nobody sees is skipped. Strides are in bytes.
  */
-import { MR, NR, storePart, tileColumns, tileRows } from './gemm-kernel';
+import { NR, PANEL_ROW, rowsTimesPanel, storePart } from './gemm-kernel';
 import { packPanel } from './gemm-pack';
 
 /** Keys per block: part of the bits of the online softmax, never change it. */
 export const KEYS: i32 = 64;
-/** Queries per block: part of the bits of dk and dv. */
+/** Queries per block of the backward pass: part of the bits of dk and dv. */
 export const QUERIES: i32 = 32;
+/** Rows that share a count of keys when they weigh values; the lanes of a vector, for keys that weigh queries. */
+export const GROUP: i32 = 4;
 
-/** Bytes of one row of scores, and of an operand's incomplete panel of columns. */
+/** Bytes of one row of scores, and of a scratch tile for a group's incomplete columns. */
 export const SCORE_ROW: i32 = KEYS * 4;
-export const EDGE_BYTES: i32 = KEYS * NR * 4;
+export const TILE_BYTES: i32 = GROUP * NR * 4;
 
 /** Valid keys of sequence b. */
 // @ts-ignore: decorator
@@ -28,71 +30,73 @@ export function visible(t: i32, keys: i32, causal: i32, queryOffset: i32): i32 {
   return causal ? max<i32>(0, min<i32>(keys, t + queryOffset + 1)) : keys;
 }
 
-/** `count` rows of x (count, dHead) become the columns of packed panels (dHead, 8). */
-export function packTransposed(to: usize, x: usize, ld: usize, count: i32, dHead: i32): void {
-  const panel = <usize>(dHead * NR) << 2;
+/** The first of `queries` rows that sees key j; earlier ones have nothing but zeros there. */
+// @ts-ignore: decorator
+@inline
+export function firstToSee(j: i32, queries: i32, causal: i32, queryOffset: i32): i32 {
+  return causal ? min<i32>(queries, max<i32>(0, j - queryOffset)) : 0;
+}
+
+/** Bytes of `rows` packed rows of one head. */
+// @ts-ignore: decorator
+@inline
+export function packedBytes(rows: i32, dHead: i32): i32 {
+  return rows * ((dHead + NR - 1) & -NR) * 4;
+}
+
+/** x (count, dHead) as panels of 16 columns (count, 16). */
+export function packRowsOf(to: usize, x: usize, ld: usize, count: i32, dHead: i32): void {
+  for (let e = 0; e < dHead; e += NR) {
+    packPanel(to, x, ld, dHead - e, count, 0);
+    to += <usize>count * PANEL_ROW;
+    x += PANEL_ROW;
+  }
+}
+
+/** x (count, dHead) as panels of 16 of its rows: (dHead, 16). */
+export function packKeys(to: usize, x: usize, ld: usize, count: i32, dHead: i32): void {
   for (let j = 0; j < count; j += NR) {
     packPanel(to, x, ld, count - j, dHead, 1);
-    to += panel;
+    to += <usize>dHead * PANEL_ROW;
     x += ld * NR;
   }
 }
 
-/** The incomplete last panel of x (count, dHead), where dHead is no multiple of 8. */
-export function packEdge(to: usize, x: usize, ld: usize, count: i32, dHead: i32): void {
-  const full = dHead & -NR;
-  if (full < dHead) packPanel(to, x + (<usize>full << 2), ld, dHead - full, count, 0);
-}
-
-/** s (rows, count) = a (rows, dHead) times packed panels; columns up to the next multiple of 8 are written. */
-export function scoreRows(
-  s: usize, a: usize, lda: usize, rows: i32, panels: usize, count: i32, dHead: i32, scratch: usize,
+/**
+ * s (queries, count) = a (queries, dHead) times keys from packKeys, the first of which is key `start`; in whole
+ * panels, from the first row on that sees a key of the panel.
+ */
+export function scoreBlock(
+  s: usize, a: usize, lda: usize, queries: i32, panels: usize, start: i32, count: i32, dHead: i32,
+  causal: i32, queryOffset: i32,
 ): void {
-  const panel = <usize>(dHead * NR) << 2;
   for (let j = 0; j < count; j += NR) {
-    if (rows == MR) tileRows(s, SCORE_ROW, a, lda, rows, panels, NR << 2, dHead, 0);
-    else {
-      tileRows(scratch, NR << 2, a, lda, rows, panels, NR << 2, dHead, 0);
-      storePart(s, SCORE_ROW, scratch, rows, NR, 0);
-    }
-    s += NR << 2;
-    panels += panel;
+    const skip = firstToSee(start + j, queries, causal, queryOffset);
+    const to = s + <usize>(skip * SCORE_ROW);
+    rowsTimesPanel(to, SCORE_ROW, a + <usize>skip * lda, lda, queries - skip, panels, PANEL_ROW, dHead, 0);
+    s += PANEL_ROW;
+    panels += <usize>dHead * PANEL_ROW;
   }
 }
 
-/** c (rows, dHead) = or += w (rows, count) x (count, dHead); w are rows of scores, `edge` is from packEdge. */
-export function weighRows(
-  c: usize, ldc: usize, w: usize, rows: i32, x: usize, ldx: usize, edge: usize, count: i32, dHead: i32, add: i32,
-  scratch: usize,
+/**
+ * c (rows, dHead) = or += w (rows, count) x, where x is row `from` and following of what packRowsOf made of
+ * `packed` rows. Incomplete columns need rows <= GROUP.
+ */
+export function weigh(
+  c: usize, ldc: usize, w: usize, ldw: usize, rows: i32, x: usize, packed: i32, from: i32, count: i32, dHead: i32,
+  add: i32, tile: usize,
 ): void {
+  x += <usize>from * PANEL_ROW;
   for (let e = 0; e < dHead; e += NR) {
     const cols = dHead - e;
-    if (rows == MR && cols >= NR) tileRows(c, ldc, w, SCORE_ROW, rows, x, ldx, count, add);
+    if (cols >= NR) rowsTimesPanel(c, ldc, w, ldw, rows, x, PANEL_ROW, count, add);
     else {
-      const whole = cols >= NR;
-      tileRows(scratch, NR << 2, w, SCORE_ROW, rows, whole ? x : edge, whole ? ldx : NR << 2, count, 0);
-      storePart(c, ldc, scratch, rows, min<i32>(cols, NR), add);
+      rowsTimesPanel(tile, PANEL_ROW, w, ldw, rows, x, PANEL_ROW, count, 0);
+      storePart(c, ldc, tile, rows, cols, add);
     }
-    c += NR << 2;
-    x += NR << 2;
-  }
-}
-
-/** c (keys, dHead) += w^T x: w (count, 64) holds rows of scores, of which 4 columns are used; x (count, dHead). */
-export function weighColumns(
-  c: usize, ldc: usize, w: usize, keys: i32, x: usize, ldx: usize, edge: usize, count: i32, dHead: i32,
-  scratch: usize,
-): void {
-  for (let e = 0; e < dHead; e += NR) {
-    const cols = dHead - e;
-    if (keys >= MR && cols >= NR) tileColumns(c, ldc, w, SCORE_ROW, x, ldx, count, 1);
-    else {
-      const whole = cols >= NR;
-      tileColumns(scratch, NR << 2, w, SCORE_ROW, whole ? x : edge, whole ? ldx : NR << 2, count, 0);
-      storePart(c, ldc, scratch, min<i32>(keys, MR), min<i32>(cols, NR), 1);
-    }
-    c += NR << 2;
-    x += NR << 2;
+    c += PANEL_ROW;
+    x += <usize>packed * PANEL_ROW;
   }
 }
 

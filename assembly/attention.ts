@@ -7,19 +7,21 @@
  * whether the keys come from a cache: a key that other rows of a tile see enters as an exact zero.
  */
 import {
-  EDGE_BYTES, KEYS, QUERIES, SCORE_ROW, lanesBefore, packEdge, packTransposed, scoreRows, validKeys, visible,
-  weighRows,
+  GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock, validKeys,
+  visible, weigh,
 } from './attention-block';
-import { MR, TILE_BYTES } from './gemm-kernel';
-import { expS, expV, logS } from './math';
-import { LANES, at, hmax, hsum, storeUpTo, loadUpTo } from './simd';
+import { expV, logV } from './math';
+import { LANES, at, loadUpTo, storeUpTo } from './simd';
 
 export { attentionBackward } from './attention-backward';
 
-/** Workspace of either pass: keys and values transposed, four edge panels, scores twice, a tile, row numbers. */
+/** Queries that share one packing of a block of keys; no part of the bits. */
+const ROWS: i32 = 64;
+
+/** Workspace of either pass: keys and values packed (the keys twice), queries, scores twice, a tile, row numbers. */
 export function attentionWorkspaceBytes(dHead: i32): i32 {
-  const panels = KEYS * dHead * 4;
-  return 2 * panels + 4 * EDGE_BYTES + 2 * QUERIES * SCORE_ROW + TILE_BYTES + 2 * QUERIES * 4;
+  const packed = 3 * packedBytes(KEYS, dHead) + 2 * packedBytes(QUERIES, dHead);
+  return packed + 2 * ROWS * SCORE_ROW + TILE_BYTES + 2 * ROWS * 4;
 }
 
 /**
@@ -27,6 +29,11 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
  * at token b * batchStrideKV; lse (batch, heads, queryLen). lengths (batch) int32: valid keys, 0 = all keyLen.
  * causal: query t sees key j when j <= t + queryOffset. A row that sees no key: zeros, lse 0. Overwrites; no
  * aliasing.
+ *
+ * In parts, with equal bits: sequences [b, b + n) are the call with every operand moved on by b sequences (q and
+ * out by b queryLen tokens, k and v by b batchStrideKV, lse by b heads queryLen, lengths by b unless 0) and
+ * batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
+ * floats, lse by h queryLen, and heads = n.
  */
 export function attentionForward(
   out: usize, lse: usize, q: usize, k: usize, v: usize, lengths: usize,
@@ -44,59 +51,137 @@ export function attentionForward(
       const kHead = k + token * rowK + head;
       const vHead = v + token * rowV + head;
       const lseHead = at(lse, (b * heads + h) * queryLen);
-      for (let first = 0; first < queryLen; first += QUERIES) {
+      for (let first = 0; first < queryLen; first += ROWS) {
         const t = <usize>b * <usize>queryLen + <usize>first;
         attendBlock(
           out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(lseHead, first),
           q + ((t * <usize>strideQ) << 2) + head, <usize>strideQ << 2, kHead, rowK, vHead, rowV,
-          min<i32>(QUERIES, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
+          min<i32>(ROWS, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
         );
       }
     }
   }
 }
 
-/** At most 32 queries of one head against all keys they see. */
+/** At most 64 queries of one head against all keys they see. */
 function attendBlock(
   out: usize, rowOut: usize, lse: usize, q: usize, rowQ: usize, k: usize, rowK: usize, v: usize, rowV: usize,
   queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
   const keysT = workspace;
-  const edge = keysT + <usize>(KEYS * dHead * 4);
-  const scores = edge + EDGE_BYTES;
-  const tile = scores + MR * SCORE_ROW;
+  const values = keysT + packedBytes(KEYS, dHead);
+  const scores = values + packedBytes(KEYS, dHead);
+  const tile = scores + ROWS * SCORE_ROW;
   const tops = tile + TILE_BYTES;
-  const sums = tops + QUERIES * 4;
-  for (let i = 0; i < queries; i++) {
-    store<f32>(at(tops, i), -Infinity);
-    store<f32>(at(sums, i), 0);
+  const sums = tops + ROWS * 4;
+  for (let i = 0; i < queries; i += LANES) {
+    v128.store(at(tops, i), f32x4.splat(-Infinity));
+    v128.store(at(sums, i), f32x4.splat(0));
   }
   const reach = visible(queries - 1, keys, causal, queryOffset);
   for (let start = 0; start < reach; start += KEYS) {
     const span = min<i32>(KEYS, reach - start);
-    const vBlock = v + <usize>start * rowV;
-    packTransposed(keysT, k + <usize>start * rowK, rowK, span, dHead);
-    packEdge(edge, vBlock, rowV, span, dHead);
-    for (let i = 0; i < queries; i += MR) {
-      const rows = min<i32>(MR, queries - i);
+    packKeys(keysT, k + <usize>start * rowK, rowK, span, dHead);
+    packRowsOf(values, v + <usize>start * rowV, rowV, span, dHead);
+    scoreBlock(scores, q, rowQ, queries, keysT, start, span, dHead, causal, queryOffset);
+    for (let i = 0; i < queries; i += GROUP) {
+      const rows = min<i32>(GROUP, queries - i);
       const count = min<i32>(span, visible(i + rows - 1, keys, causal, queryOffset) - start);
       if (count <= 0) continue;
       const to = out + <usize>i * rowOut;
-      scoreRows(scores, q + <usize>i * rowQ, rowQ, rows, keysT, count, dHead, tile);
-      for (let r = 0; r < rows; r++) {
-        const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
-        const old = to + <usize>r * rowOut;
-        softmaxRow(scores + <usize>(r * SCORE_ROW), own, count, scale, at(tops, i + r), at(sums, i + r), old, dHead, start);
-      }
-      weighRows(to, rowOut, scores, rows, vBlock, rowV, edge, count, dHead, start > 0 ? 1 : 0, tile);
+      const weights = scores + <usize>(i * SCORE_ROW);
+      softmaxGroup(
+        weights, at(tops, i), at(sums, i), to, rowOut, rows, i, count, keys, dHead, causal, queryOffset, scale, start, tile,
+      );
+      weigh(to, rowOut, weights, SCORE_ROW, rows, values, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
     }
   }
-  for (let i = 0; i < queries; i++) {
-    const seen = visible(i, keys, causal, queryOffset) > 0;
-    const sum = load<f32>(at(sums, i));
-    store<f32>(at(lse, i), seen ? load<f32>(at(tops, i)) + logS(sum) : 0);
-    const factor = f32x4.splat(seen ? <f32>1 / sum : 0);
-    const row = out + <usize>i * rowOut;
+  for (let i = 0; i < queries; i += GROUP) finishGroup(out + <usize>i * rowOut, rowOut, at(lse, i), at(tops, i), at(sums, i), queries - i, dHead);
+}
+
+/**
+ * Turns the scores of four rows into exponentials of scale s - m, zeros beyond what a row sees, and brings the rows'
+ * running maximum, sum and output to the new m. Four together because their sums and maxima are lanes of one vector
+ * then; rows that do not exist are scratch. Row i sees no more keys than row i + 1.
+ */
+function softmaxGroup(
+  s: usize, tops: usize, sums: usize, out: usize, rowOut: usize, rows: i32, i: i32, count: i32, keys: i32, dHead: i32,
+  causal: i32, queryOffset: i32, scale: f32, start: i32, tile: usize,
+): void {
+  const factor = f32x4.splat(scale);
+  const none = f32x4.splat(-Infinity);
+  // Up to here all four rows see every key.
+  const whole = max<i32>(0, min<i32>(count, visible(i, keys, causal, queryOffset) - start)) & -LANES;
+  for (let r = 0; r < GROUP; r++) {
+    const row = s + <usize>(r * SCORE_ROW);
+    let best = none;
+    let j = 0;
+    for (; j < whole; j += LANES) best = f32x4.pmax(best, f32x4.mul(v128.load(at(row, j)), factor));
+    const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+    for (; j < count; j += LANES) {
+      best = f32x4.pmax(best, v128.bitselect(f32x4.mul(v128.load(at(row, j)), factor), none, lanesBefore(own, j)));
+    }
+    v128.store(tile + (<usize>r << 4), best);
+  }
+  transposeTile(tile);
+  const before = v128.load(tops);
+  const best = f32x4.pmax(
+    f32x4.pmax(v128.load(tile), v128.load(tile, 32)), f32x4.pmax(v128.load(tile, 16), v128.load(tile, 48)),
+  );
+  const top = f32x4.pmax(before, best);
+  v128.store(tops, top);
+  for (let r = 0; r < GROUP; r++) {
+    const row = s + <usize>(r * SCORE_ROW);
+    const shift = v128.load32_splat(at(tops, r));
+    let total = f32x4.splat(0);
+    let j = 0;
+    for (; j < whole; j += LANES) {
+      const value = expV(f32x4.sub(f32x4.mul(v128.load(at(row, j)), factor), shift));
+      v128.store(at(row, j), value);
+      total = f32x4.add(total, value);
+    }
+    const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
+    for (; j < count; j += LANES) {
+      const score = f32x4.sub(f32x4.mul(v128.load(at(row, j)), factor), shift);
+      const value = v128.and(expV(score), lanesBefore(own, j));
+      v128.store(at(row, j), value);
+      total = f32x4.add(total, value);
+    }
+    v128.store(tile + (<usize>r << 4), total);
+  }
+  transposeTile(tile);
+  // The order of hsum.
+  let sum = f32x4.add(
+    f32x4.add(v128.load(tile), v128.load(tile, 32)), f32x4.add(v128.load(tile, 16), v128.load(tile, 48)),
+  );
+  if (start > 0) {
+    const shrink = expV(f32x4.sub(before, top));
+    sum = f32x4.add(f32x4.mul(v128.load(sums), shrink), sum);
+    v128.store(tile, shrink);
+    for (let r = 0; r < rows; r++) {
+      const shrinks = v128.load32_splat(at(tile, r));
+      const row = out + <usize>r * rowOut;
+      for (let e = 0; e < dHead; e += LANES) {
+        const p = at(row, e);
+        storeUpTo(p, f32x4.mul(loadUpTo(p, dHead - e), shrinks), dHead - e);
+      }
+    }
+  }
+  v128.store(sums, sum);
+}
+
+/** out / sum and the log of the sum, for up to four rows; a sum is 0 where a row saw no key. */
+function finishGroup(
+  out: usize, rowOut: usize, lse: usize, tops: usize, sums: usize, rows: i32, dHead: i32,
+): void {
+  const sum = v128.load(sums);
+  const blind = f32x4.eq(v128.load(tops), f32x4.splat(-Infinity));
+  storeUpTo(lse, v128.andnot(f32x4.add(v128.load(tops), logV(sum)), blind), rows);
+  v128.store(sums, v128.andnot(f32x4.div(f32x4.splat(1), sum), blind));
+  for (let r = 0; r < min<i32>(rows, GROUP); r++) {
+    const factor = v128.load32_splat(at(sums, r));
+    const seen = load<f32>(at(tops, r)) != -Infinity;
+    const row = out + <usize>r * rowOut;
     for (let e = 0; e < dHead; e += LANES) {
       // Nothing was written to a row that sees no key: whatever is there must not be multiplied.
       const value = seen ? f32x4.mul(loadUpTo(at(row, e), dHead - e), factor) : f32x4.splat(0);
@@ -105,44 +190,19 @@ function attendBlock(
   }
 }
 
-/**
- * Turns `own` scores into exponentials of scale s - m, zeros from there to `count`, and brings the row's running
- * maximum, sum and output to the new m.
- */
-function softmaxRow(
-  s: usize, own: i32, count: i32, scale: f32, topAt: usize, sumAt: usize, out: usize, dHead: i32, start: i32,
-): void {
-  if (own > 0) {
-    const factor = f32x4.splat(scale);
-    const none = f32x4.splat(-Infinity);
-    let best = none;
-    for (let j = 0; j < own; j += LANES) {
-      const p = at(s, j);
-      const value = v128.bitselect(f32x4.mul(v128.load(p), factor), none, lanesBefore(own, j));
-      v128.store(p, value);
-      best = f32x4.pmax(best, value);
-    }
-    const before = load<f32>(topAt);
-    const top = max<f32>(before, hmax(best));
-    const shift = f32x4.splat(top);
-    let total = f32x4.splat(0);
-    for (let j = 0; j < own; j += LANES) {
-      const value = expV(f32x4.sub(v128.load(at(s, j)), shift));
-      v128.store(at(s, j), value);
-      total = f32x4.add(total, value);
-    }
-    let sum = hsum(total);
-    if (start > 0) {
-      const shrink = expS(before - top);
-      sum = load<f32>(sumAt) * shrink + sum;
-      const shrinks = f32x4.splat(shrink);
-      for (let e = 0; e < dHead; e += LANES) {
-        const p = at(out, e);
-        storeUpTo(p, f32x4.mul(loadUpTo(p, dHead - e), shrinks), dHead - e);
-      }
-    }
-    store<f32>(topAt, top);
-    store<f32>(sumAt, sum);
-  }
-  for (let j = (max<i32>(own, 0) + 3) & -LANES; j < count; j += LANES) v128.store(at(s, j), f32x4.splat(0));
+// @ts-ignore: decorator
+@inline
+function transposeTile(tile: usize): void {
+  const r0 = v128.load(tile);
+  const r1 = v128.load(tile, 16);
+  const r2 = v128.load(tile, 32);
+  const r3 = v128.load(tile, 48);
+  const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+  const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+  const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+  v128.store(tile, v128.shuffle<i64>(t0, t1, 0, 2));
+  v128.store(tile, v128.shuffle<i64>(t0, t1, 1, 3), 16);
+  v128.store(tile, v128.shuffle<i64>(t2, t3, 0, 2), 32);
+  v128.store(tile, v128.shuffle<i64>(t2, t3, 1, 3), 48);
 }

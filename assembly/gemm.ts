@@ -4,33 +4,38 @@
  *
  * One arithmetic order for every path, so that bits never depend on the path: for each k-block of 256 ascending,
  * acc = +0, then acc = acc + a b for ascending k; the first block replaces C (or adds to it), later ones add.
- * What is packed, and which micro-kernel runs, depends on the global shape alone. Loops as in BLIS, 5 outermost.
+ * What is packed depends on the global shape alone, and not even that could change a bit. Loops as in BLIS, 5
+ * outermost: B goes through the caches in packed panels, A is read where it lies unless it is transposed.
+ *
+ * In parts: a range of rows (c and a moved on, a smaller m) or of columns of C (c and b moved on, a smaller n)
+ * gets the bits of the whole call; multiples of MR and NR lose no time.
  */
-import { MR, NR, TILE_BYTES, storePart, tileColumns, tileRows } from './gemm-kernel';
-import { packPanel, packStrip } from './gemm-pack';
+import { NR, PANEL_ROW, rowsTimesPanel, storePart } from './gemm-kernel';
+import { packPanel, packTransposed } from './gemm-pack';
 import { storeUpTo } from './simd';
 
 /** Depth of a block of k: part of the bits, never change it. */
 const KC: i32 = 256;
-/** Rows of A and columns of B that are packed at a time: they stay in the L2 and L3 caches. */
-const MC: i32 = 96;
-const NC: i32 = 1024;
-/** With few rows, B is packed in short pieces that are still in the L1 cache when used. */
-const NC_FEW_ROWS: i32 = 32;
-const FEW_ROWS: i32 = 16;
-/** An unpacked operand whose k-block spans more bytes than this would evict itself from the L1 cache. */
-const DIRECT_SPAN: i32 = 16384;
-/** Up to so many columns packing A costs more than it saves. */
-const DIRECT_COLS: i32 = 64;
+/** Rows of A that meet one panel of B after the other: 128 KiB of them stay in the L2 cache. */
+const MC: i32 = 128;
+/** Columns of B that are packed at a time: 512 KiB. */
+const NC: i32 = 512;
+/** With few rows one panel at a time is packed, and used while it is in the L1 cache. */
+const NC_FEW_ROWS: i32 = NR;
+const FEW_ROWS: i32 = 32;
+/** With hardly any rows B is read in place; so it is when its block spans no more bytes than the L1 cache holds. */
+const DIRECT_ROWS: i32 = 8;
+const DIRECT_SPAN: i64 = 16384;
 
-const PANEL_BYTES: i32 = KC * NR * 4;
-const STRIP_BYTES: i32 = KC * MR * 4;
-const A_BYTES: i32 = KC * MC * 4;
+const TILES_BYTES: i32 = MC * NR * 4;
+/** Row stride of a packed A, no multiple of 4 KiB: its rows must not fall on the same lines of the L1 cache. */
+const STEP_A: usize = (KC + 16) * 4;
+const A_BYTES: i32 = MC * (KC + 16) * 4;
 const B_BYTES: i32 = KC * NC * 4;
 
 /** Bytes of workspace that sgemm and sgemmBatched need at most. */
 export function gemmWorkspaceBytes(): i32 {
-  return TILE_BYTES + PANEL_BYTES + STRIP_BYTES + A_BYTES + B_BYTES;
+  return TILES_BYTES + A_BYTES + B_BYTES;
 }
 
 /** One matrix product; k = 0 clears C, or leaves it when accumulating. */
@@ -45,16 +50,11 @@ export function sgemm(
   const rowA = <usize>lda << 2;
   const rowB = <usize>ldb << 2;
   const rowC = <usize>ldc << 2;
-  const depth = min<i32>(k, KC);
-  const packA = transA ? spans(depth, lda) : n > DIRECT_COLS;
-  const packB = transB ? true : m > FEW_ROWS && spans(depth, ldb);
+  const packB = transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
   const chunk = packB && m <= FEW_ROWS ? NC_FEW_ROWS : NC;
-
-  const tile = workspace;
-  const edgePanel = tile + TILE_BYTES;
-  const edgeStrip = edgePanel + PANEL_BYTES;
-  const stripsOfA = edgeStrip + STRIP_BYTES;
-  const panelsOfB = stripsOfA + A_BYTES;
+  const tiles = workspace;
+  const turned = tiles + TILES_BYTES;
+  const panels = turned + A_BYTES;
 
   // Loop 5: columns of C.
   for (let jc = 0; jc < n; jc += chunk) {
@@ -63,52 +63,33 @@ export function sgemm(
     for (let pc = 0; pc < k; pc += KC) {
       const kc = min<i32>(k - pc, KC);
       const add = pc > 0 ? 1 : accumulate;
-      const blockB = transB ? b + <usize>jc * rowB + (<usize>pc << 2) : b + <usize>pc * rowB + (<usize>jc << 2);
+      const panelBytes = <usize>kc * PANEL_ROW;
       const nextPanel = transB ? rowB * NR : <usize>(NR << 2);
-      const panelBytes = <usize>(kc * NR) << 2;
-      // Without packing B still needs its incomplete panel, of which whole vectors are read.
-      for (let j = packB ? 0 : nc & -NR; j < nc; j += NR) {
-        const to = packB ? panelsOfB + <usize>(j / NR) * panelBytes : edgePanel;
+      const blockB = b + (transB ? <usize>jc * rowB + (<usize>pc << 2) : <usize>pc * rowB + (<usize>jc << 2));
+      // The last panel needs packing where it is incomplete: whole vectors are read of it.
+      const direct = packB ? 0 : nc & -NR;
+      for (let j = direct; j < nc; j += NR) {
+        const to = panels + <usize>((j - direct) / NR) * panelBytes;
         packPanel(to, blockB + <usize>(j / NR) * nextPanel, rowB, nc - j, kc, transB);
       }
       // Loop 3: rows of C.
       for (let ic = 0; ic < m; ic += MC) {
         const mc = min<i32>(m - ic, MC);
-        const blockA = transA ? a + <usize>pc * rowA + (<usize>ic << 2) : a + <usize>ic * rowA + (<usize>pc << 2);
-        const nextStrip = transA ? <usize>(MR << 2) : rowA * MR;
-        const stripBytes = <usize>(kc * MR) << 2;
-        // So does a transposed A; a plain one is read float by float.
-        for (let i = packA ? 0 : transA ? mc & -MR : mc; i < mc; i += MR) {
-          const to = packA ? stripsOfA + <usize>(i / MR) * stripBytes : edgeStrip;
-          packStrip(to, blockA + <usize>(i / MR) * nextStrip, rowA, mc - i, kc, transA);
-        }
-        // Loop 2: panels of B.
+        const blockA = a + (transA ? <usize>pc * rowA + (<usize>ic << 2) : <usize>ic * rowA + (<usize>pc << 2));
+        if (transA) packTransposed(turned, STEP_A, blockA, rowA, kc, mc);
+        const rows = transA ? turned : blockA;
+        const stepA = transA ? STEP_A : rowA;
+        // Loop 2: panels of B; loop 1, over rows of A, is in the micro-kernel.
         for (let j = 0; j < nc; j += NR) {
           const cols = min<i32>(nc - j, NR);
-          const packed = packB || cols < NR;
-          let panel = blockB + <usize>(j / NR) * nextPanel;
-          if (packed) panel = packB ? panelsOfB + <usize>(j / NR) * panelBytes : edgePanel;
-          const stepB = packed ? <usize>(NR << 2) : rowB;
-          const cTop = c + <usize>ic * rowC + (<usize>(jc + j) << 2);
-          // Loop 1: strips of A.
-          for (let i = 0; i < mc; i += MR) {
-            const rows = min<i32>(mc - i, MR);
-            const part = rows < MR || cols < NR;
-            const cTile = cTop + <usize>i * rowC;
-            const to = part ? tile : cTile;
-            const stepC = part ? <usize>(NR << 2) : rowC;
-            const toAdd = part ? 0 : add;
-            if (packA) {
-              tileColumns(to, stepC, stripsOfA + <usize>(i / MR) * stripBytes, MR << 2, panel, stepB, kc, toAdd);
-            } else if (!transA) {
-              tileRows(to, stepC, blockA + <usize>i * rowA, rowA, rows, panel, stepB, kc, toAdd);
-            } else if (rows == MR) {
-              tileColumns(to, stepC, blockA + (<usize>i << 2), rowA, panel, stepB, kc, toAdd);
-            } else {
-              tileColumns(to, stepC, edgeStrip, MR << 2, panel, stepB, kc, toAdd);
-            }
-            if (part) storePart(cTile, rowC, tile, rows, cols, add);
-          }
+          const cBlock = c + <usize>ic * rowC + (<usize>(jc + j) << 2);
+          const part = cols < NR;
+          const to = part ? tiles : cBlock;
+          const stepC = part ? PANEL_ROW : rowC;
+          const inPlace = j < direct;
+          const panel = inPlace ? blockB + (<usize>j << 2) : panels + <usize>((j - direct) / NR) * panelBytes;
+          rowsTimesPanel(to, stepC, rows, stepA, mc, panel, inPlace ? rowB : PANEL_ROW, kc, part ? 0 : add);
+          if (part) storePart(cBlock, rowC, tiles, mc, cols, add);
         }
       }
     }
@@ -127,12 +108,6 @@ export function sgemmBatched(
     a += <usize>strideA << 2;
     b += <usize>strideB << 2;
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function spans(depth: i32, ld: i32): bool {
-  return <i64>depth * <i64>ld * 4 > DIRECT_SPAN;
 }
 
 function clear(c: usize, m: i32, n: i32, ldc: i32): void {

@@ -240,6 +240,65 @@ for (const [build, h] of builds) {
     const run = forward(h, { ...base, queryLen: 39, keyLen: 99 }, shorter, false);
     assert.equal(h.bits(run.out, 39 * s.width), expected);
   });
+
+  test(`${build}: a range of sequences, and of heads, has the bits of the whole call`, () => {
+    const c: Case = {
+      batch: 3,
+      heads: 3,
+      queryLen: 35,
+      keyLen: 70,
+      dHead: 12,
+      causal: 1,
+      queryOffset: 35,
+      pad: 5,
+    };
+    for (const lengths of [undefined, [70, 41, 9]]) {
+      const run = backward(h, { ...c, lengths }, undefined, false);
+      const { s, q, k, v, out, lse, dq, dk, dv, work } = run;
+      const { batch, heads, queryLen, keyLen, dHead, stride, width } = s;
+      const read = () => [
+        h.bits(out, batch * queryLen * width),
+        h.bits(lse, batch * heads * queryLen),
+        h.bits(dq, batch * queryLen * stride),
+        h.bits(dk, batch * keyLen * stride),
+        h.bits(dv, batch * keyLen * stride),
+      ];
+      const whole = read();
+      const dout = h.input('again', numbers(batch * queryLen * width, 4));
+      // Other numbers everywhere, so that a part that writes nothing shows.
+      h.runWasm('attentionBackward', [
+        ...[dq, dk, dv, out, q, k, v, out, lse, run.lengths, batch, heads, queryLen, keyLen, dHead],
+        ...[stride, stride, stride, width, s.causal, s.queryOffset, s.scale, work],
+      ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
+      for (const ptr of [out, lse]) {
+        new Float32Array(h.memory.buffer, ptr, batch * queryLen * (ptr === lse ? heads : width)).fill(5);
+      }
+      const stale = read();
+      whole.forEach((bits, i) => {
+        assert.not.equal(stale[i], bits);
+      });
+      const call = (b: number, count: number, head: number, some: number) => {
+        const atQ = (b * queryLen * stride + head * dHead) * 4;
+        const atK = (b * keyLen * stride + head * dHead) * 4;
+        const atOut = (b * queryLen * width + head * dHead) * 4;
+        const atLse = lse + (b * heads + head) * queryLen * 4;
+        const lengthsAt = run.lengths ? run.lengths + b * 4 : 0;
+        const shape = [count, some, queryLen, keyLen, dHead, stride, stride, stride, width];
+        h.runWasm('attentionForward', [
+          ...[out + atOut, atLse, q + atQ, k + atK, v + atK, lengthsAt, ...shape, keyLen],
+          ...[s.causal, s.queryOffset, s.scale, work],
+        ] as Parameters<KernelHarness['kernels']['attentionForward']>);
+        h.runWasm('attentionBackward', [
+          ...[dq + atQ, dk + atK, dv + atK, dout + atOut, q + atQ, k + atK, v + atK, out + atOut, atLse],
+          ...[lengthsAt, ...shape, s.causal, s.queryOffset, s.scale, work],
+        ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
+      };
+      call(0, 2, 0, heads);
+      call(2, 1, 0, 1);
+      call(2, 1, 1, 2);
+      assert.equal(read(), whole);
+    }
+  });
 }
 
 test.run();

@@ -11,7 +11,7 @@ const FORMS = [
   [1, 1],
 ] as const;
 
-/** Around lane, tile, block (96 rows, 256 deep, 1024 columns), primes; m, n, k. */
+/** Around lane, tile (2 x 16), block (128 rows, 256 deep, 512 columns), primes; few rows and more; m, n, k. */
 const SHAPES = [
   [0, 5, 3],
   [5, 0, 3],
@@ -27,9 +27,11 @@ const SHAPES = [
   [17, 65, 66],
   [2, 40, 257],
   [23, 70, 259],
-  [97, 24, 255],
+  [129, 24, 255],
   [13, 1033, 7],
-  [101, 67, 513],
+  [8, 530, 40],
+  [33, 513, 9],
+  [131, 67, 513],
 ] as const;
 
 /** Shapes whose operands span enough to be packed in every form. */
@@ -149,6 +151,35 @@ for (const [build, h] of builds) {
         h.runWasm('sgemm', [one, a + z * (m * k + 5) * 4, b, ...shape]);
         assert.equal(h.bits(c + z * (m * n + 2) * 4, m * n), h.bits(one, m * n));
       }
+    }
+  });
+
+  test(`${build}: a part of the rows or of the columns has the bits of the whole`, () => {
+    const [m, n, k] = [37, 53, 270];
+    for (const [transA, transB] of FORMS) {
+      h.reset();
+      const [lda, ldb] = [transA ? m : k, transB ? k : n];
+      const a = h.input('a', numbers(m * k, 1));
+      const b = h.input('b', numbers(n * k, 2));
+      const whole = h.input('whole', numbers(m * n, 3));
+      const parts = h.input('parts', numbers(m * n, 3));
+      const work = h.workspace(h.kernels.gemmWorkspaceBytes());
+      h.runWasm('sgemm', [whole, a, b, m, n, k, lda, ldb, n, transA, transB, 1, work]);
+      for (const [row, rows] of [
+        [0, 4],
+        [4, 33],
+      ]) {
+        for (const [col, cols] of [
+          [0, 32],
+          [32, 21],
+        ]) {
+          const c = parts + (row * n + col) * 4;
+          const aPart = a + row * (transA ? 1 : k) * 4;
+          const bPart = b + col * (transB ? k : 1) * 4;
+          h.runWasm('sgemm', [c, aPart, bPart, rows, cols, k, lda, ldb, n, transA, transB, 1, work]);
+        }
+      }
+      assert.equal(h.bits(parts, m * n), h.bits(whole, m * n));
     }
   });
 
