@@ -103,6 +103,7 @@ export class RecordedSteps<B> {
   ): StepResult {
     const tokens = new TokenCount(count);
     const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
+    const position = this.#runtime.randomPosition;
     const { value, recording } = this.#runtime.record(inputs.arrays, () => {
       const result = this.#model.loss(batch, { smoothing, count: tokens });
       const at = result.loss.ptr;
@@ -116,7 +117,7 @@ export class RecordedSteps<B> {
       const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
       this.#programs.set(key, { program, loss: value.at, tokens, count: value.count, overwrites });
     }
-    check(value.loss);
+    this.#checkAt(position, value.loss, check);
     return { loss: value.loss, count: value.count };
   }
 
@@ -131,11 +132,20 @@ export class RecordedSteps<B> {
     tokens.valid = null;
     runtime.replay(program, inputs.arrays);
     for (const parameter of overwrites) parameter.takeZero();
-    const { step, microbatch } = runtime.randomPosition;
-    runtime.setRandomPosition(step, microbatch + 1);
     const loss = runtime.heap.floats(at, 1)[0];
-    check(loss);
+    this.#checkAt(runtime.randomPosition, loss, check);
     return { loss, count: tokens.valid ?? count };
+  }
+
+  /** With the generator where the step had it, so that a check that computes the step again sees its dropout. */
+  #checkAt(
+    { step, microbatch }: Runtime['randomPosition'],
+    loss: number,
+    check: (loss: number) => void,
+  ): void {
+    this.#runtime.setRandomPosition(step, microbatch);
+    check(loss);
+    this.#runtime.setRandomPosition(step, microbatch + 1);
   }
 
   #forgetOldest(): void {
