@@ -48,8 +48,8 @@ export function expV(x: v128): v128 {
 }
 
 /**
- * The same bits as expV for x <= 88, with the constants in the caller's locals: engines that rebuild a vector
- * constant at every use spend half of a loop on it (see `opaque`).
+ * The same bits as expV for x <= 88, with the constants in the caller's locals: an engine that rebuilds a vector
+ * constant at every use spends half of a loop on it (see `opaque`).
  */
 // @ts-ignore: decorator
 @inline
@@ -81,7 +81,7 @@ export function expWith(
 
 /**
  * A vector constant that no compiler can see through, so that it is made once, before the loop, and then lives
- * in a register or on the stack. `none` is 0 at run time, in a way the compiler cannot know: the sign of a count.
+ * in a register or on the stack. The loop should be do-while: what a loop computes always can be lifted out of it. `none` is 0 at run time, in a way the compiler cannot know: the sign of a count.
  */
 // @ts-ignore: decorator
 @inline

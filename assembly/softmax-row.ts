@@ -52,7 +52,11 @@ export function expRow(to: usize, x: usize, n: i32, shift: f32): f32 {
   for (let start = 0; start < n; start += CHUNK) {
     const end = min<i32>(n, start + CHUNK);
     let j = start + ((end - start) & -16);
-    let sum = to != 0 ? expBlock(at(to, start), at(x, start), j - start, shift) : sumExpBlock(at(x, start), j - start, shift);
+    let sum = f32x4.splat(0);
+    if (j > start) {
+      const count = j - start;
+      sum = to != 0 ? expBlock(at(to, start), at(x, start), count, shift) : sumExpBlock(at(x, start), count, shift);
+    }
     for (; j < end; j += 4) {
       const rest = end - j;
       // Padding with -Infinity: its exponential is exactly 0.
@@ -67,9 +71,9 @@ export function expRow(to: usize, x: usize, n: i32, shift: f32): f32 {
 }
 
 /**
- * to = exp(x - shift) and its sum by lanes, for n elements, a multiple of 16. A loop of its own and nothing else:
- * four vectors at a time, because one exponential is a chain of fifteen dependent steps, with the constants made
- * once.
+ * to = exp(x - shift) and its sum by lanes, for n elements, n a positive multiple of 16. The constants stay
+ * out of the loop on every engine: `opaque` keeps the newer V8 from rebuilding them, and a loop that tests at its
+ * end lets the older one lift them.
  */
 function expBlock(to: usize, x: usize, n: i32, shift: f32): v128 {
   const none = n >>> 31;
@@ -87,7 +91,8 @@ function expBlock(to: usize, x: usize, n: i32, shift: f32): v128 {
   const lowest = opaque(EXP_MIN, none);
   let sum0 = f32x4.splat(0);
   let sum1 = f32x4.splat(0);
-  for (let j = 0; j < n; j += 16) {
+  let j = 0;
+  do {
     const p = at(x, j);
     const o = at(to, j);
     const e0 = expWith(f32x4.sub(v128.load(p), top), log2e, round, ln2High, ln2Low, c6, c5, c4, c3, c2, one, lowest);
@@ -100,7 +105,8 @@ function expBlock(to: usize, x: usize, n: i32, shift: f32): v128 {
     v128.store(o, e3, 48);
     sum0 = f32x4.add(sum0, f32x4.add(e0, e2));
     sum1 = f32x4.add(sum1, f32x4.add(e1, e3));
-  }
+    j += 16;
+  } while (j < n);
   return f32x4.add(sum0, sum1);
 }
 
@@ -121,7 +127,8 @@ function sumExpBlock(x: usize, n: i32, shift: f32): v128 {
   const lowest = opaque(EXP_MIN, none);
   let sum0 = f32x4.splat(0);
   let sum1 = f32x4.splat(0);
-  for (let j = 0; j < n; j += 16) {
+  let j = 0;
+  do {
     const p = at(x, j);
     const e0 = expWith(f32x4.sub(v128.load(p), top), log2e, round, ln2High, ln2Low, c6, c5, c4, c3, c2, one, lowest);
     const e1 = expWith(f32x4.sub(v128.load(p, 16), top), log2e, round, ln2High, ln2Low, c6, c5, c4, c3, c2, one, lowest);
@@ -129,6 +136,7 @@ function sumExpBlock(x: usize, n: i32, shift: f32): v128 {
     const e3 = expWith(f32x4.sub(v128.load(p, 48), top), log2e, round, ln2High, ln2Low, c6, c5, c4, c3, c2, one, lowest);
     sum0 = f32x4.add(sum0, f32x4.add(e0, e2));
     sum1 = f32x4.add(sum1, f32x4.add(e1, e3));
-  }
+    j += 16;
+  } while (j < n);
   return f32x4.add(sum0, sum1);
 }
