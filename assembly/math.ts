@@ -187,6 +187,18 @@ export function reluV(x: v128): v128 {
   return f32x4.pmax(x, f32x4.splat(0));
 }
 
+/** log Phi(-a) = PHI_0 + PHI_1 a + ..., for 0 <= a <= PHI_END; at 16 the tail is 0 already. */
+export const PHI_END: f32 = 16;
+export const PHI_0: f32 = -0.6931471;
+export const PHI_1: f32 = -0.797889;
+export const PHI_2: f32 = -0.318268;
+export const PHI_3: f32 = -0.03648517;
+export const PHI_4: f32 = 0.005044174;
+export const PHI_5: f32 = -0.00021391686;
+export const PHI_6: f32 = -7.755902e-5;
+export const PHI_7: f32 = 1.6011973e-5;
+export const PHI_8: f32 = -9.879109e-7;
+
 /**
  * Phi(x), the normal distribution function, within 8e-8. e^g(|x|) is the tail on one side, g being a polynomial for
  * log Phi(-a): cheaper than erf, and the lower tail keeps its relative precision (1 + erf would cancel).
@@ -194,18 +206,18 @@ export function reluV(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function phiV(x: v128): v128 {
-  // At 16 the tail is 0 already; beyond, the powers of an infinity would make a NaN.
-  const a = f32x4.pmin(f32x4.abs(x), f32x4.splat(16));
+  // Beyond, the powers of an infinity would make a NaN.
+  const a = f32x4.pmin(f32x4.abs(x), f32x4.splat(PHI_END));
   const a2 = f32x4.mul(a, a);
   const a4 = f32x4.mul(a2, a2);
   // Evaluated in pairs: a chain of eight dependent steps would wait longer than it computes.
-  const c01 = f32x4.add(f32x4.mul(f32x4.splat(-0.797889), a), f32x4.splat(-0.6931471));
-  const c23 = f32x4.add(f32x4.mul(f32x4.splat(-0.03648517), a), f32x4.splat(-0.318268));
-  const c45 = f32x4.add(f32x4.mul(f32x4.splat(-0.00021391686), a), f32x4.splat(0.005044174));
-  const c67 = f32x4.add(f32x4.mul(f32x4.splat(1.6011973e-5), a), f32x4.splat(-7.755902e-5));
+  const c01 = f32x4.add(f32x4.mul(f32x4.splat(PHI_1), a), f32x4.splat(PHI_0));
+  const c23 = f32x4.add(f32x4.mul(f32x4.splat(PHI_3), a), f32x4.splat(PHI_2));
+  const c45 = f32x4.add(f32x4.mul(f32x4.splat(PHI_5), a), f32x4.splat(PHI_4));
+  const c67 = f32x4.add(f32x4.mul(f32x4.splat(PHI_7), a), f32x4.splat(PHI_6));
   const low = f32x4.add(f32x4.mul(c23, a2), c01);
   const middle = f32x4.add(f32x4.mul(c67, a2), c45);
-  const high = f32x4.add(f32x4.mul(f32x4.splat(-9.879109e-7), a4), middle);
+  const high = f32x4.add(f32x4.mul(f32x4.splat(PHI_8), a4), middle);
   const tail = expV(f32x4.add(f32x4.mul(high, a4), low));
   return v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), f32x4.lt(x, f32x4.splat(0)));
 }

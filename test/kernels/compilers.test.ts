@@ -80,6 +80,7 @@ const families: Record<string, Family> = {
     }
     show('geluBackward', () => k.geluBackward(out, x, x, N));
     show('whereForward', () => k.whereForward(out, x, x, out, N));
+    show('biasGeluBackward', () => k.biasGeluBackward(out, h.output('sums', COLS), x, x, ROWS, COLS));
     show('biasGeluForward', () => k.biasGeluForward(out, x, x, x, ROWS, COLS));
   },
   layout: (h, show) => {
@@ -113,7 +114,7 @@ const families: Record<string, Family> = {
     const x = h.input('x', numbers(N, 1));
     const out = h.output('out', COLS);
     const index = h.intOutput('index', COLS);
-    show('sumRows', () => k.sumRows(out, x, ROWS, COLS, 1));
+    show('sumRows', () => k.sumRows(out, x, ROWS, COLS, COLS, 1));
     show('sumForward', () => k.sumForward(out, x, ROWS, COLS, 1));
     show('maxForward', () => k.maxForward(out, index, x, ROWS, COLS, 1));
     show('dot', () => k.dot(out, x, x, N));
@@ -123,7 +124,7 @@ const families: Record<string, Family> = {
     const rng = h.ints('rng', [1, 2, 3, 4]);
     const out = h.output('out', N);
     show('uniformFill', () => h.kernels.uniformFill(out, N, rng, 5, -1, 1));
-    show('dropoutForward', () => h.kernels.dropoutForward(out, out, N, 6554, 1.1, rng, 5));
+    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5));
     show('normalFill', () => h.kernels.normalFill(out, N, rng, 5, 0, 1));
   },
   optimizer: (h, show) => {
