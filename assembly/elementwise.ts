@@ -142,6 +142,15 @@ export function scaleByForward(out: usize, x: usize, scale: usize, n: i32): void
   scalar(MUL, out, x, load<f32>(scale), n);
 }
 
+/** acc += scale[0] x */
+export function addScaledInto(acc: usize, x: usize, scale: usize, n: i32): void {
+  const factor = f32x4.splat(load<f32>(scale));
+  for (let i = 0; i < n; i += 4) {
+    const rest = n - i;
+    storeUpTo(at(acc, i), f32x4.add(loadUpTo(at(acc, i), rest), f32x4.mul(loadUpTo(at(x, i), rest), factor)), rest);
+  }
+}
+
 /** out = value */
 export function fill(out: usize, value: f32, n: i32): void {
   const v = f32x4.splat(value);

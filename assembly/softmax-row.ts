@@ -140,3 +140,20 @@ function sumExpBlock(x: usize, n: i32, shift: f32): v128 {
   } while (j < n);
   return f32x4.add(sum0, sum1);
 }
+
+/** Sum of (x - shift) over n elements. */
+export function shiftedSum(x: usize, n: i32, shift: f32): f32 {
+  const top = f32x4.splat(shift);
+  let total: f32 = 0;
+  for (let start = 0; start < n; start += CHUNK) {
+    const end = min<i32>(n, start + CHUNK);
+    let sum = f32x4.splat(0);
+    for (let j = start; j < end; j += 4) {
+      const rest = end - j;
+      const value = rest >= 4 ? v128.load(at(x, j)) : loadPartialPadded(at(x, j), rest, shift);
+      sum = f32x4.add(sum, f32x4.sub(value, top));
+    }
+    total += hsum(sum);
+  }
+  return total;
+}

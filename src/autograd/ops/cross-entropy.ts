@@ -44,24 +44,8 @@ export function crossEntropy(
   }
   const runtime = runtimeOf('crossEntropy', logits, targets);
   const { kernels } = runtime;
-  let valid = 0;
-  for (const target of runtime.planning ? [] : targets.toArray()) {
-    if (target >= cols) {
-      throw new DataError(`target ${target} is outside the vocabulary of ${cols}`, {
-        op: 'crossEntropy',
-        expected: cols,
-        actual: target,
-      });
-    }
-    if (target >= 0) valid++;
-  }
+  const valid = countTargets('crossEntropy', targets, cols);
   const count = options.count ?? valid;
-  if (count === 0 && !runtime.planning) {
-    throw new DataError('every target is ignored', {
-      op: 'crossEntropy',
-      hint: 'the batch holds padding only',
-    });
-  }
   const smoothing = options.smoothing ?? 0;
   const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
@@ -80,4 +64,27 @@ export function crossEntropy(
     );
   });
   return { loss, nll, count: valid };
+}
+
+/**
+ * How many targets are valid, that is not ignored (1 when planning, which has no values).
+ * @throws DataError when one lies outside the vocabulary or all are ignored.
+ */
+export function countTargets(op: string, targets: Variable, vocab: number): number {
+  if (targets.runtime.planning) return 1;
+  let valid = 0;
+  for (const target of targets.toArray()) {
+    if (target >= vocab) {
+      throw new DataError(`target ${target} is outside the vocabulary of ${vocab}`, {
+        op,
+        expected: vocab,
+        actual: target,
+      });
+    }
+    if (target >= 0) valid++;
+  }
+  if (valid === 0) {
+    throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
+  }
+  return valid;
 }
