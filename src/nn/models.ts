@@ -1,5 +1,9 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
-import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
+import {
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  linearCrossEntropy,
+} from '../autograd/ops/index.js';
 import { tensor, type Variable } from '../autograd/variable.js';
 import { ShapeError } from '../errors.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -59,26 +63,31 @@ export class Transformer extends Module {
 
   /** Logits (B, T, vocabSize) of the next token at every target position. */
   forward(batch: PairInput, options: ForwardOptions = {}): Variable {
+    return this.output.forward(this.#decode(batch, options));
+  }
+
+  /** The decoder's result (B, T, C) for a whole batch. */
+  #decode(batch: PairInput, options: ForwardOptions): Variable {
     const { batchSize, sourceLen, targetLen } = batch;
     const sourceLengths = tensor(batch.sourceLengths);
     const memory = this.encode(ints(batch.source, [batchSize, sourceLen]), sourceLengths, options.trace);
-    const x = this.decoder.forward(
+    return this.decoder.forward(
       this.embedding.forward(ints(batch.targetInput, [batchSize, targetLen])),
       memory,
       { lengths: tensor(batch.targetLengths) },
       { lengths: sourceLengths },
       options.trace,
     );
-    return this.output.forward(x);
   }
 
-  /** Mean cross-entropy per target token. */
+  /** Mean cross-entropy per target token; the logits are made by blocks of rows and not kept. */
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(
-      this.forward(batch, { trace }),
+    return linearCrossEntropy(
+      this.#decode(batch, { trace }),
+      this.output.weight,
       ints(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
     );
@@ -115,16 +124,22 @@ export class CausalLM extends Module {
 
   /** Logits (B, T, vocabSize) of the next token at every position. */
   forward(batch: LmInput, options: ForwardOptions = {}): Variable {
-    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
-    return this.output.forward(this.encoder.forward(x, { causal: true }, options.trace));
+    return this.output.forward(this.#encode(batch, options));
   }
 
-  /** Mean cross-entropy per token. */
+  /** The stack's result (B, T, C). */
+  #encode(batch: LmInput, options: ForwardOptions): Variable {
+    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
+    return this.encoder.forward(x, { causal: true }, options.trace);
+  }
+
+  /** Mean cross-entropy per token; the logits are made by blocks of rows and not kept. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(
-      this.forward(batch, { trace }),
+    return linearCrossEntropy(
+      this.#encode(batch, { trace }),
+      this.output.weight,
       ints(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,
     );
