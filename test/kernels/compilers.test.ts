@@ -90,7 +90,7 @@ const families: Record<string, Family> = {
     show('stridedScatterAdd', () => h.kernels.stridedScatterAdd(out, x, 1, 1, COLS, ROWS, 0, 0, 1, COLS));
     const ids = h.ints('ids', [3, -1, 0, 2, 3]);
     show('embeddingForward', () => h.kernels.embeddingForward(out, x, ids, ROWS, COLS, 1.7));
-    show('embeddingBackward', () => h.kernels.embeddingBackward(out, x, ids, ROWS, COLS, 1.7));
+    show('embeddingBackward', () => h.kernels.embeddingBackward(out, x, ids, ROWS, COLS, COLS, 1.7));
   },
   softmax: (h, show) => {
     const k = h.kernels;
