@@ -4,8 +4,8 @@
  */
 
 import { expS, expV, logS } from './math';
-import { at, hsum, loadPartialPadded, loadUpTo, rowAt, storeUpTo } from './simd';
-import { CHUNK, expRow, rowMax } from './softmax-row';
+import { at, loadUpTo, rowAt, storeUpTo } from './simd';
+import { expRow, rowMax, shiftedSum } from './softmax-row';
 
 /**
  * With logp = logits - lse and t = targets[r]:
@@ -82,21 +82,4 @@ export function crossEntropyBackward(
     }
     store<f32>(at(dx, target), factor * (atTarget - uniform - (1 - smoothing)));
   }
-}
-
-/** Sum of (x - shift) over n elements. */
-function shiftedSum(x: usize, n: i32, shift: f32): f32 {
-  const top = f32x4.splat(shift);
-  let total: f32 = 0;
-  for (let start = 0; start < n; start += CHUNK) {
-    const end = min<i32>(n, start + CHUNK);
-    let sum = f32x4.splat(0);
-    for (let j = start; j < end; j += 4) {
-      const rest = end - j;
-      const value = rest >= 4 ? v128.load(at(x, j)) : loadPartialPadded(at(x, j), rest, shift);
-      sum = f32x4.add(sum, f32x4.sub(value, top));
-    }
-    total += hsum(sum);
-  }
-  return total;
 }

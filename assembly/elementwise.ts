@@ -1,9 +1,11 @@
 /**
  * Elementwise kernels: out[i] = f(x[i], ...) for i < n. `out` may alias any input exactly (same pointer).
- * The loops are written once; the operation is a constant that folds away when a loop is inlined.
+ * The loops are written once; the operation is a constant that folds away when a loop is inlined. They test at
+ * their end, so that an engine can lift constants out of them.
  */
 
-import { cosV, erfV, expV, geluDerivativeV, geluV, logV, reluV, sinV, tanhV } from './math';
+import { geluGradientRow, geluRow } from './gelu';
+import { cosV, erfV, expV, logV, reluV, sinV, tanhV } from './math';
 import { at, loadUpTo, storeUpTo } from './simd';
 
 const ADD: i32 = 0;
@@ -11,21 +13,19 @@ const SUB: i32 = 1;
 const MUL: i32 = 2;
 const DIV: i32 = 3;
 const RELU_GRAD: i32 = 4;
-const GELU_GRAD: i32 = 5;
-const TANH_GRAD: i32 = 6;
-const SIGMOID_GRAD: i32 = 7;
+const TANH_GRAD: i32 = 5;
+const SIGMOID_GRAD: i32 = 6;
 
 const RELU: i32 = 0;
-const GELU: i32 = 1;
-const EXP: i32 = 2;
-const LOG: i32 = 3;
-const TANH: i32 = 4;
-const ERF: i32 = 5;
-const SIN: i32 = 6;
-const COS: i32 = 7;
-const SQRT: i32 = 8;
-const SIGMOID: i32 = 9;
-const ABS: i32 = 10;
+const EXP: i32 = 1;
+const LOG: i32 = 2;
+const TANH: i32 = 3;
+const ERF: i32 = 4;
+const SIN: i32 = 5;
+const COS: i32 = 6;
+const SQRT: i32 = 7;
+const SIGMOID: i32 = 8;
+const ABS: i32 = 9;
 
 /** out = a + b */
 export function addForward(out: usize, a: usize, b: usize, n: i32): void {
@@ -59,7 +59,7 @@ export function reluBackward(dx: usize, dout: usize, out: usize, n: i32): void {
 
 /** dx = dout (Phi(x) + x phi(x)); x is the input of geluForward. */
 export function geluBackward(dx: usize, dout: usize, x: usize, n: i32): void {
-  binary(GELU_GRAD, dx, dout, x, n);
+  geluGradientRow(dx, dout, x, n);
 }
 
 /** dx = dout (1 - out^2) */
@@ -79,7 +79,7 @@ export function reluForward(out: usize, x: usize, n: i32): void {
 
 /** out = x Phi(x), exact form. Absolute error below 1e-7 (1 + |x|). */
 export function geluForward(out: usize, x: usize, n: i32): void {
-  unary(GELU, out, x, n);
+  geluRow(out, x, n);
 }
 
 /** out = e^x, exactly 0 below -87.3 */
@@ -142,6 +142,15 @@ export function scaleByForward(out: usize, x: usize, scale: usize, n: i32): void
   scalar(MUL, out, x, load<f32>(scale), n);
 }
 
+/** acc += scale[0] x */
+export function addScaledInto(acc: usize, x: usize, scale: usize, n: i32): void {
+  const factor = f32x4.splat(load<f32>(scale));
+  for (let i = 0; i < n; i += 4) {
+    const rest = n - i;
+    storeUpTo(at(acc, i), f32x4.add(loadUpTo(at(acc, i), rest), f32x4.mul(loadUpTo(at(x, i), rest), factor)), rest);
+  }
+}
+
 /** out = value */
 export function fill(out: usize, value: f32, n: i32): void {
   const v = f32x4.splat(value);
@@ -167,7 +176,12 @@ export function whereForward(out: usize, cond: usize, a: usize, b: usize, n: i32
 function binary(op: i32, out: usize, a: usize, b: usize, n: i32): void {
   const full = n & -4;
   let i = 0;
-  for (; i < full; i += 4) v128.store(at(out, i), apply2(op, v128.load(at(a, i)), v128.load(at(b, i))));
+  if (full > 0) {
+    do {
+      v128.store(at(out, i), apply2(op, v128.load(at(a, i)), v128.load(at(b, i))));
+      i += 4;
+    } while (i < full);
+  }
   if (i < n) {
     const rest = n - i;
     storeUpTo(at(out, i), apply2(op, loadUpTo(at(a, i), rest), loadUpTo(at(b, i), rest)), rest);
@@ -179,7 +193,12 @@ function binary(op: i32, out: usize, a: usize, b: usize, n: i32): void {
 function unary(op: i32, out: usize, x: usize, n: i32): void {
   const full = n & -4;
   let i = 0;
-  for (; i < full; i += 4) v128.store(at(out, i), apply1(op, v128.load(at(x, i))));
+  if (full > 0) {
+    do {
+      v128.store(at(out, i), apply1(op, v128.load(at(x, i))));
+      i += 4;
+    } while (i < full);
+  }
   if (i < n) storeUpTo(at(out, i), apply1(op, loadUpTo(at(x, i), n - i)), n - i);
 }
 
@@ -189,7 +208,12 @@ function scalar(op: i32, out: usize, x: usize, alpha: f32, n: i32): void {
   const v = f32x4.splat(alpha);
   const full = n & -4;
   let i = 0;
-  for (; i < full; i += 4) v128.store(at(out, i), apply2(op, v128.load(at(x, i)), v));
+  if (full > 0) {
+    do {
+      v128.store(at(out, i), apply2(op, v128.load(at(x, i)), v));
+      i += 4;
+    } while (i < full);
+  }
   if (i < n) storeUpTo(at(out, i), apply2(op, loadUpTo(at(x, i), n - i), v), n - i);
 }
 
@@ -201,7 +225,6 @@ function apply2(op: i32, a: v128, b: v128): v128 {
   if (op == MUL) return f32x4.mul(a, b);
   if (op == DIV) return f32x4.div(a, b);
   if (op == RELU_GRAD) return v128.and(a, f32x4.gt(b, f32x4.splat(0)));
-  if (op == GELU_GRAD) return f32x4.mul(a, geluDerivativeV(b));
   if (op == TANH_GRAD) return f32x4.mul(a, f32x4.sub(f32x4.splat(1), f32x4.mul(b, b)));
   return f32x4.mul(a, f32x4.mul(b, f32x4.sub(f32x4.splat(1), b)));
 }
@@ -210,7 +233,6 @@ function apply2(op: i32, a: v128, b: v128): v128 {
 @inline
 function apply1(op: i32, x: v128): v128 {
   if (op == RELU) return reluV(x);
-  if (op == GELU) return geluV(x);
   if (op == EXP) return expV(x);
   if (op == LOG) return logV(x);
   if (op == TANH) return tanhV(x);

@@ -8,6 +8,7 @@ export * from './cross-entropy';
 export * from './elementwise';
 export * from './embedding';
 export * from './layout';
+export * from './linear-cross-entropy';
 export * from './optimizer';
 export * from './random';
 export * from './reduce';

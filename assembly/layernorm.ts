@@ -7,7 +7,10 @@
  * yields the rounding error c of the mean, c = E[h - mean]: at a mean of 10^4 it is 5e-4 already, so h is
  * centred as (h - mean) - c. Backward recomputes c from the saved, rounded mean.
  */
-import { LANES, at, hsum, loadPartial, loadUpTo, rowAt, storePartial } from './simd';
+import { LANES, at, hsum, loadPartial, loadUpTo, rowAt, storePartial, storeUpTo } from './simd';
+
+/** Rows whose share of the parameters' gradients is summed into one row of partials: part of the bits. */
+export const CHUNK_ROWS: i32 = 32;
 
 /**
  * x, residual, sum, out (rows, cols); mean, rstd (rows). residual = 0: h is x and `sum` stays untouched;
@@ -20,63 +23,89 @@ export function layerNormForward(
   const inverse = <f32>1 / <f32>cols;
   for (let r = 0; r < rows; r++) {
     let h = rowAt(x, r, cols);
+    let total: f32;
     if (residual != 0) {
-      addRow(rowAt(sum, r, cols), h, rowAt(residual, r, cols), cols);
-      h = rowAt(sum, r, cols);
-    }
-    const shift = sumRow(h, cols) * inverse;
+      const to = rowAt(sum, r, cols);
+      total = addRow(to, h, rowAt(residual, r, cols), cols);
+      h = to;
+    } else total = sumRow(h, cols);
+    const shift = total * inverse;
     const moments = centredSums(h, cols, shift);
     const c = f32x4.extract_lane(moments, 0) * inverse;
     const variance = max<f32>(f32x4.extract_lane(moments, 1) * inverse - c * c, 0);
     const scale = <f32>1 / sqrt<f32>(variance + eps);
     store<f32>(at(mean, r), shift + c);
     store<f32>(at(rstd, r), scale);
-    normalizeRow(rowAt(out, r, cols), h, weight, bias, cols, shift, c, scale);
+    const to = rowAt(out, r, cols);
+    if (bias != 0) normalizeRow(true, to, h, weight, bias, cols, shift, c, scale);
+    else normalizeRow(false, to, h, weight, bias, cols, shift, c, scale);
   }
 }
 
 /**
- * dx = dsum + J^T dout, dweight += sum over rows of dout xhat, dbias += sum over rows of dout; x holds h.
- * dsum, dweight and dbias may be 0. dx may alias dout or dsum. Rows are summed four at a time, each column alone.
+ * dx = dsum + J^T dout; row k of dweights and of dbiases = the sums over the rows of chunk k (32 rows each, r
+ * ascending) of dout xhat and of dout; x holds h. dweights, dbiases: (ceil(rows / 32), cols). dsum, dweights and
+ * dbiases may be 0. dx may alias dout or dsum.
  */
 export function layerNormBackward(
-  dx: usize, dweight: usize, dbias: usize, dout: usize, dsum: usize, x: usize, mean: usize, rstd: usize,
+  dx: usize, dweights: usize, dbiases: usize, dout: usize, dsum: usize, x: usize, mean: usize, rstd: usize,
   weight: usize, rows: i32, cols: i32,
 ): void {
-  const full = rows & -4;
-  for (let r = 0; r < full; r += 4) {
-    const s0 = rowSums(r, dout, x, mean, rstd, weight, cols);
-    const s1 = rowSums(r + 1, dout, x, mean, rstd, weight, cols);
-    const s2 = rowSums(r + 2, dout, x, mean, rstd, weight, cols);
-    const s3 = rowSums(r + 3, dout, x, mean, rstd, weight, cols);
-    // Before dx: it may overwrite dout.
-    if (dweight != 0 || dbias != 0) {
-      const y = rowAt(dout, r, cols);
-      fourRowsOfParameters(dweight, dbias, y, rowAt(x, r, cols), at(mean, r), at(rstd, r), cols, s0, s1, s2, s3);
+  for (let r = 0; r < rows; r++) {
+    const chunk = r / CHUNK_ROWS;
+    const dw = dweights != 0 ? rowAt(dweights, chunk, cols) : 0;
+    const db = dbiases != 0 ? rowAt(dbiases, chunk, cols) : 0;
+    if (r % CHUNK_ROWS == 0) {
+      if (dw != 0) memory.fill(dw, 0, (<usize>cols) << 2);
+      if (db != 0) memory.fill(db, 0, (<usize>cols) << 2);
     }
-    gradientRow(r, dx, dout, dsum, x, mean, rstd, weight, cols, s0);
-    gradientRow(r + 1, dx, dout, dsum, x, mean, rstd, weight, cols, s1);
-    gradientRow(r + 2, dx, dout, dsum, x, mean, rstd, weight, cols, s2);
-    gradientRow(r + 3, dx, dout, dsum, x, mean, rstd, weight, cols, s3);
-  }
-  for (let r = full; r < rows; r++) {
-    const sums = rowSums(r, dout, x, mean, rstd, weight, cols);
-    if (dweight != 0 || dbias != 0) {
-      const y = rowAt(dout, r, cols);
-      oneRowOfParameters(dweight, dbias, y, rowAt(x, r, cols), load<f32>(at(mean, r)), load<f32>(at(rstd, r)), cols, sums);
-    }
-    gradientRow(r, dx, dout, dsum, x, mean, rstd, weight, cols, sums);
+    const dy = rowAt(dout, r, cols);
+    const h = rowAt(x, r, cols);
+    const to = rowAt(dx, r, cols);
+    const skip = dsum != 0 ? rowAt(dsum, r, cols) : 0;
+    const m = load<f32>(at(mean, r));
+    const s = load<f32>(at(rstd, r));
+    const sums = rowSums(h, dy, weight, cols, m, s);
+    // The usual cases have loops without tests.
+    if (dw != 0 && db != 0) {
+      if (skip != 0) gradientRow(true, true, true, to, dw, db, dy, skip, h, weight, cols, m, s, sums);
+      else gradientRow(true, true, false, to, dw, db, dy, skip, h, weight, cols, m, s, sums);
+    } else gradientRow(dw != 0, db != 0, skip != 0, to, dw, db, dy, skip, h, weight, cols, m, s, sums);
   }
 }
 
-/** to = x + y */
-export function addRow(to: usize, x: usize, y: usize, cols: i32): void {
-  const full = cols & -LANES;
-  for (let j = 0; j < full; j += LANES) v128.store(at(to, j), f32x4.add(v128.load(at(x, j)), v128.load(at(y, j))));
-  const rest = cols - full;
-  if (rest) {
-    storePartial(at(to, full), f32x4.add(loadPartial(at(x, full), rest), loadPartial(at(y, full), rest)), rest);
+/** to = x + y, and the sum of its elements, the same bits as sumRow(to). */
+export function addRow(to: usize, x: usize, y: usize, cols: i32): f32 {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const full = cols & -16;
+  let j = 0;
+  for (; j < full; j += 16) {
+    const h0 = f32x4.add(v128.load(x), v128.load(y));
+    const h1 = f32x4.add(v128.load(x, 16), v128.load(y, 16));
+    const h2 = f32x4.add(v128.load(x, 32), v128.load(y, 32));
+    const h3 = f32x4.add(v128.load(x, 48), v128.load(y, 48));
+    v128.store(to, h0);
+    v128.store(to, h1, 16);
+    v128.store(to, h2, 32);
+    v128.store(to, h3, 48);
+    s0 = f32x4.add(s0, h0);
+    s1 = f32x4.add(s1, h1);
+    s2 = f32x4.add(s2, h2);
+    s3 = f32x4.add(s3, h3);
+    x += 64;
+    y += 64;
+    to += 64;
   }
+  for (; j < cols; j += LANES) {
+    const rest = cols - j;
+    const h = f32x4.add(loadUpTo(x, rest), loadUpTo(y, rest));
+    storeUpTo(to, h, rest);
+    s0 = f32x4.add(s0, h);
+    x += 16;
+    y += 16;
+    to += 16;
+  }
+  return hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }
 
 function sumRow(h: usize, cols: i32): f32 {
@@ -84,188 +113,181 @@ function sumRow(h: usize, cols: i32): f32 {
   const full = cols & -16;
   let j = 0;
   for (; j < full; j += 16) {
-    s0 = f32x4.add(s0, v128.load(at(h, j)));
-    s1 = f32x4.add(s1, v128.load(at(h, j), 16));
-    s2 = f32x4.add(s2, v128.load(at(h, j), 32));
-    s3 = f32x4.add(s3, v128.load(at(h, j), 48));
+    s0 = f32x4.add(s0, v128.load(h));
+    s1 = f32x4.add(s1, v128.load(h, 16));
+    s2 = f32x4.add(s2, v128.load(h, 32));
+    s3 = f32x4.add(s3, v128.load(h, 48));
+    h += 64;
   }
-  for (; j < cols; j += LANES) s0 = f32x4.add(s0, loadUpTo(at(h, j), cols - j));
+  for (; j < cols; j += LANES) {
+    s0 = f32x4.add(s0, loadUpTo(h, cols - j));
+    h += 16;
+  }
   return hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }
 
 /** Sums over the row of d = h - shift (lane 0) and of d^2 (lane 1). */
 function centredSums(h: usize, cols: i32, shift: f32): v128 {
   const centre = f32x4.splat(shift);
-  let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  const full = cols & -8;
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, q0 = s0, q1 = s0, q2 = s0, q3 = s0;
+  const full = cols & -16;
   let j = 0;
-  for (; j < full; j += 8) {
-    const d0 = f32x4.sub(v128.load(at(h, j)), centre);
-    const d1 = f32x4.sub(v128.load(at(h, j), 16), centre);
+  for (; j < full; j += 16) {
+    const d0 = f32x4.sub(v128.load(h), centre);
+    const d1 = f32x4.sub(v128.load(h, 16), centre);
+    const d2 = f32x4.sub(v128.load(h, 32), centre);
+    const d3 = f32x4.sub(v128.load(h, 48), centre);
     s0 = f32x4.add(s0, d0);
     s1 = f32x4.add(s1, d1);
+    s2 = f32x4.add(s2, d2);
+    s3 = f32x4.add(s3, d3);
     q0 = f32x4.add(q0, f32x4.mul(d0, d0));
     q1 = f32x4.add(q1, f32x4.mul(d1, d1));
+    q2 = f32x4.add(q2, f32x4.mul(d2, d2));
+    q3 = f32x4.add(q3, f32x4.mul(d3, d3));
+    h += 64;
   }
   for (; j < cols; j += LANES) {
-    const d = centred(at(h, j), cols - j, centre);
+    const d = centred(h, cols - j, centre);
     s0 = f32x4.add(s0, d);
     q0 = f32x4.add(q0, f32x4.mul(d, d));
+    h += 16;
   }
-  return f32x4.replace_lane(f32x4.splat(hsum(f32x4.add(s0, s1))), 1, hsum(f32x4.add(q0, q1)));
+  const s = hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  const q = hsum(f32x4.add(f32x4.add(q0, q1), f32x4.add(q2, q3)));
+  return f32x4.replace_lane(f32x4.splat(s), 1, q);
 }
 
+// @ts-ignore: decorator
+@inline
 function normalizeRow(
-  out: usize, h: usize, weight: usize, bias: usize, cols: i32, mean: f32, c: f32, rstd: f32,
+  hasBias: bool, out: usize, h: usize, weight: usize, bias: usize, cols: i32, mean: f32, c: f32, rstd: f32,
 ): void {
   const centre = f32x4.splat(mean);
   const error = f32x4.splat(c);
   const scale = f32x4.splat(rstd);
-  const full = cols & -LANES;
-  for (let j = 0; j < full; j += LANES) {
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(at(h, j)), centre), error), scale);
-    let y = f32x4.mul(xhat, v128.load(at(weight, j)));
-    if (bias != 0) y = f32x4.add(y, v128.load(at(bias, j)));
-    v128.store(at(out, j), y);
+  const full = cols & -8;
+  let j = 0;
+  for (; j < full; j += 8) {
+    const h0 = f32x4.sub(f32x4.sub(v128.load(h), centre), error);
+    const h1 = f32x4.sub(f32x4.sub(v128.load(h, 16), centre), error);
+    let y0 = f32x4.mul(f32x4.mul(h0, scale), v128.load(weight));
+    let y1 = f32x4.mul(f32x4.mul(h1, scale), v128.load(weight, 16));
+    if (hasBias) {
+      y0 = f32x4.add(y0, v128.load(bias));
+      y1 = f32x4.add(y1, v128.load(bias, 16));
+      bias += 32;
+    }
+    v128.store(out, y0);
+    v128.store(out, y1, 16);
+    h += 32;
+    weight += 32;
+    out += 32;
   }
-  const rest = cols - full;
-  if (rest) {
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadPartial(at(h, full), rest), centre), error), scale);
-    let y = f32x4.mul(xhat, loadPartial(at(weight, full), rest));
-    if (bias != 0) y = f32x4.add(y, loadPartial(at(bias, full), rest));
-    storePartial(at(out, full), y, rest);
+  for (; j < cols; j += LANES) {
+    const rest = cols - j;
+    const d = f32x4.sub(f32x4.sub(loadUpTo(h, rest), centre), error);
+    let y = f32x4.mul(f32x4.mul(d, scale), loadUpTo(weight, rest));
+    if (hasBias) {
+      y = f32x4.add(y, loadUpTo(bias, rest));
+      bias += 16;
+    }
+    storeUpTo(out, y, rest);
+    h += 16;
+    weight += 16;
+    out += 16;
   }
 }
 
-/** For row r, with g = dout weight: lane 0 the error c of the mean, lane 1 E[g], lane 2 E[g xhat]. */
-function rowSums(r: i32, dout: usize, x: usize, mean: usize, rstd: usize, weight: usize, cols: i32): v128 {
-  const h = rowAt(x, r, cols);
-  const dy = rowAt(dout, r, cols);
-  const centre = v128.load32_splat(at(mean, r));
+/** With g = dy weight: lane 0 the error c of the mean, lane 1 E[g], lane 2 E[g xhat]. */
+function rowSums(h: usize, dy: usize, weight: usize, cols: i32, mean: f32, rstd: f32): v128 {
+  const centre = f32x4.splat(mean);
   let d0 = f32x4.splat(0), d1 = d0, g0 = d0, g1 = d0, p0 = d0, p1 = d0;
   const full = cols & -8;
   let j = 0;
   for (; j < full; j += 8) {
-    const a0 = f32x4.sub(v128.load(at(h, j)), centre);
-    const a1 = f32x4.sub(v128.load(at(h, j), 16), centre);
-    const b0 = f32x4.mul(v128.load(at(dy, j)), v128.load(at(weight, j)));
-    const b1 = f32x4.mul(v128.load(at(dy, j), 16), v128.load(at(weight, j), 16));
+    const a0 = f32x4.sub(v128.load(h), centre);
+    const a1 = f32x4.sub(v128.load(h, 16), centre);
+    const b0 = f32x4.mul(v128.load(dy), v128.load(weight));
+    const b1 = f32x4.mul(v128.load(dy, 16), v128.load(weight, 16));
     d0 = f32x4.add(d0, a0);
     d1 = f32x4.add(d1, a1);
     g0 = f32x4.add(g0, b0);
     g1 = f32x4.add(g1, b1);
     p0 = f32x4.add(p0, f32x4.mul(a0, b0));
     p1 = f32x4.add(p1, f32x4.mul(a1, b1));
+    h += 32;
+    dy += 32;
+    weight += 32;
   }
   for (; j < cols; j += LANES) {
     const rest = cols - j;
-    const a = centred(at(h, j), rest, centre);
-    const b = f32x4.mul(loadUpTo(at(dy, j), rest), loadUpTo(at(weight, j), rest));
+    const a = centred(h, rest, centre);
+    const b = f32x4.mul(loadUpTo(dy, rest), loadUpTo(weight, rest));
     d0 = f32x4.add(d0, a);
     g0 = f32x4.add(g0, b);
     p0 = f32x4.add(p0, f32x4.mul(a, b));
+    h += 16;
+    dy += 16;
+    weight += 16;
   }
   const inverse = <f32>1 / <f32>cols;
   const c = hsum(f32x4.add(d0, d1)) * inverse;
   const g = hsum(f32x4.add(g0, g1));
   const p = hsum(f32x4.add(p0, p1));
-  let sums = f32x4.replace_lane(f32x4.splat(c), 1, g * inverse);
-  sums = f32x4.replace_lane(sums, 2, (p - c * g) * load<f32>(at(rstd, r)) * inverse);
-  return sums;
+  const sums = f32x4.replace_lane(f32x4.splat(c), 1, g * inverse);
+  return f32x4.replace_lane(sums, 2, (p - c * g) * rstd * inverse);
 }
 
-/** dx = (g - E[g] - xhat E[g xhat]) rstd + dsum for row r. */
+/**
+ * dx = (g - E[g] - xhat E[g xhat]) rstd + dsum for one row, and the row's share dw += dy xhat, db += dy while
+ * both are at hand.
+ */
+// @ts-ignore: decorator
+@inline
 function gradientRow(
-  r: i32, dx: usize, dout: usize, dsum: usize, x: usize, mean: usize, rstd: usize, weight: usize, cols: i32,
-  sums: v128,
+  hasWeight: bool, hasBias: bool, hasSkip: bool, to: usize, dw: usize, db: usize, dy: usize, skip: usize, h: usize,
+  weight: usize, cols: i32, mean: f32, rstd: f32, sums: v128,
 ): void {
-  const to = rowAt(dx, r, cols);
-  const dy = rowAt(dout, r, cols);
-  const skip = rowAt(dsum, r, cols);
-  const h = rowAt(x, r, cols);
-  const centre = v128.load32_splat(at(mean, r));
-  const scale = v128.load32_splat(at(rstd, r));
+  const centre = f32x4.splat(mean);
+  const scale = f32x4.splat(rstd);
   const error = v128.shuffle<i32>(sums, sums, 0, 0, 0, 0);
   const meanG = v128.shuffle<i32>(sums, sums, 1, 1, 1, 1);
   const meanP = v128.shuffle<i32>(sums, sums, 2, 2, 2, 2);
   const full = cols & -LANES;
   for (let j = 0; j < full; j += LANES) {
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(at(h, j)), centre), error), scale);
-    const g = f32x4.mul(v128.load(at(dy, j)), v128.load(at(weight, j)));
-    let d = f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(xhat, meanP)), scale);
-    if (dsum != 0) d = f32x4.add(d, v128.load(at(skip, j)));
-    v128.store(at(to, j), d);
+    const y = v128.load(dy);
+    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(h), centre), error), scale);
+    const g = f32x4.sub(f32x4.mul(y, v128.load(weight)), meanG);
+    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, meanP)), scale);
+    if (hasSkip) {
+      d = f32x4.add(d, v128.load(skip));
+      skip += 16;
+    }
+    v128.store(to, d);
+    if (hasWeight) {
+      v128.store(dw, f32x4.add(v128.load(dw), f32x4.mul(y, xhat)));
+      dw += 16;
+    }
+    if (hasBias) {
+      v128.store(db, f32x4.add(v128.load(db), y));
+      db += 16;
+    }
+    dy += 16;
+    h += 16;
+    weight += 16;
+    to += 16;
   }
   const rest = cols - full;
   if (rest) {
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadPartial(at(h, full), rest), centre), error), scale);
-    const g = f32x4.mul(loadPartial(at(dy, full), rest), loadPartial(at(weight, full), rest));
-    let d = f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(xhat, meanP)), scale);
-    if (dsum != 0) d = f32x4.add(d, loadPartial(at(skip, full), rest));
-    storePartial(at(to, full), d, rest);
-  }
-}
-
-/** Adds the share of rows 0 to 3 of dy and h to dweight and dbias; lane 0 of a `sums` is the row's c. */
-function fourRowsOfParameters(
-  dweight: usize, dbias: usize, dy: usize, h: usize, mean: usize, rstd: usize, cols: i32,
-  sums0: v128, sums1: v128, sums2: v128, sums3: v128,
-): void {
-  const row = rowAt(0, 1, cols);
-  const full = cols & -LANES;
-  const m0 = v128.load32_splat(mean);
-  const m1 = v128.load32_splat(mean, 4);
-  const m2 = v128.load32_splat(mean, 8);
-  const m3 = v128.load32_splat(mean, 12);
-  const r0 = v128.load32_splat(rstd);
-  const r1 = v128.load32_splat(rstd, 4);
-  const r2 = v128.load32_splat(rstd, 8);
-  const r3 = v128.load32_splat(rstd, 12);
-  const c0 = v128.shuffle<i32>(sums0, sums0, 0, 0, 0, 0);
-  const c1 = v128.shuffle<i32>(sums1, sums1, 0, 0, 0, 0);
-  const c2 = v128.shuffle<i32>(sums2, sums2, 0, 0, 0, 0);
-  const c3 = v128.shuffle<i32>(sums3, sums3, 0, 0, 0, 0);
-  for (let j = 0; j < cols; j += LANES) {
-    const rest = cols - j;
-    let p = at(dy, j);
-    const y0 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const y1 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const y2 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const y3 = j < full ? v128.load(p) : loadPartial(p, rest);
-    if (dbias != 0) addTo(at(dbias, j), f32x4.add(f32x4.add(y0, y1), f32x4.add(y2, y3)), rest);
-    if (dweight == 0) continue;
-    p = at(h, j);
-    const h0 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const h1 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const h2 = j < full ? v128.load(p) : loadPartial(p, rest);
-    p += row;
-    const h3 = j < full ? v128.load(p) : loadPartial(p, rest);
-    const g0 = f32x4.mul(y0, f32x4.mul(f32x4.sub(f32x4.sub(h0, m0), c0), r0));
-    const g1 = f32x4.mul(y1, f32x4.mul(f32x4.sub(f32x4.sub(h1, m1), c1), r1));
-    const g2 = f32x4.mul(y2, f32x4.mul(f32x4.sub(f32x4.sub(h2, m2), c2), r2));
-    const g3 = f32x4.mul(y3, f32x4.mul(f32x4.sub(f32x4.sub(h3, m3), c3), r3));
-    addTo(at(dweight, j), f32x4.add(f32x4.add(g0, g1), f32x4.add(g2, g3)), rest);
-  }
-}
-
-function oneRowOfParameters(
-  dweight: usize, dbias: usize, dy: usize, h: usize, mean: f32, rstd: f32, cols: i32, sums: v128,
-): void {
-  const centre = f32x4.splat(mean);
-  const scale = f32x4.splat(rstd);
-  const error = v128.shuffle<i32>(sums, sums, 0, 0, 0, 0);
-  for (let j = 0; j < cols; j += LANES) {
-    const rest = cols - j;
-    const y = loadUpTo(at(dy, j), rest);
-    if (dbias != 0) addTo(at(dbias, j), y, rest);
-    if (dweight == 0) continue;
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadUpTo(at(h, j), rest), centre), error), scale);
-    addTo(at(dweight, j), f32x4.mul(y, xhat), rest);
+    const y = loadPartial(dy, rest);
+    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadPartial(h, rest), centre), error), scale);
+    const g = f32x4.sub(f32x4.mul(y, loadPartial(weight, rest)), meanG);
+    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, meanP)), scale);
+    if (hasSkip) d = f32x4.add(d, loadPartial(skip, rest));
+    storePartial(to, d, rest);
+    if (hasWeight) storePartial(dw, f32x4.add(loadPartial(dw, rest), f32x4.mul(y, xhat)), rest);
+    if (hasBias) storePartial(db, f32x4.add(loadPartial(db, rest), y), rest);
   }
 }
 
@@ -275,11 +297,4 @@ function oneRowOfParameters(
 function centred(p: usize, count: i32, centre: v128): v128 {
   const d = f32x4.sub(loadUpTo(p, count), centre);
   return v128.and(d, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count)));
-}
-
-// @ts-ignore: decorator
-@inline
-function addTo(p: usize, value: v128, rest: i32): void {
-  if (rest >= LANES) v128.store(p, f32x4.add(v128.load(p), value));
-  else storePartial(p, f32x4.add(loadPartial(p, rest), value), rest);
 }

@@ -9,13 +9,19 @@ import { cos64, sin64 } from './math64';
 /** Below this exp gives exactly 0 (and the true value is about to leave the normal range). */
 export const EXP_MIN: f32 = -87.3;
 
-/** 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits. */
-const ROUND: f32 = 12582912;
-const LOG2_E: f32 = 1.44269504;
+/** 1.5 * 2^23 + 127: adding it rounds n to an integer and leaves n + 127, a float's exponent, in the low bits. */
+export const EXP_ROUND: f32 = 12583039;
+export const LOG2_E: f32 = 1.44269504;
 /** ln 2 in two parts; the first has 9 bits, so its product with an exponent is exact. */
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.1219444e-4;
-const INV_SQRT_TWO_PI: f32 = 0.39894228;
+export const LN2_HIGH: f32 = 0.693359375;
+export const LN2_LOW: f32 = -2.1219444e-4;
+/** e^r = 1 + r + r^2 (EXP_2 + EXP_3 r + ...) for |r| <= ln2/2 */
+export const EXP_2: f32 = 0.49999994;
+export const EXP_3: f32 = 0.1666652;
+export const EXP_4: f32 = 0.041668396;
+export const EXP_5: f32 = 0.008368817;
+export const EXP_6: f32 = 0.0013814389;
+export const INV_SQRT_TWO_PI: f32 = 0.39894228;
 
 /**
  * e^x. Relative error below 1e-7 on [-87.3, 88.3], below 1e-5 from there to overflow; exactly 0 below -87.3,
@@ -26,20 +32,61 @@ const INV_SQRT_TWO_PI: f32 = 0.39894228;
 export function expV(x: v128): v128 {
   // x = n ln2 + r with |r| <= ln2/2. n stops at 127: beyond it r grows and p * 2^127 overflows by itself.
   const shifted = f32x4.pmin(
-    f32x4.add(f32x4.mul(x, f32x4.splat(LOG2_E)), f32x4.splat(ROUND)),
-    f32x4.splat(ROUND + 127),
+    f32x4.add(f32x4.mul(x, f32x4.splat(LOG2_E)), f32x4.splat(EXP_ROUND)),
+    f32x4.splat(EXP_ROUND + 127),
   );
-  const n = f32x4.sub(shifted, f32x4.splat(ROUND));
+  const n = f32x4.sub(shifted, f32x4.splat(EXP_ROUND));
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(LN2_LOW)));
-  let q = f32x4.add(f32x4.mul(f32x4.splat(0.0013814389), r), f32x4.splat(0.008368817));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.041668396));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.1666652));
-  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(0.49999994));
+  let q = f32x4.add(f32x4.mul(f32x4.splat(EXP_6), r), f32x4.splat(EXP_5));
+  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(EXP_4));
+  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(EXP_3));
+  q = f32x4.add(f32x4.mul(q, r), f32x4.splat(EXP_2));
   const p = f32x4.add(f32x4.add(f32x4.mul(q, f32x4.mul(r, r)), r), f32x4.splat(1));
-  const scale = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000));
   // Not `x >= min`: a NaN has to pass.
-  return v128.andnot(f32x4.mul(p, scale), f32x4.lt(x, f32x4.splat(EXP_MIN)));
+  return v128.andnot(f32x4.mul(p, i32x4.shl(shifted, 23)), f32x4.lt(x, f32x4.splat(EXP_MIN)));
+}
+
+/**
+ * The same bits as expV for x <= 88, with the constants in the caller's locals: an engine that rebuilds a vector
+ * constant at every use spends half of a loop on it (see `opaque`).
+ */
+// @ts-ignore: decorator
+@inline
+export function expWith(
+  x: v128,
+  log2e: v128,
+  round: v128,
+  ln2High: v128,
+  ln2Low: v128,
+  c6: v128,
+  c5: v128,
+  c4: v128,
+  c3: v128,
+  c2: v128,
+  one: v128,
+  lowest: v128,
+): v128 {
+  const shifted = f32x4.add(f32x4.mul(x, log2e), round);
+  const n = f32x4.sub(shifted, round);
+  let r = f32x4.sub(x, f32x4.mul(n, ln2High));
+  r = f32x4.sub(r, f32x4.mul(n, ln2Low));
+  let q = f32x4.add(f32x4.mul(c6, r), c5);
+  q = f32x4.add(f32x4.mul(q, r), c4);
+  q = f32x4.add(f32x4.mul(q, r), c3);
+  q = f32x4.add(f32x4.mul(q, r), c2);
+  const p = f32x4.add(f32x4.add(f32x4.mul(q, f32x4.mul(r, r)), r), one);
+  return v128.andnot(f32x4.mul(p, i32x4.shl(shifted, 23)), f32x4.lt(x, lowest));
+}
+
+/**
+ * A vector constant that no compiler can see through, so that it is made once, before the loop, and then lives
+ * in a register or on the stack. The loop should be do-while: what a loop computes always can be lifted out of it. `none` is 0 at run time, in a way the compiler cannot know: the sign of a count.
+ */
+// @ts-ignore: decorator
+@inline
+export function opaque(value: f32, none: i32): v128 {
+  return i32x4.splat(reinterpret<i32>(value) | none);
 }
 
 /** Natural logarithm. Relative error below 1e-7; log 0 = -Inf, log of a negative = NaN. */
@@ -140,6 +187,18 @@ export function reluV(x: v128): v128 {
   return f32x4.pmax(x, f32x4.splat(0));
 }
 
+/** log Phi(-a) = PHI_0 + PHI_1 a + ..., for 0 <= a <= PHI_END; at 16 the tail is 0 already. */
+export const PHI_END: f32 = 16;
+export const PHI_0: f32 = -0.6931471;
+export const PHI_1: f32 = -0.797889;
+export const PHI_2: f32 = -0.318268;
+export const PHI_3: f32 = -0.03648517;
+export const PHI_4: f32 = 0.005044174;
+export const PHI_5: f32 = -0.00021391686;
+export const PHI_6: f32 = -7.755902e-5;
+export const PHI_7: f32 = 1.6011973e-5;
+export const PHI_8: f32 = -9.879109e-7;
+
 /**
  * Phi(x), the normal distribution function, within 8e-8. e^g(|x|) is the tail on one side, g being a polynomial for
  * log Phi(-a): cheaper than erf, and the lower tail keeps its relative precision (1 + erf would cancel).
@@ -147,18 +206,18 @@ export function reluV(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function phiV(x: v128): v128 {
-  // At 16 the tail is 0 already; beyond, the powers of an infinity would make a NaN.
-  const a = f32x4.pmin(f32x4.abs(x), f32x4.splat(16));
+  // Beyond, the powers of an infinity would make a NaN.
+  const a = f32x4.pmin(f32x4.abs(x), f32x4.splat(PHI_END));
   const a2 = f32x4.mul(a, a);
   const a4 = f32x4.mul(a2, a2);
   // Evaluated in pairs: a chain of eight dependent steps would wait longer than it computes.
-  const c01 = f32x4.add(f32x4.mul(f32x4.splat(-0.797889), a), f32x4.splat(-0.6931471));
-  const c23 = f32x4.add(f32x4.mul(f32x4.splat(-0.03648517), a), f32x4.splat(-0.318268));
-  const c45 = f32x4.add(f32x4.mul(f32x4.splat(-0.00021391686), a), f32x4.splat(0.005044174));
-  const c67 = f32x4.add(f32x4.mul(f32x4.splat(1.6011973e-5), a), f32x4.splat(-7.755902e-5));
+  const c01 = f32x4.add(f32x4.mul(f32x4.splat(PHI_1), a), f32x4.splat(PHI_0));
+  const c23 = f32x4.add(f32x4.mul(f32x4.splat(PHI_3), a), f32x4.splat(PHI_2));
+  const c45 = f32x4.add(f32x4.mul(f32x4.splat(PHI_5), a), f32x4.splat(PHI_4));
+  const c67 = f32x4.add(f32x4.mul(f32x4.splat(PHI_7), a), f32x4.splat(PHI_6));
   const low = f32x4.add(f32x4.mul(c23, a2), c01);
   const middle = f32x4.add(f32x4.mul(c67, a2), c45);
-  const high = f32x4.add(f32x4.mul(f32x4.splat(-9.879109e-7), a4), middle);
+  const high = f32x4.add(f32x4.mul(f32x4.splat(PHI_8), a4), middle);
   const tail = expV(f32x4.add(f32x4.mul(high, a4), low));
   return v128.bitselect(tail, f32x4.sub(f32x4.splat(1), tail), f32x4.lt(x, f32x4.splat(0)));
 }

@@ -35,25 +35,27 @@ export function threefryBlock(
 }
 
 /**
- * out[i] = (16 random bits of element i) < threshold ? 0 : x[i] scale. Eight elements take one block: word w gives
+ * out[i] = (16 random bits of element first + i) < threshold ? 0 : x[i] scale, i < n; first is a multiple of 32 (0
+ * for a whole tensor), so that a part of a tensor can be computed alone. Eight elements take one block: word w gives
  * element 2w of the block from its low half and 2w + 1 from its high half. threshold = 65536 p drops with
  * probability p. Backward is the same call on the gradient. out may alias x.
  */
 export function dropoutForward(
   out: usize,
   x: usize,
+  first: i32,
   n: i32,
   threshold: i32,
   scale: f32,
   rng: usize,
   stream: i32,
 ): void {
-  fromState(DROPOUT, out, x, n, rng, stream, threshold, scale, 0);
+  fromState(DROPOUT, out, x, first / 8, n, rng, stream, threshold, scale, 0);
 }
 
 /** out[i] = low + u (high - low), u uniform in [0, 1) with 24 bits: word i mod 4 of block i / 4. */
 export function uniformFill(out: usize, n: i32, rng: usize, stream: i32, low: f32, high: f32): void {
-  fromState(UNIFORM, out, 0, n, rng, stream, 0, low, high - low);
+  fromState(UNIFORM, out, 0, 0, n, rng, stream, 0, low, high - low);
 }
 
 /**
@@ -61,7 +63,7 @@ export function uniformFill(out: usize, n: i32, rng: usize, stream: i32, low: f3
  * give a pair each, sqrt(-2 ln u1) (cos, sin)(2 pi u2) with u1 in (0, 1], u2 in [0, 1), 24 bits each.
  */
 export function normalFill(out: usize, n: i32, rng: usize, stream: i32, mean: f32, std: f32): void {
-  fromState(NORMAL, out, 0, n, rng, stream, 0, mean, std);
+  fromState(NORMAL, out, 0, 0, n, rng, stream, 0, mean, std);
 }
 
 // @ts-ignore: decorator
@@ -70,6 +72,7 @@ function fromState(
   mode: i32,
   out: usize,
   x: usize,
+  block: i32,
   n: i32,
   rng: usize,
   stream: i32,
@@ -79,7 +82,7 @@ function fromState(
 ): void {
   const step = load<i32>(rng, 8);
   const microbatch = load<i32>(rng, 12);
-  generate(mode, out, x, n, 0, microbatch, step, stream, load<i32>(rng), load<i32>(rng, 4), 0, 0, threshold, a, b);
+  generate(mode, out, x, n, block, microbatch, step, stream, load<i32>(rng), load<i32>(rng, 4), 0, 0, threshold, a, b);
 }
 
 /** n elements from the blocks c0, c0 + 1, ...; what is made of the words depends on the mode. */
@@ -106,54 +109,117 @@ function generate(
   const key3 = i32x4.splat(k3);
   const key4 = i32x4.splat(PARITY ^ k0 ^ k1 ^ k2 ^ k3);
   const perGroup = mode == DROPOUT ? 32 : 16;
+  const factor = f32x4.splat(a);
+  const limit = i16x8.splat(<i16>threshold);
+  // A threshold of 65536 does not fit into 16 bits: everything is dropped.
+  const always = threshold > 65535 ? i32x4.splat(-1) : i32x4.splat(0);
   for (let i = 0; i < n; i += perGroup) {
     const block = c0 + (i / perGroup) * 4;
     let x0 = i32x4.add(i32x4.add(i32x4.splat(block), i32x4(0, 1, 2, 3)), key0);
     let x1 = i32x4.add(i32x4.splat(c1), key1);
     let x2 = i32x4.add(i32x4.splat(c2), key2);
     let x3 = i32x4.add(i32x4.splat(c3), key3);
-    // Four rounds, then the key schedule, five times; the rotations repeat after eight rounds.
-    for (let s = 1; s <= 5; s++) {
-      if (s & 1) {
-        x0 = i32x4.add(x0, x1);
-        x1 = v128.xor(rotate(x1, 10), x0);
-        x2 = i32x4.add(x2, x3);
-        x3 = v128.xor(rotate(x3, 26), x2);
-        x0 = i32x4.add(x0, x3);
-        x3 = v128.xor(rotate(x3, 11), x0);
-        x2 = i32x4.add(x2, x1);
-        x1 = v128.xor(rotate(x1, 21), x2);
-        x0 = i32x4.add(x0, x1);
-        x1 = v128.xor(rotate(x1, 13), x0);
-        x2 = i32x4.add(x2, x3);
-        x3 = v128.xor(rotate(x3, 27), x2);
-        x0 = i32x4.add(x0, x3);
-        x3 = v128.xor(rotate(x3, 23), x0);
-        x2 = i32x4.add(x2, x1);
-        x1 = v128.xor(rotate(x1, 5), x2);
-      } else {
-        x0 = i32x4.add(x0, x1);
-        x1 = v128.xor(rotate(x1, 6), x0);
-        x2 = i32x4.add(x2, x3);
-        x3 = v128.xor(rotate(x3, 20), x2);
-        x0 = i32x4.add(x0, x3);
-        x3 = v128.xor(rotate(x3, 17), x0);
-        x2 = i32x4.add(x2, x1);
-        x1 = v128.xor(rotate(x1, 11), x2);
-        x0 = i32x4.add(x0, x1);
-        x1 = v128.xor(rotate(x1, 25), x0);
-        x2 = i32x4.add(x2, x3);
-        x3 = v128.xor(rotate(x3, 10), x2);
-        x0 = i32x4.add(x0, x3);
-        x3 = v128.xor(rotate(x3, 18), x0);
-        x2 = i32x4.add(x2, x1);
-        x1 = v128.xor(rotate(x1, 20), x2);
-      }
-      x0 = i32x4.add(x0, scheduled(s, key0, key1, key2, key3, key4));
-      x1 = i32x4.add(x1, scheduled(s + 1, key0, key1, key2, key3, key4));
-      x2 = i32x4.add(x2, scheduled(s + 2, key0, key1, key2, key3, key4));
-      x3 = i32x4.add(i32x4.add(x3, scheduled(s + 3, key0, key1, key2, key3, key4)), i32x4.splat(s));
-    }
+    // Twenty rounds, written out: a word of the key that depends on a loop's counter would cost more than a round.
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 10), x0);
+    x3 = v128.xor(rotate(x3, 26), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 11), x0);
+    x1 = v128.xor(rotate(x1, 21), x2);
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 13), x0);
+    x3 = v128.xor(rotate(x3, 27), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 23), x0);
+    x1 = v128.xor(rotate(x1, 5), x2);
+    x0 = i32x4.add(x0, key1);
+    x1 = i32x4.add(x1, key2);
+    x2 = i32x4.add(x2, key3);
+    x3 = i32x4.add(i32x4.add(x3, key4), i32x4.splat(1));
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 6), x0);
+    x3 = v128.xor(rotate(x3, 20), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 17), x0);
+    x1 = v128.xor(rotate(x1, 11), x2);
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 25), x0);
+    x3 = v128.xor(rotate(x3, 10), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 18), x0);
+    x1 = v128.xor(rotate(x1, 20), x2);
+    x0 = i32x4.add(x0, key2);
+    x1 = i32x4.add(x1, key3);
+    x2 = i32x4.add(x2, key4);
+    x3 = i32x4.add(i32x4.add(x3, key0), i32x4.splat(2));
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 10), x0);
+    x3 = v128.xor(rotate(x3, 26), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 11), x0);
+    x1 = v128.xor(rotate(x1, 21), x2);
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 13), x0);
+    x3 = v128.xor(rotate(x3, 27), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 23), x0);
+    x1 = v128.xor(rotate(x1, 5), x2);
+    x0 = i32x4.add(x0, key3);
+    x1 = i32x4.add(x1, key4);
+    x2 = i32x4.add(x2, key0);
+    x3 = i32x4.add(i32x4.add(x3, key1), i32x4.splat(3));
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 6), x0);
+    x3 = v128.xor(rotate(x3, 20), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 17), x0);
+    x1 = v128.xor(rotate(x1, 11), x2);
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 25), x0);
+    x3 = v128.xor(rotate(x3, 10), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 18), x0);
+    x1 = v128.xor(rotate(x1, 20), x2);
+    x0 = i32x4.add(x0, key4);
+    x1 = i32x4.add(x1, key0);
+    x2 = i32x4.add(x2, key1);
+    x3 = i32x4.add(i32x4.add(x3, key2), i32x4.splat(4));
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 10), x0);
+    x3 = v128.xor(rotate(x3, 26), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 11), x0);
+    x1 = v128.xor(rotate(x1, 21), x2);
+    x0 = i32x4.add(x0, x1);
+    x2 = i32x4.add(x2, x3);
+    x1 = v128.xor(rotate(x1, 13), x0);
+    x3 = v128.xor(rotate(x3, 27), x2);
+    x0 = i32x4.add(x0, x3);
+    x2 = i32x4.add(x2, x1);
+    x3 = v128.xor(rotate(x3, 23), x0);
+    x1 = v128.xor(rotate(x1, 5), x2);
+    x0 = i32x4.add(x0, key0);
+    x1 = i32x4.add(x1, key1);
+    x2 = i32x4.add(x2, key2);
+    x3 = i32x4.add(i32x4.add(x3, key3), i32x4.splat(5));
     if (mode == NORMAL) {
       // Words become normals while pairs still lie in the same lane.
       const radius01 = radius(x0);
@@ -178,6 +244,13 @@ function generate(
     const to = at(out, i);
     if (mode == DROPOUT) {
       const from = at(x, i);
+      if (rest >= 32) {
+        dropEight(to, from, v128.or(i16x8.lt_u(y0, limit), always), factor);
+        dropEight(to + 32, from + 32, v128.or(i16x8.lt_u(y1, limit), always), factor);
+        dropEight(to + 64, from + 64, v128.or(i16x8.lt_u(y2, limit), always), factor);
+        dropEight(to + 96, from + 96, v128.or(i16x8.lt_u(y3, limit), always), factor);
+        continue;
+      }
       drop(to, from, y0, threshold, a, rest);
       drop(to + 32, from + 32, y1, threshold, a, rest - 8);
       drop(to + 64, from + 64, y2, threshold, a, rest - 16);
@@ -202,12 +275,14 @@ function rotate(v: v128, bits: i32): v128 {
   return v128.or(i32x4.shl(v, bits), i32x4.shr_u(v, 32 - bits));
 }
 
-/** Word s mod 5 of the extended key. */
+/** Eight elements; `dropped` holds 16 bits for each. */
 // @ts-ignore: decorator
 @inline
-function scheduled(s: i32, key0: v128, key1: v128, key2: v128, key3: v128, key4: v128): v128 {
-  const w = s >= 5 ? s - 5 : s;
-  return w == 0 ? key0 : w == 1 ? key1 : w == 2 ? key2 : w == 3 ? key3 : key4;
+function dropEight(to: usize, from: usize, dropped: v128, factor: v128): void {
+  const low = v128.shuffle<i16>(dropped, dropped, 0, 0, 1, 1, 2, 2, 3, 3);
+  const high = v128.shuffle<i16>(dropped, dropped, 4, 4, 5, 5, 6, 6, 7, 7);
+  v128.store(to, v128.andnot(f32x4.mul(v128.load(from), factor), low));
+  v128.store(to, v128.andnot(f32x4.mul(v128.load(from, 16), factor), high), 16);
 }
 
 /** Up to eight elements; the vector of words is the eight 16-bit numbers in the order of the elements. */

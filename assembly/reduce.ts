@@ -15,13 +15,16 @@ export function sumForward(out: usize, x: usize, outer: i32, n: i32, inner: i32)
   for (let o = 0; o < outer; o++) {
     const block = x + ((<usize>o * <usize>n * <usize>inner) << 2);
     if (inner == 1) store<f32>(at(out, o), sumContiguous(block, n));
-    else sumColumns(rowAt(out, o, inner), block, n, inner, 0);
+    else sumColumns(rowAt(out, o, inner), block, n, inner, inner, 0);
   }
 }
 
-/** out[j] = (accumulate ? out[j] : 0) + sum over rows of x[r, j]; x (rows, cols). */
-export function sumRows(out: usize, x: usize, rows: i32, cols: i32, accumulate: i32): void {
-  sumColumns(out, x, rows, cols, accumulate);
+/**
+ * out[j] = (accumulate ? out[j] : 0) + sum over rows of x[r, j]; x (rows, cols) with row stride ld, so that the
+ * columns can be divided.
+ */
+export function sumRows(out: usize, x: usize, rows: i32, cols: i32, ld: i32, accumulate: i32): void {
+  sumColumns(out, x, rows, cols, ld, accumulate);
 }
 
 /**
@@ -93,9 +96,9 @@ export function countNonFinite(out: usize, x: usize, n: i32): void {
 }
 
 /** Column sums; each column is reduced alone and in the same order, however the columns are divided. */
-function sumColumns(out: usize, x: usize, rows: i32, cols: i32, accumulate: i32): void {
+function sumColumns(out: usize, x: usize, rows: i32, cols: i32, ld: i32, accumulate: i32): void {
   let j = 0;
-  for (; j + 16 <= cols; j += 16) sumFourVectors(at(out, j), at(x, j), rows, cols, accumulate);
+  for (; j + 16 <= cols; j += 16) sumFourVectors(at(out, j), at(x, j), rows, ld, accumulate);
   for (; j < cols; j += LANES) {
     const rest = cols - j;
     let total = f32x4.splat(0);
@@ -103,7 +106,7 @@ function sumColumns(out: usize, x: usize, rows: i32, cols: i32, accumulate: i32)
     for (let start = 0; start < rows; start += CHUNK) {
       const end = min<i32>(rows, start + CHUNK);
       let sum = f32x4.splat(0);
-      for (let r = start; r < end; r++) sum = f32x4.add(sum, loadUpTo(at(rowAt(x, r, cols), j), rest));
+      for (let r = start; r < end; r++) sum = f32x4.add(sum, loadUpTo(at(rowAt(x, r, ld), j), rest));
       const next = f32x4.add(total, sum);
       error = f32x4.add(error, twoSumError(total, sum, next));
       total = next;
@@ -113,11 +116,11 @@ function sumColumns(out: usize, x: usize, rows: i32, cols: i32, accumulate: i32)
 }
 
 /** sumColumns for 16 columns at once: a whole cache line of each row. */
-function sumFourVectors(out: usize, x: usize, rows: i32, cols: i32, accumulate: i32): void {
+function sumFourVectors(out: usize, x: usize, rows: i32, ld: i32, accumulate: i32): void {
   const zero = f32x4.splat(0);
   let t0 = zero, t1 = zero, t2 = zero, t3 = zero;
   let e0 = zero, e1 = zero, e2 = zero, e3 = zero;
-  const stride = (<usize>cols) << 2;
+  const stride = (<usize>ld) << 2;
   for (let start = 0; start < rows; start += CHUNK) {
     const end = min<i32>(rows, start + CHUNK);
     let s0 = zero, s1 = zero, s2 = zero, s3 = zero;

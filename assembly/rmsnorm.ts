@@ -3,7 +3,7 @@
  *
  *   h = x + residual,  out = h rstd weight,  rstd = 1 / sqrt(E[h^2] + eps)
  */
-import { addRow } from './layernorm';
+import { addRow, CHUNK_ROWS } from './layernorm';
 import { LANES, at, hsum, loadPartial, loadUpTo, rowAt, storePartial } from './simd';
 
 /**
@@ -27,23 +27,19 @@ export function rmsNormForward(
 }
 
 /**
- * dx = dsum + J^T dout, dweight += sum over rows of dout h rstd; x holds h. dsum and dweight may be 0. dx may
- * alias dout or dsum. Rows are summed four at a time, each column alone.
+ * dx = dsum + J^T dout; row k of dweights = the sum of dout h rstd over the rows of chunk k (32 rows each, r
+ * ascending); x holds h. dweights: (ceil(rows / 32), cols). dsum and dweights may be 0. dx may alias dout or dsum.
  */
 export function rmsNormBackward(
-  dx: usize, dweight: usize, dout: usize, dsum: usize, x: usize, rstd: usize, weight: usize, rows: i32, cols: i32,
+  dx: usize, dweights: usize, dout: usize, dsum: usize, x: usize, rstd: usize, weight: usize, rows: i32, cols: i32,
 ): void {
-  for (let r = 0; r < rows; r += 4) {
-    const end = min<i32>(rows, r + 4);
-    // Before dx: it may overwrite dout.
-    if (dweight != 0) {
-      if (end - r == 4) fourRowsOfWeight(dweight, rowAt(dout, r, cols), rowAt(x, r, cols), at(rstd, r), cols);
-      else for (let i = r; i < end; i++) oneRowOfWeight(dweight, rowAt(dout, i, cols), rowAt(x, i, cols), at(rstd, i), cols);
-    }
-    for (let i = r; i < end; i++) {
-      const skip = dsum != 0 ? rowAt(dsum, i, cols) : 0;
-      gradientRow(rowAt(dx, i, cols), rowAt(dout, i, cols), skip, rowAt(x, i, cols), at(rstd, i), weight, cols);
-    }
+  for (let r = 0; r < rows; r++) {
+    const dw = dweights != 0 ? rowAt(dweights, r / CHUNK_ROWS, cols) : 0;
+    if (dw != 0 && r % CHUNK_ROWS == 0) memory.fill(dw, 0, (<usize>cols) << 2);
+    const skip = dsum != 0 ? rowAt(dsum, r, cols) : 0;
+    const dy = rowAt(dout, r, cols);
+    const h = rowAt(x, r, cols);
+    gradientRow(rowAt(dx, r, cols), dw, dy, skip, h, load<f32>(at(rstd, r)), weight, cols);
   }
 }
 
@@ -82,8 +78,10 @@ function scaleRow(out: usize, h: usize, weight: usize, cols: i32, rstd: f32): vo
   }
 }
 
-/** With g = dout weight and xhat = h rstd: dx = (g - xhat E[g xhat]) rstd + dsum. */
-function gradientRow(to: usize, dy: usize, skip: usize, h: usize, rstd: usize, weight: usize, cols: i32): void {
+/** With g = dy weight and xhat = h rstd: dx = (g - xhat E[g xhat]) rstd + dsum; dw += dy xhat. */
+function gradientRow(
+  to: usize, dw: usize, dy: usize, skip: usize, h: usize, rstd: f32, weight: usize, cols: i32,
+): void {
   let s0 = f32x4.splat(0), s1 = s0;
   const pairs = cols & -8;
   let j = 0;
@@ -98,66 +96,34 @@ function gradientRow(to: usize, dy: usize, skip: usize, h: usize, rstd: usize, w
     const g = f32x4.mul(loadUpTo(at(dy, j), rest), loadUpTo(at(weight, j), rest));
     s0 = f32x4.add(s0, f32x4.mul(g, loadUpTo(at(h, j), rest)));
   }
-  const scale = v128.load32_splat(rstd);
-  const mean = f32x4.splat((hsum(f32x4.add(s0, s1)) * load<f32>(rstd)) / <f32>cols);
+  const scale = f32x4.splat(rstd);
+  const mean = f32x4.splat((hsum(f32x4.add(s0, s1)) * rstd) / <f32>cols);
   const full = cols & -LANES;
   for (j = 0; j < full; j += LANES) {
-    const g = f32x4.mul(v128.load(at(dy, j)), v128.load(at(weight, j)));
-    const xhat = f32x4.mul(v128.load(at(h, j)), scale);
-    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, mean)), scale);
-    if (skip != 0) d = f32x4.add(d, v128.load(at(skip, j)));
-    v128.store(at(to, j), d);
+    const y = v128.load(dy);
+    const xhat = f32x4.mul(v128.load(h), scale);
+    let d = f32x4.mul(f32x4.sub(f32x4.mul(y, v128.load(weight)), f32x4.mul(xhat, mean)), scale);
+    if (skip != 0) {
+      d = f32x4.add(d, v128.load(skip));
+      skip += 16;
+    }
+    v128.store(to, d);
+    if (dw != 0) {
+      v128.store(dw, f32x4.add(v128.load(dw), f32x4.mul(y, xhat)));
+      dw += 16;
+    }
+    dy += 16;
+    h += 16;
+    weight += 16;
+    to += 16;
   }
   const rest = cols - full;
   if (rest) {
-    const g = f32x4.mul(loadPartial(at(dy, full), rest), loadPartial(at(weight, full), rest));
-    const xhat = f32x4.mul(loadPartial(at(h, full), rest), scale);
-    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, mean)), scale);
-    if (skip != 0) d = f32x4.add(d, loadPartial(at(skip, full), rest));
-    storePartial(at(to, full), d, rest);
+    const y = loadPartial(dy, rest);
+    const xhat = f32x4.mul(loadPartial(h, rest), scale);
+    let d = f32x4.mul(f32x4.sub(f32x4.mul(y, loadPartial(weight, rest)), f32x4.mul(xhat, mean)), scale);
+    if (skip != 0) d = f32x4.add(d, loadPartial(skip, rest));
+    storePartial(to, d, rest);
+    if (dw != 0) storePartial(dw, f32x4.add(loadPartial(dw, rest), f32x4.mul(y, xhat)), rest);
   }
-}
-
-function fourRowsOfWeight(dweight: usize, dy: usize, h: usize, rstd: usize, cols: i32): void {
-  const row = rowAt(0, 1, cols);
-  const r0 = v128.load32_splat(rstd);
-  const r1 = v128.load32_splat(rstd, 4);
-  const r2 = v128.load32_splat(rstd, 8);
-  const r3 = v128.load32_splat(rstd, 12);
-  for (let j = 0; j < cols; j += LANES) {
-    const rest = cols - j;
-    let p = at(dy, j);
-    let q = at(h, j);
-    const g0 = share(p, q, r0, rest);
-    p += row;
-    q += row;
-    const g1 = share(p, q, r1, rest);
-    p += row;
-    q += row;
-    const g2 = share(p, q, r2, rest);
-    p += row;
-    q += row;
-    const g3 = share(p, q, r3, rest);
-    addTo(at(dweight, j), f32x4.add(f32x4.add(g0, g1), f32x4.add(g2, g3)), rest);
-  }
-}
-
-function oneRowOfWeight(dweight: usize, dy: usize, h: usize, rstd: usize, cols: i32): void {
-  const scale = v128.load32_splat(rstd);
-  for (let j = 0; j < cols; j += LANES) addTo(at(dweight, j), share(at(dy, j), at(h, j), scale, cols - j), cols - j);
-}
-
-/** dout h rstd for up to four elements. */
-// @ts-ignore: decorator
-@inline
-function share(dy: usize, h: usize, scale: v128, rest: i32): v128 {
-  if (rest >= LANES) return f32x4.mul(v128.load(dy), f32x4.mul(v128.load(h), scale));
-  return f32x4.mul(loadPartial(dy, rest), f32x4.mul(loadPartial(h, rest), scale));
-}
-
-// @ts-ignore: decorator
-@inline
-function addTo(p: usize, value: v128, rest: i32): void {
-  if (rest >= LANES) v128.store(p, f32x4.add(v128.load(p), value));
-  else storePartial(p, f32x4.add(loadPartial(p, rest), value), rest);
 }

@@ -4,7 +4,7 @@
  */
 
 import { expV, logS } from './math';
-import { at, hsum, loadUpTo, rowAt, storeUpTo } from './simd';
+import { at, hsum, loadPartial, loadUpTo, rowAt, storePartial, storeUpTo } from './simd';
 import { CHUNK, expRow, rowMax } from './softmax-row';
 
 /**
@@ -26,11 +26,7 @@ export function softmaxForward(
     const to = rowAt(out, r, cols);
     if (length > 0) {
       const sum = expRow(to, from, length, rowMax(from, length));
-      const factor = f32x4.splat(1 / sum);
-      for (let j = 0; j < length; j += 4) {
-        const rest = length - j;
-        storeUpTo(at(to, j), f32x4.mul(loadUpTo(at(to, j), rest), factor), rest);
-      }
+      scaleRow(to, length, 1 / sum);
     }
     memory.fill(at(to, length), 0, (<usize>(cols - length)) << 2);
   }
@@ -38,6 +34,7 @@ export function softmaxForward(
 
 /** dx = out (dout - sum_j dout_j out_j), (rows, cols). Masked elements have out = 0 and so dx = 0. dx may alias dout. */
 export function softmaxBackward(dx: usize, dout: usize, out: usize, rows: i32, cols: i32): void {
+  const full = cols & -4;
   for (let r = 0; r < rows; r++) {
     const to = rowAt(dx, r, cols);
     const dy = rowAt(dout, r, cols);
@@ -45,18 +42,28 @@ export function softmaxBackward(dx: usize, dout: usize, out: usize, rows: i32, c
     let total: f32 = 0;
     for (let start = 0; start < cols; start += CHUNK) {
       const end = min<i32>(cols, start + CHUNK);
-      let sum = f32x4.splat(0);
-      for (let j = start; j < end; j += 4) {
-        const rest = end - j;
-        sum = f32x4.add(sum, f32x4.mul(loadUpTo(at(dy, j), rest), loadUpTo(at(y, j), rest)));
+      const pairs = start + ((end - start) & -8);
+      let sum0 = f32x4.splat(0);
+      let sum1 = f32x4.splat(0);
+      let j = start;
+      for (; j < pairs; j += 8) {
+        sum0 = f32x4.add(sum0, f32x4.mul(v128.load(at(dy, j)), v128.load(at(y, j))));
+        sum1 = f32x4.add(sum1, f32x4.mul(v128.load(at(dy, j), 16), v128.load(at(y, j), 16)));
       }
-      total += hsum(sum);
+      for (; j < end; j += 4) {
+        const rest = end - j;
+        sum0 = f32x4.add(sum0, f32x4.mul(loadUpTo(at(dy, j), rest), loadUpTo(at(y, j), rest)));
+      }
+      total += hsum(f32x4.add(sum0, sum1));
     }
     const mean = f32x4.splat(total);
-    for (let j = 0; j < cols; j += 4) {
-      const rest = cols - j;
-      const shifted = f32x4.sub(loadUpTo(at(dy, j), rest), mean);
-      storeUpTo(at(to, j), f32x4.mul(loadUpTo(at(y, j), rest), shifted), rest);
+    for (let j = 0; j < full; j += 4) {
+      v128.store(at(to, j), f32x4.mul(v128.load(at(y, j)), f32x4.sub(v128.load(at(dy, j)), mean)));
+    }
+    const rest = cols - full;
+    if (rest) {
+      const shifted = f32x4.sub(loadPartial(at(dy, full), rest), mean);
+      storePartial(at(to, full), f32x4.mul(loadPartial(at(y, full), rest), shifted), rest);
     }
   }
 }
@@ -97,4 +104,19 @@ export function logSoftmaxBackward(dx: usize, dout: usize, out: usize, rows: i32
       storeUpTo(at(to, j), f32x4.sub(loadUpTo(at(dy, j), rest), f32x4.mul(p, factor)), rest);
     }
   }
+}
+
+/** x *= factor for n elements */
+function scaleRow(x: usize, n: i32, factor: f32): void {
+  const scale = f32x4.splat(factor);
+  const full = n & -16;
+  let j = 0;
+  for (; j < full; j += 16) {
+    const p = at(x, j);
+    v128.store(p, f32x4.mul(v128.load(p), scale));
+    v128.store(p, f32x4.mul(v128.load(p, 16), scale), 16);
+    v128.store(p, f32x4.mul(v128.load(p, 32), scale), 32);
+    v128.store(p, f32x4.mul(v128.load(p, 48), scale), 48);
+  }
+  for (; j < n; j += 4) storeUpTo(at(x, j), f32x4.mul(loadUpTo(at(x, j), n - j), scale), n - j);
 }

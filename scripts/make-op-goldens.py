@@ -101,6 +101,12 @@ def reductions():
     case('crossEntropy', 'smoothing', [[4, 5]], lambda x: cross_entropy(x, [0, 4, 2, 2], 0.1))
     case('crossEntropy', 'ignored rows', [[2, 3, 5]], lambda x: cross_entropy(x, [1, -1, 3, 0, -1, -1], 0.2))
     case('crossEntropy', 'its own count', [[3, 5]], lambda x: cross_entropy(x, [1, -1, 0], 0.1, count=7))
+    for label, shapes, targets, options in (
+            ('plain', [[4, 3], [5, 3]], [0, 4, 2, 2], {}),
+            ('smoothing, ignored rows', [[2, 3, 4], [5, 4]], [1, -1, 3, 0, -1, -1], {'smoothing': 0.2}),
+            ('its own count', [[3, 4], [5, 4]], [1, -1, 0], {'smoothing': 0.1, 'count': 7})):
+        case('linearCrossEntropy', label, shapes,
+             lambda x, w, t=targets, o=options: cross_entropy(F.linear(x, w), t, **o))
 
 
 def layout():

@@ -1,6 +1,6 @@
 /** @file Token and position embeddings, and the output projection that may share their table. */
 import { linear } from '../autograd/ops/index.js';
-import type { Variable } from '../autograd/variable.js';
+import type { Parameter, Variable } from '../autograd/variable.js';
 import type { ModelConfig } from './config.js';
 import { Dropout, Embedding, Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
@@ -39,6 +39,11 @@ export class OutputProjection extends Module {
     super();
     this.#tied = config.tiedEmbeddings ? tokens : null;
     this.linear = this.#tied ? null : new Linear(config.dModel, config.vocabSize, { bias: false });
+  }
+
+  /** The table (vocabSize, C): the tokens' own when tied. */
+  get weight(): Parameter {
+    return (this.#tied ?? (this.linear as Linear)).weight;
   }
 
   forward(x: Variable): Variable {

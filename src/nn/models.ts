@@ -1,5 +1,9 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
-import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
+import {
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  linearCrossEntropy,
+} from '../autograd/ops/index.js';
 import { tensor, Variable } from '../autograd/variable.js';
 import { formatShape, ShapeError } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -64,17 +68,21 @@ export class Transformer extends Module {
 
   /** Logits (B, T, vocabSize) of the next token at every target position. */
   forward(batch: PairInput, options: ForwardOptions = {}): Variable {
+    return this.output.forward(this.#decode(batch, options));
+  }
+
+  /** The decoder's result (B, T, C) for a whole batch. */
+  #decode(batch: PairInput, options: ForwardOptions): Variable {
     const { batchSize, sourceLen, targetLen } = batch;
     const sourceLengths = ints(batch.sourceLengths, [batchSize]);
     const memory = this.encode(ints(batch.source, [batchSize, sourceLen]), sourceLengths, options.trace);
-    const x = this.decoder.forward(
+    return this.decoder.forward(
       this.embedding.forward(ints(batch.targetInput, [batchSize, targetLen])),
       memory,
       { lengths: ints(batch.targetLengths, [batchSize]) },
       { lengths: sourceLengths },
       options.trace,
     );
-    return this.output.forward(x);
   }
 
   /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
@@ -86,13 +94,14 @@ export class Transformer extends Module {
     };
   }
 
-  /** Mean cross-entropy per target token. */
+  /** Mean cross-entropy per target token; the logits are made by blocks of rows and not kept. */
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(
-      this.forward(batch, { trace }),
+    return linearCrossEntropy(
+      this.#decode(batch, { trace }),
+      this.output.weight,
       ints(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
     );
@@ -136,8 +145,7 @@ export class CausalLM extends Module {
 
   /** Logits (B, T, vocabSize) of the next token at every position. */
   forward(batch: LmInput, options: ForwardOptions = {}): Variable {
-    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
-    return this.output.forward(this.encoder.forward(x, { causal: true }, options.trace));
+    return this.output.forward(this.#encode(batch, options));
   }
 
   /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
@@ -145,12 +153,19 @@ export class CausalLM extends Module {
     return { arrays: [ids, targets], shape: `${batchSize},${seqLen}` };
   }
 
-  /** Mean cross-entropy per token. */
+  /** The stack's result (B, T, C). */
+  #encode(batch: LmInput, options: ForwardOptions): Variable {
+    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
+    return this.encoder.forward(x, { causal: true }, options.trace);
+  }
+
+  /** Mean cross-entropy per token; the logits are made by blocks of rows and not kept. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
     const { trace, ...rest } = options;
-    return crossEntropy(
-      this.forward(batch, { trace }),
+    return linearCrossEntropy(
+      this.#encode(batch, { trace }),
+      this.output.weight,
       ints(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,
     );

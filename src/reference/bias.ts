@@ -1,5 +1,5 @@
 /** @file Oracles of assembly/bias.ts: x (rows, cols) + bias (cols), and an activation. */
-import { gelu } from './gelu.js';
+import { gelu, geluDerivative } from './gelu.js';
 
 type Heap = Float64Array;
 
@@ -39,4 +39,44 @@ export function biasGeluForward(
 ): void {
   biasForward(heap, pre, x, bias, rows, cols);
   for (let i = 0; i < rows * cols; i++) heap[(out >> 2) + i] = gelu(heap[(pre >> 2) + i]);
+}
+
+export function biasReluBackward(
+  heap: Heap,
+  dx: number,
+  partials: number,
+  dout: number,
+  out: number,
+  rows: number,
+  cols: number,
+): void {
+  for (let i = 0; i < rows * cols; i++) {
+    heap[(dx >> 2) + i] = heap[(out >> 2) + i] > 0 ? heap[(dout >> 2) + i] : 0;
+  }
+  chunkSums(heap, partials, dx, rows, cols);
+}
+
+export function biasGeluBackward(
+  heap: Heap,
+  dx: number,
+  partials: number,
+  dout: number,
+  pre: number,
+  rows: number,
+  cols: number,
+): void {
+  for (let i = 0; i < rows * cols; i++) {
+    heap[(dx >> 2) + i] = heap[(dout >> 2) + i] * geluDerivative(heap[(pre >> 2) + i]);
+  }
+  chunkSums(heap, partials, dx, rows, cols);
+}
+
+/** Sums over chunks of 32 rows: partials (ceil(rows / 32), cols). */
+function chunkSums(heap: Heap, partials: number, x: number, rows: number, cols: number): void {
+  for (let r = 0; r < rows; r++) {
+    for (let j = 0; j < cols; j++) {
+      const sum = (partials >> 2) + (r >> 5) * cols + j;
+      heap[sum] = (r % 32 === 0 ? 0 : heap[sum]) + heap[(x >> 2) + r * cols + j];
+    }
+  }
 }

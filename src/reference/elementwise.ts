@@ -56,6 +56,10 @@ export function addInto(heap: Heap, acc: number, x: number, n: number): void {
   addForward(heap, acc, acc, x, n);
 }
 
+export function addScaledInto(heap: Heap, acc: number, x: number, scale: number, n: number): void {
+  for (let i = 0; i < n; i++) heap[(acc >> 2) + i] += heap[scale >> 2] * heap[(x >> 2) + i];
+}
+
 export function fill(heap: Heap, out: number, value: number, n: number): void {
   heap.fill(value, out >> 2, (out >> 2) + n);
 }

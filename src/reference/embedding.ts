@@ -25,13 +25,14 @@ export function embeddingBackward(
   ids: number,
   rows: number,
   cols: number,
+  ld: number,
   scale: number,
 ): void {
   for (let r = 0; r < rows; r++) {
     const id = heap[(ids >> 2) + r];
     if (id < 0) continue;
     for (let j = 0; j < cols; j++) {
-      heap[(dweight >> 2) + id * cols + j] += scale * heap[(dout >> 2) + r * cols + j];
+      heap[(dweight >> 2) + id * ld + j] += scale * heap[(dout >> 2) + r * ld + j];
     }
   }
 }

@@ -11,6 +11,7 @@ import * as embedding from './embedding.js';
 import * as gemm from './gemm.js';
 import * as layernorm from './layernorm.js';
 import * as layout from './layout.js';
+import * as linearCrossEntropy from './linear-cross-entropy.js';
 import * as math from './math.js';
 import * as optimizer from './optimizer.js';
 import * as random from './random.js';
@@ -37,6 +38,7 @@ const references: ReferenceKernels = {
   ...embedding,
   ...gemm,
   ...layout,
+  ...linearCrossEntropy,
   ...math,
   ...optimizer,
   ...random,

@@ -36,8 +36,8 @@ export function layerNormForward(
 export function layerNormBackward(
   heap: Heap,
   dx: number,
-  dweight: number,
-  dbias: number,
+  dweights: number,
+  dbiases: number,
   dout: number,
   dsum: number,
   x: number,
@@ -61,8 +61,11 @@ export function layerNormBackward(
       const at = r * cols + j;
       const carry = dsum ? heap[(dsum >> 2) + at] : 0;
       heap[(dx >> 2) + at] = carry + (g[j] - meanG - n[j] * meanGN) * inverse;
-      if (dweight) heap[(dweight >> 2) + j] += d[j] * n[j];
-      if (dbias) heap[(dbias >> 2) + j] += d[j];
+      // Sums over chunks of 32 rows, one row of partials each.
+      const sum = (r >> 5) * cols + j;
+      const before = (partials: number): number => (r % 32 === 0 ? 0 : heap[(partials >> 2) + sum]);
+      if (dweights) heap[(dweights >> 2) + sum] = before(dweights) + d[j] * n[j];
+      if (dbiases) heap[(dbiases >> 2) + sum] = before(dbiases) + d[j];
     }
   }
 }

@@ -24,6 +24,7 @@ export function dropoutForward(
   heap: Heap,
   out: number,
   x: number,
+  first: number,
   n: number,
   threshold: number,
   scale: number,
@@ -31,7 +32,7 @@ export function dropoutForward(
   stream: number,
 ): void {
   for (let i = 0; i < n; i += 8) {
-    const words = blockAt(heap, rng, i / 8, stream);
+    const words = blockAt(heap, rng, (first + i) / 8, stream);
     for (let e = 0; e < Math.min(8, n - i); e++) {
       const bits = (words[e >> 1] >>> (16 * (e & 1))) & 0xffff;
       heap[(out >> 2) + i + e] = bits < threshold ? 0 : heap[(x >> 2) + i + e] * scale;

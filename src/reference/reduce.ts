@@ -24,11 +24,12 @@ export function sumRows(
   x: number,
   rows: number,
   cols: number,
+  ld: number,
   accumulate: number,
 ): void {
   for (let j = 0; j < cols; j++) {
     let sum = 0;
-    for (let r = 0; r < rows; r++) sum += heap[(x >> 2) + r * cols + j];
+    for (let r = 0; r < rows; r++) sum += heap[(x >> 2) + r * ld + j];
     heap[(out >> 2) + j] = (accumulate !== 0 ? heap[(out >> 2) + j] : 0) + sum;
   }
 }

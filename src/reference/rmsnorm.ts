@@ -28,7 +28,7 @@ export function rmsNormForward(
 export function rmsNormBackward(
   heap: Heap,
   dx: number,
-  dweight: number,
+  dweights: number,
   dout: number,
   dsum: number,
   x: number,
@@ -47,7 +47,10 @@ export function rmsNormBackward(
       const at = r * cols + j;
       const carry = dsum ? heap[(dsum >> 2) + at] : 0;
       heap[(dx >> 2) + at] = carry + (g[j] - n[j] * meanGN) * inverse;
-      if (dweight) heap[(dweight >> 2) + j] += d[j] * n[j];
+      if (dweights) {
+        const sum = (dweights >> 2) + (r >> 5) * cols + j;
+        heap[sum] = (r % 32 === 0 ? 0 : heap[sum]) + d[j] * n[j];
+      }
     }
   }
 }

@@ -81,6 +81,7 @@ const families: Record<string, Family> = {
     }
     show('geluBackward', () => k.geluBackward(out, x, x, N));
     show('whereForward', () => k.whereForward(out, x, x, out, N));
+    show('biasGeluBackward', () => k.biasGeluBackward(out, h.output('sums', COLS), x, x, ROWS, COLS));
     show('biasGeluForward', () => k.biasGeluForward(out, x, x, x, ROWS, COLS));
   },
   layout: (h, show) => {
@@ -90,7 +91,7 @@ const families: Record<string, Family> = {
     show('stridedScatterAdd', () => h.kernels.stridedScatterAdd(out, x, 1, 1, COLS, ROWS, 0, 0, 1, COLS));
     const ids = h.ints('ids', [3, -1, 0, 2, 3]);
     show('embeddingForward', () => h.kernels.embeddingForward(out, x, ids, ROWS, COLS, 1.7));
-    show('embeddingBackward', () => h.kernels.embeddingBackward(out, x, ids, ROWS, COLS, 1.7));
+    show('embeddingBackward', () => h.kernels.embeddingBackward(out, x, ids, ROWS, COLS, COLS, 1.7));
   },
   softmax: (h, show) => {
     const k = h.kernels;
@@ -114,7 +115,7 @@ const families: Record<string, Family> = {
     const x = h.input('x', numbers(N, 1));
     const out = h.output('out', COLS);
     const index = h.intOutput('index', COLS);
-    show('sumRows', () => k.sumRows(out, x, ROWS, COLS, 1));
+    show('sumRows', () => k.sumRows(out, x, ROWS, COLS, COLS, 1));
     show('sumForward', () => k.sumForward(out, x, ROWS, COLS, 1));
     show('maxForward', () => k.maxForward(out, index, x, ROWS, COLS, 1));
     show('dot', () => k.dot(out, x, x, N));
@@ -124,7 +125,7 @@ const families: Record<string, Family> = {
     const rng = h.ints('rng', [1, 2, 3, 4]);
     const out = h.output('out', N);
     show('uniformFill', () => h.kernels.uniformFill(out, N, rng, 5, -1, 1));
-    show('dropoutForward', () => h.kernels.dropoutForward(out, out, N, 6554, 1.1, rng, 5));
+    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5));
     show('normalFill', () => h.kernels.normalFill(out, N, rng, 5, 0, 1));
   },
   optimizer: (h, show) => {

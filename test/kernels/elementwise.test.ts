@@ -84,6 +84,7 @@ for (const [build, h] of builds) {
       h.run('scaleForward', [out, x, alpha, n], { rtol: 1e-7 });
       h.run('addScalarForward', [out, x, alpha, n], { rtol: 1e-7, atol: 1e-7 });
       h.run('scaleByForward', [out, x, h.input('scale', [-0.3]), n], { rtol: 1e-7 });
+      h.run('addScaledInto', [out, x, h.input('factor', [1.7]), n], { rtol: 1e-6, atol: 1e-6 });
       h.run('copyForward', [out, x, n]);
       h.run('fill', [out, alpha, n]);
       h.run('addInto', [out, x, n], { rtol: 1e-7, atol: 2e-7 });

@@ -40,12 +40,30 @@ for (const [build, h] of await loadBuilds()) {
       const x = h.input('x', numbers(n, 1));
       const out = h.output('out', n);
       for (const threshold of [0, 6554, 40000, 65535, 65536]) {
-        h.run('dropoutForward', [out, x, n, threshold, Math.fround(1.25), rng, 77], { rtol: 1e-7 });
+        h.run('dropoutForward', [out, x, 0, n, threshold, Math.fround(1.25), rng, 77], { rtol: 1e-7 });
       }
       h.run('uniformFill', [out, n, rng, 78, -1, 3], { rtol: 1e-7, atol: 3e-7 });
       h.run('normalFill', [out, n, rng, 79, 0.5, 2], { rtol: 1e-6, atol: 2e-6 });
-      h.run('dropoutForward', [x, x, n, 6554, 1.25, rng, 77], { rtol: 1e-6, atol: 2e-6 });
+      h.run('dropoutForward', [x, x, 0, n, 6554, 1.25, rng, 77], { rtol: 1e-6, atol: 2e-6 });
     }
+  });
+
+  test(`${build}: a part of a dropped tensor, computed alone, has the same bits`, () => {
+    const n = 203;
+    h.reset();
+    const rng = h.ints('rng', RNG);
+    const x = h.input('x', numbers(n, 1));
+    const [whole, parts] = [h.output('whole', n), h.output('parts', n)];
+    h.run('dropoutForward', [whole, x, 0, n, 20000, 1.5, rng, 77], { rtol: 1e-7 });
+    for (const [first, end] of [
+      [96, n],
+      [0, 32],
+      [32, 96],
+    ]) {
+      const part = [parts + first * 4, x + first * 4, first, end - first, 20000, 1.5, rng, 77];
+      h.run('dropoutForward', part, { rtol: 1e-7 });
+    }
+    assert.equal(h.bits(parts, n), h.bits(whole, n));
   });
 
   test(`${build}: an element does not depend on how many are drawn with it`, () => {
@@ -95,7 +113,7 @@ for (const [build, h] of await loadBuilds()) {
     assert.ok(Math.abs(mean - 0.5) < 0.006, `mean ${mean}`);
     assert.ok(Math.abs(variance - 1 / 12) < 0.002, `variance ${variance}`);
     const ones = h.input('ones', new Float32Array(n).fill(1));
-    h.runWasm('dropoutForward', [out, ones, n, 6554, 1, rng, 9]);
+    h.runWasm('dropoutForward', [out, ones, 0, n, 6554, 1, rng, 9]);
     [mean] = moments();
     assert.ok(Math.abs(mean - 0.9) < 0.006, `kept ${mean}`);
   });

@@ -14,8 +14,8 @@ for (const [build, h] of await loadBuilds()) {
         const tolerance = { rtol: 1e-6, atol: 1e-5 };
         h.run('sumForward', [h.output('out', 2 * inner), x, 2, n, inner], tolerance);
         const bias = h.input('bias', numbers(inner, 2));
-        h.run('sumRows', [bias, x, n, inner, 1], tolerance);
-        h.run('sumRows', [bias, x, n, inner, 0], tolerance);
+        h.run('sumRows', [bias, x, n, inner, inner, 1], tolerance);
+        h.run('sumRows', [bias, x, n, inner, inner, 0], tolerance);
       }
     }
   });
@@ -24,7 +24,7 @@ for (const [build, h] of await loadBuilds()) {
     const rows = 100000;
     h.reset();
     const x = h.input('x', numbers(rows * 5, 3, 0.5, 1.5));
-    h.run('sumRows', [h.output('out', 5), x, rows, 5, 0], { rtol: 5e-7 });
+    h.run('sumRows', [h.output('out', 5), x, rows, 5, 5, 0], { rtol: 5e-7 });
     h.run('sumForward', [h.output('all', 1), x, 1, rows * 5, 1], { rtol: 5e-7 });
   });
 
@@ -35,10 +35,26 @@ for (const [build, h] of await loadBuilds()) {
       const values = new Float32Array(515 * cols);
       for (let r = 0; r < 515; r++) values[r * cols + cols - 1] = column[r];
       const out = h.output('out', cols);
-      h.runWasm('sumRows', [out, h.input('x', values), 515, cols, 0]);
+      h.runWasm('sumRows', [out, h.input('x', values), 515, cols, cols, 0]);
       return h.bits(out, cols)[cols - 1];
     });
     assert.equal(bits, new Array(4).fill(bits[0]));
+  });
+
+  test(`${build}: columns summed alone, by their stride, have the bits of the whole`, () => {
+    const [rows, cols] = [131, 45];
+    h.reset();
+    const x = h.input('x', numbers(rows * cols, 7));
+    const [whole, parts] = [h.output('whole', cols), h.output('parts', cols)];
+    h.run('sumRows', [whole, x, rows, cols, cols, 0], { rtol: 1e-6, atol: 1e-5 });
+    for (const [from, to] of [
+      [0, 20],
+      [20, 24],
+      [24, cols],
+    ]) {
+      h.runWasm('sumRows', [parts + from * 4, x + from * 4, rows, to - from, cols, 0]);
+    }
+    assert.equal(h.bits(parts, cols), h.bits(whole, cols));
   });
 
   test(`${build}: infinite and NaN terms come through a sum`, () => {

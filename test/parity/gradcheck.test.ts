@@ -221,6 +221,17 @@ const cases: Record<string, Case[]> = {
     c('lengths per sequence', [[[2, 3, 4]]], (x) => ops.softmax(x, { lengths: ints([3, 1]) })),
   ],
   logSoftmax: unary((x) => ops.logSoftmax(x)).filter(({ label }) => label !== 'scalar'),
+  linearCrossEntropy: [
+    c('plain', [[[4, 3]], [[5, 3]]], (x, w) => ops.linearCrossEntropy(x, w, ints([0, 4, 2, 2])).loss),
+    c(
+      'smoothing, ignored rows',
+      [[[2, 3, 4]], [[5, 4]]],
+      (x, w) => ops.linearCrossEntropy(x, w, ints([1, -1, 3, 0, -1, -1], [2, 3]), { smoothing: 0.2 }).loss,
+    ),
+    c('its own count, scaled afterwards', [[[3, 2]], [[4, 2]]], (x, w) =>
+      ops.mul(ops.linearCrossEntropy(x, w, ints([1, -1, 0]), { count: 7 }).loss, 3),
+    ),
+  ],
   crossEntropy: [
     c('plain', [[[4, 5]]], (x) => ops.crossEntropy(x, ints([0, 4, 2, 2])).loss),
     c('smoothing', [[[4, 5]]], (x) => ops.crossEntropy(x, ints([0, 4, 2, 2]), { smoothing: 0.1 }).loss),

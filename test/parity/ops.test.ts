@@ -42,6 +42,16 @@ const lossAndNll = (x: Variable, targets: number[], options?: ops.CrossEntropyOp
   return [loss, nll];
 };
 
+const fusedLossAndNll = (
+  x: Variable,
+  w: Variable,
+  targets: number[],
+  options?: ops.CrossEntropyOptions,
+): Variable[] => {
+  const { loss, nll } = ops.linearCrossEntropy(x, w, ints(targets), options);
+  return [loss, nll];
+};
+
 const matmuls = (label: string): Cases =>
   Object.fromEntries(
     [false, true].flatMap((transposeA) =>
@@ -93,6 +103,11 @@ const cases: Record<string, Cases> = {
     smoothing: (x) => lossAndNll(x, [0, 4, 2, 2], { smoothing: 0.1 }),
     'ignored rows': (x) => lossAndNll(x, [1, -1, 3, 0, -1, -1], { smoothing: 0.2 }),
     'its own count': (x) => lossAndNll(x, [1, -1, 0], { smoothing: 0.1, count: 7 }),
+  },
+  linearCrossEntropy: {
+    plain: (x, w) => fusedLossAndNll(x, w, [0, 4, 2, 2]),
+    'smoothing, ignored rows': (x, w) => fusedLossAndNll(x, w, [1, -1, 3, 0, -1, -1], { smoothing: 0.2 }),
+    'its own count': (x, w) => fusedLossAndNll(x, w, [1, -1, 0], { smoothing: 0.1, count: 7 }),
   },
 
   reshape: { 'one size open': (x) => ops.reshape(x, [3, -1]) },

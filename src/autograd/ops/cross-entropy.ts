@@ -1,5 +1,6 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
 import { DataError, formatShape, ShapeError } from '../../errors.js';
+import type { Ptr } from '../../runtime/kernels.js';
 import { record } from '../tape.js';
 import { TokenCount } from '../token-count.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -45,23 +46,7 @@ export function crossEntropy(
   }
   const runtime = runtimeOf('crossEntropy', logits, targets);
   const { kernels } = runtime;
-  const inverse = runtime.allocate(1);
-  let valid = 0;
-  const divide = (): void => {
-    valid = countValid(targets, cols);
-    const { count } = options;
-    if (count instanceof TokenCount) count.valid = valid;
-    const divisor = (count instanceof TokenCount ? count.divisor : count) ?? valid;
-    if (divisor === 0) {
-      throw new DataError('every target is ignored', {
-        op: 'crossEntropy',
-        hint: 'the batch holds padding only',
-      });
-    }
-    runtime.heap.writeFloats(inverse, [1 / divisor]);
-  };
-  if (!runtime.planning) divide();
-  runtime.recording?.eachReplay(divide);
+  const { inverse, valid } = lossDivisor('crossEntropy', targets, cols, options.count);
   const smoothing = options.smoothing ?? 0;
   const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
@@ -82,18 +67,45 @@ export function crossEntropy(
   return { loss, nll, count: valid };
 }
 
-/** How many targets are not ignored; a DataError when one is outside the vocabulary. */
-function countValid(targets: Variable, vocabulary: number): number {
+/**
+ * The number of targets that are not ignored, and the address of 1 / divisor, written now and, for targets that
+ * may be others then, before each replay (nothing is written while planning).
+ * @throws DataError when a target lies outside the vocabulary or all are ignored.
+ */
+export function lossDivisor(
+  op: string,
+  targets: Variable,
+  vocab: number,
+  option: number | TokenCount | undefined,
+): { inverse: Ptr; valid: number } {
+  const { runtime } = targets;
+  const inverse = runtime.allocate(1);
+  if (runtime.planning) return { inverse, valid: 1 };
+  const count = option instanceof TokenCount ? option : new TokenCount(option);
+  const settle = (): number => {
+    const valid = countTargets(op, targets, vocab);
+    count.valid = valid;
+    runtime.heap.writeFloats(inverse, [1 / (count.divisor ?? valid)]);
+    return valid;
+  };
+  runtime.recording?.eachReplay(settle);
+  return { inverse, valid: settle() };
+}
+
+function countTargets(op: string, targets: Variable, vocab: number): number {
   let valid = 0;
   for (const target of targets.toArray()) {
-    if (target >= vocabulary) {
-      throw new DataError(`target ${target} is outside the vocabulary of ${vocabulary}`, {
-        op: 'crossEntropy',
-        expected: vocabulary,
+    if (target >= vocab) {
+      throw new DataError(`target ${target} is outside the vocabulary of ${vocab}`, {
+        op,
+        expected: vocab,
         actual: target,
       });
     }
     if (target >= 0) valid++;
+  }
+  if (valid === 0) {
+    throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
   }
   return valid;
 }

@@ -29,11 +29,11 @@ export function dropout(x: Variable, p: number, stream: string): Variable {
   // The generator may have moved on when the backward comes: another graph's, or an optimizer step.
   const rng = runtime.allocate(4);
   runtime.kernels.copyForward(rng, runtime.rng, 4);
-  runtime.kernels.dropoutForward(y.ptr, x.ptr, x.size, threshold, keep, rng, id);
+  runtime.kernels.dropoutForward(y.ptr, x.ptr, 0, x.size, threshold, keep, rng, id);
   record('dropout', [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
     ctx.overwrite(x, (dx) =>
-      runtime.kernels.dropoutForward(dx, ctx.dout(), x.size, threshold, keep, rng, id),
+      runtime.kernels.dropoutForward(dx, ctx.dout(), 0, x.size, threshold, keep, rng, id),
     );
   });
   return y;

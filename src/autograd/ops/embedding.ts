@@ -35,7 +35,7 @@ export function embedding(weight: Variable, ids: Variable, options: { scale?: nu
   kernels.embeddingForward(y.ptr, weight.ptr, pi, ids.size, width, scale);
   record('embedding', [weight], [y], (ctx) => {
     if (ctx.wants(weight)) {
-      ctx.addTo(weight, (dw) => kernels.embeddingBackward(dw, ctx.dout(), pi, ids.size, width, scale));
+      ctx.addTo(weight, (dw) => kernels.embeddingBackward(dw, ctx.dout(), pi, ids.size, width, width, scale));
     }
   });
   return y;
@@ -59,7 +59,8 @@ export function gather(x: Variable, ids: Variable): Variable {
   const pi = ids.ptr;
   kernels.embeddingForward(y.ptr, x.ptr, pi, ids.size, width, 1);
   record('gather', [x], [y], (ctx) => {
-    if (ctx.wants(x)) ctx.addTo(x, (dx) => kernels.embeddingBackward(dx, ctx.dout(), pi, ids.size, width, 1));
+    if (ctx.wants(x))
+      ctx.addTo(x, (dx) => kernels.embeddingBackward(dx, ctx.dout(), pi, ids.size, width, width, 1));
   });
   return y;
 }

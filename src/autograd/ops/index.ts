@@ -10,6 +10,7 @@ export { dropout } from './dropout.js';
 export { embedding, gather } from './embedding.js';
 export { broadcastTo, concat, permute, reshape, slice, transpose } from './layout.js';
 export { type Activation, type LinearOptions, linear } from './linear.js';
+export { linearCrossEntropy } from './linear-cross-entropy.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export { addLayerNorm, addRmsNorm, layerNorm, type NormOptions, type NormResult, rmsNorm } from './norm.js';
 export { max, mean, type ReduceOptions, sum } from './reduce.js';

@@ -2,6 +2,7 @@
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
 export type Activation = 'none' | 'relu' | 'gelu';
 
@@ -76,10 +77,17 @@ export function linear(
 
   record('linear', bias ? [x, weight, bias] : [x, weight], [y], (ctx) => {
     const dy = ctx.dout();
+    const wantsBias = ctx.wants(bias);
+    let biasSums = 0;
     if (activation !== 'none') {
-      // dout belongs to this op alone, so the activation's gradient is taken in place.
-      if (activation === 'relu') kernels.reluBackward(dy, dy, py, y.size);
-      else kernels.geluBackward(dy, dy, pre, y.size);
+      // dout belongs to this op alone, so the activation's gradient is taken in place; the bias's share with it.
+      const saved = activation === 'relu' ? py : pre;
+      if (wantsBias) {
+        biasSums = allocateChunkSums(runtime, rows, outer);
+        if (activation === 'relu') kernels.biasReluBackward(dy, biasSums, dy, saved, rows, outer);
+        else kernels.biasGeluBackward(dy, biasSums, dy, saved, rows, outer);
+      } else if (activation === 'relu') kernels.reluBackward(dy, dy, saved, y.size);
+      else kernels.geluBackward(dy, dy, saved, y.size);
     }
     if (ctx.wants(x)) {
       // dx = dy W
@@ -108,9 +116,10 @@ export function linear(
       if (partial) ctx.addTo(weight, (dw) => product(dw, 1));
       else ctx.accumulate(weight, product);
     }
-    if (bias && ctx.wants(bias)) {
-      if (partial) ctx.addTo(bias, (db) => kernels.sumRows(db + from * 4, dy, rows, outer, 1));
-      else ctx.accumulate(bias, (db, acc) => kernels.sumRows(db, dy, rows, outer, acc));
+    if (bias && wantsBias) {
+      if (biasSums) addChunkSums(ctx, bias, biasSums, rows, outer, from);
+      else if (partial) ctx.addTo(bias, (db) => kernels.sumRows(db + from * 4, dy, rows, outer, outer, 1));
+      else ctx.accumulate(bias, (db, acc) => kernels.sumRows(db, dy, rows, outer, outer, acc));
     }
   });
   return y;

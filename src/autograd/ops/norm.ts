@@ -6,6 +6,7 @@ import { formatShape, ShapeError } from '../../errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
 export interface NormOptions {
   eps?: number;
@@ -91,21 +92,12 @@ export function addLayerNorm(
   record('layerNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
     const dsum = residual ? ctx.dout(1) : 0;
     const dout = ctx.dout(0) || zeros(ctx.runtime, x.size);
-    const write = (dx: number): void =>
-      withParameters(ctx.wants(weight) ? weight : null, bias && ctx.wants(bias) ? bias : null, (dw, db) =>
-        kernels.layerNormBackward(dx, dw, db, dout, dsum, ph, mean, rstd, pw, rows, width),
-      );
-    const withParameters = (
-      w: Variable | null,
-      b: Variable | null,
-      run: (dw: number, db: number) => void,
-    ): void => {
-      const inner = (dw: number): void => {
-        if (b) ctx.addTo(b, (db) => run(dw, db));
-        else run(dw, 0);
-      };
-      if (w) ctx.addTo(w, inner);
-      else inner(0);
+    const dweights = ctx.wants(weight) ? allocateChunkSums(runtime, rows, width) : 0;
+    const dbiases = ctx.wants(bias) ? allocateChunkSums(runtime, rows, width) : 0;
+    const write = (dx: number): void => {
+      kernels.layerNormBackward(dx, dweights, dbiases, dout, dsum, ph, mean, rstd, pw, rows, width);
+      if (dweights) addChunkSums(ctx, weight, dweights, rows, width);
+      if (bias && dbiases) addChunkSums(ctx, bias, dbiases, rows, width);
     };
     passBoth(ctx, x, residual, write);
   });
@@ -138,11 +130,10 @@ export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions =
   record('rmsNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
     const dsum = residual ? ctx.dout(1) : 0;
     const dout = ctx.dout(0) || zeros(ctx.runtime, x.size);
-    const run = (dx: number, dw: number) =>
-      kernels.rmsNormBackward(dx, dw, dout, dsum, ph, rstd, pw, rows, width);
+    const dweights = ctx.wants(weight) ? allocateChunkSums(runtime, rows, width) : 0;
     passBoth(ctx, x, residual, (dx) => {
-      if (ctx.wants(weight)) ctx.addTo(weight, (dw) => run(dx, dw));
-      else run(dx, 0);
+      kernels.rmsNormBackward(dx, dweights, dout, dsum, ph, rstd, pw, rows, width);
+      if (dweights) addChunkSums(ctx, weight, dweights, rows, width);
     });
   });
   return { out, sum };
