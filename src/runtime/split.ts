@@ -27,6 +27,8 @@ type Rule = (v: Named) => Split;
 
 /** Below this a call is not worth a join. */
 const WORTHWHILE_NS = 6000;
+/** Rows whose sums kernels keep together (CHUNK_ROWS in assembly/layernorm.ts). */
+const CHUNK_ROWS = 32;
 
 /** n elements; every pointer moves by one. */
 const elements =
@@ -43,6 +45,28 @@ const rows =
     ns: v.rows * v.cols * nsEach,
   });
 
+/** Like `rows`, for kernels that also leave sums over chunks of 32 rows. */
+const chunked =
+  (names: string, perRow: string, sums: string, nsEach: number): Rule =>
+  (v) => ({
+    ...rows(names, perRow, nsEach)(v),
+    grain: CHUNK_ROWS,
+    pointers: { ...moving(names, v.cols), ...moving(perRow, 1), ...moving(sums, v.cols / CHUNK_ROWS) },
+  });
+
+/** Sums over rows: by columns, so that each sum stays whole. */
+const columns =
+  (names: string, nsEach: number): Rule =>
+  (v) => ({ along: 'cols', grain: 16, pointers: moving(names, 1), ns: v.rows * v.cols * nsEach });
+
+/** By rows of the result, or by its columns: what is not divided is packed by every thread, so the longer side. */
+const product = (v: Named): Split => {
+  const ns = (v.m * v.n * v.k) / 20;
+  return v.m >= v.n
+    ? { along: 'm', grain: 8, pointers: { c: v.ldc, a: v.transA ? 1 : v.lda }, ns }
+    : { along: 'n', grain: 16, pointers: { c: 1, b: v.transB ? v.ldb : 1 }, ns };
+};
+
 const optimizer: Rule = (v) => ({
   along: 'numSegments',
   grain: 1,
@@ -52,13 +76,12 @@ const optimizer: Rule = (v) => ({
 });
 
 const rules: { [N in KernelName]?: Rule } = {
-  sgemm: (v): Split => {
-    const ns = (v.m * v.n * v.k) / 20;
-    // The operand that is not divided is packed by every thread: divide the longer side.
-    return v.m >= v.n
-      ? { along: 'm', grain: 4, pointers: { c: v.ldc, a: v.transA ? 1 : v.lda }, ns }
-      : { along: 'n', grain: 8, pointers: { c: 1, b: v.transB ? v.ldb : 1 }, ns };
+  sgemm: product,
+  sgemmValidRows: (v) => {
+    const split = product(v);
+    return split.along === 'm' ? { ...split, shifts: { first: 1 } } : split;
   },
+  sgemmValidDepth: product,
   sgemmBatched: (v) => ({
     along: 'batch',
     grain: 1,
@@ -95,6 +118,13 @@ const rules: { [N in KernelName]?: Rule } = {
     },
     ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / 4,
   }),
+  layerNormBackward: chunked('dx dout dsum x', 'mean rstd', 'dweights dbiases', 0.8),
+  rmsNormBackward: chunked('dx dout dsum x', 'rstd', 'dweights', 0.6),
+  biasReluBackward: chunked('dx dout out', '', 'partials', 0.2),
+  biasGeluBackward: chunked('dx dout pre', '', 'partials', 2),
+  sumRows: columns('out x', 0.2),
+  embeddingBackward: columns('dweight dout', 0.3),
+  crossEntropyRows: rows('logits', 'loss nll labels', 1.3),
   layerNormForward: rows('out sum x residual', 'mean rstd', 0.4),
   rmsNormForward: rows('out sum x residual', 'rstd', 0.3),
   biasForward: rows('out x', '', 0.15),
@@ -129,6 +159,14 @@ const rules: { [N in KernelName]?: Rule } = {
   scaleForward: elements('out x', 0.15),
   addScalarForward: elements('out x', 0.15),
   scaleByForward: elements('out x', 0.15),
+  addScaledInto: elements('acc x', 0.15),
+  dropoutForward: (v) => ({
+    along: 'n',
+    grain: 128,
+    pointers: { out: 1, x: 1 },
+    shifts: { first: 1 },
+    ns: v.n * 0.8,
+  }),
   whereForward: elements('out cond a b', 0.2),
   fill: elements('out', 0.1),
   copyForward: elements('out x', 0.1),

@@ -40,6 +40,7 @@ const SIZES: Record<string, number> = {
   strideB: 29 * 53,
   ld: 203,
   rowsPerLength: 1,
+  gradient: 1,
   numSegments: 9,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
@@ -66,6 +67,8 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
     gemm(37, 203, 300, 1, 0),
     gemm(9, 1011, 65, 0, 1),
   ],
+  sgemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
+  sgemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
   attentionForward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
   attentionBackward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
@@ -74,12 +77,19 @@ const INTEGERS: Record<string, (i: number) => number> = {
   lengths: (i) => [41, 3, 0, 17, 40, 41, 1][i % 7],
   targets: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
   ids: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
+  labels: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
+  count: () => 117,
   cond: (i) => i % 3,
   rng: (i) => [5, 6, 7, 8][i % 4],
 };
 
 /** Kernels that read `scale` from memory; for the others it is a number. */
-const SCALE_IS_ADDRESS = { crossEntropyBackward: true, scaleByForward: true };
+const SCALE_IS_ADDRESS = {
+  addScaledInto: true,
+  crossEntropyBackward: true,
+  crossEntropyRows: true,
+  scaleByForward: true,
+};
 const ELEMENTS = 66_000;
 const VALUES = Array.from({ length: 16 }, (_, i) => numbers(ELEMENTS, i + 1));
 
