@@ -91,12 +91,15 @@ function attendBlock(
       const to = out + <usize>i * rowOut;
       const weights = scores + <usize>(i * SCORE_ROW);
       softmaxGroup(
-        weights, at(tops, i), at(sums, i), to, rowOut, rows, i, count, keys, dHead, causal, queryOffset, scale, start, tile,
+        weights, at(tops, i), at(sums, i), to, rowOut, rows, i, count, keys, dHead, causal, queryOffset, scale, start,
+        tile,
       );
       weigh(to, rowOut, weights, SCORE_ROW, rows, values, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
     }
   }
-  for (let i = 0; i < queries; i += GROUP) finishGroup(out + <usize>i * rowOut, rowOut, at(lse, i), at(tops, i), at(sums, i), queries - i, dHead);
+  for (let i = 0; i < queries; i += GROUP) {
+    finishGroup(out + <usize>i * rowOut, rowOut, at(lse, i), at(tops, i), at(sums, i), queries - i, dHead);
+  }
 }
 
 /**
