@@ -142,6 +142,11 @@ export class BackwardContext {
     for (const [input, ptr] of pending) this.runtime.kernels.addInto(this.#existing(input), ptr, input.size);
   }
 
+  /** Address of a gradient that `input` has already, for kernels that add to it in their own pass; 0 when none. */
+  arrived(input: Variable): Ptr {
+    return input instanceof Parameter || !input.requiresGrad ? 0 : input.gradPtr;
+  }
+
   /** For kernels that can add: `write` is told whether to accumulate (1) or overwrite (0). */
   accumulate(input: Variable, write: (dx: Ptr, accumulate: 0 | 1) => void): void {
     if (input.gradPtr === 0 && !(input instanceof Parameter)) {

@@ -90,16 +90,15 @@ export function addLayerNorm(
   );
   const inputs = [x, residual, weight, bias].filter((v): v is Variable => v !== null);
   record('layerNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
-    const dsum = residual ? ctx.dout(1) : 0;
     const dout = ctx.dout(0) || zeros(ctx.runtime, x.size);
     const dweights = ctx.wants(weight) ? allocateChunkSums(runtime, rows, width) : 0;
     const dbiases = ctx.wants(bias) ? allocateChunkSums(runtime, rows, width) : 0;
-    const write = (dx: number): void => {
+    const write = (dx: number, dsum: number): void => {
       kernels.layerNormBackward(dx, dweights, dbiases, dout, dsum, ph, mean, rstd, pw, rows, width);
       if (dweights) addChunkSums(ctx, weight, dweights, rows, width);
       if (bias && dbiases) addChunkSums(ctx, bias, dbiases, rows, width);
     };
-    passBoth(ctx, x, residual, write);
+    passBack(ctx, x, residual, write);
   });
   return { out, sum };
 }
@@ -128,10 +127,9 @@ export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions =
   );
   const inputs = residual ? [x, residual, weight] : [x, weight];
   record('rmsNorm', inputs, residual ? [out, sum] : [out], (ctx) => {
-    const dsum = residual ? ctx.dout(1) : 0;
     const dout = ctx.dout(0) || zeros(ctx.runtime, x.size);
     const dweights = ctx.wants(weight) ? allocateChunkSums(runtime, rows, width) : 0;
-    passBoth(ctx, x, residual, (dx) => {
+    passBack(ctx, x, residual, (dx, dsum) => {
       kernels.rmsNormBackward(dx, dweights, dout, dsum, ph, rstd, pw, rows, width);
       if (dweights) addChunkSums(ctx, weight, dweights, rows, width);
     });
@@ -151,10 +149,20 @@ export const rmsNorm = (x: Variable, weight: Variable, options: NormOptions = {}
 
 type Ctx = import('../tape.js').BackwardContext;
 
-/** Both summands get the same gradient; it is computed once. */
-function passBoth(ctx: Ctx, x: Variable, residual: Variable | null, write: (dx: number) => void): void {
+/**
+ * Both summands get the same gradient; it is computed once. `write` adds `dsum` to it: the gradient of the sum, or
+ * of x itself where one has arrived (x goes on beside the norm in Pre-LN), which the result then replaces.
+ */
+function passBack(
+  ctx: Ctx,
+  x: Variable,
+  residual: Variable | null,
+  write: (dx: number, dsum: number) => void,
+): void {
+  const arrived = residual ? 0 : ctx.arrived(x);
+  if (arrived) return write(arrived, arrived);
   const dx = ctx.runtime.allocate(x.size);
-  write(dx);
+  write(dx, residual ? ctx.dout(1) : 0);
   if (residual && ctx.wants(residual)) ctx.pass(residual, dx, !ctx.wants(x));
   if (ctx.wants(x)) ctx.pass(x, dx, x !== residual);
 }
