@@ -7,7 +7,7 @@
  * yields the rounding error c of the mean, c = E[h - mean]: at a mean of 10^4 it is 5e-4 already, so h is
  * centred as (h - mean) - c. Backward recomputes c from the saved, rounded mean.
  */
-import { LANES, at, hsum, loadPartial, loadUpTo, rowAt, storePartial, storeUpTo } from './simd';
+import { LANES, at, hsum, loadUpTo, rowAt, storeUpTo } from './simd';
 
 /** Rows whose share of the parameters' gradients is summed into one row of partials: part of the bits. */
 export const CHUNK_ROWS: i32 = 32;
@@ -254,40 +254,56 @@ function gradientRow(
   const error = v128.shuffle<i32>(sums, sums, 0, 0, 0, 0);
   const meanG = v128.shuffle<i32>(sums, sums, 1, 1, 1, 1);
   const meanP = v128.shuffle<i32>(sums, sums, 2, 2, 2, 2);
-  const full = cols & -LANES;
-  for (let j = 0; j < full; j += LANES) {
-    const y = v128.load(dy);
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(h), centre), error), scale);
-    const g = f32x4.sub(f32x4.mul(y, v128.load(weight)), meanG);
-    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, meanP)), scale);
+  const full = cols & -8;
+  let j = 0;
+  for (; j < full; j += 8) {
+    const y0 = v128.load(dy);
+    const y1 = v128.load(dy, 16);
+    const x0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(h), centre), error), scale);
+    const x1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(h, 16), centre), error), scale);
+    const g0 = f32x4.sub(f32x4.mul(y0, v128.load(weight)), meanG);
+    const g1 = f32x4.sub(f32x4.mul(y1, v128.load(weight, 16)), meanG);
+    let d0 = f32x4.mul(f32x4.sub(g0, f32x4.mul(x0, meanP)), scale);
+    let d1 = f32x4.mul(f32x4.sub(g1, f32x4.mul(x1, meanP)), scale);
     if (hasSkip) {
-      d = f32x4.add(d, v128.load(skip));
-      skip += 16;
+      d0 = f32x4.add(d0, v128.load(skip));
+      d1 = f32x4.add(d1, v128.load(skip, 16));
+      skip += 32;
     }
-    v128.store(to, d);
+    v128.store(to, d0);
+    v128.store(to, d1, 16);
     if (hasWeight) {
-      v128.store(dw, f32x4.add(v128.load(dw), f32x4.mul(y, xhat)));
-      dw += 16;
+      v128.store(dw, f32x4.add(v128.load(dw), f32x4.mul(y0, x0)));
+      v128.store(dw, f32x4.add(v128.load(dw, 16), f32x4.mul(y1, x1)), 16);
+      dw += 32;
     }
     if (hasBias) {
-      v128.store(db, f32x4.add(v128.load(db), y));
-      db += 16;
+      v128.store(db, f32x4.add(v128.load(db), y0));
+      v128.store(db, f32x4.add(v128.load(db, 16), y1), 16);
+      db += 32;
     }
+    dy += 32;
+    h += 32;
+    weight += 32;
+    to += 32;
+  }
+  for (; j < cols; j += LANES) {
+    const rest = cols - j;
+    const y = loadUpTo(dy, rest);
+    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadUpTo(h, rest), centre), error), scale);
+    const g = f32x4.sub(f32x4.mul(y, loadUpTo(weight, rest)), meanG);
+    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, meanP)), scale);
+    if (hasSkip) d = f32x4.add(d, loadUpTo(skip, rest));
+    storeUpTo(to, d, rest);
+    if (hasWeight) storeUpTo(dw, f32x4.add(loadUpTo(dw, rest), f32x4.mul(y, xhat)), rest);
+    if (hasBias) storeUpTo(db, f32x4.add(loadUpTo(db, rest), y), rest);
     dy += 16;
     h += 16;
     weight += 16;
     to += 16;
-  }
-  const rest = cols - full;
-  if (rest) {
-    const y = loadPartial(dy, rest);
-    const xhat = f32x4.mul(f32x4.sub(f32x4.sub(loadPartial(h, rest), centre), error), scale);
-    const g = f32x4.sub(f32x4.mul(y, loadPartial(weight, rest)), meanG);
-    let d = f32x4.mul(f32x4.sub(g, f32x4.mul(xhat, meanP)), scale);
-    if (hasSkip) d = f32x4.add(d, loadPartial(skip, rest));
-    storePartial(to, d, rest);
-    if (hasWeight) storePartial(dw, f32x4.add(loadPartial(dw, rest), f32x4.mul(y, xhat)), rest);
-    if (hasBias) storePartial(db, f32x4.add(loadPartial(db, rest), y), rest);
+    skip += 16;
+    dw += 16;
+    db += 16;
   }
 }
 
