@@ -27,8 +27,8 @@ const LONG_STEP_MS = 15_000;
 /** Threads of some engines spin for a while after their work and would take the next engine's core. */
 const SETTLE_MS = 150;
 
-/** What is started for each model: label, command, arguments after the model's path, environment. */
-function candidates(wanted, quick, model) {
+/** What is started: label, command, arguments after the model's path, environment. */
+function candidates(wanted) {
   const node = (file, ...rest) => [process.execPath, (path) => [here(`engines/${file}`), path, ...rest]];
   const list = [
     { rival: 'prenorm', label: '1 thread', start: node('prenorm.mjs', '1', 'strict') },
@@ -51,10 +51,7 @@ function candidates(wanted, quick, model) {
       list.push({ rival: 'jax', label: 'newest Node', start });
     }
   }
-  // A step of it takes seconds beyond the smallest model.
-  if (wanted.includes('tfjs') && (!quick || model === 'tiny')) {
-    list.push({ rival: 'tfjs', label: 'wasm', start: node('tfjs.mjs') });
-  }
+  if (wanted.includes('tfjs')) list.push({ rival: 'tfjs', label: 'wasm', start: node('tfjs.mjs') });
   return list;
 }
 
@@ -63,9 +60,9 @@ export async function measureRivalSteps(plan, wanted, folder, builds) {
   if (chosen.length === 0) return [];
   const torch = chosen.includes('pytorch') ? hasTorch() : false;
   const rows = [];
-  for (const model of plan.quick ? ['tiny', 'small'] : ['tiny', 'small', 'base']) {
+  for (const model of plan.quick ? ['tiny'] : ['tiny', 'small', 'base']) {
     const path = await writeModel(model, folder);
-    const found = await startAll(plan, candidates(chosen, plan.quick, model), path, model, torch);
+    const found = await startAll(plan, candidates(chosen), path, model, torch);
     try {
       await takeTurns(plan, found, model);
     } finally {

@@ -34,7 +34,10 @@ export async function measureSize(plan) {
   ];
 }
 
-/** Bytes after minifying and gzip of what a page loads at once; what is imported on demand stays apart. */
+/**
+ * Bytes after minifying and gzip of what a page loads to compute: the entry, what it imports, and the strict kernels,
+ * which `init()` imports. Embedded data and the relaxed kernels come on demand and are not counted.
+ */
 async function bundled(contents) {
   const { metafile, outputFiles } = await build({
     stdin: { contents, resolveDir: root },
@@ -51,11 +54,13 @@ async function bundled(contents) {
   });
   const entry = Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint === '<stdin>');
   const needed = new Set();
+  const holdsKernels = (path) =>
+    Object.keys(metafile.outputs[path]?.inputs ?? {}).some((input) => input.endsWith('generated/wasm.js'));
   const visit = (path) => {
     if (needed.has(path) || !metafile.outputs[path]) return;
     needed.add(path);
     for (const { path: next, kind } of metafile.outputs[path].imports) {
-      if (kind === 'import-statement') visit(next);
+      if (kind === 'import-statement' || holdsKernels(next)) visit(next);
     }
   };
   visit(entry);
