@@ -9,7 +9,7 @@ import { COPY_BEYOND, COPY_BYTES, type Plan, peakName, peakOf, type Simd } from 
 import { loadPeak } from './peak.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
-import { inTurns, sample, timed } from './timing.js';
+import { inTurns, leastDisturbed, sample, timed } from './timing.js';
 
 type Form = 'NN' | 'NT' | 'TN';
 interface Product {
@@ -108,7 +108,7 @@ export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]>
     const samples = times.map((ms) => bytes / ms / 1e6);
     rows.push(
       makeRow({
-        name: `${name} (${(bytes / 2 ** 20).toFixed(0)} MB moved)`,
+        name: `${name} (${(bytes / 1024 / 1024).toFixed(0)} MB moved)`,
         unit: 'GB/s',
         samples,
         shares: samples.map((rate, i) => rate / copyRate(copies[i])),
@@ -125,7 +125,7 @@ export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]>
   norm.run();
   for (let round = 0; round < plan.rounds; round++) {
     copies.push(sample(copy));
-    const times = norm.run();
+    const times = leastDisturbed(norm.run);
     forward.push(times.forward);
     backwards.push(times.backward);
   }

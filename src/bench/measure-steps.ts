@@ -6,7 +6,7 @@ import { type Plan, peakName, peakOf, type Simd } from './measure-machine.js';
 import { buildStep, type Step, type StepName } from './models.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
-import { inTurns, sample, type Timed, timed } from './timing.js';
+import { inTurns, leastDisturbed, type Timed, timed } from './timing.js';
 
 export interface StepOptions {
   simd: Simd;
@@ -85,10 +85,14 @@ export async function measureSplit(
     const walls: number[] = [];
     const kernels: Map<string, number>[] = [];
     for (let round = 0; round < plan.rounds; round++) {
-      timers.reset();
-      const wall = sample(subject) - timers.cost() / subject.repeats;
-      walls.push(wall);
-      kernels.push(perStep(timers.totals(), subject.repeats));
+      const { wall, totals } = leastDisturbed(() => {
+        timers.reset();
+        const before = performance.now();
+        for (let i = 0; i < subject.repeats; i++) subject.run();
+        return { wall: performance.now() - before - timers.cost(), totals: timers.totals() };
+      });
+      walls.push(wall / subject.repeats);
+      kernels.push(perStep(totals, subject.repeats));
     }
     rows.push(...splitRows(name, walls, kernels));
     if (name === 'tiny') rows.push(dispatchRow(name, walls, kernels));
