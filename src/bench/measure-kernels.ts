@@ -44,30 +44,34 @@ export async function measureGemm(plan: Plan): Promise<Row[]> {
   const rows: Row[] = [];
   for (const simd of ['strict', 'relaxed'] as const) {
     const peak = await peakOf(simd);
-    const runtime = peak && (await createRuntime({ simd, threads: 1 }));
-    for (const product of products(plan.quick)) {
-      const { form, m, n, k, use } = product;
-      const name = `gemm ${simd} ${form} ${m}x${n}x${k}`;
-      const reference = peakName(simd);
-      const base = {
-        name,
+    const list = products(plan.quick);
+    const base = ({ form, m, n, k }: Product) =>
+      ({
+        name: `gemm ${simd} ${form} ${m}x${n}x${k}`,
         unit: 'GFLOP/s',
         better: 'higher',
-        reference,
+        reference: peakName(simd),
         target: targets.gemm[simd],
-      } as const;
-      if (!peak || !runtime) {
-        rows.push(missingRow({ ...base, note: 'relaxed SIMD is not available' }));
-        continue;
-      }
-      plan.onProgress(name);
-      const yardstick = timed(peak.run, plan.sampleMs / 4, 10);
-      const subject = timed(gemmCall(runtime, product), plan.sampleMs);
-      const [peaks, times] = inTurns([yardstick, subject], plan.rounds);
-      const samples = times.map((ms) => (2 * m * n * k) / ms / 1e6);
-      const shares = samples.map((rate, i) => rate / (peak.flops / peaks[i] / 1e6));
-      rows.push(makeRow({ ...base, samples, shares, note: use }));
+      }) as const;
+    if (!peak) {
+      rows.push(...list.map((product) => missingRow({ ...base(product), note: 'no relaxed SIMD here' })));
+      continue;
     }
+    plan.onProgress(`${list.length} products, ${simd}`);
+    const runtime = await createRuntime({ simd, threads: 1 });
+    const yardstick = timed(peak.run, plan.sampleMs / 4, 10);
+    // The yardstick before each product; all products once a round, so that a row's rounds lie far apart.
+    const subjects = list.map((product) => timed(gemmCall(runtime, product), plan.sampleMs));
+    const times = inTurns(
+      subjects.flatMap((subject) => [yardstick, subject]),
+      plan.rounds,
+    );
+    list.forEach((product, i) => {
+      const [peaks, own] = [times[2 * i], times[2 * i + 1]];
+      const samples = own.map((ms) => (2 * product.m * product.n * product.k) / ms / 1e6);
+      const shares = samples.map((rate, round) => rate / (peak.flops / peaks[round] / 1e6));
+      rows.push(makeRow({ ...base(product), samples, shares, note: product.use }));
+    });
   }
   return rows;
 }
@@ -119,28 +123,26 @@ export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]>
     );
   };
 
-  plan.onProgress('layerNorm beyond cache, forward and backward');
+  plan.onProgress('layerNorm, Adam and softmax');
   const norm = await timedNorm(simd);
-  const [copies, forward, backwards]: number[][] = [[], [], []];
+  const adam = timed(await adamCall(simd), plan.sampleMs);
+  const exp = timed(await softmaxCall(simd), plan.sampleMs);
   norm.run();
+  const [copies, forward, backwards, adamTimes, softmaxTimes]: number[][] = [[], [], [], [], []];
   for (let round = 0; round < plan.rounds; round++) {
     copies.push(sample(copy));
     const times = leastDisturbed(norm.run);
     forward.push(times.forward);
     backwards.push(times.backward);
+    adamTimes.push(sample(adam));
+    exp.run(); // the large arrays have pushed its own out of the caches
+    softmaxTimes.push(sample(exp));
   }
   const bytes = NORM.rows * NORM.cols * 4;
   streaming('layerNorm forward', 2 * bytes, copies, forward);
   streaming('layerNorm backward', 3 * bytes, copies, backwards);
-
-  plan.onProgress('Adam beyond cache');
-  const adam = timed(await adamCall(simd), plan.sampleMs);
-  const [adamCopies, adamTimes] = inTurns([copy, adam], plan.rounds);
   // Reads parameter, gradient and two moments; writes parameter and moments.
-  streaming('Adam', 7 * ADAM * 4, adamCopies, adamTimes);
-
-  plan.onProgress('softmax');
-  const [softmaxTimes] = inTurns([timed(await softmaxCall(simd), plan.sampleMs)], plan.rounds);
+  streaming('Adam', 7 * ADAM * 4, copies, adamTimes);
   rows.push(
     makeRow({
       name: `softmax ${SOFTMAX.rows}x${SOFTMAX.cols}`,

@@ -55,14 +55,18 @@ export async function measurePeaks(plan: Plan): Promise<Row[]> {
 
 export async function measureCopies(plan: Plan): Promise<Row[]> {
   const peak = await loadPeak('strict');
-  return [
-    [`copy in cache (${COPY_BYTES.inCache / 1024} KB)`, COPY_BYTES.inCache] as const,
-    [COPY_BEYOND, COPY_BYTES.beyond] as const,
-  ].map(([name, bytes]) => {
-    plan.onProgress(name);
-    const [times] = inTurns([timed(() => peak.copy(bytes), plan.sampleMs)], plan.rounds);
-    // A copy reads and writes.
-    const samples = times.map((ms) => (2 * bytes) / ms / 1e6);
+  plan.onProgress('memory copy');
+  const list = [
+    { name: `copy in cache (${COPY_BYTES.inCache / 1024} KB)`, bytes: COPY_BYTES.inCache },
+    { name: COPY_BEYOND, bytes: COPY_BYTES.beyond },
+  ];
+  const times = inTurns(
+    list.map(({ bytes }) => timed(() => peak.copy(bytes), plan.sampleMs)),
+    plan.rounds,
+  );
+  // A copy reads and writes.
+  return list.map(({ name, bytes }, i) => {
+    const samples = times[i].map((ms) => (2 * bytes) / ms / 1e6);
     return makeRow({ name, unit: 'GB/s', samples, better: 'higher' });
   });
 }

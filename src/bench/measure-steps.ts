@@ -28,25 +28,33 @@ export async function measureSteps(
   const rows: Row[] = [];
   const peak = await peakOf(simd);
   if (!peak) return names.map((name) => missingStep(name, 'relaxed SIMD is not available'));
+  plan.onProgress(`whole steps, ${names.join(', ')}`);
+  const yardstick = timed(peak.run, plan.sampleMs / 2, 10);
+  const subjects: { name: StepName; step: Step; work: Timed; threads: string }[] = [];
   for (const name of names) {
-    plan.onProgress(`whole step, ${name}`);
     const runtime = await createRuntime({ simd, threads });
     const step = await buildStep(name, runtime, seed);
-    const yardstick = timed(peak.run, plan.sampleMs / 2, 10);
-    const [peaks, times] = inTurns([yardstick, timedStep(step, 5 * plan.sampleMs)], plan.rounds);
+    subjects.push({ name, step, work: timedStep(step, 5 * plan.sampleMs), threads: threadsOf(runtime) });
+  }
+  const times = inTurns(
+    subjects.flatMap(({ work }) => [yardstick, work]),
+    plan.rounds,
+  );
+  subjects.forEach(({ name, step, threads }, i) => {
+    const [peaks, own] = [times[2 * i], times[2 * i + 1]];
     rows.push(
       makeRow({
         name: stepRow(name),
         unit: 'ms',
-        samples: times,
+        samples: own,
         reference: peakName(simd),
-        shares: times.map((ms, i) => step.flops / ms / (peak.flops / peaks[i])),
+        shares: own.map((ms, round) => step.flops / ms / (peak.flops / peaks[round])),
         better: 'higher',
         target: name === 'mt' ? undefined : targets.step[name],
-        note: `${(step.flops / 1e6).toFixed(0)} MFLOP of the model, ${threadsOf(runtime)}`,
+        note: `${(step.flops / 1e6).toFixed(0)} MFLOP of the model, ${threads}`,
       }),
     );
-  }
+  });
   return rows;
 }
 

@@ -11,7 +11,7 @@ export interface Timed {
 }
 
 /** Repeats `run` until engines have optimised it, then picks repeats so that a sample takes about `sampleMs`. */
-export function timed(run: () => void, sampleMs: number, warmupMs = 50): Timed {
+export function timed(run: () => void, sampleMs: number, warmupMs = 150): Timed {
   const started = performance.now();
   let fastest = Number.POSITIVE_INFINITY;
   let last = started;
@@ -32,7 +32,7 @@ export function timed(run: () => void, sampleMs: number, warmupMs = 50): Timed {
 
 /** Part of the wall time that the process must have computed for a sample to count as undisturbed. */
 const UNDISTURBED = 0.95;
-const ATTEMPTS = 5;
+const ATTEMPTS = 3;
 
 /** Repeats `attempt` until it was undisturbed, and returns what the least disturbed one returned. */
 export function leastDisturbed<T>(attempt: () => T): T {
