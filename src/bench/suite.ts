@@ -18,7 +18,10 @@ export const parts: readonly Part[] = [
   { name: 'gemm', measure: measureGemm },
   { name: 'memory', measure: (plan, { simd }) => measureMemoryBound(plan, simd) },
   { name: 'steps', measure: (plan, options) => measureSteps(plan, models(plan), options) },
-  { name: 'split', measure: (plan, options) => measureSplit(plan, models(plan), options) },
+  {
+    name: 'split',
+    measure: (plan, options) => measureSplit(plan, plan.quick ? ['tiny'] : stepNames, options),
+  },
   {
     name: 'threads',
     measure: (plan, options) =>
