@@ -2,8 +2,9 @@
  * @file Builds everything that is generated: `node scripts/build.mjs [--only wasm]`.
  * 1. assembly/ to build/kernels{,.relaxed,.debug}.wasm with AssemblyScript;
  * 2. src/runtime/generated/: typed bindings made from the compiler's declarations, and the wasm as base64;
- * 3. src/data/generated/ and src/cli/generated/: embedded data and the report's plotting library;
- * 4. dist/: declarations and modules with tsc, the modules then joined with esbuild into one file per entry point and
+ * 3. src/bench/generated/: the benchmark's peak loops as base64;
+ * 4. src/data/generated/ and src/cli/generated/: embedded data and the report's plotting library;
+ * 5. dist/: declarations and modules with tsc, the modules then joined with esbuild into one file per entry point and
  *    the chunks they share, because loading a hundred small files takes longer than everything else at the start.
  * Generated files carry a content hash, never a date, so equal sources give equal bytes.
  */
@@ -43,6 +44,35 @@ async function buildWasm() {
     }
   }
   writeBindings();
+  await buildPeak();
+}
+
+/** The peak loops that speeds are compared with; their settings are the kernels', their source is the benchmark's. */
+async function buildPeak() {
+  const base64 = {};
+  for (const target of ['strict', 'relaxed']) {
+    const relaxed = target === 'relaxed' ? ['--use', 'RELAXED=1'] : [];
+    const enable = `simd,bulk-memory${target === 'relaxed' ? ',relaxed-simd' : ''}`;
+    const outFile = `build/peak.${target}.wasm`;
+    const options = ['--outFile', outFile, '--runtime', 'stub', '--importMemory', '--noExportMemory'];
+    const { error, stderr } = await asc.main([
+      'bench/assembly/peak.ts',
+      ...['--config', 'none', '-O3', '--noAssert', '--enable', enable, ...options, ...relaxed],
+    ]);
+    if (error) {
+      process.stderr.write(stderr.toString());
+      throw error;
+    }
+    base64[target] = readFileSync(outFile).toString('base64');
+  }
+  mkdirSync('src/bench/generated', { recursive: true });
+  const lines = Object.entries(base64).map(
+    ([target, text]) => `export const ${target}PeakBase64: string =\n  '${text}';\n`,
+  );
+  writeIfChanged(
+    'src/bench/generated/peak.ts',
+    `// Auto-generated from bench/assembly/peak.ts by \`node scripts/build.mjs\`. Do not edit.\n${lines.join('')}`,
+  );
 }
 
 /** One typed interface for both implementations, from the declarations the compiler emits. */
@@ -140,7 +170,7 @@ async function joinModules() {
   const library = subpaths
     .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
     .join('');
-  const entries = [...apart, 'cli/main'].map((name) => [name, `dist/${name}.js`]);
+  const entries = [...apart, 'cli/main', 'cli/bench', 'bench/index'].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
   writeFileSync('dist/library.js', library);

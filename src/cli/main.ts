@@ -125,6 +125,16 @@ command('gradients', 'gradient and activation norms at initialisation, layer by 
     exitCode = await (await import('./gradients.js')).gradients({ seed: 1, ...options });
   });
 
+command('bench', 'speed of the kernels and of whole training steps, as shares of what this machine can do')
+  .option('--quick', 'fewer shapes and shorter samples: half a minute instead of several')
+  .option('--only <parts...>', 'only these parts: peak, copy, gemm, memory, steps, split, threads')
+  .option('--out <file>', 'also write the results as JSON to this file')
+  .option('--check', 'exit with 1 when a target is missed')
+  .option('--compare <files...>', 'measure nothing; say of two results, row by row, what is faster or slower')
+  .action(async (options) => {
+    exitCode = await (await import('./bench.js')).bench(options);
+  });
+
 command('info', 'what this host can do, versions and hashes').action(async (options) => {
   exitCode = await (await import('./info.js')).info(options);
 });

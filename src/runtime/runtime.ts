@@ -70,7 +70,7 @@ export class Runtime {
   #layers = 0;
   #graphVersion = 0;
   /** The kernels themselves, undivided and unrecorded. */
-  readonly #plain: Kernels;
+  #plain: Kernels;
   #pool: ThreadPool | null = null;
   #threadsReason = 'one thread was asked for (the default)';
   #recording: Recording | null = null;
@@ -147,6 +147,15 @@ export class Runtime {
   /** Ends the worker threads. The runtime can be used further, with one thread. */
   close(): void {
     this.#pool?.end('the runtime was closed');
+  }
+
+  /** Puts something around every kernel, eager and replayed, for measurements. Only before the first step. */
+  instrument(around: (name: keyof Kernels, kernel: (...args: number[]) => unknown) => unknown): void {
+    const entries = Object.entries(this.#plain) as [keyof Kernels, (...args: number[]) => unknown][];
+    this.#plain = Object.fromEntries(entries.map(([name, kernel]) => [name, around(name, kernel)])) as never;
+    (this as { kernels: Kernels }).kernels = this.#pool
+      ? dividedKernels(this.#plain, this.#pool)
+      : this.#plain;
   }
 
   /** The recording under way, for ops that have to do something before a replay. */

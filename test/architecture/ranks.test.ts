@@ -22,6 +22,7 @@ const RANKS: Record<string, number> = {
   'src/theory': 6,
   'src/experiments': 6,
   'src/report': 6,
+  'src/bench': 6,
   'src/cli': 7,
   'src/index.ts': 8,
 };
@@ -36,6 +37,7 @@ const WITHIN = [
   'src/theory',
   'src/experiments',
   'src/report',
+  'src/bench',
 ];
 
 const place = (file: string): string => {

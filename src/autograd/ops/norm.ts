@@ -160,7 +160,10 @@ function passBack(
   write: (dx: number, dsum: number) => void,
 ): void {
   const arrived = residual ? 0 : ctx.arrived(x);
-  if (arrived) return write(arrived, arrived);
+  if (arrived) {
+    write(arrived, arrived);
+    return;
+  }
   const dx = ctx.runtime.allocate(x.size);
   write(dx, residual ? ctx.dout(1) : 0);
   if (residual && ctx.wants(residual)) ctx.pass(residual, dx, !ctx.wants(x));

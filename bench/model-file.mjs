@@ -1,0 +1,46 @@
+/** @file Writes a bench model for every engine to start from: shape, batch and settings as JSON, weights as floats. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { adamSettings, buildLm, lmBatch, lmShapes, sinusoids } from '../dist/bench/index.js';
+import { createRuntime, withRuntime } from '../dist/index.js';
+
+/** Writes NAME.json and NAME.bin into `folder`; returns the path of the JSON. */
+export async function writeModel(name, folder) {
+  const runtime = await createRuntime();
+  const shape = lmShapes[name];
+  const model = buildLm(runtime, shape);
+  const positions = withRuntime(runtime, () => sinusoids(shape.seqLen, shape.dModel));
+  const tensors = [];
+  const parts = [];
+  let offset = 0;
+  const add = (tensorName, tensor) => {
+    tensors.push({ name: tensorName, shape: tensor.shape, offset, size: tensor.size });
+    parts.push(tensor.toArray());
+    offset += tensor.size;
+  };
+  for (const [path, parameter] of model.namedParameters()) add(path, parameter);
+  // Not a parameter, but a part of what is computed.
+  add('positions', positions);
+  const weights = join(folder, `${name}.bin`);
+  const all = new Float32Array(offset);
+  parts.forEach((part, i) => {
+    all.set(part, tensors[i].offset);
+  });
+  writeFileSync(weights, new Uint8Array(all.buffer));
+  const { ids, targets } = lmBatch(shape);
+  const path = join(folder, `${name}.json`);
+  writeFileSync(
+    path,
+    JSON.stringify({
+      name,
+      shape,
+      adam: adamSettings,
+      eps: model.config.eps,
+      embeddingScale: Math.sqrt(shape.dModel),
+      weights,
+      tensors,
+      batch: { ids: [...ids], targets: [...targets] },
+    }),
+  );
+  return path;
+}

@@ -1,0 +1,19 @@
+/** @file `import` and `init()` in fresh processes. */
+import { execFileSync } from 'node:child_process';
+import { makeRow, targets } from '../dist/bench/index.js';
+
+const ENTRY = new URL('../dist/index.js', import.meta.url).href;
+const PROGRAM = `const before = performance.now();
+const { init } = await import(${JSON.stringify(ENTRY)});
+await init();
+console.log(performance.now() - before);`;
+
+export async function measureStartup(plan) {
+  const runs = plan.quick ? 10 : 25;
+  plan.onProgress(`import and init(), ${runs} fresh processes`);
+  const once = () =>
+    Number(execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM], { encoding: 'utf8' }));
+  once(); // brings the files into memory
+  const samples = Array.from({ length: runs }, once);
+  return [makeRow({ name: 'startup', unit: 'ms', samples, better: 'lower', target: targets.startup })];
+}

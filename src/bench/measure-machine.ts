@@ -1,0 +1,72 @@
+/** @file Rows about the machine itself: peak loops and memory copy. */
+import { loadPeak, type Peak } from './peak.js';
+import { makeRow, missingRow, type Row } from './row.js';
+import { inTurns, timed } from './timing.js';
+
+export type Simd = 'strict' | 'relaxed';
+
+/** How much is measured, and what the measurements share. */
+export interface Plan {
+  /** Samples of every row. */
+  rounds: number;
+  /** Milliseconds of one sample. */
+  sampleMs: number;
+  quick: boolean;
+  /** Told before every measurement. */
+  onProgress(text: string): void;
+}
+
+export const FULL = { rounds: 9, sampleMs: 20, quick: false };
+export const QUICK = { rounds: 5, sampleMs: 8, quick: true };
+
+/** Bytes copied: both sides in the second cache level, and beyond every cache. */
+export const COPY_BYTES = { inCache: 1 << 17, beyond: 1 << 26 };
+const NO_RELAXED = `Node ${process.version} has no relaxed SIMD`;
+
+export const COPY_BEYOND = 'copy beyond cache (64 MB)';
+export const peakName = (simd: Simd): string => `peak ${simd}`;
+
+/** The peak loop of a build; null where the host lacks relaxed SIMD. */
+export async function peakOf(simd: Simd): Promise<Peak | null> {
+  try {
+    return await loadPeak(simd);
+  } catch (error) {
+    if (simd === 'relaxed' && error instanceof WebAssembly.CompileError) return null;
+    throw error;
+  }
+}
+
+export async function measurePeaks(plan: Plan): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const simd of ['strict', 'relaxed'] as const) {
+    plan.onProgress(`peak loop, ${simd}`);
+    const name = peakName(simd);
+    const peak = await peakOf(simd);
+    if (!peak) {
+      rows.push(missingRow({ name, unit: 'GFLOP/s', better: 'higher', note: NO_RELAXED }));
+      continue;
+    }
+    const [times] = inTurns([timed(peak.run, plan.sampleMs)], plan.rounds);
+    const samples = times.map((ms) => peak.flops / ms / 1e6);
+    rows.push(makeRow({ name, unit: 'GFLOP/s', samples, better: 'higher' }));
+  }
+  return rows;
+}
+
+export async function measureCopies(plan: Plan): Promise<Row[]> {
+  const peak = await loadPeak('strict');
+  plan.onProgress('memory copy');
+  const list = [
+    { name: `copy in cache (${COPY_BYTES.inCache / 1024} KB)`, bytes: COPY_BYTES.inCache },
+    { name: COPY_BEYOND, bytes: COPY_BYTES.beyond },
+  ];
+  const times = inTurns(
+    list.map(({ bytes }) => timed(() => peak.copy(bytes), plan.sampleMs)),
+    plan.rounds,
+  );
+  // A copy reads and writes.
+  return list.map(({ name, bytes }, i) => {
+    const samples = times[i].map((ms) => (2 * bytes) / ms / 1e6);
+    return makeRow({ name, unit: 'GB/s', samples, better: 'higher' });
+  });
+}

@@ -1,0 +1,107 @@
+/** The measuring code runs and measures what it says; nothing here depends on how fast anything is. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { KernelTimers } from '../../src/bench/kernel-timers.js';
+import { products } from '../../src/bench/measure-kernels.js';
+import { lmBatch, lmShapes, lmStep, translationStep } from '../../src/bench/models.js';
+import { loadPeak } from '../../src/bench/peak.js';
+import { inTurns, leastDisturbed, sample, timed } from '../../src/bench/timing.js';
+import { createRuntime, init } from '../../src/runtime/runtime.js';
+
+const test = suite('bench: measuring');
+const mini = { numLayers: 1, dModel: 8, numHeads: 2, dFF: 16, seqLen: 6, batchSize: 2, vocabSize: 11 };
+
+test.before(async () => {
+  await init();
+});
+
+test('the peak loop counts 96 FLOPs a turn, and copies what it is told', async () => {
+  const peak = await loadPeak('strict');
+  assert.is(peak.flops % 96, 0);
+  peak.run();
+  peak.copy(200_000); // more than the memory has at first
+});
+
+test('a sample repeats its work, items take turns', () => {
+  const order: string[] = [];
+  const item = (name: string, repeats: number) => ({ run: () => void order.push(name), repeats });
+  assert.ok(sample(item('a', 3)) >= 0);
+  // A disturbed sample is taken again.
+  assert.is(order.splice(0).length % 3, 0);
+  const times = inTurns([item('a', 1), item('b', 2)], 2);
+  assert.equal(
+    order.filter((name, i) => name !== order[i - 1]),
+    ['a', 'b', 'a', 'b'],
+  );
+  assert.equal(
+    times.map((list) => list.length),
+    [2, 2],
+  );
+  let calls = 0;
+  const { repeats } = timed(() => void calls++, 5, 1);
+  assert.ok(calls > 0 && Number.isInteger(repeats) && repeats > 0);
+});
+
+test('of several attempts the least disturbed one counts', () => {
+  let attempt = 0;
+  const result = leastDisturbed(() => {
+    attempt++;
+    // The first one waits instead of computing.
+    if (attempt === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+    else for (const end = performance.now() + 30; performance.now() < end; );
+    return attempt;
+  });
+  assert.ok(attempt >= 2);
+  assert.ok(result >= 2);
+});
+
+test('kernel timers name every kernel of a step and change no bit of it', async () => {
+  const plain = lmStep(await createRuntime(), mini);
+  const runtime = await createRuntime();
+  const timers = new KernelTimers(runtime);
+  const timedStep = lmStep(runtime, mini);
+  timers.reset();
+  for (let i = 0; i < 3; i++) assert.is(timedStep.run(), plain.run());
+  const totals = timers.totals();
+  const calls = Object.fromEntries(totals.map(({ name, calls }) => [name, calls]));
+  assert.is(calls.adamStep, 3);
+  assert.is(calls.crossEntropyRows, 3);
+  assert.ok(totals.every(({ ms }) => ms >= 0));
+  assert.ok(timers.cost() >= 0);
+  timers.reset();
+  assert.equal(timers.totals(), []);
+});
+
+test('a step repeats its batch, learns, and knows its FLOPs', async () => {
+  const step = lmStep(await createRuntime(), mini);
+  const losses = Array.from({ length: 20 }, () => step.run());
+  assert.ok(losses[19] < losses[0]);
+  // 12 tokens through 4 d^2 + 2 d dFF and the logits, and half of the attention.
+  assert.is(step.flops, 6 * (12 * (4 * 64 + 2 * 128) + 2 * 36 * 8 + 12 * 8 * 11));
+});
+
+test('the translation step goes through padded batches in a cycle', async () => {
+  const step = await translationStep(await createRuntime());
+  assert.ok(step.cycle > 1 && step.flops > 1e6);
+  assert.ok(Number.isFinite(step.run()));
+});
+
+test('batches hold tokens of the vocabulary, each target the next token', () => {
+  for (const shape of Object.values(lmShapes)) {
+    const { ids, targets, seqLen } = lmBatch(shape);
+    assert.ok(ids.every((id) => id >= 0 && id < shape.vocabSize));
+    assert.is(targets[0], ids[1]);
+    assert.is(targets[seqLen - 2], ids[seqLen - 1]);
+    assert.ok(new Set(ids).size > shape.vocabSize / 4);
+  }
+});
+
+test('the table of products has every size and form once', () => {
+  const names = products(false).map(({ form, m, n, k }) => `${form} ${m} ${n} ${k}`);
+  assert.is(new Set(names).size, names.length);
+  for (const size of [256, 512, 1024]) {
+    for (const form of ['NN', 'NT', 'TN']) assert.ok(names.includes(`${form} ${size} ${size} ${size}`));
+  }
+});
+
+test.run();
