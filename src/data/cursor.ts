@@ -1,4 +1,4 @@
-import { ConfigError, DataError } from '../errors.js';
+import { brief, ConfigError, DataError } from '../errors.js';
 
 /** A position in the training data: the batch that `next()` returns next. Plain JSON, for checkpoints. */
 export interface Cursor {
@@ -16,7 +16,7 @@ export interface BatchSource<Batch> {
 /** Refuses a cursor that is not a pair of non-negative integers. */
 export function checkCursor(op: string, cursor: Cursor): void {
   if (isCount(cursor?.epoch) && isCount(cursor?.batch)) return;
-  throw new DataError(`cursor must be {epoch, batch} with integers from 0, got ${JSON.stringify(cursor)}`, {
+  throw new DataError(`cursor must be {epoch, batch} with integers from 0, got ${brief(cursor)}`, {
     op,
     actual: cursor,
   });

@@ -6,6 +6,7 @@ import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from 
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Module } from './module.js';
+import { checkRoom } from './room.js';
 import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
 
 /** A batch of sentence pairs, as `PairBatches` makes them. */
@@ -41,6 +42,7 @@ export class Transformer extends Module {
   constructor(options: ModelOptions) {
     super();
     const config = resolveConfig('Transformer', options);
+    checkRoom('Transformer', config, config.numEncoderLayers, config.numDecoderLayers);
     this.config = config;
     this.embedding = new TokenEmbedding(config);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numEncoderLayers));
@@ -105,6 +107,7 @@ export class CausalLM extends Module {
   constructor(options: ModelOptions) {
     super();
     const config = resolveConfig('CausalLM', options);
+    checkRoom('CausalLM', config, config.numLayers, 0);
     this.config = config;
     this.embedding = new TokenEmbedding(config);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));
