@@ -39,7 +39,7 @@ export function checkCursorRange(op: string, cursor: Cursor, numBatches: number)
 /** Refuses an option that is not a safe integer of at least `minimum`. */
 export function checkInteger(op: string, name: string, value: number, minimum: number): void {
   if (Number.isSafeInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${String(value)}`, {
+  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${brief(value)}`, {
     op,
     expected: `integer >= ${minimum}`,
     actual: value,

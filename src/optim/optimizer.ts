@@ -6,7 +6,7 @@
 
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, runtimeOf } from '../autograd/variable.js';
-import { ConfigError, FormatError, NumericError } from '../errors.js';
+import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
 
@@ -221,7 +221,7 @@ function isGroup(item: unknown): item is ParamGroup {
 
 export function checkRate(op: string, name: string, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) {
-    throw new ConfigError(`${name} must be a finite number >= 0, got ${value}`, {
+    throw new ConfigError(`${name} must be a finite number >= 0, got ${brief(value)}`, {
       op,
       expected: '>= 0',
       actual: value,
@@ -230,8 +230,8 @@ export function checkRate(op: string, name: string, value: number): void {
 }
 
 export function checkBeta(op: string, name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
-    throw new ConfigError(`${name} must lie in [0, 1), got ${value}`, {
+  if (!(typeof value === 'number' && value >= 0 && value < 1)) {
+    throw new ConfigError(`${name} must lie in [0, 1), got ${brief(value)}`, {
       op,
       expected: '[0, 1)',
       actual: value,

@@ -29,7 +29,7 @@ function check(op: string, options: { maxLr: number; warmupSteps: number }, keys
 
 function checkSteps(op: string, name: string, value: number, minimum: number): void {
   if (Number.isInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${value}`, {
+  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${brief(value)}`, {
     op,
     expected: `>= ${minimum}`,
     actual: value,

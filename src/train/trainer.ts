@@ -5,7 +5,7 @@
 
 import { backward } from '../autograd/tape.js';
 import type { BatchSource } from '../data/cursor.js';
-import { ConfigError, checkKeys, NumericError } from '../errors.js';
+import { brief, ConfigError, checkKeys, NumericError } from '../errors.js';
 import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256 } from '../io/sha256.js';
 import { locateNonFinite } from '../nn/anomaly.js';
@@ -62,6 +62,9 @@ export interface TrainerEvents {
   checkpoint: { step: number; bytes: number };
 }
 
+/** The batches of a step are made before its first backward, so there is a limit. */
+const MAX_ACCUMULATE = 65536;
+
 const optionKeys = [
   'model',
   'data',
@@ -96,11 +99,18 @@ export class Trainer<B> {
     for (const key of ['steps', 'accumulate', 'evalEvery', 'checkpointEvery'] as const) {
       const value = options[key];
       if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-        throw new ConfigError(`${key} must be a positive integer, got ${value}`, {
+        throw new ConfigError(`${key} must be a positive integer, got ${brief(value)}`, {
           op: 'Trainer',
           actual: value,
         });
       }
+    }
+    if ((options.accumulate ?? 1) > MAX_ACCUMULATE) {
+      throw new ConfigError(`accumulate must be at most ${MAX_ACCUMULATE}, got ${options.accumulate}`, {
+        op: 'Trainer',
+        expected: MAX_ACCUMULATE,
+        actual: options.accumulate,
+      });
     }
     this.options = options;
   }
