@@ -45,8 +45,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const schedule = inConfig(configPath, () => makeSchedule(config.schedule));
   const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
   const files = runFiles(folder);
-  const resume = options.resume === true && !options.dryRun;
-  if (!options.dryRun) checkFolder(folder, files, resume);
+  const resume = !options.dryRun && checkFolder(folder, files, options.resume === true);
 
   // Everything that can be refused is refused before anything is written.
   const corpus = await loadCorpus(config, configPath);
@@ -151,17 +150,21 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   return EXIT.done;
 }
 
-function checkFolder(folder: string, files: RunFiles, resume: boolean): void {
-  if (resume && !existsSync(files.checkpoint)) {
+/** Whether a run goes on, or begins; refuses what is neither. */
+function checkFolder(folder: string, files: RunFiles, wanted: boolean): boolean {
+  const isRun = existsSync(files.checkpoint);
+  if (wanted && isRun) return true;
+  const there = Object.values(files).filter((path) => existsSync(path));
+  // The tokenizer is written first: alone, it is what a kill before the first checkpoint leaves.
+  if (wanted && there.length === 1 && there[0] === files.tokenizer) return false;
+  if (wanted) {
     throw new ConfigError('there is no run to go on with', {
       path: folder,
       hint: 'leave out --resume, or give the folder of the run with --out',
     });
   }
-  const there = Object.values(files).find((path) => existsSync(path));
-  if (resume || !there) return;
-  const isRun = existsSync(files.checkpoint);
-  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there)} is in the way`, {
+  if (there.length === 0) return false;
+  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there[0])} is in the way`, {
     path: folder,
     hint: `${isRun ? 'go on with --resume, or ' : ''}choose another folder with --out`,
   });
@@ -180,8 +183,9 @@ async function beginRun(
   await makeFolder(folder);
   try {
     await writeText(files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
-    await writeText(files.config, storedConfig(config, configPath));
     await writeFileAtomic(files.checkpoint, checkpoint, 'checkpoint');
+    // Last, because going on writes it anew: killed before or after it, the run can be resumed.
+    await writeText(files.config, storedConfig(config, configPath));
   } catch (error) {
     for (const path of Object.values(files)) rmSync(path, { force: true });
     if (isNew) rmdirSync(folder);
