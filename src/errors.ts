@@ -82,8 +82,28 @@ export class FormatError extends errorClass('FormatError', 'FORMAT') {}
 export class CheckpointError extends errorClass('CheckpointError', 'CHECKPOINT') {}
 /** Memory is exhausted, or a tensor is used after its arena was popped. */
 export class MemoryError extends errorClass('MemoryError', 'MEMORY') {}
-/** A NaN or an infinity appeared; `path` names the first module that produced it. */
-export class NumericError extends errorClass('NumericError', 'NUMERIC') {}
+export interface NumericFields extends ErrorFields {
+  /** The training step (1, 2, …) that failed. */
+  step?: number;
+  /** Joint gradient norms of the steps before, the latest last. */
+  gradNorms?: readonly number[];
+  /** Gradient norms of each layer in the last step that was finite. */
+  layerGradNorms?: readonly { path: string; norm: number }[];
+}
+
+/** A NaN or an infinity appeared; `path` names the first module that produced it, `op` the op. */
+export class NumericError extends errorClass('NumericError', 'NUMERIC') {
+  readonly step?: number;
+  readonly gradNorms?: NumericFields['gradNorms'];
+  readonly layerGradNorms?: NumericFields['layerGradNorms'];
+
+  constructor(message: string, fields: NumericFields = {}) {
+    super(message, fields);
+    this.step = fields.step;
+    this.gradNorms = fields.gradNorms;
+    this.layerGradNorms = fields.layerGradNorms;
+  }
+}
 /** The host lacks something (SIMD, a folder, a loaded runtime). */
 export class EnvironmentError extends errorClass('EnvironmentError', 'ENVIRONMENT') {}
 

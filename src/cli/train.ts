@@ -73,6 +73,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   }
   const bars = progressBars({ quiet: options.json });
   let savedStep = 0;
+  let metrics: MetricsLog | undefined;
   const trainer = new Trainer<AnyBatch>({
     model: trainable(model),
     data,
@@ -88,15 +89,17 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     config: { ...decisive(config), dataSha256: fingerprint(corpus) },
     signal: interruptSignal(),
     async onCheckpoint(bytes, step) {
+      metrics?.sync(); // no checkpoint may know a step that the log does not
       try {
         await writeFileAtomic(files.checkpoint, bytes, 'checkpoint');
         savedStep = step;
       } catch (error) {
-        // A full disk must not end a long run: the next checkpoint may succeed. Only the last one has to.
-        if (step === config.steps) throw lastCheckpointLost(error, savedStep);
-        bars.warn(`${(error as Error).message}; training goes on, the checkpoint of step ${savedStep} stays`);
+        throw step === config.steps ? lastCheckpointLost(error, savedStep) : error;
       }
     },
+  });
+  trainer.on('checkpointFailed', ({ error }) => {
+    bars.warn(`${error.message}; training goes on, the checkpoint of step ${savedStep} stays`);
   });
   if (resume) {
     trainer.restore(await readFileChecked(files.checkpoint, 'checkpoint'), files.checkpoint);
@@ -111,13 +114,14 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     savedStep = trainer.step;
     await writeText(files.config, storedConfig(config, configPath));
   } else await beginRun(folder, files, config, configPath, tokenizer, trainer.save());
-  const metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
+  metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
+  // Not from the loop below, which a step reaches after its checkpoint.
+  trainer.on('step', (m) => metrics?.append(m));
 
   const bar = bars.add(basename(folder), config.steps, trainer.step);
   let validNll: number | undefined;
   try {
     for await (const m of trainer.run()) {
-      metrics.append(m);
       if (m.validNll !== undefined) {
         validNll = m.validNll;
         bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${validNll.toFixed(4)}`);

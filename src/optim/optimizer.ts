@@ -112,6 +112,11 @@ export abstract class Optimizer {
     for (const group of this.groups) group.lr = value * group.lrScale;
   }
 
+  /** Moments per parameter: Adam 2, SGD with momentum 1, plain SGD 0. */
+  get numMoments(): number {
+    return Object.keys(this.buffers).length;
+  }
+
   /** Sets all gradients to 0. */
   zeroGrad(): void {
     this.runtime.kernels.fill(this.grads.address(), 0, this.total);
