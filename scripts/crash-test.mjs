@@ -96,7 +96,10 @@ export async function crashTest({
         if (count.kills < kills) {
           // More aimed kills while too few have hit a write.
           const aim = count.inside < 0.45 * (count.kills + 1) || random() < 0.3;
-          if (aim) current.killInWrite(1 + Math.floor(random() * 3), random() * 1.3 * typicalWrite);
+          // Some of them late, so that the moments around and after the rename are met too.
+          const late = count.inside >= 0.4 * count.kills && random() < 0.5;
+          const delay = random() * (late ? 3 : 1.1) * typicalWrite;
+          if (aim) current.killInWrite(1 + Math.floor(random() * 3), delay);
           else current.killAfter(random() * span);
         }
         const { code, signal, stdout, stderr } = await current.ended;
@@ -114,6 +117,7 @@ export async function crashTest({
         }
         if (!has('checkpoint.safetensors')) {
           if (seen > 0) problem('torn', `${out}: the checkpoint is gone`);
+          if (seen > 0) break;
           continue;
         }
         try {
@@ -126,6 +130,7 @@ export async function crashTest({
           seen = saved.step;
         } catch (error) {
           problem('torn', error.message);
+          break; // nothing to go on from
         }
         if (done) {
           const actual = { hash: JSON.parse(stdout).hash, ...readRun(folder, out) };

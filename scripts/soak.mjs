@@ -98,8 +98,13 @@ export async function soak({ steps, warmUp = Math.min(2000, steps >> 1), seed = 
     for await (const { step } of trainer.run()) {
       const stop = trainer.on('step', () => heard++);
       if (step % 7 !== 0) stop();
-      else trainer.on('step', stop); // removes it from within an event
-      if (step % 5 === 0) stop();
+      else {
+        // Both go from within an event.
+        const once = trainer.on('step', () => {
+          stop();
+          once();
+        });
+      }
       if (step % 2500 === 0) trainer.restore(trainer.save());
       if (step === warmUp) base = await look();
       if (step > warmUp && (step === steps || step % Math.max(1, Math.floor(steps / 10)) === 0)) {
@@ -116,6 +121,7 @@ export async function soak({ steps, warmUp = Math.min(2000, steps >> 1), seed = 
           problems.push(`step ${step}: the heap grew by ${grown} bytes`);
       }
     }
+    if (heard !== Math.floor((steps - 1) / 7)) problems.push(`${heard} events heard`);
     if (shapes.size < 8) problems.push(`only ${shapes.size} shapes`);
   } finally {
     await runtime.close?.();

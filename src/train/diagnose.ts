@@ -43,7 +43,7 @@ export class GradientHistory {
 function layerNorms(model: Module): { path: string; norm: number }[] {
   const squares = new Map<string, number>();
   for (const [path, parameter] of model.namedParameters()) {
-    const layer = path.match(/^(?:.*\.)?layers\.\d+/)?.[0] ?? path.split('.')[0];
+    const layer = path.match(/^(?:.*\.)?layers\.\d+/)?.[0] ?? path.replace(/\.[^.]+$/, '');
     let sum = squares.get(layer) ?? 0;
     for (const value of parameter.grad?.toArray() ?? []) sum += value * value;
     squares.set(layer, sum);

@@ -134,7 +134,8 @@ export class Trainer<B> {
   }
 
   #emit<K extends keyof TrainerEvents>(event: K, payload: TrainerEvents[K]): void {
-    for (const listener of this.#listeners[event] ?? []) listener(payload);
+    // A copy: a listener may remove itself, or another one.
+    for (const listener of [...(this.#listeners[event] ?? [])]) listener(payload);
   }
 
   /**

@@ -56,6 +56,43 @@ else {
       rmSync(folder, { recursive: true });
     }
   });
+
+  test('a page that is frozen in the middle of a run and thawed goes on with the same bits', async () => {
+    const expected = await trainPart(dist, null, 60);
+    const { url, server } = await serve(root);
+    const browser = await launch('chromium');
+    try {
+      const page = await browser.newPage();
+      await page.goto(url);
+      const cdp = await page.createCDPSession();
+      await page.evaluate(async () => {
+        const module = '/test/browsers/resumed-training.mjs';
+        const { trainPart: run } = await import(module);
+        const host = globalThis as { steps?: number; outcome?: Promise<{ hash: string }> };
+        host.outcome = run('/dist', null, 60, (step: number) => {
+          host.steps = step;
+        });
+      });
+      await page.waitForFunction(() => ((globalThis as { steps?: number }).steps ?? 0) >= 2, { polling: 5 });
+      await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+      const steps = async (ms: number) => {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return page.evaluate(() => (globalThis as { steps?: number }).steps ?? 0);
+      };
+      const stopped = await steps(200);
+      assert.ok(stopped < 60, 'the run ended before the page was frozen');
+      assert.is(await steps(300), stopped, 'the page was not frozen');
+      await cdp.send('Page.setWebLifecycleState', { state: 'active' });
+      const hash = await page.evaluate(
+        async () => (await (globalThis as unknown as { outcome: Promise<{ hash: string }> }).outcome).hash,
+      );
+      assert.is(hash, expected.hash);
+    } finally {
+      await browser.close();
+      server.close();
+      server.closeAllConnections();
+    }
+  });
 }
 
 test.run();

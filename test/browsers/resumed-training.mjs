@@ -3,9 +3,10 @@
  * @param {string} base where the built package lies, as a URL or path prefix
  * @param {Uint8Array | null} checkpoint what the part before left, or null for the first
  * @param {number} until the step after which this part stops
+ * @param {(step: number) => void} [onStep]
  * @returns {Promise<{ checkpoint: Uint8Array, hash: string, step: number }>}
  */
-export async function trainPart(base, checkpoint, until) {
+export async function trainPart(base, checkpoint, until, onStep = () => {}) {
   const [core, nn, optim, data, text, train] = await Promise.all(
     ['index.js', 'nn/index.js', 'optim/index.js', 'data/index.js', 'text/index.js', 'train/index.js'].map(
       (path) => import(`${base}/${path}`),
@@ -44,6 +45,6 @@ export async function trainPart(base, checkpoint, until) {
     config: { task: 'resumed' },
   });
   if (checkpoint) trainer.restore(checkpoint);
-  for await (const _ of trainer.run());
+  for await (const { step } of trainer.run()) onStep(step);
   return { checkpoint: trainer.save(), hash: trainer.hash(), step: trainer.step };
 }

@@ -47,7 +47,7 @@ test('an overflow names step, module and op, with the gradient norms before it',
   const layers = error.layerGradNorms!;
   assert.equal(
     layers.map(({ path }) => path),
-    ['embedding', 'encoder.layers.0', 'encoder', 'decoder.layers.0', 'decoder'],
+    ['embedding.tokens', 'encoder.layers.0', 'encoder.norm', 'decoder.layers.0', 'decoder.norm'],
   );
   // The squares of the parts add up to the square of the whole.
   const joint = Math.sqrt(layers.reduce((sum, { norm }) => sum + norm * norm, 0));
@@ -289,6 +289,18 @@ async function outcome(trainer: Trainer<never> | ReturnType<typeof translationTr
   }
   return undefined;
 }
+
+test('listeners may remove themselves and others from within an event', async () => {
+  const trainer = translationTrainer({ steps: 9 });
+  const heard: string[] = [];
+  const first = trainer.on('step', () => {
+    heard.push('first');
+    first();
+  });
+  trainer.on('step', () => heard.push('second'));
+  for await (const { step } of trainer.run()) if (step === 2) break;
+  assert.equal(heard, ['first', 'second', 'second']);
+});
 
 test('planning costs nothing while memory is plenty: one plan for a whole run', () => {
   const trainer = translationTrainer({ steps: 40, data: pairBatches() });
