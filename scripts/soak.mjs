@@ -109,14 +109,14 @@ export async function soak({ steps, warmUp = Math.min(2000, steps >> 1), seed = 
       if (step === warmUp) base = await look();
       if (step > warmUp && (step === steps || step % Math.max(1, Math.floor(steps / 10)) === 0)) {
         const now = await look();
+        const grown = now.heap - base.heap - LOSS_BYTES * (step - warmUp);
         log(
-          `step ${step}: ${now.bufferBytes} bytes of memory, ${now.arenaHighWater} at most in the arena, ${shapes.size} shapes, heap ${signed(now.heap - base.heap)} bytes`,
+          `step ${step}: ${now.bufferBytes} bytes of memory, ${now.arenaHighWater} at most in the arena, ${shapes.size} shapes, heap ${signed(now.heap - base.heap)} bytes, ${signed(grown)} beside the losses`,
         );
         for (const key of Object.keys(runtime.memory())) {
           if (now[key] !== base[key]) problems.push(`step ${step}: ${key} is ${now[key]}, was ${base[key]}`);
         }
         if (now.arenaInUse !== 0) problems.push(`step ${step}: ${now.arenaInUse} bytes in use in the arena`);
-        const grown = now.heap - base.heap - LOSS_BYTES * (step - warmUp);
         if (globalThis.gc && grown > HEAP_BYTES)
           problems.push(`step ${step}: the heap grew by ${grown} bytes`);
       }

@@ -144,6 +144,37 @@ function reshuffle(tree: Tree & { kind: 'object' }, random: RandomStream): void 
   }
 }
 
+const KINDS = [Float32Array, Float64Array, Int32Array, Uint8Array, BigInt64Array, BigUint64Array] as const;
+
+/** A whole file in which one tensor has another type, name, shape or length: everything adds up, nothing fits. */
+function rebuilt(bytes: Uint8Array, random: RandomStream): Uint8Array {
+  const { tensors, metadata } = decodeSafetensors(bytes, 'baseline');
+  const names = [...tensors.keys()];
+  const name = pick(random, names);
+  const { shape, data } = tensors.get(name)!;
+  const prefix = name.slice(0, name.indexOf('.') + 1);
+  switch (random.nextInt(5)) {
+    case 0:
+      tensors.set(name, { dtype: '', shape, data: new KINDS[random.nextInt(KINDS.length)](data.length) });
+      break;
+    case 1:
+      tensors.set(prefix + pick(random, ['__proto__', 'x', '', 'constructor']), { dtype: '', shape, data });
+      break;
+    case 2:
+      tensors.set(pick(random, names), { dtype: '', shape, data });
+      break;
+    case 3:
+      tensors.set(name, { dtype: '', shape: [...shape].reverse(), data });
+      break;
+    default: {
+      const count = random.nextInt(2 * data.length + 2);
+      tensors.set(name, { dtype: '', shape: [count], data: new Float32Array(count) });
+    }
+  }
+  if (random.nextInt(6) === 0) tensors.delete(name);
+  return encodeSafetensors(tensors, metadata);
+}
+
 /** Trains a little, so that moments, losses and a position in the data are there to be damaged. */
 function checkpointTarget(): FuzzTarget {
   let trainer: Trainer<PairBatch>;
@@ -167,6 +198,7 @@ function checkpointTarget(): FuzzTarget {
       data = baseline.subarray(parsed.dataStart);
     },
     make(random) {
+      if (random.nextInt(3) === 0) return seal(rebuilt(baseline as Uint8Array, random));
       let tree = structuredClone(header) as Tree & { kind: 'object' };
       if (random.nextInt(2) === 0) {
         // Inside the values of the metadata, which are JSON themselves.
@@ -202,6 +234,8 @@ function checkpointTarget(): FuzzTarget {
             'a refused checkpoint changed the state',
           );
       }
+      const names = (file: Uint8Array) => [...decodeSafetensors(file, 'x').tensors.keys()].sort().join('\n');
+      must(names(bytes) === names(trainer.save()), 'accepted with other tensors');
       try {
         trainer.trainStep();
         trainer.save();
@@ -229,6 +263,7 @@ export function seal(bytes: Uint8Array): Uint8Array {
 
 function torchTarget(): FuzzTarget {
   let runtime: Runtime;
+  let bytes: Uint8Array;
   let header: Tree & { kind: 'object' };
   let data: Uint8Array;
   let model: ReturnType<typeof translator>;
@@ -246,13 +281,14 @@ function torchTarget(): FuzzTarget {
       withRuntime(runtime, () => {
         model = translator({ numLayers: 2, normPlacement: 'pre' });
       });
-      const bytes = saveTorchSafetensors(model);
+      bytes = saveTorchSafetensors(model);
       const parsed = readSafetensorsHeader(bytes, 'baseline');
       header = treeOf(JSON.parse(parsed.text)) as typeof header;
       data = bytes.subarray(parsed.dataStart);
       before = hash(model.stateDict());
     },
     make(random) {
+      if (random.nextInt(3) === 0) return rebuilt(bytes, random);
       let tree = structuredClone(header);
       if (random.nextInt(2) === 0) reshuffle(tree, random);
       else tree = several(tree, random) as typeof tree;
@@ -266,11 +302,11 @@ function torchTarget(): FuzzTarget {
       }
       return safetensorsFile(serialize(tree), data, random);
     },
-    run(bytes) {
+    run(input) {
       let accepted = false;
       try {
         only([FormatError], () => {
-          withRuntime(runtime, () => loadTorchSafetensors(model, bytes, { path: 'x' }));
+          withRuntime(runtime, () => loadTorchSafetensors(model, input, { path: 'x' }));
           accepted = true;
         });
       } finally {
