@@ -22,7 +22,10 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
   // No prototype: a tensor may be called `optimizer.__proto__`.
   const buffers: OptimizerState['buffers'] = Object.create(null);
   for (const [name, { shape, data }] of saved.tensors) {
-    if (!name.startsWith('model.') && !name.startsWith('optimizer.')) continue;
+    if (name === 'losses') continue;
+    if (!name.startsWith('model.') && !name.startsWith('optimizer.')) {
+      throw new CheckpointError(`unexpected tensor ${brief(name)}`, { path });
+    }
     // An array of another type would fail halfway through the loading.
     if (!(data instanceof Float32Array || data instanceof Float64Array)) {
       throw new CheckpointError(`tensor ${brief(name)} does not hold floats`, { path });

@@ -172,6 +172,14 @@ test('checkpoints with right checksums and wrong content are refused, and change
       encodeCheckpoint({ ...content, extra: { optimizer: { ...extra.optimizer, step: 0.5 } } as never }),
       /not written by a Trainer/,
     ],
+    // Was passed over.
+    [
+      encodeCheckpoint({
+        ...content,
+        tensors: new Map([...content.tensors, ['xmodel.w', content.tensors.get(moment)!]]),
+      }),
+      /unexpected tensor "xmodel\.w"/,
+    ],
     // Became the prototype of the list of moments, and was not missed.
     [
       encodeCheckpoint({
