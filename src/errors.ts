@@ -37,7 +37,7 @@ export class PrenormError extends Error {
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}) {
     const where = fields.path ?? fields.op;
     const text = `${where ? `${where}: ` : ''}${message}${fields.hint ? ` (${fields.hint})` : ''}`;
-    super(text, fields.cause === undefined ? undefined : { cause: fields.cause });
+    super(printable(text), fields.cause === undefined ? undefined : { cause: fields.cause });
     this.name = 'PrenormError';
     this.code = code;
     this.op = fields.op;
@@ -47,6 +47,17 @@ export class PrenormError extends Error {
     this.hint = fields.hint;
   }
 }
+
+/** Names out of files end in messages: no line breaks, no terminal sequences, no megabytes. */
+function printable(text: string): string {
+  const cut = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+const MAX_MESSAGE = 2000;
 
 type ErrorConstructor = new (message: string, fields?: ErrorFields) => PrenormError;
 
@@ -71,10 +82,42 @@ export class FormatError extends errorClass('FormatError', 'FORMAT') {}
 export class CheckpointError extends errorClass('CheckpointError', 'CHECKPOINT') {}
 /** Memory is exhausted, or a tensor is used after its arena was popped. */
 export class MemoryError extends errorClass('MemoryError', 'MEMORY') {}
-/** A NaN or an infinity appeared; `path` names the first module that produced it. */
-export class NumericError extends errorClass('NumericError', 'NUMERIC') {}
+export interface NumericFields extends ErrorFields {
+  /** The training step (1, 2, …) that failed. */
+  step?: number;
+  /** Joint gradient norms of the steps before, the latest last. */
+  gradNorms?: readonly number[];
+  /** Gradient norms of each layer in the last step that was finite. */
+  layerGradNorms?: readonly { path: string; norm: number }[];
+}
+
+/** A NaN or an infinity appeared; `path` names the first module that produced it, `op` the op. */
+export class NumericError extends errorClass('NumericError', 'NUMERIC') {
+  readonly step?: number;
+  readonly gradNorms?: NumericFields['gradNorms'];
+  readonly layerGradNorms?: NumericFields['layerGradNorms'];
+
+  constructor(message: string, fields: NumericFields = {}) {
+    super(message, fields);
+    this.step = fields.step;
+    this.gradNorms = fields.gradNorms;
+    this.layerGradNorms = fields.layerGradNorms;
+  }
+}
 /** The host lacks something (SIMD, a folder, a loaded runtime). */
 export class EnvironmentError extends errorClass('EnvironmentError', 'ENVIRONMENT') {}
+
+/** A value out of a file as text for messages, cut where it is long. */
+export function brief(value: unknown, length = 80): string {
+  let text: string;
+  try {
+    // JSON has no infinities, but 1e999 becomes one.
+    text = (typeof value === 'number' ? undefined : JSON.stringify(value)) ?? String(value);
+  } catch {
+    text = 'a value that cannot be shown';
+  }
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
 
 /** `[2, 3]` as text, for messages. */
 export function formatShape(shape: readonly number[]): string {
@@ -86,7 +129,7 @@ export function checkKeys(op: string, given: object, allowed: readonly string[])
   for (const key of Object.keys(given)) {
     if (allowed.includes(key)) continue;
     const near = nearest(key, allowed);
-    throw new ConfigError(`unknown key "${key}"`, {
+    throw new ConfigError(`unknown key ${brief(key)}`, {
       op,
       expected: allowed,
       actual: key,
@@ -96,6 +139,7 @@ export function checkKeys(op: string, given: object, allowed: readonly string[])
 }
 
 function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > 64) return undefined; // no slip of the finger, and the distance costs its length
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

@@ -57,12 +57,23 @@ export function decodeBytes(bytes: Uint8Array): string {
   return text;
 }
 
+/** The longest string V8 makes; others make longer ones. */
+const MAX_TEXT = 536870888;
+
 /**
  * The text of a file of UTF-8. A byte order mark at the beginning is dropped.
  * @param path names the file in the error
  * @throws DataError `path:line: invalid UTF-8 at byte N …` for anything else, where N counts from 0
  */
 export function decodeUtf8Strict(bytes: Uint8Array, path: string): string {
+  if (bytes.length > MAX_TEXT) {
+    throw new DataError(`a text of ${bytes.length} bytes, at most ${MAX_TEXT} fit one string`, {
+      path,
+      expected: MAX_TEXT,
+      actual: bytes.length,
+      hint: 'split the file',
+    });
+  }
   for (let i = 0; i < bytes.length; ) {
     const length = sequenceLength(bytes, i, false);
     if (length < 0) throw invalidByte(bytes, i, path);

@@ -28,6 +28,23 @@ const USED_UP: RecordedNode = {
 
 let sequence = 0;
 let gradEnabled = true;
+let watcher: ((node: TapeNode) => void) | null = null;
+
+/** How many ops have been recorded: two positions enclose what was recorded between them. */
+export function tapePosition(): number {
+  return sequence;
+}
+
+/** Runs `fn`; `watch` is called after each node's backward, while its gradients can be looked at. */
+export function watchBackward<T>(watch: (node: TapeNode) => void, fn: () => T): T {
+  const before = watcher;
+  watcher = watch;
+  try {
+    return fn();
+  } finally {
+    watcher = before;
+  }
+}
 
 /** Whether ops record themselves now. */
 export function isGradEnabled(): boolean {
@@ -234,6 +251,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
         // Retained gradients are read now: the op below may hand their memory on to its inputs.
         for (const output of node.outputs) if (output.retain && output.gradPtr !== 0) settleGradient(output);
         node.backward(new BackwardContext(runtime, node, touched));
+        watcher?.(node);
       }
     }
     for (const variable of touched) {

@@ -1,10 +1,12 @@
-import { DataError } from '../errors.js';
+import { DataError, FormatError } from '../errors.js';
+import { parseStrictJson } from '../json.js';
 
 /** The value of a JSON text. @throws DataError naming file, line and column of what is wrong. */
 export function parseJson(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseStrictJson(text);
   } catch (cause) {
+    if (cause instanceof FormatError) throw new DataError(cause.message, { path, cause });
     const { message } = cause as Error;
     if (text.trim() === '') throw new DataError('the file is empty, JSON is expected', { path, cause });
     const before = text.slice(0, positionOf(message, text)).split('\n');

@@ -1,5 +1,5 @@
 /** @file metrics.jsonl: one line per step, kept in step with the checkpoint a run goes on from. */
-import { closeSync, existsSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { EnvironmentError } from '../errors.js';
 import { readText, writeText } from './files.js';
 
@@ -55,6 +55,15 @@ export class MetricsLog {
     let done = 0;
     while (done < bytes.length) {
       done += writeSync(this.#file, bytes, done, bytes.length - done, position + done);
+    }
+  }
+
+  /** Makes what was added survive a power cut, where the disk lets it. */
+  sync(): void {
+    try {
+      fsyncSync(this.#file);
+    } catch {
+      // A disk that cannot take the lines has been told of already.
     }
   }
 

@@ -160,8 +160,8 @@ async function finishedRuns(folder: string, specs: readonly RunSpec[], simd: str
   for (const spec of specs) {
     const path = join(folder, `${spec.id}.json`);
     if (!existsSync(path)) continue;
-    const stored = (await readJson(path)) as { key?: string; record?: RunRecord };
-    if (stored.key === specKey(spec, simd) && stored.record) found.push(stored.record);
+    const stored = (await readJson(path)) as { key?: string; record?: RunRecord } | null;
+    if (stored?.key === specKey(spec, simd) && stored.record) found.push(stored.record);
   }
   return found;
 }

@@ -1,5 +1,6 @@
 /** @file The configuration file of `prenorm train`: its keys, and the check of every value. */
-import { ConfigError, checkKeys } from '../errors.js';
+import { brief, ConfigError, checkKeys } from '../errors.js';
+import { isJsonObject } from '../json.js';
 import type { ModelOptions } from '../nn/index.js';
 import type { ScheduleConfig } from '../optim/index.js';
 
@@ -75,22 +76,21 @@ export function decisive(config: TrainConfig): Record<string, unknown> {
 export function checkTrainConfig(value: unknown, path: string): TrainConfig {
   const must = (ok: boolean, key: string, required: string, actual: unknown): void => {
     if (ok) return;
-    // JSON has no infinities, but 1e999 becomes one.
-    const shown = typeof actual === 'number' ? String(actual) : (JSON.stringify(actual) ?? 'nothing');
+    const shown = actual === undefined ? 'nothing' : brief(actual);
     const message = `${key ? `${key} ` : ''}must be ${required}, got ${shown}`;
     throw new ConfigError(message, { path, expected: required, actual });
   };
-  must(isObject(value), '', 'a JSON object', value);
+  must(isJsonObject(value), '', 'a JSON object', value);
   checkKeys(path, value as object, keys);
   const config = value as TrainConfig;
   const { task, data, vocabSize, model, steps, schedule, optimizer, labelSmoothing, clipNorm, seed } = config;
   must(task === 'translation' || task === 'lm', 'task', '"translation" or "lm"', task);
   must(typeof data === 'string' && data !== '', 'data', 'the name of embedded data or a path', data);
   must(Number.isInteger(vocabSize), 'vocabSize', 'an integer', vocabSize);
-  must(isObject(model), 'model', 'an object', model);
+  must(isJsonObject(model), 'model', 'an object', model);
   must(!('vocabSize' in model), 'model', 'without vocabSize, which stands beside it', model);
   must(isCount(steps), 'steps', 'a positive integer', steps);
-  must(isObject(schedule), 'schedule', 'an object with a kind', schedule);
+  must(isJsonObject(schedule), 'schedule', 'an object with a kind', schedule);
   for (const key of counts) {
     must(config[key] === undefined || isCount(config[key]), key, 'a positive integer', config[key]);
   }
@@ -110,7 +110,7 @@ export function checkTrainConfig(value: unknown, path: string): TrainConfig {
   );
   must(seed === undefined || (Number.isSafeInteger(seed) && seed >= 0), 'seed', 'a whole number >= 0', seed);
   if (optimizer !== undefined) {
-    must(isObject(optimizer), 'optimizer', 'an object with a kind', optimizer);
+    must(isJsonObject(optimizer), 'optimizer', 'an object with a kind', optimizer);
     must(
       optimizers.includes(optimizer.kind),
       'optimizer.kind',
@@ -123,10 +123,6 @@ export function checkTrainConfig(value: unknown, path: string): TrainConfig {
     must(betas === undefined || twoNumbers, 'optimizer.betas', 'two numbers', betas);
   }
   return config;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isNumber(value: unknown): value is number {

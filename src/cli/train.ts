@@ -45,8 +45,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const schedule = inConfig(configPath, () => makeSchedule(config.schedule));
   const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
   const files = runFiles(folder);
-  const resume = options.resume === true && !options.dryRun;
-  if (!options.dryRun) checkFolder(folder, files, resume);
+  const resume = !options.dryRun && checkFolder(folder, files, options.resume === true);
 
   // Everything that can be refused is refused before anything is written.
   const corpus = await loadCorpus(config, configPath);
@@ -74,6 +73,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   }
   const bars = progressBars({ quiet: options.json });
   let savedStep = 0;
+  let metrics: MetricsLog | undefined;
   const trainer = new Trainer<AnyBatch>({
     model: trainable(model),
     data,
@@ -89,15 +89,17 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     config: { ...decisive(config), dataSha256: fingerprint(corpus) },
     signal: interruptSignal(),
     async onCheckpoint(bytes, step) {
+      metrics?.sync(); // no checkpoint may know a step that the log does not
       try {
         await writeFileAtomic(files.checkpoint, bytes, 'checkpoint');
         savedStep = step;
       } catch (error) {
-        // A full disk must not end a long run: the next checkpoint may succeed. Only the last one has to.
-        if (step === config.steps) throw lastCheckpointLost(error, savedStep);
-        bars.warn(`${(error as Error).message}; training goes on, the checkpoint of step ${savedStep} stays`);
+        throw step === config.steps ? lastCheckpointLost(error, savedStep) : error;
       }
     },
+  });
+  trainer.on('checkpointFailed', ({ error }) => {
+    bars.warn(`${error.message}; training goes on, the checkpoint of step ${savedStep} stays`);
   });
   if (resume) {
     trainer.restore(await readFileChecked(files.checkpoint, 'checkpoint'), files.checkpoint);
@@ -112,13 +114,14 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     savedStep = trainer.step;
     await writeText(files.config, storedConfig(config, configPath));
   } else await beginRun(folder, files, config, configPath, tokenizer, trainer.save());
-  const metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
+  metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
+  // Not from the loop below, which a step reaches after its checkpoint.
+  trainer.on('step', (m) => metrics?.append(m));
 
   const bar = bars.add(basename(folder), config.steps, trainer.step);
   let validNll: number | undefined;
   try {
     for await (const m of trainer.run()) {
-      metrics.append(m);
       if (m.validNll !== undefined) {
         validNll = m.validNll;
         bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${validNll.toFixed(4)}`);
@@ -151,17 +154,21 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   return EXIT.done;
 }
 
-function checkFolder(folder: string, files: RunFiles, resume: boolean): void {
-  if (resume && !existsSync(files.checkpoint)) {
+/** Whether a run goes on, or begins; refuses what is neither. */
+function checkFolder(folder: string, files: RunFiles, wanted: boolean): boolean {
+  const isRun = existsSync(files.checkpoint);
+  if (wanted && isRun) return true;
+  const there = Object.values(files).filter((path) => existsSync(path));
+  // The tokenizer is written first: alone, it is what a kill before the first checkpoint leaves.
+  if (wanted && there.length === 1 && there[0] === files.tokenizer) return false;
+  if (wanted) {
     throw new ConfigError('there is no run to go on with', {
       path: folder,
       hint: 'leave out --resume, or give the folder of the run with --out',
     });
   }
-  const there = Object.values(files).find((path) => existsSync(path));
-  if (resume || !there) return;
-  const isRun = existsSync(files.checkpoint);
-  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there)} is in the way`, {
+  if (there.length === 0) return false;
+  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there[0])} is in the way`, {
     path: folder,
     hint: `${isRun ? 'go on with --resume, or ' : ''}choose another folder with --out`,
   });
@@ -180,8 +187,9 @@ async function beginRun(
   await makeFolder(folder);
   try {
     await writeText(files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
-    await writeText(files.config, storedConfig(config, configPath));
     await writeFileAtomic(files.checkpoint, checkpoint, 'checkpoint');
+    // Last, because going on writes it anew: killed before or after it, the run can be resumed.
+    await writeText(files.config, storedConfig(config, configPath));
   } catch (error) {
     for (const path of Object.values(files)) rmSync(path, { force: true });
     if (isNew) rmdirSync(folder);

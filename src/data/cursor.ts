@@ -1,4 +1,4 @@
-import { ConfigError, DataError } from '../errors.js';
+import { brief, ConfigError, DataError } from '../errors.js';
 
 /** A position in the training data: the batch that `next()` returns next. Plain JSON, for checkpoints. */
 export interface Cursor {
@@ -16,7 +16,7 @@ export interface BatchSource<Batch> {
 /** Refuses a cursor that is not a pair of non-negative integers. */
 export function checkCursor(op: string, cursor: Cursor): void {
   if (isCount(cursor?.epoch) && isCount(cursor?.batch)) return;
-  throw new DataError(`cursor must be {epoch, batch} with integers from 0, got ${JSON.stringify(cursor)}`, {
+  throw new DataError(`cursor must be {epoch, batch} with integers from 0, got ${brief(cursor)}`, {
     op,
     actual: cursor,
   });
@@ -39,7 +39,7 @@ export function checkCursorRange(op: string, cursor: Cursor, numBatches: number)
 /** Refuses an option that is not a safe integer of at least `minimum`. */
 export function checkInteger(op: string, name: string, value: number, minimum: number): void {
   if (Number.isSafeInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${String(value)}`, {
+  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${brief(value)}`, {
     op,
     expected: `integer >= ${minimum}`,
     actual: value,

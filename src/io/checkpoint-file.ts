@@ -6,7 +6,8 @@
  * are replaced by 64 zeros. A file is judged in this order: is it a checkpoint, of a known version, complete,
  * undamaged; only then is its content believed.
  */
-import { CheckpointError, FormatError } from '../errors.js';
+import { brief, CheckpointError, FormatError } from '../errors.js';
+import { MAX_JSON_DEPTH, parseStrictJson } from '../json.js';
 import {
   type DecodedTensor,
   decodeSafetensors,
@@ -100,7 +101,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   checkDigest(bytes, header, path);
   const json = (key: string): Json => {
     try {
-      return JSON.parse(metadata[key]) as Json;
+      return parseStrictJson(metadata[key]) as Json;
     } catch (cause) {
       throw new CheckpointError(`the checkpoint has no valid "${key}"`, { path, cause });
     }
@@ -143,7 +144,7 @@ function checkVersion(text: string | undefined, path: string): void {
   const version = Number(text);
   const fields = { path, expected: CHECKPOINT_VERSION, actual: text };
   if (text === undefined || !Number.isSafeInteger(version) || version < 1) {
-    throw new CheckpointError(`unknown checkpoint version ${JSON.stringify(text)}`, fields);
+    throw new CheckpointError(`unknown checkpoint version ${brief(text)}`, fields);
   }
   if (version > CHECKPOINT_VERSION) {
     throw new CheckpointError(
@@ -182,16 +183,21 @@ function digestPosition(header: SafetensorsHeader, digest: string): number | und
 }
 
 /** JSON with sorted keys. JSON would turn NaN, infinities and undefined into null: they are refused instead. */
-function canonicalJson(value: Json, where: string): string {
+function canonicalJson(value: Json, where: string, depth = 0): string {
+  if (depth > MAX_JSON_DEPTH) {
+    throw new CheckpointError(`${where} is nested deeper than ${MAX_JSON_DEPTH} levels`, {
+      op: 'encodeCheckpoint',
+    });
+  }
   if (Array.isArray(value)) {
-    return `[${value.map((item, i) => canonicalJson(item, `${where}[${i}]`)).join(',')}]`;
+    return `[${value.map((item, i) => canonicalJson(item, `${where}[${i}]`, depth + 1)).join(',')}]`;
   }
   if (typeof value === 'object' && value !== null) {
     const record = value as { readonly [key: string]: Json };
     const fields = Object.keys(record)
       .filter((key) => record[key] !== undefined)
       .sort()
-      .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key], `${where}.${key}`)}`);
+      .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key], `${where}.${key}`, depth + 1)}`);
     return `{${fields.join(',')}}`;
   }
   const isPlain = value === null || typeof value === 'boolean' || typeof value === 'string';

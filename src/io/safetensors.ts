@@ -4,7 +4,8 @@
  * Encoding is deterministic: equal tensors give equal bytes. Decoding trusts nothing: every length, offset
  * and key is checked before it is used. All typed arrays here are little-endian, as every JavaScript host is.
  */
-import { FormatError, formatShape } from '../errors.js';
+import { brief, FormatError, formatShape } from '../errors.js';
+import { isJsonObject, parseStrictJson } from '../json.js';
 
 export type TensorData =
   | Float32Array
@@ -39,6 +40,8 @@ export interface DecodedSafetensors {
 
 /** The format's own limit, which keeps a damaged length from asking for gigabytes. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** As many axes as PyTorch's tensors may have. */
+const MAX_RANK = 64;
 
 interface Dtype {
   bytes: number;
@@ -184,10 +187,8 @@ export function readSafetensorsHeader(bytes: Uint8Array, path: string): Safetens
     });
   }
   const text = decodeText(bytes.subarray(8, dataStart)) ?? fail('the header is not valid UTF-8');
-  const json = parseJson(text);
-  if (!isObject(json)) return fail('the header is not a JSON object');
-  const duplicate = findDuplicateKey(text);
-  if (duplicate !== undefined) fail(`the header has the key "${duplicate}" twice`, { actual: duplicate });
+  const json = parseHeader(text, fail);
+  if (!isJsonObject(json)) return fail('the header is not a JSON object');
 
   const metadata: Record<string, string> = Object.create(null);
   const tensors: TensorRecord[] = [];
@@ -196,9 +197,9 @@ export function readSafetensorsHeader(bytes: Uint8Array, path: string): Safetens
       tensors.push(readRecord(name, value, fail));
       continue;
     }
-    if (!isObject(value)) return fail('__metadata__ must be an object of strings');
+    if (!isJsonObject(value)) return fail('__metadata__ must be an object of strings');
     for (const [key, item] of Object.entries(value)) {
-      if (typeof item !== 'string') return fail(`metadata "${key}" must be a string`, { actual: item });
+      if (typeof item !== 'string') return fail(`metadata ${brief(key)} must be a string`, { actual: item });
       metadata[key] = item;
     }
   }
@@ -208,7 +209,7 @@ export function readSafetensorsHeader(bytes: Uint8Array, path: string): Safetens
   for (const { name, begin, end } of tensors) {
     if (begin !== dataBytes) {
       fail(
-        `tensor "${name}" begins at offset ${begin}, ${begin < dataBytes ? 'inside' : 'not at the end of'} the one before`,
+        `tensor ${brief(name)} begins at offset ${begin}, ${begin < dataBytes ? 'inside' : 'not at the end of'} the one before`,
         {
           expected: dataBytes,
           actual: begin,
@@ -223,28 +224,25 @@ export function readSafetensorsHeader(bytes: Uint8Array, path: string): Safetens
 type Fail = (message: string, fields?: { expected?: unknown; actual?: unknown }) => never;
 
 function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
-  const label = `tensor "${name}"`;
-  if (!isObject(value)) return fail(`${label} must be an object with dtype, shape and data_offsets`);
+  const label = `tensor ${brief(name)}`;
+  if (!isJsonObject(value)) return fail(`${label} must be an object with dtype, shape and data_offsets`);
   const { dtype, shape, data_offsets: offsets } = value;
   const kind = typeof dtype === 'string' ? DTYPES.get(dtype) : undefined;
   if (!kind || typeof dtype !== 'string') {
     const known = [...DTYPES.keys()];
-    return fail(`${label} has the dtype ${JSON.stringify(dtype)}; supported are ${known.join(', ')}`, {
+    return fail(`${label} has the dtype ${brief(dtype)}; supported are ${known.join(', ')}`, {
       expected: known,
       actual: dtype,
     });
   }
-  const count = Array.isArray(shape) ? countElements(shape) : undefined;
+  const count = Array.isArray(shape) && shape.length <= MAX_RANK ? countElements(shape) : undefined;
   if (count === undefined || !Number.isSafeInteger(count * kind.bytes)) {
-    return fail(
-      `${label} has the shape ${JSON.stringify(shape)}, which is not a list of sizes that fit memory`,
-      {
-        actual: shape,
-      },
-    );
+    return fail(`${label} has the shape ${brief(shape)}, which is not a list of sizes that fit memory`, {
+      actual: shape,
+    });
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[1] < offsets[0]) {
-    return fail(`${label} has the data_offsets ${JSON.stringify(offsets)}, which is not a range`, {
+    return fail(`${label} has the data_offsets ${brief(offsets)}, which is not a range`, {
       actual: offsets,
     });
   }
@@ -262,29 +260,6 @@ function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
   return { name, dtype, shape: [...(shape as number[])], begin, end };
 }
 
-/** The first key that occurs twice in one object; JSON.parse would silently keep the last. Text is valid JSON. */
-function findDuplicateKey(text: string): string | undefined {
-  const open: (Set<string> | undefined)[] = [];
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === '{') open.push(new Set());
-    else if (character === '[') open.push(undefined);
-    else if (character === '}' || character === ']') open.pop();
-    else if (character === '"') {
-      const start = i++;
-      while (text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
-      let next = i + 1;
-      while (text[next] === ' ' || text[next] === '\t' || text[next] === '\n' || text[next] === '\r') next++;
-      if (text[next] !== ':') continue;
-      const key = JSON.parse(text.slice(start, i + 1)) as string;
-      const keys = open[open.length - 1];
-      if (keys?.has(key)) return key;
-      keys?.add(key);
-    }
-  }
-  return undefined;
-}
-
 /** The product of the sizes, or undefined where one is no size or the product leaves the safe integers. */
 function countElements(shape: readonly unknown[]): number | undefined {
   let count = 1;
@@ -297,11 +272,7 @@ function countElements(shape: readonly unknown[]): number | undefined {
 }
 
 function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {
@@ -313,10 +284,11 @@ function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-function parseJson(text: string): unknown {
+function parseHeader(text: string, fail: Fail): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    return parseStrictJson(text);
+  } catch (error) {
+    if (error instanceof FormatError) return fail(`the header: ${error.message}`, { actual: error.actual });
     return undefined;
   }
 }

@@ -283,6 +283,15 @@ function sizesOf(kind: TorchKind, body: Shapes): TorchConfig {
       0,
     );
   });
+  // A stack of n layers has more than n tensors: a higher number would only be a long list of what is missing.
+  const deepest = Math.max(...depths);
+  if (deepest > body.size) {
+    throw new FormatError(`there is a layer ${deepest - 1}, but only ${body.size} tensors`, {
+      op: 'inferTorchConfig',
+      expected: body.size,
+      actual: deepest,
+    });
+  }
   const finalNorm = stacks.some((stack) => !kind.endsWith('-layer') && body.has(`${stack}norm.weight`));
   if (kind === 'transformer')
     return { kind, dModel, dFF, numEncoderLayers: depths[0], numDecoderLayers: depths[1], finalNorm };

@@ -1,5 +1,5 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
-import { ConfigError, checkKeys } from '../errors.js';
+import { brief, ConfigError, checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
 import type { PositionKind } from './positions.js';
 import { type NormPlacement, normPlacements, type StackConfig } from './transformer.js';
@@ -59,6 +59,9 @@ const defaults = {
   seed: 0,
 } as const;
 
+/** Four times the deepest Transformer published (DeepNet, 1,000 layers); beyond it stands a slip or malice. */
+const MAX_LAYERS = 4096;
+
 /** What a user writes: vocabSize and dModel are required, the rest has defaults. */
 export type ModelOptions = Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize' | 'dModel'>;
 
@@ -85,7 +88,7 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   config.decoderNormPlacement ??= config.normPlacement;
   const must = (ok: boolean, key: keyof ModelConfig, required: string): void => {
     if (ok) return;
-    throw new ConfigError(`${key} must be ${required}, got ${JSON.stringify(config[key])}`, {
+    throw new ConfigError(`${key} must be ${required}, got ${brief(config[key])}`, {
       op,
       expected: required,
       actual: config[key],
@@ -102,6 +105,9 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
     'maxSeqLen',
   ] as const) {
     must(Number.isInteger(config[key]) && config[key] >= 1, key, 'a positive integer');
+  }
+  for (const key of ['numLayers', 'numEncoderLayers', 'numDecoderLayers'] as const) {
+    must(config[key] <= MAX_LAYERS, key, `at most ${MAX_LAYERS}`);
   }
   must(config.dModel % config.numHeads === 0, 'dModel', `a multiple of numHeads ${config.numHeads}`);
   for (const key of ['dropout', 'activationDropout'] as const) {

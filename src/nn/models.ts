@@ -13,6 +13,7 @@ import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from 
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Module } from './module.js';
+import { checkRoom } from './room.js';
 import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
 
 const NONE = new Int32Array(0);
@@ -50,6 +51,7 @@ export class Transformer extends Module {
   constructor(options: ModelOptions) {
     super();
     const config = resolveConfig('Transformer', options);
+    checkRoom('Transformer', config, config.numEncoderLayers, config.numDecoderLayers);
     this.config = config;
     this.embedding = new TokenEmbedding(config);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numEncoderLayers));
@@ -135,6 +137,7 @@ export class CausalLM extends Module {
   constructor(options: ModelOptions) {
     super();
     const config = resolveConfig('CausalLM', options);
+    checkRoom('CausalLM', config, config.numLayers, 0);
     this.config = config;
     this.embedding = new TokenEmbedding(config);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));

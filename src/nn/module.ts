@@ -3,7 +3,7 @@
  * the constructor made them; state-dict keys are those property names in snake_case, as PyTorch writes them.
  */
 import { Parameter } from '../autograd/variable.js';
-import { ConfigError, FormatError, formatShape } from '../errors.js';
+import { brief, ConfigError, FormatError, formatShape } from '../errors.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
 import { type HostArray, Tensor } from '../tensor/tensor.js';
@@ -176,7 +176,7 @@ export function snakeCase(name: string): string {
 /** A positive integer, or a ConfigError that names the key. */
 export function requirePositive(op: string, name: string, value: number): number {
   if (!Number.isInteger(value) || value < 1) {
-    throw new ConfigError(`${name} must be a positive integer, got ${value}`, {
+    throw new ConfigError(`${name} must be a positive integer, got ${brief(value)}`, {
       op,
       expected: '>= 1',
       actual: value,

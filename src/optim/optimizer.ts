@@ -6,7 +6,7 @@
 
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, runtimeOf } from '../autograd/variable.js';
-import { ConfigError, FormatError, NumericError } from '../errors.js';
+import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
@@ -115,6 +115,11 @@ export abstract class Optimizer {
     checkRate('optimizer', 'lr', value);
     this.#lr = value;
     for (const group of this.groups) group.lr = value * group.lrScale;
+  }
+
+  /** Moments per parameter: Adam 2, SGD with momentum 1, plain SGD 0. */
+  get numMoments(): number {
+    return Object.keys(this.buffers).length;
   }
 
   /** Sets all gradients to 0; the next backward overwrites them, so that nothing is written here. */
@@ -233,7 +238,7 @@ function isGroup(item: unknown): item is ParamGroup {
 
 export function checkRate(op: string, name: string, value: number): void {
   if (!(Number.isFinite(value) && value >= 0)) {
-    throw new ConfigError(`${name} must be a finite number >= 0, got ${value}`, {
+    throw new ConfigError(`${name} must be a finite number >= 0, got ${brief(value)}`, {
       op,
       expected: '>= 0',
       actual: value,
@@ -242,8 +247,8 @@ export function checkRate(op: string, name: string, value: number): void {
 }
 
 export function checkBeta(op: string, name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
-    throw new ConfigError(`${name} must lie in [0, 1), got ${value}`, {
+  if (!(typeof value === 'number' && value >= 0 && value < 1)) {
+    throw new ConfigError(`${name} must lie in [0, 1), got ${brief(value)}`, {
       op,
       expected: '[0, 1)',
       actual: value,

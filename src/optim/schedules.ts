@@ -8,7 +8,7 @@
  * - common tail: `inverseSqrt({ maxLr, warmupSteps: 0, tailStart: T0 })` is maxLr · min(1, sqrt(T0 / t)), so
  *   that runs with different warm-ups differ in their warm-up only.
  */
-import { ConfigError, checkKeys } from '../errors.js';
+import { brief, ConfigError, checkKeys } from '../errors.js';
 import { cos64 } from '../runtime/math.js';
 import { checkRate } from './optimizer.js';
 
@@ -29,7 +29,7 @@ function check(op: string, options: { maxLr: number; warmupSteps: number }, keys
 
 function checkSteps(op: string, name: string, value: number, minimum: number): void {
   if (Number.isInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${value}`, {
+  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${brief(value)}`, {
     op,
     expected: `>= ${minimum}`,
     actual: value,
@@ -96,7 +96,7 @@ export function stepDecay(options: {
   check('stepDecay', { ...options, warmupSteps }, ['maxLr', 'warmupSteps', 'steps', 'factor']);
   checkRate('stepDecay', 'factor', factor);
   if (!Array.isArray(steps) || !steps.every((at) => Number.isInteger(at))) {
-    throw new ConfigError(`steps must be a list of whole numbers, got ${JSON.stringify(steps)}`, {
+    throw new ConfigError(`steps must be a list of whole numbers, got ${brief(steps)}`, {
       op: 'stepDecay',
       actual: steps,
     });
@@ -124,14 +124,11 @@ const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = 
 export function makeSchedule(config: ScheduleConfig): Schedule {
   const { kind, ...options } = config;
   if (typeof kind !== 'string' || !Object.hasOwn(makers, kind)) {
-    throw new ConfigError(
-      `schedule must be one of ${Object.keys(makers).join(', ')}, got ${JSON.stringify(kind)}`,
-      {
-        op: 'schedule',
-        expected: Object.keys(makers),
-        actual: kind,
-      },
-    );
+    throw new ConfigError(`schedule must be one of ${Object.keys(makers).join(', ')}, got ${brief(kind)}`, {
+      op: 'schedule',
+      expected: Object.keys(makers),
+      actual: kind,
+    });
   }
   return makers[kind](options as never);
 }

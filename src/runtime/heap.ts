@@ -10,6 +10,8 @@ export type FloatArray = Float32Array | Float64Array;
 export interface Heap {
   /** Bytes addressable now. */
   readonly byteLength: number;
+  /** Most bytes it may grow to; undefined when only the host's memory limits it. */
+  readonly maxBytes?: number;
   /** Grows so that `end` bytes are addressable; throws MemoryError when the host refuses. */
   ensure(end: number): void;
   /** A view of `count` floats; valid until the next allocation, so take it when you use it. */

@@ -3,7 +3,7 @@
  * that occurs most often becomes a new token. Counts are integers and are kept up to date around each merge, so
  * a step costs as much as the merged pair has occurrences, and the result is the same on every engine.
  */
-import { ConfigError, checkKeys, DataError } from '../errors.js';
+import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
 import { encodeBytes } from '../utf8.js';
 import { PairQueue } from './pair-queue.js';
 import { pieceEnd } from './pre-split.js';
@@ -71,7 +71,7 @@ function checkOptions(vocabSize: unknown, minFrequency: unknown, specialTokens: 
   const least = 256 + specialTokens.length;
   if (typeof vocabSize !== 'number' || !Number.isInteger(vocabSize) || vocabSize > MAX_VOCAB_SIZE) {
     fail(
-      `vocabSize must be an integer up to ${MAX_VOCAB_SIZE}, got ${String(vocabSize)}`,
+      `vocabSize must be an integer up to ${MAX_VOCAB_SIZE}, got ${brief(vocabSize)}`,
       MAX_VOCAB_SIZE,
       vocabSize,
     );
@@ -80,7 +80,7 @@ function checkOptions(vocabSize: unknown, minFrequency: unknown, specialTokens: 
     fail(`vocabSize must be at least ${least}, got ${vocabSize}`, least, vocabSize, hint);
   }
   if (typeof minFrequency !== 'number' || !Number.isInteger(minFrequency) || minFrequency < 1) {
-    fail(`minFrequency must be a positive integer, got ${String(minFrequency)}`, 1, minFrequency);
+    fail(`minFrequency must be a positive integer, got ${brief(minFrequency)}`, 1, minFrequency);
   }
 }
 

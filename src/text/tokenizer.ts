@@ -4,7 +4,8 @@
  * tokens first, then the 256 bytes, then one id for each merge. Text never produces a special id, whatever it
  * says, and every string, lone surrogates included, survives `decode(encode(text))`.
  */
-import { checkKeys, DataError, FormatError } from '../errors.js';
+import { brief, checkKeys, DataError, FormatError } from '../errors.js';
+import { isJsonObject, parseStrictJson } from '../json.js';
 import { decodeBytes, encodeBytes } from '../utf8.js';
 import { MAX_PIECE, pieceEnd } from './pre-split.js';
 import { UNICODE_VERSION } from './unicode-table.js';
@@ -16,6 +17,8 @@ const VERSION = 1;
 const JSON_KEYS = ['format', 'version', 'unicode', 'specialTokens', 'merges'];
 /** No piece has more bytes, so no merge can: a file that says so is damaged or hostile. */
 const MAX_TOKEN_BYTES = (MAX_PIECE + 1) * 3;
+/** Of all tokens together: no vocabulary comes near, and 32-bit offsets hold it. */
+const MAX_SPELLED_BYTES = 1 << 28;
 const MAX_CACHED_PIECES = 32768;
 
 export interface EncodeOptions {
@@ -68,10 +71,10 @@ export class Tokenizer {
     }
     this.specialTokens = Object.freeze([...specialTokens]);
     this.vocabSize = firstMerge + merges.length / 2;
-    this.#merges = Int32Array.from(merges);
     this.#starts = new Int32Array(this.vocabSize + 1);
     for (let id = specialTokens.length; id < firstMerge; id++) this.#starts[id + 1] = this.#starts[id] + 1;
     for (let id = firstMerge; id < this.vocabSize; id++) this.#addMerge(id, merges);
+    this.#merges = Int32Array.from(merges); // after the checks: items of a file may be anything
     this.#bytes = this.#spellTokens();
   }
 
@@ -83,7 +86,7 @@ export class Tokenizer {
     const pair = [merges[2 * index], merges[2 * index + 1]];
     for (const part of pair) {
       if (!Number.isInteger(part) || part < first || part >= id) {
-        throw fail(`must join two ids in [${first}, ${id}), got ${String(part)}`);
+        throw fail(`must join two ids in [${first}, ${id}), got ${describe(part)}`);
       }
     }
     const key = pair[0] * this.vocabSize + pair[1];
@@ -92,6 +95,8 @@ export class Tokenizer {
     const length = starts[pair[0] + 1] - starts[pair[0]] + starts[pair[1] + 1] - starts[pair[1]];
     if (length > MAX_TOKEN_BYTES)
       throw fail(`makes a token of ${length} bytes, at most ${MAX_TOKEN_BYTES} can occur`);
+    if (starts[id] + length > MAX_SPELLED_BYTES)
+      throw fail(`makes tokens of more than ${MAX_SPELLED_BYTES} bytes together`);
     this.#mergedId.set(key, id);
     starts[id + 1] = starts[id] + length;
   }
@@ -208,7 +213,8 @@ export class Tokenizer {
    */
   static fromJSON(source: unknown): Tokenizer {
     const data = readObject(source);
-    for (const key of Object.keys(data)) if (!JSON_KEYS.includes(key)) throw refuse(`unknown key "${key}"`);
+    for (const key of Object.keys(data))
+      if (!JSON_KEYS.includes(key)) throw refuse(`unknown key ${brief(key)}`);
     for (const key of JSON_KEYS) if (!Object.hasOwn(data, key)) throw refuse(`"${key}" is missing`);
     const { format, version, unicode, specialTokens, merges } = data;
     if (format !== FORMAT) throw refuse(`"format" must be "${FORMAT}", got ${describe(format)}`);
@@ -239,15 +245,14 @@ function readObject(source: unknown): Record<string, unknown> {
   let data = source;
   if (typeof source === 'string') {
     try {
-      data = JSON.parse(source);
+      data = parseStrictJson(source);
     } catch (cause) {
+      if (cause instanceof FormatError) throw refuse(cause.message);
       throw new FormatError('not valid JSON', { op: 'Tokenizer.fromJSON', hint: REBUILD, cause });
     }
   }
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    throw refuse(`must be an object, got ${describe(data)}`);
-  }
-  return data as Record<string, unknown>;
+  if (!isJsonObject(data)) throw refuse(`must be an object, got ${describe(data)}`);
+  return data;
 }
 
 function checkSpecialTokens(names: readonly unknown[]): void {
@@ -256,18 +261,18 @@ function checkSpecialTokens(names: readonly unknown[]): void {
       op: 'Tokenizer',
     });
   }
+  const seen = new Set<unknown>();
   names.forEach((name, i) => {
-    const what =
-      typeof name !== 'string' || name === '' ? 'must be a string that is not empty' : 'is there twice';
-    if (what !== 'is there twice' || names.indexOf(name) !== i) {
+    const isName = typeof name === 'string' && name !== '';
+    if (isName && !seen.has(name)) seen.add(name);
+    else {
+      const what = isName ? 'is there twice' : 'must be a string that is not empty';
       throw new FormatError(`specialTokens[${i}] ${what}`, { op: 'Tokenizer', actual: name });
     }
   });
 }
 
 function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' && value !== null ? 'an object' : brief(value, 60);
 }

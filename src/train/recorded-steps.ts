@@ -16,6 +16,19 @@ export interface StepResult {
   count: number;
 }
 
+interface LossOptions {
+  smoothing?: number;
+  /** Divisor of the loss; by default the number of tokens. */
+  count?: number;
+}
+
+export interface StepCallbacks {
+  /** Called before the first gradient is written. */
+  begin: () => void;
+  /** Called with the loss, and whether gradients have been written; what it throws goes through. */
+  check: (loss: number, begun: boolean) => void;
+}
+
 interface Recorded {
   program: RecordedProgram;
   loss: number;
@@ -53,13 +66,12 @@ export class RecordedSteps<B> {
     return this.#programs.size;
   }
 
-  /**
-   * Adds the gradient of the batch's loss to the parameters' gradients.
-   * @param check is called with the loss as soon as it is known; what it throws goes through.
-   */
-  run(batch: B, options: { smoothing?: number; count?: number }, check: (loss: number) => void): StepResult {
+  /** Adds the gradient of the batch's loss to the parameters' gradients. */
+  run(batch: B, options: LossOptions, callbacks: StepCallbacks): StepResult {
     const inputs = this.refusal === null ? this.#model.inputs?.(batch) : undefined;
-    if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, options, check);
+    if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, options, callbacks);
+    callbacks.begin();
+    const check = (loss: number): void => callbacks.check(loss, true);
     const key = this.#key(inputs, options.smoothing);
     const known = this.#programs.get(key);
     if (known) {
@@ -70,7 +82,7 @@ export class RecordedSteps<B> {
     if (!this.#sighted.has(key)) {
       if (this.#sighted.size >= MOST_SIGHTED) this.#sighted.clear();
       this.#sighted.add(key);
-      return this.#eager(batch, options, check);
+      return this.#eager(batch, options, { begin: () => {}, check });
     }
     return this.#record(key, batch, inputs, options, check);
   }
@@ -82,14 +94,11 @@ export class RecordedSteps<B> {
     this.#sighted.clear();
   }
 
-  #eager(
-    batch: B,
-    options: { smoothing?: number; count?: number },
-    check: (loss: number) => void,
-  ): StepResult {
+  #eager(batch: B, options: LossOptions, { begin, check }: StepCallbacks): StepResult {
     const result = this.#model.loss(batch, options);
     const loss = result.loss.item();
-    check(loss);
+    check(loss, false);
+    begin();
     backward(result.loss);
     return { loss, count: result.count };
   }
@@ -98,7 +107,7 @@ export class RecordedSteps<B> {
     key: string,
     batch: B,
     inputs: StepInputs,
-    { smoothing, count }: { smoothing?: number; count?: number },
+    { smoothing, count }: LossOptions,
     check: (loss: number) => void,
   ): StepResult {
     const tokens = new TokenCount(count);

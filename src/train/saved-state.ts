@@ -1,6 +1,6 @@
 /** @file What a trainer finds in a checkpoint, checked, and the messages for what does not fit. */
 import type { Cursor } from '../data/cursor.js';
-import { CheckpointError, PrenormError } from '../errors.js';
+import { brief, CheckpointError, PrenormError } from '../errors.js';
 import { decodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import type { Module, StateDict } from '../nn/module.js';
 import type { OptimizerState } from '../optim/optimizer.js';
@@ -19,16 +19,32 @@ export interface TrainerState {
 export function readTrainerState(bytes: Uint8Array, path: string): TrainerState {
   const saved = decodeCheckpoint(bytes, path);
   const weights: StateDict = new Map();
-  const buffers: OptimizerState['buffers'] = {};
-  for (const [name, entry] of saved.tensors) {
-    if (name.startsWith('model.')) weights.set(name.slice(6), entry as never);
-    else if (name.startsWith('optimizer.')) buffers[name.slice(10)] = entry.data as Float32Array;
+  // No prototype: a tensor may be called `optimizer.__proto__`.
+  const buffers: OptimizerState['buffers'] = Object.create(null);
+  for (const [name, { shape, data }] of saved.tensors) {
+    if (name === 'losses') continue;
+    if (!name.startsWith('model.') && !name.startsWith('optimizer.')) {
+      throw new CheckpointError(`unexpected tensor ${brief(name)}`, { path });
+    }
+    // An array of another type would fail halfway through the loading.
+    if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+      throw new CheckpointError(`tensor ${brief(name)} does not hold floats`, { path });
+    }
+    if (name.startsWith('model.')) weights.set(name.slice(6), { shape, data });
+    else buffers[name.slice(10)] = data;
   }
-  const losses = saved.tensors.get('losses')?.data as Float64Array | undefined;
+  const losses = saved.tensors.get('losses')?.data;
   const optimizer = (saved.extra as { optimizer?: Omit<OptimizerState, 'buffers'> } | null)?.optimizer;
   const rng = saved.rng as Partial<TrainerState['rng']> | null;
-  const counts = [rng?.seed, rng?.step, rng?.microbatch];
-  if (!losses || !Array.isArray(optimizer?.lrs) || !counts.every((n) => Number.isSafeInteger(n))) {
+  const counts = [rng?.seed, rng?.step, rng?.microbatch, optimizer?.step];
+  const isWritten =
+    losses instanceof Float64Array &&
+    losses.length === saved.step &&
+    typeof optimizer?.kind === 'string' &&
+    Array.isArray(optimizer.lrs) &&
+    optimizer.lrs.every((lr) => Number.isFinite(lr) && lr >= 0) &&
+    counts.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  if (!isWritten) {
     throw new CheckpointError('the checkpoint was not written by a Trainer', {
       path,
       expected: 'losses, optimizer state and random position',
@@ -41,7 +57,7 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
     cursor: saved.cursor as unknown as Cursor,
     rng: rng as TrainerState['rng'],
     weights,
-    optimizer: { ...optimizer, buffers },
+    optimizer: { kind: optimizer.kind, step: optimizer.step, lrs: optimizer.lrs, buffers },
     losses,
   };
 }
@@ -66,7 +82,7 @@ export function checkConfig(own: Record<string, unknown>, saved: Json, path: str
   const difference = firstDifference(JSON.parse(JSON.stringify(own)), saved, '');
   if (!difference) return;
   const [key, here, there] = difference;
-  const say = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
+  const say = (value: unknown) => (value === undefined ? 'not set' : brief(value));
   throw new CheckpointError(
     `it was made with another configuration: ${key || 'all'} is ${say(there)} there, ${say(here)} here`,
     {

@@ -4,15 +4,16 @@
  */
 
 import type { BatchSource } from '../data/cursor.js';
-import { ConfigError, checkKeys, NumericError } from '../errors.js';
+import { brief, ConfigError, checkKeys, NumericError, PrenormError } from '../errors.js';
 import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256 } from '../io/sha256.js';
-import { locateNonFinite } from '../nn/anomaly.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm.js';
 import { withRuntime } from '../runtime/runtime.js';
+import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { evaluateLoss } from './evaluate.js';
+import { MemoryGuard } from './memory-guard.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
 import { checkConfig, misfit, readTrainerState } from './saved-state.js';
@@ -62,7 +63,12 @@ export interface TrainerEvents {
   step: StepMetrics;
   evaluate: { step: number; validNll: number };
   checkpoint: { step: number; bytes: number };
+  /** A checkpoint could not be written and training goes on; `savedStep` is the last one that was, if any. */
+  checkpointFailed: { step: number; error: PrenormError; savedStep: number | null };
 }
+
+/** The batches of a step are made before its first backward, so there is a limit. */
+const MAX_ACCUMULATE = 65536;
 
 const optionKeys = [
   'model',
@@ -90,6 +96,9 @@ export class Trainer<B> {
   readonly losses: number[] = [];
   #finished = false;
   readonly #recorded: RecordedSteps<B>;
+  #savedStep: number | null = null;
+  readonly #history = new GradientHistory();
+  readonly #guard: MemoryGuard<B>;
   /** Seed of dropout, taken from the runtime at the first step and kept for the whole run. */
   #seed: number | null = null;
   readonly #listeners: { [K in keyof TrainerEvents]?: ((event: TrainerEvents[K]) => void)[] } = {};
@@ -100,13 +109,21 @@ export class Trainer<B> {
     for (const key of ['steps', 'accumulate', 'evalEvery', 'checkpointEvery'] as const) {
       const value = options[key];
       if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-        throw new ConfigError(`${key} must be a positive integer, got ${value}`, {
+        throw new ConfigError(`${key} must be a positive integer, got ${brief(value)}`, {
           op: 'Trainer',
           actual: value,
         });
       }
     }
+    if ((options.accumulate ?? 1) > MAX_ACCUMULATE) {
+      throw new ConfigError(`accumulate must be at most ${MAX_ACCUMULATE}, got ${options.accumulate}`, {
+        op: 'Trainer',
+        expected: MAX_ACCUMULATE,
+        actual: options.accumulate,
+      });
+    }
     this.options = options;
+    this.#guard = new MemoryGuard(options.model, options.optimizer);
     this.#recorded = new RecordedSteps(options.model, options.optimizer.runtime, options.replay ?? true);
   }
 
@@ -127,19 +144,21 @@ export class Trainer<B> {
   }
 
   #emit<K extends keyof TrainerEvents>(event: K, payload: TrainerEvents[K]): void {
-    for (const listener of this.#listeners[event] ?? []) listener(payload);
+    // A copy: a listener may remove itself, or another one.
+    for (const listener of [...(this.#listeners[event] ?? [])]) listener(payload);
   }
 
   /**
    * Trains until `steps`, yielding the metrics of each. Breaking out keeps all state; calling `run()` again
    * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown.
-   * @throws NumericError naming the first module with a NaN or an infinity.
+   * @throws NumericError naming the first module and op with a NaN or an infinity.
+   * @throws MemoryError before a step that cannot fit.
    */
   async *run(): AsyncGenerator<StepMetrics, void, void> {
     const { options } = this;
     while (this.step < options.steps) {
       if (options.signal?.aborted) {
-        await this.#checkpoint();
+        await this.#checkpoint('interim');
         throw new DOMException(`training was aborted after step ${this.step}`, 'AbortError');
       }
       const metrics = this.trainStep();
@@ -149,13 +168,15 @@ export class Trainer<B> {
         this.#emit('evaluate', { step: this.step, validNll: metrics.validNll });
       }
       this.#emit('step', metrics);
-      if (options.checkpointEvery && this.step % options.checkpointEvery === 0) await this.#checkpoint();
+      if (options.checkpointEvery && this.step % options.checkpointEvery === 0) {
+        await this.#checkpoint(last ? 'final' : 'interim');
+      }
       yield metrics;
       await pause();
     }
     if (!this.#finished) {
       this.#finished = true;
-      await this.#checkpoint();
+      await this.#checkpoint('final');
     }
   }
 
@@ -170,7 +191,7 @@ export class Trainer<B> {
       optimizer.runtime.endStep(); // the graph of the step that failed
       data.restore(cursor);
       optimizer.runtime.setRandomPosition(random.step, random.microbatch);
-      throw error;
+      throw this.#guard.explain(error, this.step + 1);
     }
   }
 
@@ -194,19 +215,30 @@ export class Trainer<B> {
       (sum: number | undefined, n) => (sum === undefined || n === undefined ? undefined : sum + n),
       0,
     );
-    optimizer.zeroGrad();
+    for (const batch of batches) this.#guard.check(batch, this.step + 1);
     let loss = 0;
     let tokens = 0;
-    for (const batch of batches) {
-      const options = { smoothing: labelSmoothing, count: total };
-      const result = this.#recorded.run(batch, options, (value) => {
-        if (!Number.isFinite(value)) this.#refuse(batch, value);
-      });
+    for (const [i, batch] of batches.entries()) {
+      const result = this.#recorded.run(
+        batch,
+        { smoothing: labelSmoothing, count: total },
+        {
+          begin: () => {
+            if (i === 0) optimizer.zeroGrad();
+          },
+          check: (value, begun) => {
+            if (!Number.isFinite(value))
+              refuseLoss(this.options, batch, value, this.#history.before(this, i === 0 && !begun));
+          },
+        },
+      );
       loss += result.loss;
       tokens += result.count;
     }
     const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();
-    if (!Number.isFinite(gradNorm)) this.#refuseGradient();
+    if (!Number.isFinite(gradNorm))
+      refuseGradient(this.options, batches, total, this.#history.before(this, false));
+    this.#history.add(gradNorm);
     if (this.options.schedule) optimizer.lr = lr;
     optimizer.step();
     this.step++;
@@ -227,41 +259,25 @@ export class Trainer<B> {
     return evaluateLoss(this.options.model, batches);
   }
 
-  #refuse(batch: B, value: number): never {
-    const { model, labelSmoothing } = this.options;
-    locateNonFinite(model, () => model.loss(batch, { smoothing: labelSmoothing }));
-    throw new NumericError(`the loss of step ${this.step + 1} is ${value}`, {
-      op: 'Trainer',
-      hint: 'lower the learning rate or add warm-up',
-    });
-  }
-
-  #refuseGradient(): never {
-    for (const [path, parameter] of this.options.model.namedParameters()) {
-      const values = parameter.grad?.toArray();
-      const bad = values ? [...values].findIndex((v) => !Number.isFinite(v)) : -1;
-      if (bad >= 0) {
-        throw new NumericError(
-          `the gradient of step ${this.step + 1} is ${values?.[bad]} at element ${bad}`,
-          {
-            path,
-            hint: 'lower the learning rate, add warm-up, or set clipNorm',
-          },
-        );
-      }
-    }
-    throw new NumericError(`the squared gradient norm of step ${this.step + 1} is beyond the largest float`, {
-      op: 'Trainer',
-      hint: 'lower the learning rate or set clipNorm',
-    });
-  }
-
-  async #checkpoint(): Promise<void> {
+  /**
+   * A full or read-only disk must not end a long run: the next checkpoint may succeed. So a typed error of
+   * `onCheckpoint` becomes an event while training goes on, unless nobody listens or it is the last checkpoint.
+   */
+  async #checkpoint(kind: 'interim' | 'final'): Promise<void> {
     const { onCheckpoint } = this.options;
     if (!onCheckpoint) return;
+    const { step } = this;
     const bytes = this.save();
-    await onCheckpoint(bytes, this.step);
-    this.#emit('checkpoint', { step: this.step, bytes: bytes.length });
+    try {
+      await onCheckpoint(bytes, step);
+    } catch (error) {
+      const heard = this.#listeners.checkpointFailed?.length;
+      if (kind === 'final' || !heard || !(error instanceof PrenormError)) throw error;
+      this.#emit('checkpointFailed', { step, error, savedStep: this.#savedStep });
+      return;
+    }
+    this.#savedStep = step;
+    this.#emit('checkpoint', { step, bytes: bytes.length });
   }
 
   /** Everything needed to go on bit for bit: weights, moments, rate, random position, data cursor. */
@@ -313,6 +329,8 @@ export class Trainer<B> {
     this.losses.length = 0;
     for (const loss of saved.losses) this.losses.push(loss);
     this.#finished = false;
+    this.#savedStep = saved.step;
+    this.#history.clear();
   }
 
   /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */

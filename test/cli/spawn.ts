@@ -19,7 +19,7 @@ export interface SpawnOptions {
 
 const root = resolve(import.meta.dirname, '../..');
 const built = join(root, 'dist/cli/main.js');
-const command = isFresh()
+export const command = isFresh()
   ? [built]
   : ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), join(root, 'src/cli/main.ts')];
 

@@ -1,5 +1,5 @@
 /** train, evaluate, translate, generate, gradients and info as a user runs them. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -93,6 +93,29 @@ test('translation: dry run, training on the embedded pairs, evaluation, translat
     assert.is(lines.length, 4);
     assert.is(lines[1], '');
     assert.is(JSON.parse(fromFile.stdout).length, 1);
+  }));
+
+test('a run killed before its first checkpoint begins again with --resume', () =>
+  inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    const [whole] = await Promise.all([
+      prenorm(['train', 'lm.json', '--out', 'whole', '--json'], { cwd }),
+      prenorm(['train', 'lm.json', '--out', 'cut', '--json'], { cwd }),
+    ]);
+    // The tokenizer is written first.
+    for (const name of ['checkpoint.safetensors', 'config.json', 'metrics.jsonl'])
+      rmSync(join(cwd, 'cut', name));
+    const refused = await prenorm(['train', 'lm.json', '--out', 'cut'], { cwd });
+    assert.is(refused.code, 2);
+    assert.match(refused.stderr, /tokenizer\.json is in the way/);
+    const resumed = await prenorm(['train', 'lm.json', '--out', 'cut', '--resume', '--json'], { cwd });
+    assert.is(resumed.code, 0, resumed.stderr);
+    assert.is(JSON.parse(resumed.stdout).hash, JSON.parse(whole.stdout).hash);
+    // Killed after the first checkpoint and before the configuration was stored.
+    rmSync(join(cwd, 'cut/config.json'));
+    const again = await prenorm(['train', 'lm.json', '--out', 'cut', '--resume', '--json'], { cwd });
+    assert.is(again.code, 0, again.stderr);
+    assert.equal(readdirSync(join(cwd, 'cut')).sort(), readdirSync(join(cwd, 'whole')).sort());
   }));
 
 test('info and gradients', () =>

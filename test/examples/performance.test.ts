@@ -25,8 +25,10 @@ test('the rivals are dependencies of bench/ alone', () => {
   const read = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'));
   const own = read('package.json');
   const mine = Object.keys({ ...own.dependencies, ...own.devDependencies, ...own.optionalDependencies });
+  // What measures sizes is no rival.
+  const tools = ['esbuild'];
   for (const [name, version] of Object.entries<string>(read('bench/package.json').dependencies)) {
-    assert.ok(!mine.includes(name), name);
+    assert.ok(tools.includes(name) || !mine.includes(name), name);
     assert.match(version, /^\d+\.\d+\.\d+$/);
   }
 });

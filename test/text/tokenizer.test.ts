@@ -144,7 +144,7 @@ test('damaged files are refused with what is wrong', () => {
     [{ ...good, merges: [2, 100] }, 'got 2'],
     [{ ...good, merges: [100, 1.5] }, 'got 1.5'],
     [{ ...good, merges: [100, null] }, 'got null'],
-    [{ ...good, merges: ['100', 100] }, 'got 100'],
+    [{ ...good, merges: ['100', 100] }, 'got "100"'],
     [{ ...good, merges: [100, 101, 100, 101] }, 'merge 1 repeats the pair (100, 101)'],
     [
       { ...good, merges: Array.from({ length: 60 }, (_, i) => (i < 2 ? 100 : 258 + (i >> 1))) },

@@ -1,6 +1,7 @@
 /** Memory stays flat: what a step takes is known before it, and no step leaves anything behind. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { soak } from '../../scripts/soak.mjs';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { plan } from '../../src/train/index.js';
 import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';
@@ -82,6 +83,13 @@ test('nothing grows between step 500 and step 5,000 with varying batch shapes', 
     if (collect) assert.ok(heap - before < 1e6, `${heap - before} bytes more`);
     else console.log('skipped: heap growth needs node --expose-gc');
   });
+});
+
+test('a run with evaluation, checkpoints, listeners and restores leaves nothing open', async () => {
+  const lines: string[] = [];
+  const problems = await soak({ steps: 500, warmUp: 300, log: (line) => lines.push(line) });
+  assert.equal(problems, [], lines.join('\n'));
+  assert.ok(lines.length >= 4);
 });
 
 test.run();

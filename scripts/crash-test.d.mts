@@ -1,0 +1,14 @@
+export interface CrashCount {
+  kills: number;
+  inside: number;
+  incomplete: number;
+  torn: number;
+  differing: number;
+  runs: number;
+}
+export function crashTest(options: {
+  kills: number;
+  seed?: number;
+  command?: string[];
+  log?: (line: string) => void;
+}): Promise<CrashCount>;

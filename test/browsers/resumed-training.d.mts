@@ -1,0 +1,5 @@
+export function trainPart(
+  base: string,
+  checkpoint: Uint8Array | null,
+  until: number,
+): Promise<{ checkpoint: Uint8Array; hash: string; step: number }>;
