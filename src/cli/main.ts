@@ -125,6 +125,12 @@ command('gradients', 'gradient and activation norms at initialisation, layer by 
     exitCode = await (await import('./gradients.js')).gradients({ seed: 1, ...options });
   });
 
+command('conformance', 'train fixed models for fixed steps and compare the SHA-256 of what comes out')
+  .option('--item <names...>', 'only these items')
+  .action(async (options) => {
+    exitCode = await (await import('./conformance.js')).conformance(options);
+  });
+
 command('info', 'what this host can do, versions and hashes').action(async (options) => {
   exitCode = await (await import('./info.js')).info(options);
 });

@@ -22,6 +22,7 @@ const RANKS: Record<string, number> = {
   'src/theory': 6,
   'src/experiments': 6,
   'src/report': 6,
+  'src/conformance': 6,
   'src/cli': 7,
   'src/index.ts': 8,
 };

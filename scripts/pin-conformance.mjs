@@ -1,0 +1,37 @@
+/**
+ * @file Pins the hashes of the conformance run: `node scripts/pin-conformance.mjs`. Run it after `npm run build`, when
+ * the bits were changed on purpose, and say so in the changelog under "Bits". `--check` only compares.
+ */
+import { writeFileSync } from 'node:fs';
+
+const root = new URL('../', import.meta.url);
+const { init } = await import(new URL('dist/index.js', root));
+const { pinned, runConformance } = await import(new URL('dist/conformance/index.js', root));
+await init();
+const { items, total } = await runConformance({
+  onItem: ({ name, hash }) => console.log(`${name.padEnd(18)} ${hash}`),
+});
+console.log(`${'total'.padEnd(18)} ${total}`);
+const changed = items.filter(({ name, hash }) => pinned.items[name] !== hash).map(({ name }) => name);
+const removed = Object.keys(pinned.items).filter((name) => !items.some((item) => item.name === name));
+if (changed.length + removed.length === 0 && total === pinned.total) console.log('nothing changed');
+else if (process.argv.includes('--check')) {
+  console.error(`pin-conformance: not as pinned: ${[...changed, ...removed].join(', ')}`);
+  process.exit(1);
+} else {
+  const lines = items.map(({ name, hash }) => `    ${/^\w+$/.test(name) ? name : `'${name}'`}: '${hash}',\n`);
+  writeFileSync(
+    new URL('src/conformance/pinned.ts', root),
+    `// Written by \`node scripts/pin-conformance.mjs\`. A change of any line is a change of the bits: see docs/determinism.md.
+
+export const pinned: { readonly total: string; readonly items: Readonly<Record<string, string>> } = {
+  total: '${total}',
+  items: {
+${lines.join('')}  },
+};
+`,
+  );
+  console.log(
+    `src/conformance/pinned.ts: written; changed: ${[...changed, ...removed].join(', ')}. Build again.`,
+  );
+}
