@@ -73,58 +73,48 @@ function parameter(shape: number[], name: string): Parameter {
 }
 
 /** Every op at least once; a and b (ROWS, COLS), weight and bias (COLS). */
-function terms(a: Variable, b: Variable, weight: Variable, bias: Variable): Variable[] {
-  const every = (n: number) => Array.from({ length: ROWS * COLS }, (_, i) => (i % n === 0 ? 1 : 0));
+function terms(a: Variable, b: Variable, weight: Variable, bias: Variable): (() => Variable)[] {
+  const thirds = Array.from({ length: ROWS * COLS }, (_, i) => (i % 3 === 0 ? 1 : 0));
+  const lengths = Array.from({ length: ROWS }, (_, i) => i % (COLS + 1));
   const batched = (x: Variable) => reshape(x, [BATCH, LENGTH, COLS]);
-  const square = reshape(matmul(batched(a), batched(b), { transposeB: true }), [-1]); // BATCH (LENGTH, LENGTH)
-  const heads = { numHeads: 5, causal: true, lengths: ints([LENGTH, 1, 0, 33, 40], [BATCH]) };
-  const attended = attention(batched(a), batched(b), batched(add(a, b)), heads);
-  const rows = [7, 3, 7, -1, 209, 0];
-  const ln = addLayerNorm(a, weight, bias, { residual: b });
-  const rms = addRmsNorm(b, weight, { residual: a });
-  const square2 = slice(linear(a, slice(b, 0, 0, COLS), null, { activation: 'relu' }), 1, 0, 64);
+  const heads = () => ({ numHeads: 5, causal: true, lengths: ints([LENGTH, 1, 0, 33, 40], [BATCH]) });
   return [
-    tanh(a),
-    sigmoid(b),
-    exp(scale(a, 2)),
-    log(addScalar(mul(a, a), 1)),
-    sqrt(addScalar(mul(b, b), 0.5)),
-    sin(scale(a, 3)),
-    cos(scale(b, 3)),
-    gelu(a),
-    relu(b),
-    cube(a),
-    div(a, addScalar(mul(b, b), 1)),
-    sub(a, weight),
-    mul(b, bias),
-    where(ints(every(3), [ROWS, COLS]), a, b),
-    dropout(a, 0.3, 'conformance'),
-    softmax(a, {
-      lengths: ints(
-        Array.from({ length: ROWS }, (_, i) => i % (COLS + 1)),
-        [ROWS],
-      ),
-    }),
-    softmax(b),
-    logSoftmax(a),
-    ln.out,
-    ln.sum,
-    rms.out,
-    rms.sum,
-    gather(a, ints(rows, [rows.length])),
-    transpose(batched(a), 0, 1),
-    concat([slice(a, 1, 3, 9), slice(b, 1, 0, 2)], 1),
-    broadcastTo(reshape(weight, [1, COLS]), [67, COLS]),
-    max(a, { axis: 1 }),
-    max(batched(b), { axis: 1 }),
-    max(a),
-    sum(b, { axis: 0 }),
-    mean(batched(a), { axis: 2 }),
-    square,
-    attended,
-    square2,
-    linear(a, slice(b, 0, 0, 48), null, { activation: 'gelu' }),
-    matmul(transpose(a), b),
+    () => tanh(a),
+    () => sigmoid(b),
+    () => exp(scale(a, 2)),
+    () => log(addScalar(mul(a, a), 1)),
+    () => sqrt(addScalar(mul(b, b), 0.5)),
+    () => sin(scale(a, 3)),
+    () => cos(scale(b, 3)),
+    () => gelu(a),
+    () => relu(b),
+    () => cube(a),
+    () => div(a, addScalar(mul(b, b), 1)),
+    () => sub(a, weight),
+    () => mul(b, bias),
+    () => where(ints(thirds, [ROWS, COLS]), a, b),
+    () => dropout(a, 0.3, 'conformance'),
+    () => softmax(a, { lengths: ints(lengths, [ROWS]) }),
+    () => softmax(b),
+    () => logSoftmax(a),
+    () => addLayerNorm(a, weight, bias, { residual: b }).out,
+    () => addLayerNorm(a, weight, bias, { residual: b }).sum,
+    () => addRmsNorm(b, weight, { residual: a }).out,
+    () => addRmsNorm(b, weight, { residual: a }).sum,
+    () => gather(a, ints([7, 3, 7, -1, 209, 0], [6])),
+    () => transpose(batched(a), 0, 1),
+    () => concat([slice(a, 1, 3, 9), slice(b, 1, 0, 2)], 1),
+    () => broadcastTo(reshape(weight, [1, COLS]), [67, COLS]),
+    () => max(a, { axis: 1 }),
+    () => max(batched(b), { axis: 1 }),
+    () => max(a),
+    () => sum(b, { axis: 0 }),
+    () => mean(batched(a), { axis: 2 }),
+    () => matmul(batched(a), batched(b), { transposeB: true }),
+    () => attention(batched(a), batched(b), batched(add(a, b)), heads()),
+    () => linear(a, slice(b, 0, 0, 48), null, { activation: 'gelu' }),
+    () => slice(linear(a, b, null, { activation: 'relu' }), 1, 0, 64),
+    () => matmul(transpose(a), b),
   ];
 }
 
@@ -178,14 +168,22 @@ export const opsItem: Item = {
     const optimizer = new SGD(list, { lr: 0.01, momentum: 0.5, weightDecay: 0.1 });
     const values = new NumberHash();
     const gradients = new NumberHash();
+    const all = terms(a, b, weight, bias);
+    const loss = (term: Variable) => sum(mul(term, term));
+    // Each term alone: in a sum of all gradients the last place of a small one would be lost.
+    for (const term of all) {
+      optimizer.zeroGrad();
+      const value = term();
+      values.add(value.toArray());
+      backward(loss(value));
+      for (const p of list) gradients.add((p.grad as Variable).toArray());
+    }
+    // All together, twice, so that gradients meet and weights move.
     for (let step = 0; step < 2; step++) {
       optimizer.zeroGrad();
-      const all = terms(a, b, weight, bias);
-      for (const term of all) values.add(term.toArray());
-      const loss = all.map((term) => mean(mul(term, term))).reduce((x, y) => add(x, y));
-      values.add(Float64Array.of(loss.item()));
-      backward(loss);
-      for (const p of list) gradients.add((p.grad as Variable).toArray());
+      const joint = all.map((term) => loss(term())).reduce((x, y) => add(x, y));
+      values.add(Float64Array.of(joint.item()));
+      backward(joint);
       values.add(Float64Array.of(optimizer.clipGradNorm(0.9)));
       optimizer.step();
     }
