@@ -66,9 +66,9 @@ for (const name of ['chromium', 'firefox'] as BrowserName[]) {
       page.on('pageerror', (error) => problems.push(String(error)));
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
       try {
-        await page.goto(`${url}/index.html?items=${ITEMS.join()}`);
+        await page.goto(`${url}/index.html?items=vision,translation-peri`);
         const first = await shown(page);
-        assert.match(first.verdict, /computes the same bits/);
+        assert.match(first.verdict, /give the same bits/);
         assert.equal(first.states, { 'translation-peri': 'same bits', vision: 'same bits' });
         assert.equal(
           first.hashes,

@@ -17,7 +17,16 @@ function startPage(): void {
   const query = new URLSearchParams(location.search);
   const inPage = query.get('where') === 'page';
   const only = query.get('items')?.split(',') ?? null;
-  const view = new View(only ?? itemNames, inPage);
+  // In the order in which they run; what is no item comes last, and the run refuses it by name.
+  const view = new View(
+    only
+      ? [
+          ...itemNames.filter((name) => only.includes(name)),
+          ...only.filter((name) => !itemNames.includes(name)),
+        ]
+      : itemNames,
+    inPage,
+  );
   const isolated = globalThis.crossOriginIsolated === true;
   const most = isolated && !inPage ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
   const wasm = query.get('wasm');

@@ -62,8 +62,11 @@ export class View {
         get('total').textContent = total ?? 'not computed: only some items ran';
         get('seconds').textContent = seconds.toFixed(1);
         this.#lines.push(`${ok ? 'same' : 'different'} total ${total ?? '-'}`);
-        if (ok) this.#verdict('same', 'This browser computes the same bits.');
-        else this.#verdict('different', `Something differs. The pinned total is ${expected}.`);
+        if (!ok) {
+          const pinned = total === null ? '' : ` The pinned total is ${expected}.`;
+          this.#verdict('different', `Something differs.${pinned}`);
+        } else if (total === null) this.#verdict('same', 'These items give the same bits.');
+        else this.#verdict('same', 'This browser computes the same bits.');
       } else {
         get('total').textContent = 'none';
         this.#lines.push(`error ${message.text}`);
