@@ -194,6 +194,7 @@ function canonicalJson(value: Json, where: string): string {
       .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key], `${where}.${key}`)}`);
     return `{${fields.join(',')}}`;
   }
+  if (Object.is(value, -0)) return '-0'; // JSON.stringify drops the sign, JSON.parse keeps it
   const isPlain = value === null || typeof value === 'boolean' || typeof value === 'string';
   if (isPlain || (typeof value === 'number' && Number.isFinite(value))) return JSON.stringify(value);
   throw new CheckpointError(`${where} is ${String(value)}, which JSON cannot hold`, {
