@@ -1,9 +1,12 @@
 /**
- * @file `npm run conformance -- [--short] [--only WORD…] [--list] [--jobs N] [--require-all]`: the conformance run in
- * every host this machine can offer, one line per cell; exit code 1 unless every cell gives the pinned hash.
+ * @file `npm run conformance`: the conformance run in every host this machine can offer, one line per cell; exit code 1
+ * unless every cell gives the pinned hash.
  *
- * --short      fewer items in every cell; --only WORD… cells whose name holds all the words
- * --require-all  a cell that is skipped, with the reason printed, counts as a failure
+ * npm run conformance -- [--short | --full] [--only WORD…] [--list] [--jobs N] [--require-all]
+ *   --short        fewer items in every cell
+ *   --full         all items under emulation too, which takes minutes
+ *   --only WORD…   cells whose name holds all the words; --list prints the names
+ *   --require-all  a cell that is skipped (the reason is printed) counts as a failure
  *
  * Safari cannot be had here: open build/web/conformance/index.html in it (docs/determinism.md).
  */
@@ -24,6 +27,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     short: { type: 'boolean' },
+    full: { type: 'boolean' },
     only: { type: 'string', multiple: true },
     list: { type: 'boolean' },
     jobs: { type: 'string', default: '2' },
@@ -39,6 +43,7 @@ const hasReplay = await knowsReplay();
 const NO_REPLAY = { skipped: 'this version has no option "replay"' };
 /** Cells that would take minutes run these: every placement, optimizer family and search, but small. */
 const SHORT = ['tokenizer', 'translation-post', 'translation-peri', 'vision'];
+const EMULATED = [...SHORT, 'alternating', 'masked-lm', 'ops'];
 const DEBUG = ['translation-peri', 'vision'];
 
 const cells = makeCells().filter(({ name }) => words.every((word) => name.includes(word)));
@@ -119,7 +124,9 @@ function makeCells() {
     ['arm64', () => emulatedArm64()],
   ];
   for (const [processor, command] of processors)
-    add(`${processor} main threads-1 inline`, all, (items) => runNode(command, { threads: 1, items }));
+    add(`${processor} main threads-1 inline`, flags.full ? all : EMULATED, (items) =>
+      runNode(command, { threads: 1, items }),
+    );
   for (const [processor, command] of [
     [`${process.arch} here`, () => [process.execPath]],
     ...processors.slice(0, 1),
