@@ -168,6 +168,7 @@ export class MaskedLM extends Module {
       });
     }
     const pairs = batch.nextSentence.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0);
+    if (pairs === 0) return tokens;
     const share = options.count === undefined ? 1 : options.count / tokens.count;
     const next = crossEntropy(this.nextSentence.forward(hidden), tensor(batch.nextSentence), {
       count: pairs * share,

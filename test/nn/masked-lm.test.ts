@@ -125,6 +125,8 @@ test('the loss is that of the masked tokens, and the pairs add their mean', () =
   close(loss, nll / alone.count, 1e-5);
   const both = model.loss({ ...tokens, nextSentence });
   assert.is(both.nll.item(), nll);
+  const unknown = Int32Array.of(-1, -1, -1, -1);
+  assert.is(model.loss({ ...tokens, nextSentence: unknown }).loss.item(), loss);
   const extra = both.loss.item() - loss;
   assert.ok(extra > 0.1 && extra < 3, `two classes begin near ln 2, got ${extra}`);
 });
