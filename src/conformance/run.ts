@@ -6,17 +6,25 @@ import { ConfigError, checkKeys } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { hashText } from './digest.js';
 import type { Item, ItemOptions, Parts } from './item.js';
+import { alternating, causalLM, large } from './language-items.js';
+import { maskedLM } from './masked-item.js';
 import { opsItem } from './ops-item.js';
 import { pinned } from './pinned.js';
-import { textItems } from './text-items.js';
+import { tokenizer, translationPeri, translationPost, translationSGD } from './translation-items.js';
 import { visionItem } from './vision-item.js';
 
 /** In the order in which they run and are hashed. */
 export const items: readonly Item[] = [
-  ...textItems.slice(0, -1),
+  tokenizer,
+  causalLM,
+  alternating,
+  translationPost,
+  translationPeri,
+  translationSGD,
+  maskedLM,
   visionItem,
   opsItem,
-  ...textItems.slice(-1),
+  large,
 ];
 
 export const itemNames: readonly string[] = items.map(({ name }) => name);
