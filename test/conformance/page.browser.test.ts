@@ -3,7 +3,7 @@
  * and from the page, again without any network, a red verdict where the bits differ, and controls one can reach.
  */
 import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -117,6 +117,18 @@ for (const name of ['chromium', 'firefox'] as BrowserName[]) {
       await page.close();
       server.close();
       server.closeAllConnections();
+    }
+  });
+
+  test(`${name}: opened from disk`, async () => {
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${pathToFileURL(root).href}build/web/conformance/index.html?items=vision`);
+      const { hashes, facts } = await shown(page);
+      assert.equal(hashes, [pinned.items.vision]);
+      assert.match(facts.where, /^(worker|page \(no module worker could be started\))$/);
+    } finally {
+      await page.close();
     }
   });
 

@@ -49,13 +49,22 @@ function startPage(): void {
 
 function runInWorker(options: RunOptions, view: View): void {
   const worker = new Worker(import.meta.url, { type: 'module' });
+  let started = false;
   const show = (message: Message) => {
     view.show(message);
     if (message.kind === 'end' || message.kind === 'error') worker.terminate();
   };
-  worker.addEventListener('message', ({ data }) => show(data as Message));
-  worker.addEventListener('error', (event) =>
-    show({ kind: 'error', text: event.message || 'the worker failed' }),
-  );
+  worker.addEventListener('message', ({ data }) => {
+    started = true;
+    show(data as Message);
+  });
+  worker.addEventListener('error', (event) => {
+    if (started) show({ kind: 'error', text: event.message || 'the worker failed' });
+    else {
+      // Chromium starts no module worker for a page opened from disk.
+      view.computeInPage();
+      void runHere(options, (message) => view.show(message));
+    }
+  });
   worker.postMessage(options);
 }

@@ -17,14 +17,12 @@ export class View {
   readonly #rows = new Map<string, HTMLElement>();
   readonly #lines: string[] = [];
   readonly #names: readonly string[];
-  readonly #where: string;
 
   constructor(names: readonly string[], inPage: boolean) {
     this.#names = names;
-    this.#where = inPage ? 'page' : 'worker';
     get('agent').textContent = navigator.userAgent;
     get('isolated').textContent = globalThis.crossOriginIsolated ? 'yes' : 'no';
-    get('where').textContent = this.#where;
+    get('where').textContent = inPage ? 'page' : 'worker';
     const template = get('row') as HTMLTemplateElement;
     for (const name of names) {
       const row = (template.content.cloneNode(true) as DocumentFragment).firstElementChild as HTMLElement;
@@ -33,6 +31,10 @@ export class View {
       this.#rows.set(name, row);
     }
     get('copy').addEventListener('click', () => this.#copy());
+  }
+
+  computeInPage(): void {
+    get('where').textContent = 'page (no module worker could be started)';
   }
 
   onAgain(run: () => void): void {
