@@ -149,7 +149,7 @@ async function joinModules() {
     logLevel: 'warning',
   };
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
-  const apart = ['experiments/index', 'reference/runtime'];
+  const apart = ['conformance/index', 'experiments/index', 'reference/runtime'];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
   // As namespaces of the package's own files, `nn` and the like stay apart from what does not use them.
   const index = readFileSync('dist/index.js', 'utf8');

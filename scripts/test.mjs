@@ -26,7 +26,7 @@ for (const file of files) {
 if (isStale()) await build();
 
 // Long files first, so that the last one does not run alone.
-const weight = (file) => (/parity|cli|memory|examples|compilers/.test(file) ? 0 : 1);
+const weight = (file) => (/parity|cli|memory|examples|compilers|conformance|reproducible/.test(file) ? 0 : 1);
 const queue = [...files].sort((a, b) => weight(a) - weight(b));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const started = performance.now();

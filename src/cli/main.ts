@@ -135,6 +135,12 @@ command('bench', 'speed of the kernels and of whole training steps, as shares of
     exitCode = await (await import('./bench.js')).bench(options);
   });
 
+command('conformance', 'train fixed models for fixed steps and compare the SHA-256 of what comes out')
+  .option('--item <names...>', 'only these items')
+  .action(async (options) => {
+    exitCode = await (await import('./conformance.js')).conformance(options);
+  });
+
 command('info', 'what this host can do, versions and hashes').action(async (options) => {
   exitCode = await (await import('./info.js')).info(options);
 });

@@ -2,9 +2,9 @@ import { EnvironmentError } from '../errors.js';
 import { init } from '../runtime/runtime.js';
 
 /** Makes the runtime ready with the kernels a command asked for. */
-export async function start(simd: 'strict' | 'relaxed'): Promise<void> {
+export async function start(simd: 'strict' | 'relaxed', threads?: number): Promise<void> {
   try {
-    await init({ simd });
+    await init(threads === undefined ? { simd } : { simd, threads });
   } catch (cause) {
     if (simd === 'strict') throw cause;
     throw new EnvironmentError(`Node ${process.version} cannot run the relaxed kernels`, {

@@ -200,6 +200,7 @@ function canonicalJson(value: Json, where: string, depth = 0): string {
       .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key], `${where}.${key}`, depth + 1)}`);
     return `{${fields.join(',')}}`;
   }
+  if (Object.is(value, -0)) return '-0'; // JSON.stringify drops the sign, JSON.parse keeps it
   const isPlain = value === null || typeof value === 'boolean' || typeof value === 'string';
   if (isPlain || (typeof value === 'number' && Number.isFinite(value))) return JSON.stringify(value);
   throw new CheckpointError(`${where} is ${String(value)}, which JSON cannot hold`, {

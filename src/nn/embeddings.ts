@@ -1,5 +1,5 @@
 /** @file Token and position embeddings, and the output projection that may share their table. */
-import { linear } from '../autograd/ops/index.js';
+import { add, linear } from '../autograd/ops/index.js';
 import type { Parameter, Variable } from '../autograd/variable.js';
 import type { ModelConfig } from './config.js';
 import { Dropout, Embedding, Linear, type Norm } from './layers.js';
@@ -7,25 +7,31 @@ import { Module } from './module.js';
 import { Positions } from './positions.js';
 import { makeNorm } from './transformer.js';
 
-/** ids (B, T) to vectors (B, T, C): scale · E[id] + position, optional norm, dropout. */
+/** ids (B, T) to vectors (B, T, C): scale · E[id] + segment + position, optional norm, dropout. */
 export class TokenEmbedding extends Module {
   readonly tokens: Embedding;
+  /** A vector per segment, for models of sentence pairs; null for none. */
+  readonly segments: Embedding | null;
   readonly positions: Positions;
   readonly norm: Norm | null;
   readonly dropout: Dropout;
   readonly #scale: number;
 
-  constructor(config: ModelConfig) {
+  constructor(config: ModelConfig, numSegments = 0) {
     super();
     this.tokens = new Embedding(config.vocabSize, config.dModel);
+    this.segments = numSegments > 0 ? new Embedding(numSegments, config.dModel) : null;
     this.positions = new Positions(config.positions, config.maxSeqLen, config.dModel);
     this.norm = config.embeddingNorm ? makeNorm(config) : null;
     this.dropout = new Dropout(config.dropout);
     this.#scale = config.embeddingScale === 'sqrt' ? Math.sqrt(config.dModel) : config.embeddingScale;
   }
 
-  forward(ids: Variable, start = 0): Variable {
-    const x = this.positions.forward(this.tokens.forward(ids, this.#scale), start);
+  /** `segments` (B, T) i32, where there are any. */
+  forward(ids: Variable, start = 0, segments: Variable | null = null): Variable {
+    const tokens = this.tokens.forward(ids, this.#scale);
+    const sum = this.segments && segments ? add(tokens, this.segments.forward(segments)) : tokens;
+    const x = this.positions.forward(sum, start);
     return this.dropout.forward(this.norm ? this.norm.forward(x) : x);
   }
 }

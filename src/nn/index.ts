@@ -1,10 +1,12 @@
 export { locateNonFinite } from './anomaly.js';
 export { type AttentionMask, KeyValueCache, MultiHeadAttention } from './attention.js';
+export type { StepInputs } from './batch-tensor.js';
 export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js';
 export { OutputProjection, TokenEmbedding } from './embeddings.js';
 export { type InitScheme, initializeModel, initSchemes, randomNormal } from './init.js';
 export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm } from './layers.js';
-export { CausalLM, type LmInput, type PairInput, type StepInputs, Transformer } from './models.js';
+export { MaskedLM, type MaskedLMConfig, type MaskedLMInput, type MaskedLMOptions } from './masked-lm.js';
+export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { Positions, sinusoids } from './positions.js';
 export {
@@ -19,3 +21,9 @@ export {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from './transformer.js';
+export {
+  type ImageInput,
+  VisionTransformer,
+  type VisionTransformerConfig,
+  type VisionTransformerOptions,
+} from './vision-transformer.js';

@@ -4,11 +4,9 @@ import {
   type CrossEntropyResult,
   linearCrossEntropy,
 } from '../autograd/ops/index.js';
-import { tensor, Variable } from '../autograd/variable.js';
-import { formatShape, ShapeError } from '../errors.js';
-import { currentRuntime } from '../runtime/runtime.js';
-import { sizeOf } from '../tensor/shape.js';
-import { hostStorage } from '../tensor/tensor.js';
+import type { Variable } from '../autograd/variable.js';
+import { ShapeError } from '../errors.js';
+import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
@@ -76,12 +74,16 @@ export class Transformer extends Module {
   /** The decoder's result (B, T, C) for a whole batch. */
   #decode(batch: PairInput, options: ForwardOptions): Variable {
     const { batchSize, sourceLen, targetLen } = batch;
-    const sourceLengths = ints(batch.sourceLengths, [batchSize]);
-    const memory = this.encode(ints(batch.source, [batchSize, sourceLen]), sourceLengths, options.trace);
+    const sourceLengths = batchTensor(batch.sourceLengths, [batchSize]);
+    const memory = this.encode(
+      batchTensor(batch.source, [batchSize, sourceLen]),
+      sourceLengths,
+      options.trace,
+    );
     return this.decoder.forward(
-      this.embedding.forward(ints(batch.targetInput, [batchSize, targetLen])),
+      this.embedding.forward(batchTensor(batch.targetInput, [batchSize, targetLen])),
       memory,
-      { lengths: ints(batch.targetLengths, [batchSize]) },
+      { lengths: batchTensor(batch.targetLengths, [batchSize]) },
       { lengths: sourceLengths },
       options.trace,
     );
@@ -104,17 +106,10 @@ export class Transformer extends Module {
     return linearCrossEntropy(
       this.#decode(batch, { trace }),
       this.output.weight,
-      ints(batch.targetOutput, [batch.batchSize, batch.targetLen]),
+      batchTensor(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
     );
   }
-}
-
-/** What a step reads from a batch: all that may differ between two batches of one `shape`. */
-export interface StepInputs {
-  arrays: readonly Int32Array[];
-  /** Names everything else the computation depends on. */
-  shape: string;
 }
 
 /** A batch of token windows, as `TextWindows` makes them. */
@@ -158,7 +153,7 @@ export class CausalLM extends Module {
 
   /** The stack's result (B, T, C). */
   #encode(batch: LmInput, options: ForwardOptions): Variable {
-    const x = this.embedding.forward(ints(batch.ids, [batch.batchSize, batch.seqLen]));
+    const x = this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return this.encoder.forward(x, { causal: true }, options.trace);
   }
 
@@ -169,21 +164,8 @@ export class CausalLM extends Module {
     return linearCrossEntropy(
       this.#encode(batch, { trace }),
       this.output.weight,
-      ints(batch.targets, [batch.batchSize, batch.seqLen]),
+      batchTensor(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,
     );
   }
-}
-
-/** The batch's own array as a tensor, not a copy: a recorded step knows its inputs by it. */
-function ints(values: Int32Array, shape: readonly number[]): Variable {
-  if (!(values instanceof Int32Array)) return tensor(values, { shape, dtype: 'i32' });
-  if (values.length !== sizeOf(shape)) {
-    throw new ShapeError(`shape ${formatShape(shape)} needs ${sizeOf(shape)} values, got ${values.length}`, {
-      op: 'loss',
-      expected: sizeOf(shape),
-      actual: values.length,
-    });
-  }
-  return new Variable(hostStorage(currentRuntime(), 'i32', values), shape);
 }

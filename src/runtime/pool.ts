@@ -52,6 +52,8 @@ export interface PoolHost {
   sync: ThreadSync;
   /** Long-lived memory for the control block and one-call programs. */
   allocate(bytes: number): Ptr;
+  /** Where the worker's file lies; null: where the package has it. */
+  worker: string | URL | null;
 }
 
 export class ThreadPool {
@@ -93,7 +95,7 @@ export class ThreadPool {
     const ready: Promise<void>[] = [];
     try {
       for (let thread = 1; thread < threads; thread++) {
-        const worker = createWorker();
+        const worker = createWorker(host.worker);
         workers.push(worker);
         ready.push(
           new Promise((resolve, reject) => {
@@ -218,12 +220,17 @@ export function nodeBuiltin(name: string): unknown {
   return host?.getBuiltinModule?.(name) ?? null;
 }
 
-function createWorker(): HostWorker {
+function createWorker(url: string | URL | null): HostWorker {
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node) {
     // A loader that runs these sources as they are does not reach into workers: there the built file serves.
     const built = import.meta.url.endsWith('.ts') ? '../../dist/chunks/' : './';
-    const worker = new node.Worker(new URL(`${built}kernel-worker.js`, import.meta.url), { execArgv: [] });
+    const worker = new node.Worker(
+      url ? new URL(url) : new URL(`${built}kernel-worker.js`, import.meta.url),
+      {
+        execArgv: [],
+      },
+    );
     return {
       post: (message) => worker.postMessage(message),
       onReady: (ready, failed) => {
@@ -239,7 +246,10 @@ function createWorker(): HostWorker {
       terminate: () => void worker.terminate(),
     };
   }
-  const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' });
+  // Written out twice, because bundlers look for exactly this call.
+  const worker = url
+    ? new Worker(url, { type: 'module' })
+    : new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' });
   return {
     post: (message) => worker.postMessage(message),
     onReady: (ready, failed) => {

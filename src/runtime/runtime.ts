@@ -30,6 +30,8 @@ export interface InitOptions {
   threads?: number | 'auto';
   /** `strict` (default) gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. */
   simd?: 'strict' | 'relaxed';
+  /** Address of kernel-worker.js, which threads run, where a bundler or a Blob has moved it. */
+  worker?: string | URL;
   /** Kernel bytes, module or response to use instead of the inlined ones. */
   wasm?: WasmSource;
   /** Most bytes the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
@@ -37,6 +39,7 @@ export interface InitOptions {
 }
 
 export type { RecordedProgram } from './dispatch.js';
+export type { InputArray } from './recording.js';
 
 export interface MemoryReport {
   /** Bytes of step-arena in use now. */
@@ -118,12 +121,17 @@ export class Runtime {
    * Starts worker threads over this runtime's (shared) memory. When they do not start, one thread is used and
    * `threadsReason` says why.
    */
-  async startThreads(instance: KernelInstance, threads: number, reason: string): Promise<void> {
+  async startThreads(
+    instance: KernelInstance,
+    threads: number,
+    reason: string,
+    worker: string | URL | null = null,
+  ): Promise<void> {
     this.#threadsReason = reason;
     if (threads === 1) return;
     try {
       this.#pool = await ThreadPool.start(
-        { ...instance, allocate: (bytes) => this.persistent.allocate(bytes) },
+        { ...instance, worker, allocate: (bytes) => this.persistent.allocate(bytes) },
         threads,
       );
     } catch (error) {
@@ -343,7 +351,7 @@ let current: Runtime | null = null;
 
 /** Makes a runtime of its own, independent of the default one. */
 export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
-  checkKeys('init', options, ['threads', 'simd', 'wasm', 'maxMemory']);
+  checkKeys('init', options, ['threads', 'simd', 'worker', 'wasm', 'maxMemory']);
   const simd = options.simd ?? 'strict';
   if (simd !== 'strict' && simd !== 'relaxed') {
     throw new ConfigError(`simd must be "strict" or "relaxed", got ${JSON.stringify(simd)}`, { op: 'init' });
@@ -364,7 +372,7 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
   const { kernels, memory, heapBase } = instance;
   const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
-  await runtime.startThreads(instance, threads, reason);
+  await runtime.startThreads(instance, threads, reason, options.worker);
   return runtime;
 }
 

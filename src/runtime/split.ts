@@ -220,12 +220,12 @@ export function partOf(
   if (end <= first) return null;
   const part = args.slice();
   part[at] = end - first;
-  for (const name in split.pointers) {
+  for (const name of Object.keys(split.pointers)) {
     const i = names.indexOf(name);
     // An address of 0 stands for "not given".
     if (part[i] !== 0) part[i] += first * split.pointers[name] * 4;
   }
-  for (const name in split.shifts) part[names.indexOf(name)] += first * split.shifts[name];
+  for (const [name, step] of Object.entries(split.shifts ?? {})) part[names.indexOf(name)] += first * step;
   if (workspace !== 0 && workspaceAt[kernel] >= 0) part[workspaceAt[kernel]] = workspace;
   return part;
 }

@@ -6,7 +6,7 @@
 import { backward } from '../autograd/tape.js';
 import { TokenCount } from '../autograd/token-count.js';
 import type { Parameter } from '../autograd/variable.js';
-import type { StepInputs } from '../nn/models.js';
+import type { StepInputs } from '../nn/batch-tensor.js';
 import type { RecordedProgram, Runtime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 

@@ -1,6 +1,6 @@
 import type { CrossEntropyResult } from '../autograd/ops/index.js';
 import type { TokenCount } from '../autograd/token-count.js';
-import type { StepInputs } from '../nn/models.js';
+import type { StepInputs } from '../nn/batch-tensor.js';
 import type { Module } from '../nn/module.js';
 
 /** A model the trainer can train: it turns a batch into a loss. */

@@ -24,6 +24,7 @@ const RANKS: Record<string, number> = {
   'src/experiments': 6,
   'src/report': 6,
   'src/bench': 6,
+  'src/conformance': 6,
   'src/cli': 7,
   'src/index.ts': 8,
 };

@@ -11,6 +11,12 @@ const TYPES: Record<string, string> = {
   '.json': 'application/json',
 };
 
+/** The two headers that make a page cross-origin isolated, so that memory may be shared with its workers. */
+export const ISOLATION: Readonly<Record<string, string>> = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+
 /** Starts on a free port; paths never leave `root`. */
 export async function serve(
   root: string,

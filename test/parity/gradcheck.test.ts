@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { gradcheck } from '../../src/autograd/gradcheck.js';
 import * as ops from '../../src/autograd/ops/index.js';
 import { Parameter, tensor, type Variable } from '../../src/autograd/variable.js';
-import { CausalLM, type ModelOptions, Transformer } from '../../src/nn/index.js';
+import { CausalLM, MaskedLM, type ModelOptions, Transformer, VisionTransformer } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
 import { numbers } from '../kernels/harness.js';
@@ -545,6 +545,50 @@ for (const [label, variant] of variants) {
         sourceLen: 4,
         targetLen: 3,
       };
+      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+    }));
+}
+
+for (const normPlacement of ['post', 'pre', 'peri'] as const) {
+  for (const tiedEmbeddings of [true, false]) {
+    test(`MaskedLM: ${normPlacement}, ${tiedEmbeddings ? 'tied' : 'untied'}`, () =>
+      withRuntime(runtime, () => {
+        const model = new MaskedLM({
+          ...tiny,
+          normPlacement,
+          tiedEmbeddings,
+          positions: tiedEmbeddings ? 'learned' : 'sinusoidal',
+          embeddingNorm: true,
+          numSegments: 2,
+          nextSentence: true,
+        });
+        perturb(model.parameters());
+        const batch = {
+          ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0),
+          targets: Int32Array.of(-1, 2, -1, 4, 0, -1, -1, -1),
+          segments: Int32Array.of(0, 0, 1, 1, 0, 1, 1, 0),
+          lengths: Int32Array.of(4, 3),
+          nextSentence: Int32Array.of(1, 0),
+          batchSize: 2,
+          seqLen: 4,
+        };
+        checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+      }));
+  }
+
+  test(`VisionTransformer: ${normPlacement}`, () =>
+    withRuntime(runtime, () => {
+      const { vocabSize: _vocab, maxSeqLen: _positions, ...stack } = tiny;
+      const model = new VisionTransformer({
+        ...stack,
+        normPlacement,
+        imageSize: 6,
+        patchSize: 3,
+        channels: 2,
+        numClasses: 5,
+      });
+      perturb(model.parameters());
+      const batch = { images: numbers(2 * 72, 9), labels: Int32Array.of(4, 1), batchSize: 2 };
       checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
     }));
 }

@@ -85,7 +85,7 @@ export function lossDivisor(
   const settle = (): number => {
     const valid = countTargets(op, targets, vocab);
     count.valid = valid;
-    runtime.heap.writeFloats(inverse, [1 / (count.divisor ?? valid)]);
+    runtime.heap.writeFloats(inverse, [1 / count.divisorFor(valid)]);
     return valid;
   };
   runtime.recording?.eachReplay(settle);

@@ -1,0 +1,259 @@
+/**
+ * @file `npm run conformance`: the conformance run in every host this machine can offer, one line per cell; exit code 1
+ * unless every cell gives the pinned hash.
+ *
+ * npm run conformance -- [--short | --full] [--only WORD…] [--list] [--jobs N] [--require-all]
+ *   --short        fewer items in every cell
+ *   --full         all items under emulation too, which takes minutes
+ *   --only WORD…   cells whose name holds all the words; --list prints the names
+ *   --require-all  a cell that is skipped (the reason is printed) counts as a failure
+ *
+ * Safari cannot be had here: open build/web/conformance/index.html in it (docs/determinism.md).
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { register } from 'tsx/esm/api';
+import { emulatedArm64, emulatedX64, NODE_LINES, nodeOf } from './conformance-hosts.mjs';
+
+register();
+const { findBrowser, launch } = await import('../test/browser.ts');
+const { ISOLATION, serve } = await import('../test/browsers/static-server.ts');
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean' },
+    full: { type: 'boolean' },
+    only: { type: 'string', multiple: true },
+    list: { type: 'boolean' },
+    jobs: { type: 'string', default: '2' },
+    'require-all': { type: 'boolean' },
+  },
+});
+const words = [...(flags.only ?? []), ...positionals];
+
+if (!existsSync(join(root, 'dist/conformance/index.js'))) throw new Error('run `npm run build` first');
+const { pinned } = await import(new URL('../dist/conformance/index.js', import.meta.url));
+const all = Object.keys(pinned.items);
+const hasReplay = await knowsReplay();
+const NO_REPLAY = { skipped: 'this version has no option "replay"' };
+/** Cells that would take minutes run these: every placement, optimizer family and search, but small. */
+const SHORT = ['tokenizer', 'translation-post', 'translation-peri', 'vision'];
+const EMULATED = [...SHORT, 'alternating', 'masked-lm', 'ops'];
+const DEBUG = ['translation-peri', 'vision'];
+
+const cells = makeCells().filter(({ name }) => words.every((word) => name.includes(word)));
+if (cells.length === 0) throw new Error(`no cell is called ${words.join(' ')}`);
+if (flags.list) for (const { name } of cells) console.log(name);
+else process.exitCode = await runMatrix();
+
+/** Whether this version's Trainer has the option `replay`; where it has not, its only way is the eager one. */
+async function knowsReplay() {
+  const { Trainer } = await import(new URL('../dist/train/index.js', import.meta.url));
+  try {
+    new Trainer({ replay: false });
+    return true;
+  } catch (error) {
+    return !/"replay"/.test(error.message);
+  }
+}
+
+/** A cell: its name, the items it runs, and a function that gives { hashes }, { skipped } or { error }. */
+function makeCells() {
+  const list = [];
+  const add = (name, items, run, relaxed = false) =>
+    list.push({
+      name,
+      items: flags.short ? items.filter((item) => SHORT.includes(item)) : items,
+      run,
+      relaxed,
+    });
+
+  const nodes = [['node-20', () => [process.execPath]]];
+  nodes[0][0] = `node-${process.versions.node.split('.')[0]}`;
+  for (const version of NODE_LINES) {
+    const name = `node-${version.split('.')[0]}`;
+    if (name !== nodes[0][0]) nodes.push([name, () => nodeOf(version)]);
+  }
+  const replays = [
+    ['eager', false],
+    ['replay', true],
+  ];
+  for (const [node, command] of nodes) {
+    for (const worker of [false, true]) {
+      for (const threads of [1, 2, 3, 4]) {
+        for (const [word, replay] of replays) {
+          const name = `${node} ${worker ? 'worker' : 'main'} threads-${threads} ${word} inline`;
+          add(name, all, (items) => runNode(command, { worker, threads, replay, items }));
+        }
+      }
+    }
+    for (const threads of [1, 4]) {
+      const wasm = join(root, 'build/kernels.wasm');
+      add(`${node} main threads-${threads} external`, all, (items) =>
+        runNode(command, { threads, wasm, items }),
+      );
+      const debug = join(root, 'build/kernels.debug.wasm');
+      add(`${node} main threads-${threads} debug`, DEBUG, (items) =>
+        runNode(command, { threads, wasm: debug, items }),
+      );
+    }
+  }
+
+  for (const browser of ['chromium', 'firefox']) {
+    const page = (name, items, query, isolated = true) =>
+      add(`${browser} ${name}`, items, (chosen) => runBrowser(browser, isolated, query, chosen));
+    for (const threads of [1, 2, 3, 4]) {
+      for (const [word, replay] of replays) {
+        page(`worker threads-${threads} ${word} inline`, all, { threads, replay });
+      }
+    }
+    page('page threads-1 inline', all, { where: 'page', threads: 1 });
+    page('worker threads-1 inline not-isolated', all, { threads: 1 }, false);
+    page('worker threads-1 external', all, { threads: 1, wasm: '/kernels.wasm' });
+    page('worker threads-1 debug', DEBUG, { threads: 1, wasm: '/kernels.debug.wasm' });
+  }
+
+  const processors = [
+    ['x86-64-nehalem', () => emulatedX64('Nehalem')],
+    ['x86-64-haswell', () => emulatedX64('Haswell')],
+    ['arm64', () => emulatedArm64()],
+  ];
+  for (const [processor, command] of processors)
+    add(`${processor} main threads-1 inline`, flags.full ? all : EMULATED, (items) =>
+      runNode(command, { threads: 1, items }),
+    );
+  for (const [processor, command] of [
+    [`${process.arch} here`, () => [process.execPath]],
+    ...processors.slice(0, 1),
+  ])
+    add(
+      `${processor} relaxed`,
+      ['vision'],
+      (items) => runNode(command, { threads: 1, simd: 'relaxed', items }),
+      true,
+    );
+  return list;
+}
+
+async function runNode(command, options) {
+  if (options.replay && !hasReplay) return NO_REPLAY;
+  let program;
+  try {
+    program = command();
+  } catch (error) {
+    return { skipped: error.message };
+  }
+  // Node 20 has relaxed SIMD behind a flag.
+  const flag = options.simd === 'relaxed' && /^v2[0-2]\./.test(process.version);
+  const child = [
+    join(root, 'scripts/conformance-child.mjs'),
+    JSON.stringify({ simd: 'strict', ...options, replay: hasReplay ? options.replay : undefined }),
+  ];
+  const args = [...program.slice(1), ...(flag ? ['--experimental-wasm-relaxed-simd'] : []), ...child];
+  return new Promise((resolve) => {
+    execFile(program[0], args, { maxBuffer: 1 << 24, timeout: 1_200_000 }, (error, stdout, stderr) => {
+      if (error) resolve({ error: `${error.message.split('\n')[0]} ${stderr.trim().split('\n').pop()}` });
+      else resolve(JSON.parse(stdout));
+    });
+  });
+}
+
+async function runBrowser(name, isolated, query, items) {
+  const program = findBrowser(name);
+  if (!program) return { skipped: `${name} is not installed` };
+  const { replay, ...rest } = query;
+  if (replay && !hasReplay) return NO_REPLAY;
+  const { url, server } = await serve(join(root, 'build'), isolated ? ISOLATION : {});
+  const browser = await launch(name, program);
+  try {
+    const page = await browser.newPage();
+    const search = new URLSearchParams({
+      ...rest,
+      ...(replay === undefined || !hasReplay ? {} : { replay: replay ? 'on' : 'off' }),
+      items: items.join(),
+    });
+    await page.goto(`${url}/web/conformance/index.html?${search}`);
+    const done = "/same|different/.test(document.getElementById('verdict')?.dataset.state ?? '')";
+    await page.waitForFunction(done, { timeout: 600_000 });
+    const { verdict, threads, rows } = await page.evaluate(() => ({
+      verdict: document.getElementById('verdict').textContent,
+      threads: document.getElementById('threads').textContent,
+      rows: [...document.querySelectorAll('#items li')].map((row) =>
+        ['.name', '.hash'].map((selector) => row.querySelector(selector).textContent),
+      ),
+    }));
+    if (/could not run/.test(verdict)) return { error: verdict };
+    if (Number.parseInt(threads, 10) !== query.threads) return { skipped: `threads: ${threads}` };
+    return { hashes: Object.fromEntries(rows.map(([item, hash]) => [item, hash.split(' ')[0]])) };
+  } finally {
+    await browser.close();
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+async function runMatrix() {
+  if (cells.some(({ name }) => /chromium|firefox/.test(name)))
+    execFileSync(process.execPath, ['scripts/build-conformance-page.mjs', '--quiet'], { cwd: root });
+  console.log(`pinned total ${pinned.total}`);
+  const counts = { same: 0, different: 0, skipped: 0 };
+  const relaxed = new Map();
+  const queue = [...cells];
+  const lane = async () => {
+    for (let cell = queue.shift(); cell; cell = queue.shift()) {
+      const begun = performance.now();
+      const outcome = await cell.run(cell.items).catch((error) => ({ error: error.message }));
+      report(cell, outcome, (performance.now() - begun) / 1000, counts, relaxed);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Number(flags.jobs)) }, lane));
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  console.log(`${counts.same} cells with the pinned hash, ${counts.different} without${skipped}`);
+  if (relaxed.size > 1) {
+    const differ = new Set(relaxed.values()).size > 1;
+    console.log(
+      `the relaxed build ${differ ? 'differs' : 'DOES NOT DIFFER'} between ${[...relaxed.keys()].join(' and ')}`,
+    );
+  }
+  return counts.different > 0 || (flags['require-all'] && counts.skipped > 0) ? 1 : 0;
+}
+
+function report({ name, items, relaxed: isRelaxed }, outcome, seconds, counts, relaxed) {
+  const line = (word, text) =>
+    console.log(`${word.padEnd(9)} ${name.padEnd(48)} ${text} (${seconds.toFixed(1)} s)`);
+  if (outcome.skipped !== undefined) {
+    counts.skipped++;
+    line('skipped', outcome.skipped);
+    return;
+  }
+  if (outcome.error !== undefined) {
+    counts.different++;
+    line('ERROR', outcome.error);
+    return;
+  }
+  const wrong = items.filter((item) => outcome.hashes[item] !== pinned.items[item]);
+  if (isRelaxed) {
+    relaxed.set(name.replace(' relaxed', ''), outcome.hashes[items[0]]);
+    line(
+      'relaxed',
+      `${items[0]} ${outcome.hashes[items[0]]}: ${wrong.length > 0 ? 'not as pinned' : 'as pinned'}`,
+    );
+    return;
+  }
+  if (wrong.length > 0) {
+    counts.different++;
+    line('DIFFERENT', `${wrong.map((item) => `${item} ${outcome.hashes[item]}`).join(', ')}`);
+    return;
+  }
+  counts.same++;
+  // The total is a hash over all items: where all are as pinned, it is the pinned one.
+  line(
+    'same',
+    items.length === all.length ? pinned.total : `${items.length} of ${all.length} items as pinned`,
+  );
+}

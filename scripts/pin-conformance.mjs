@@ -1,0 +1,57 @@
+/**
+ * @file Pins the hashes of the conformance run: `node scripts/pin-conformance.mjs`. Run it after `npm run build`, when
+ * the bits were changed on purpose, and say so in the changelog under "Bits". `--check` only compares.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const root = new URL('../', import.meta.url);
+const sha256 = (path) =>
+  createHash('sha256')
+    .update(readFileSync(new URL(path, root)))
+    .digest('hex');
+const [strict, relaxed] = ['build/kernels.wasm', 'build/kernels.relaxed.wasm'].map(sha256);
+const { init } = await import(new URL('dist/index.js', root));
+const { pinned, runConformance } = await import(new URL('dist/conformance/index.js', root));
+await init();
+const { items, total } = await runConformance({
+  onItem: ({ name, hash }) => console.log(`${name.padEnd(18)} ${hash}`),
+});
+console.log(`${'total'.padEnd(18)} ${total}`);
+const changed = items.filter(({ name, hash }) => pinned.items[name] !== hash).map(({ name }) => name);
+const removed = Object.keys(pinned.items).filter((name) => !items.some((item) => item.name === name));
+if (pinned.kernels.strict !== strict || pinned.kernels.relaxed !== relaxed)
+  changed.push('bytes of the kernels');
+if (changed.length + removed.length === 0 && total === pinned.total) console.log('nothing changed');
+else if (process.argv.includes('--check')) {
+  console.error(`pin-conformance: not as pinned: ${[...changed, ...removed].join(', ')}`);
+  process.exit(1);
+} else {
+  const lines = items.map(({ name, hash }) => `    ${/^\w+$/.test(name) ? name : `'${name}'`}: '${hash}',\n`);
+  writeFileSync(
+    new URL('src/conformance/pinned.ts', root),
+    `// Written by \`node scripts/pin-conformance.mjs\`. A change of the total or of an item is a
+// change of the bits: see docs/determinism.md.
+
+export interface Pinned {
+  /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
+  readonly kernels: { readonly strict: string; readonly relaxed: string };
+  readonly total: string;
+  readonly items: Readonly<Record<string, string>>;
+}
+
+export const pinned: Pinned = {
+  kernels: {
+    strict: '${strict}',
+    relaxed: '${relaxed}',
+  },
+  total: '${total}',
+  items: {
+${lines.join('')}  },
+};
+`,
+  );
+  console.log(
+    `src/conformance/pinned.ts: written; changed: ${[...changed, ...removed].join(', ')}. Build again.`,
+  );
+}

@@ -1,0 +1,51 @@
+/** @file `prenorm conformance`: trains the fixed models and compares hashes with the pinned ones. */
+import { type ConformanceResult, type ItemResult, runConformance } from '../conformance/index.js';
+import { capabilities } from '../runtime/capabilities.js';
+import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { EXIT, note } from './errors.js';
+import { start } from './start.js';
+import { packageVersion } from './version.js';
+
+export interface ConformanceCommand {
+  json?: boolean;
+  threads?: number;
+  simd: 'strict' | 'relaxed';
+  item?: string[];
+}
+
+export async function conformance(options: ConformanceCommand): Promise<number> {
+  await start(options.simd, options.threads);
+  const { threads, threadsReason, simd } = capabilities();
+  if (options.threads !== undefined && options.threads !== threads)
+    note(`conformance: ${threads} thread instead of ${options.threads}: ${threadsReason}`);
+  const host = `Node ${process.version}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`;
+  const write = (line: string): void => {
+    if (!options.json) process.stdout.write(`${line}\n`);
+  };
+  write(`prenorm ${packageVersion()}; ${host}; ${simd} kernels; threads: ${threads}`);
+  const result = await runConformance({
+    ...(options.item ? { only: options.item } : {}),
+    onItem: (item) => write(line(item)),
+  });
+  if (options.json) {
+    const value = { prenorm: packageVersion(), host, simd, threads, kernels: strictWasmHash, ...result };
+    process.stdout.write(`${JSON.stringify(value, null, 1)}\n`);
+  } else writeEnd(result, simd);
+  return result.ok ? EXIT.done : EXIT.failed;
+}
+
+const mark = (ok: boolean) => (ok ? 'same     ' : 'DIFFERENT');
+
+function line({ name, hash, ok, expected }: ItemResult): string {
+  const text = `${mark(ok)} ${name.padEnd(18)} ${hash}`;
+  return ok ? text : `${text}\n${' '.repeat(20)}pinned    ${expected || '(nothing)'}`;
+}
+
+function writeEnd(result: ConformanceResult, simd: string): void {
+  if (result.total !== null) {
+    const ok = result.total === result.expected;
+    process.stdout.write(`${mark(ok)} ${'total'.padEnd(18)} ${result.total}\n`);
+  }
+  if (!result.ok && simd === 'relaxed')
+    process.stdout.write('relaxed kernels are not promised to give the same bits: see docs/determinism.md\n');
+}

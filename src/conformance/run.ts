@@ -1,0 +1,99 @@
+/**
+ * @file `runConformance()` trains fixed models for fixed steps on the current runtime and gives SHA-256 of what came
+ * out. Any host that computes as it should gives the pinned hashes, whatever engine, processor or thread count.
+ */
+import { ConfigError, checkKeys } from '../errors.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import { hashText } from './digest.js';
+import type { Item, ItemOptions, Parts } from './item.js';
+import { alternating, causalLM, large } from './language-items.js';
+import { maskedLM } from './masked-item.js';
+import { opsItem } from './ops-item.js';
+import { pinned } from './pinned.js';
+import { tokenizer, translationPeri, translationPost, translationSGD } from './translation-items.js';
+import { visionItem } from './vision-item.js';
+
+/** In the order in which they run and are hashed. */
+export const items: readonly Item[] = [
+  tokenizer,
+  causalLM,
+  alternating,
+  translationPost,
+  translationPeri,
+  translationSGD,
+  maskedLM,
+  visionItem,
+  opsItem,
+  large,
+];
+
+export const itemNames: readonly string[] = items.map(({ name }) => name);
+
+export interface ItemResult {
+  name: string;
+  about: string;
+  parts: Parts;
+  /** SHA-256 of the lines "part hash". */
+  hash: string;
+  /** The hash this version of the package must give. */
+  expected: string;
+  ok: boolean;
+}
+
+export interface ConformanceResult {
+  items: ItemResult[];
+  /** SHA-256 of the lines "item hash"; null when only some items ran. */
+  total: string | null;
+  expected: string;
+  /** Every item that ran gave its pinned hash. */
+  ok: boolean;
+}
+
+export interface ConformanceOptions extends ItemOptions {
+  /** Names of the items to run; default: all. */
+  only?: readonly string[];
+  onItem?: (result: ItemResult) => void | Promise<void>;
+}
+
+/**
+ * Runs the items one after the other.
+ * @throws ConfigError for an item that does not exist.
+ */
+export async function runConformance(options: ConformanceOptions = {}): Promise<ConformanceResult> {
+  checkKeys('runConformance', options, ['only', 'onItem', 'replay']);
+  const { only = itemNames, onItem, replay } = options;
+  const unknown = only.find((name) => !itemNames.includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(`there is no item ${JSON.stringify(unknown)}; there are ${itemNames.join(', ')}`, {
+      op: 'conformance',
+      expected: itemNames,
+      actual: unknown,
+    });
+  }
+  const results: ItemResult[] = [];
+  for (const item of items.filter(({ name }) => only.includes(name))) {
+    // Dropout masks do not depend on what ran before.
+    currentRuntime().manualSeed(2002);
+    const parts = await item.run({ replay });
+    const result = judge(item, parts);
+    results.push(result);
+    await onItem?.(result);
+  }
+  const whole = results.length === items.length;
+  const total = whole ? hashText(results.map(({ name, hash }) => `${name} ${hash}\n`).join('')) : null;
+  return {
+    items: results,
+    total,
+    expected: pinned.total,
+    ok: results.every(({ ok }) => ok) && (total === null || total === pinned.total),
+  };
+}
+
+function judge({ name, about }: Item, parts: Parts): ItemResult {
+  const lines = Object.keys(parts)
+    .sort()
+    .map((part) => `${part} ${parts[part]}\n`);
+  const hash = hashText(lines.join(''));
+  const expected = pinned.items[name] ?? '';
+  return { name, about, parts, hash, expected, ok: hash === expected };
+}

@@ -1,0 +1,189 @@
+/** @file `MaskedLM`, the bidirectional encoder of the paper's pre-training experiments (BERT; section 4.3). */
+import {
+  add,
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  crossEntropy,
+  linear,
+  reshape,
+  slice,
+  tanh,
+} from '../autograd/ops/index.js';
+import { TokenCount } from '../autograd/token-count.js';
+import { Parameter, type Variable } from '../autograd/variable.js';
+import { ConfigError, ShapeError } from '../errors.js';
+import { batchTensor, type StepInputs } from './batch-tensor.js';
+import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { TokenEmbedding } from './embeddings.js';
+import { initializeModel } from './init.js';
+import { Linear, type Norm } from './layers.js';
+import type { ForwardOptions } from './models.js';
+import { Module } from './module.js';
+import { makeNorm, TransformerEncoder } from './transformer.js';
+
+export interface MaskedLMConfig extends ModelConfig {
+  /** Rows of the segment table (BERT has 2); 0 for none. */
+  numSegments: number;
+  /** Whether there is a head that judges whether the second segment follows the first. */
+  nextSentence: boolean;
+}
+
+export type MaskedLMOptions = ModelOptions & Partial<Pick<MaskedLMConfig, 'numSegments' | 'nextSentence'>>;
+
+/** Sequences with some tokens masked. */
+export interface MaskedLMInput {
+  /** (B, T): masked tokens are whatever the caller put there. */
+  ids: Int32Array;
+  /** (B, T): the token that was there, -1 where nothing is to be predicted; only for `loss`. */
+  targets?: Int32Array;
+  /** (B): tokens that are not padding; without it all are. */
+  lengths?: Int32Array;
+  /** (B, T): segment of each token; needed when the model has segments. */
+  segments?: Int32Array;
+  /** (B): 1 where the second segment follows the first, 0 where not, -1 unknown. */
+  nextSentence?: Int32Array;
+  batchSize: number;
+  seqLen: number;
+}
+
+/** Hidden vectors to logits: dense, GELU, norm, then the token table and a bias per token. */
+class MaskedLMHead extends Module {
+  readonly transform: Linear;
+  readonly norm: Norm;
+  readonly bias: Parameter;
+  readonly decoder: Linear | null;
+  readonly #table: Parameter;
+
+  constructor(config: ModelConfig, table: Parameter) {
+    super();
+    this.transform = new Linear(config.dModel, config.dModel);
+    this.norm = makeNorm(config);
+    this.decoder = config.tiedEmbeddings
+      ? null
+      : new Linear(config.dModel, config.vocabSize, { bias: false });
+    // Begins at 0 under every scheme, as BERT's does; it has no weight whose width could scale it.
+    this.bias = new Parameter([config.vocabSize], 'attentionBias');
+    this.#table = table;
+  }
+
+  forward(x: Variable): Variable {
+    const h = this.norm.forward(this.transform.forward(x, 'gelu'));
+    return linear(h, this.decoder ? this.decoder.weight : this.#table, this.bias);
+  }
+}
+
+/** The first position's vector to two logits: dense, tanh, dense. */
+class NextSentenceHead extends Module {
+  readonly pooler: Linear;
+  readonly classifier: Linear;
+
+  constructor(dModel: number) {
+    super();
+    this.pooler = new Linear(dModel, dModel);
+    this.classifier = new Linear(dModel, 2);
+  }
+
+  /** x (B, T, C) to (B, 2). */
+  forward(x: Variable): Variable {
+    const first = reshape(slice(x, 1, 0, 1), [x.shape[0], x.shape[2]]);
+    return this.classifier.forward(tanh(this.pooler.forward(first)));
+  }
+}
+
+/**
+ * A masked language model (Devlin et al. 2019): an encoder that sees both sides of a token and predicts the
+ * masked ones. BERT itself is `{ numSegments: 2, nextSentence: true, positions: 'learned', activation: 'gelu',
+ * embeddingNorm: true, embeddingScale: 1, normPlacement: 'post' }`.
+ */
+export class MaskedLM extends Module {
+  readonly config: MaskedLMConfig;
+  readonly embedding: TokenEmbedding;
+  readonly encoder: TransformerEncoder;
+  readonly head: MaskedLMHead;
+  readonly nextSentence: NextSentenceHead | null;
+
+  /** @throws ConfigError for an unknown key or a value out of range. */
+  constructor(options: MaskedLMOptions) {
+    super();
+    const { numSegments = 0, nextSentence = false, ...rest } = options;
+    if (!Number.isInteger(numSegments) || numSegments < 0) {
+      throw new ConfigError(`numSegments must be an integer from 0, got ${JSON.stringify(numSegments)}`, {
+        op: 'MaskedLM',
+        expected: '>= 0',
+        actual: numSegments,
+      });
+    }
+    if (typeof nextSentence !== 'boolean') {
+      throw new ConfigError(`nextSentence must be true or false, got ${JSON.stringify(nextSentence)}`, {
+        op: 'MaskedLM',
+        expected: 'true or false',
+        actual: nextSentence,
+      });
+    }
+    const config = { ...resolveConfig('MaskedLM', rest), numSegments, nextSentence };
+    this.config = config;
+    this.embedding = new TokenEmbedding(config, numSegments);
+    this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));
+    this.head = new MaskedLMHead(config, this.embedding.tokens.weight);
+    this.nextSentence = nextSentence ? new NextSentenceHead(config.dModel) : null;
+    this.assignPaths();
+    initializeModel(this, config.init, config.seed);
+  }
+
+  /** Hidden vectors (B, T, C). */
+  encode(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
+    const shape = [batch.batchSize, batch.seqLen];
+    if (this.config.numSegments > 0 && !batch.segments) {
+      throw new ShapeError('the model has segments, the batch has none', { op: 'MaskedLM' });
+    }
+    const segments = this.config.numSegments > 0 ? batchTensor(batch.segments as Int32Array, shape) : null;
+    const x = this.embedding.forward(batchTensor(batch.ids, shape), 0, segments);
+    const lengths = batch.lengths ? batchTensor(batch.lengths, [batch.batchSize]) : null;
+    return this.encoder.forward(x, { lengths }, options.trace);
+  }
+
+  /** Logits (B, T, vocabSize) of the token at every position. */
+  forward(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
+    return this.head.forward(this.encode(batch, options));
+  }
+
+  /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
+  inputs(batch: MaskedLMInput): StepInputs {
+    const { ids, targets = NONE, lengths = NONE, segments = NONE, nextSentence = NONE } = batch;
+    return {
+      arrays: [ids, targets, lengths, segments, nextSentence],
+      shape: `${batch.batchSize},${batch.seqLen},${hasLabels(batch)}`,
+    };
+  }
+
+  /**
+   * Mean cross-entropy per masked token; with labels of the next-sentence task, plus its mean per pair. `nll` and
+   * `count` are of the masked tokens alone. Under accumulation (`count` given) the second term weighs as much as
+   * the batch's share of the masked tokens.
+   */
+  loss(batch: MaskedLMInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
+    if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'MaskedLM.loss' });
+    const { trace, count, ...rest } = options;
+    const masked = count instanceof TokenCount ? count : new TokenCount(count);
+    const hidden = this.encode(batch, { trace });
+    const targets = batchTensor(batch.targets, [batch.batchSize, batch.seqLen]);
+    const tokens = crossEntropy(this.head.forward(hidden), targets, { ...rest, count: masked });
+    if (!batch.nextSentence) return tokens;
+    if (!this.nextSentence) {
+      throw new ConfigError('the batch has next-sentence labels, the model no head for them', {
+        op: 'MaskedLM.loss',
+        hint: 'make the model with nextSentence: true',
+      });
+    }
+    if (!hasLabels(batch)) return tokens;
+    const labels = batchTensor(batch.nextSentence, [batch.batchSize]);
+    const next = crossEntropy(this.nextSentence.forward(hidden), labels, { count: masked.sibling() });
+    return { ...tokens, loss: add(tokens.loss, next.loss) };
+  }
+}
+
+function hasLabels(batch: MaskedLMInput): boolean {
+  return batch.nextSentence?.some((label) => label >= 0) ?? false;
+}
+
+const NONE = new Int32Array(0);
