@@ -82,7 +82,8 @@ const keys: readonly string[] = [
 export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   checkKeys(op, options, keys);
   const config = { ...defaults, ...withoutUndefined(options) } as ModelConfig;
-  config.dFF ??= 4 * config.dModel;
+  // What dModel is has not been checked yet, and an object may refuse to become a number.
+  if (typeof config.dModel === 'number') config.dFF ??= 4 * config.dModel;
   config.numEncoderLayers ??= config.numLayers;
   config.numDecoderLayers ??= config.numLayers;
   config.decoderNormPlacement ??= config.normPlacement;

@@ -213,8 +213,13 @@ test('sizes are whole numbers without a sign', () => {
   refused(() => decodeSafetensors(many, 'x'), FormatError, /tensor "a" has the shape/);
 });
 
-test('the type of a model is not needed to be refused', () => {
-  refused(() => new CausalLM({ vocabSize: 5, dModel: {} as never }), ConfigError, /dModel must be/);
+test('a width that is an object is refused before it is multiplied', () => {
+  const odd = { toString: 1, valueOf: 1 } as never;
+  refused(
+    () => new CausalLM({ vocabSize: 5, dModel: odd }),
+    ConfigError,
+    /dModel must be a positive integer, got \{/,
+  );
 });
 
 test.run();
