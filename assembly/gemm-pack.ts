@@ -1,8 +1,8 @@
 /**
- * Packing for the micro-kernel. A panel holds 16 columns of op(B), side by side for each k; what is missing of them
- * is zero. A transposed A is turned into rows. Nothing beyond the matrices is read. Strides are in bytes.
+ * Packing for the micro-kernels. A panel holds 16 columns of op(B), side by side for each k; what is missing of them
+ * is zero. A group holds 8 rows of a transposed A likewise. Nothing beyond the matrices is read. Strides are in bytes.
  */
-import { NR, PANEL_ROW } from './gemm-kernel';
+import { GROUP, GROUP_ROW, NR, PANEL_ROW } from './gemm-kernel';
 import { LANES, loadUpTo } from './simd';
 
 /** One panel (k, 16) of op(B); `cols` of its columns exist. */
@@ -31,6 +31,29 @@ export function packPanel(to: usize, b: usize, ld: usize, cols: i32, k: i32, tra
       b += ld;
       to += PANEL_ROW;
     }
+  }
+}
+
+/** A stored transposed, a (k, rows): groups of 8 rows side by side for each k, zeros for rows that are missing. */
+export function packGroups(to: usize, a: usize, ld: usize, rows: i32, k: i32): void {
+  const whole = rows & -GROUP;
+  const nextGroup = <usize>k * GROUP_ROW;
+  for (let p = 0; p < k; p++) {
+    let group = to;
+    let from = a;
+    for (let i = 0; i < whole; i += GROUP) {
+      v128.store(group, v128.load(from));
+      v128.store(group, v128.load(from, 16), 16);
+      group += nextGroup;
+      from += GROUP_ROW;
+    }
+    if (whole < rows) {
+      const rest = rows - whole;
+      v128.store(group, loadUpTo(from, rest));
+      v128.store(group, rest > LANES ? loadUpTo(from + 16, rest - LANES) : f32x4.splat(0), 16);
+    }
+    a += ld;
+    to += GROUP_ROW;
   }
 }
 

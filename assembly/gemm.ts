@@ -10,8 +10,8 @@
  * In parts: a range of rows (c and a moved on, a smaller m) or of columns of C (c and b moved on, a smaller n)
  * gets the bits of the whole call; multiples of MR and NR lose no time.
  */
-import { NR, PANEL_ROW, rowsTimesPanel, storePart } from './gemm-kernel';
-import { packPanel, packTransposed } from './gemm-pack';
+import { NR, PANEL_ROW, groupsTimesPanel, rowsTimesPanel, storePart } from './gemm-kernel';
+import { packGroups, packPanel } from './gemm-pack';
 import { storeUpTo } from './simd';
 
 /** Depth of a block of k: part of the bits, never change it. */
@@ -28,9 +28,7 @@ const DIRECT_ROWS: i32 = 8;
 const DIRECT_SPAN: i64 = 16384;
 
 const TILES_BYTES: i32 = MC * NR * 4;
-/** Row stride of a packed A, no multiple of 4 KiB: its rows must not fall on the same lines of the L1 cache. */
-const STEP_A: usize = (KC + 16) * 4;
-const A_BYTES: i32 = MC * (KC + 16) * 4;
+const A_BYTES: i32 = MC * KC * 4;
 const B_BYTES: i32 = KC * NC * 4;
 
 /** Bytes of workspace that sgemm and sgemmBatched need at most. */
@@ -53,8 +51,8 @@ export function sgemm(
   const packB = transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
   const chunk = packB && m <= FEW_ROWS ? NC_FEW_ROWS : NC;
   const tiles = workspace;
-  const turned = tiles + TILES_BYTES;
-  const panels = turned + A_BYTES;
+  const groups = tiles + TILES_BYTES;
+  const panels = groups + A_BYTES;
 
   // Loop 5: columns of C.
   for (let jc = 0; jc < n; jc += chunk) {
@@ -76,9 +74,7 @@ export function sgemm(
       for (let ic = 0; ic < m; ic += MC) {
         const mc = min<i32>(m - ic, MC);
         const blockA = a + (transA ? <usize>pc * rowA + (<usize>ic << 2) : <usize>ic * rowA + (<usize>pc << 2));
-        if (transA) packTransposed(turned, STEP_A, blockA, rowA, kc, mc);
-        const rows = transA ? turned : blockA;
-        const stepA = transA ? STEP_A : rowA;
+        if (transA) packGroups(groups, blockA, rowA, mc, kc);
         // Loop 2: panels of B; loop 1, over rows of A, is in the micro-kernel.
         for (let j = 0; j < nc; j += NR) {
           const cols = min<i32>(nc - j, NR);
@@ -88,7 +84,10 @@ export function sgemm(
           const stepC = part ? PANEL_ROW : rowC;
           const inPlace = j < direct;
           const panel = inPlace ? blockB + (<usize>j << 2) : panels + <usize>((j - direct) / NR) * panelBytes;
-          rowsTimesPanel(to, stepC, rows, stepA, mc, panel, inPlace ? rowB : PANEL_ROW, kc, part ? 0 : add);
+          const stepB = inPlace ? rowB : PANEL_ROW;
+          const adding = part ? 0 : add;
+          if (transA) groupsTimesPanel(to, stepC, groups, mc, panel, stepB, kc, adding);
+          else rowsTimesPanel(to, stepC, blockA, rowA, mc, panel, stepB, kc, adding);
           if (part) storePart(cBlock, rowC, tiles, mc, cols, add);
         }
       }

@@ -10,8 +10,8 @@ export interface Pinned {
 
 export const pinned: Pinned = {
   kernels: {
-    strict: 'e3bd45279d94f34cf492f8c9a579f143bedcd70974b3e1908cc27d116a52fead',
-    relaxed: 'f57832a5c290ef83401bc974921dd5bbdbb465e8c416ead2f05e981643627df0',
+    strict: '2f025ce584d92db3ef9945faf20dabdd4482be2d00e55939e9b12df674cbe78a',
+    relaxed: 'e685cdc403430c0ef6a707d190b28795e0600e8826c25f00dcc30a75397c453b',
   },
   total: 'f5366f585105512bc04aeb1575cd2b3a9a37e59e57a41c68baa266cba7a4cef0',
   items: {
