@@ -28,7 +28,7 @@ export async function measureRivalProducts(plan, wanted, builds) {
   );
   if (found.onnxruntime) builds['onnxruntime-web'] = found.onnxruntime;
   const rows = [];
-  for (const { size, ms } of results) {
+  for (const { size, ms, failed } of results) {
     const [m, n, k] = size;
     const label = `product ${m}x${n}x${k}`;
     const rate = (time) => (2 * m * n * k) / time / 1e6;
@@ -37,7 +37,7 @@ export async function measureRivalProducts(plan, wanted, builds) {
     rows.push(makeRow({ ...base, name: reference, samples: ms.prenorm.map(rate), note: found.prenorm }));
     for (const engine of only) {
       const name = `${label} beside ${TITLES[engine]}`;
-      const note = found[engine];
+      const note = failed[engine] ? `failed: ${failed[engine]}` : found[engine];
       if (!ms[engine]) rows.push(missingRow({ ...base, name, reference, note }));
       else {
         const shares = ms[engine].map((time, i) => time / ms.prenorm[i]);

@@ -10,7 +10,7 @@ import { inTurns, leastDisturbed, type Timed, timed } from './timing.js';
 
 export interface StepOptions {
   simd: Simd;
-  threads: number;
+  threads: number | 'auto';
   seed: number;
 }
 

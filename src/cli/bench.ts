@@ -25,7 +25,7 @@ export interface BenchOptions {
   compare?: string[];
   json?: boolean;
   simd: 'strict' | 'relaxed';
-  threads?: number;
+  threads?: number | 'auto';
   seed?: number;
 }
 
@@ -35,7 +35,7 @@ export async function bench(options: BenchOptions): Promise<number> {
   const chosen = choose(parts, options.only);
   checkOut(options.out);
   enableRelaxedSimd();
-  await start(simd);
+  await start({ simd });
   const finish = beginRun({ quick, simd });
   const plan = makePlan(quick, chosen.length);
   const rows: Row[] = [];

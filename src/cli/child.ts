@@ -2,20 +2,20 @@
 
 import type { RunSpec } from '../experiments/index.js';
 import { executeRun } from '../experiments/index.js';
-import { init } from '../runtime/runtime.js';
 import { loadSplits } from './files.js';
+import { type EngineOptions, start } from './start.js';
 
 export interface ChildRequest {
   spec: RunSpec;
-  simd: 'strict' | 'relaxed';
+  engine: EngineOptions;
 }
 
 // Ctrl-C reaches the whole process group; the parent decides what happens to its children.
 process.on('SIGINT', () => {});
 
-process.on('message', async ({ spec, simd }: ChildRequest) => {
+process.on('message', async ({ spec, engine }: ChildRequest) => {
   try {
-    await init({ simd });
+    await start(engine);
     let last = 0;
     const record = await executeRun(spec, {
       load: loadSplits,

@@ -3,20 +3,18 @@ import { type ConformanceResult, type ItemResult, runConformance } from '../conf
 import { capabilities } from '../runtime/capabilities.js';
 import { strictWasmHash } from '../runtime/generated/wasm.js';
 import { EXIT, note } from './errors.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
-export interface ConformanceCommand {
+export interface ConformanceCommand extends EngineOptions {
   json?: boolean;
-  threads?: number;
-  simd: 'strict' | 'relaxed';
   item?: string[];
 }
 
 export async function conformance(options: ConformanceCommand): Promise<number> {
-  await start(options.simd, options.threads);
+  await start(options);
   const { threads, threadsReason, simd } = capabilities();
-  if (options.threads !== undefined && options.threads !== threads)
+  if (typeof options.threads === 'number' && options.threads !== threads)
     note(`conformance: ${threads} thread instead of ${options.threads}: ${threadsReason}`);
   const host = `Node ${process.version}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`;
   const write = (line: string): void => {

@@ -14,9 +14,9 @@ import {
 } from '../theory/index.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { progressBars } from './progress.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 
-export interface GradientsOptions {
+export interface GradientsOptions extends EngineOptions {
   layers: string;
   placement: string;
   setting: 'theory' | 'toy';
@@ -24,7 +24,6 @@ export interface GradientsOptions {
   seed: number;
   dModel: number;
   json?: boolean;
-  simd: 'strict' | 'relaxed';
 }
 
 export async function gradients(options: GradientsOptions): Promise<number> {
@@ -44,7 +43,7 @@ export async function gradients(options: GradientsOptions): Promise<number> {
     });
   }
   const { setting, dModel } = options;
-  await start(options.simd);
+  await start(options);
   const signal = interruptSignal();
   const seeds = Array.from({ length: options.seeds }, (_, i) => options.seed + i);
   const bars = progressBars({ quiet: options.json });

@@ -4,11 +4,11 @@ import { capabilities } from '../runtime/capabilities.js';
 import { strictWasmHash } from '../runtime/generated/wasm.js';
 import { relaxedWasmHash } from '../runtime/generated/wasm-relaxed.js';
 import { EXIT } from './errors.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
-export async function info(options: { json?: boolean; simd: 'strict' | 'relaxed' }): Promise<number> {
-  await start(options.simd);
+export async function info(options: EngineOptions & { json?: boolean }): Promise<number> {
+  await start(options);
   const can = capabilities();
   const value = {
     prenorm: packageVersion(),

@@ -21,6 +21,10 @@ function number(minimum: number, above = false) {
   };
 }
 
+function threads(text: string): number | 'auto' {
+  return text === 'auto' ? text : whole(1)(text);
+}
+
 const TRAIN_HELP = `
 A configuration for the embedded German-English pairs:
   { "task": "translation", "data": "ui-de-en", "vocabSize": 1000,
@@ -51,7 +55,7 @@ function command(name: string, description: string): Command {
     .description(description)
     .option('--json', 'print the result as JSON on standard output')
     .option('--seed <n>', 'seed', whole(0))
-    .option('--threads <n>', 'threads of one run (this version uses one)', whole(1))
+    .option('--threads <n>', 'threads of one step, or auto; any number gives the same bits', threads, 1)
     .addOption(new Option('--simd <kind>', 'kernels').choices(['strict', 'relaxed']).default('strict'))
     .exitOverride();
 }

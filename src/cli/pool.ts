@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type ErrorCode, PrenormError } from '../errors.js';
 import { costOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
 import type { ChildRequest } from './child.js';
+import type { EngineOptions } from './start.js';
 
 export interface PoolEvents {
   onProgress(spec: RunSpec, progress: RunProgress): void;
@@ -19,7 +20,7 @@ interface ChildMessage {
 /** Rejects at the first failed run; the other children are ended. */
 export async function runPool(
   specs: readonly RunSpec[],
-  options: { processes: number; simd: 'strict' | 'relaxed'; signal: AbortSignal },
+  options: { processes: number; engine: EngineOptions; signal: AbortSignal },
   events: PoolEvents,
 ): Promise<void> {
   const queue = [...specs].sort((a, b) => costOf(b) - costOf(a));
@@ -34,7 +35,7 @@ export async function runPool(
         const current = spec;
         const record = await runOn(
           child,
-          { spec, simd: options.simd },
+          { spec, engine: options.engine },
           (p) => events.onProgress(current, p),
           options.signal,
         );

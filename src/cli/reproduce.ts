@@ -24,10 +24,10 @@ import { EXIT, interruptSignal } from './errors.js';
 import { loadSplits, makeFolder, readJson, writeText } from './files.js';
 import { runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
-export interface ReproduceOptions {
+export interface ReproduceOptions extends EngineOptions {
   preset: string;
   only?: string[];
   out?: string;
@@ -37,13 +37,12 @@ export interface ReproduceOptions {
   seed?: number;
   processes?: number;
   data?: string;
-  simd: 'strict' | 'relaxed';
 }
 
 export async function reproduce(options: ReproduceOptions): Promise<number> {
   const started = performance.now();
   const preset = selectPreset(options);
-  await start(options.simd);
+  await start(options);
   if (options.data) await loadSplits(options.data);
   if (options.dryRun) {
     await dryRun(preset, options);
@@ -67,7 +66,7 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   try {
     await runPool(
       missing,
-      { processes, simd: options.simd, signal },
+      { processes, engine: { simd: options.simd, threads: options.threads }, signal },
       {
         onProgress(spec, progress) {
           if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));

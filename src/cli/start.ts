@@ -1,10 +1,17 @@
 import { EnvironmentError } from '../errors.js';
 import { init } from '../runtime/runtime.js';
 
-/** Makes the runtime ready with the kernels a command asked for. */
-export async function start(simd: 'strict' | 'relaxed', threads?: number): Promise<void> {
+/** What every command's options say about the engine. */
+export interface EngineOptions {
+  simd: 'strict' | 'relaxed';
+  /** Threads of one step; default 1. */
+  threads?: number | 'auto';
+}
+
+/** Makes the runtime ready with the kernels and threads a command asked for. */
+export async function start({ simd, threads = 1 }: EngineOptions): Promise<void> {
   try {
-    await init(threads === undefined ? { simd } : { simd, threads });
+    await init({ simd, threads });
   } catch (cause) {
     if (simd === 'strict') throw cause;
     throw new EnvironmentError(`Node ${process.version} cannot run the relaxed kernels`, {

@@ -24,22 +24,21 @@ import {
   trainable,
   trainTokenizer,
 } from './run-folder.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 import { checkTrainConfig, decisive, type TrainConfig } from './train-config.js';
 
-export interface TrainCommandOptions {
+export interface TrainCommandOptions extends EngineOptions {
   out?: string;
   resume?: boolean;
   dryRun?: boolean;
   json?: boolean;
   seed?: number;
-  simd: 'strict' | 'relaxed';
 }
 
 type RunFiles = ReturnType<typeof runFiles>;
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<number> {
-  await start(options.simd);
+  await start(options);
   const config = checkTrainConfig(await readJson(configPath), configPath);
   if (options.seed !== undefined) config.seed = options.seed;
   const schedule = inConfig(configPath, () => makeSchedule(config.schedule));

@@ -10,12 +10,11 @@ import { decodeUtf8Strict } from '../utf8.js';
 import { EXIT, note } from './errors.js';
 import { readText } from './files.js';
 import { loadCorpus, openRun, splitBatches, type TrainedRun, trainable } from './run-folder.js';
-import { start } from './start.js';
+import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
-interface Common {
+interface Common extends EngineOptions {
   json?: boolean;
-  simd: 'strict' | 'relaxed';
 }
 
 interface Decoding {
@@ -27,7 +26,7 @@ export async function evaluate(
   folder: string,
   options: Common & Decoding & { split: 'valid' | 'test' },
 ): Promise<number> {
-  await start(options.simd);
+  await start(options);
   const { split } = options;
   const run = await openRun(folder);
   if (run.config.task === 'lm' && split === 'test') {
@@ -62,7 +61,7 @@ export async function translate(
   folder: string,
   options: Common & Decoding & { input?: string },
 ): Promise<number> {
-  await start(options.simd);
+  await start(options);
   const run = await openRun(folder);
   if (run.config.task === 'lm') {
     throw new ConfigError('this run is a language model', { path: folder, hint: 'use `prenorm generate`' });
@@ -119,7 +118,7 @@ export async function generate(
   folder: string,
   options: Common & { prompt: string; length: number; temperature: number; topK?: number; seed?: number },
 ): Promise<number> {
-  await start(options.simd);
+  await start(options);
   const { model, tokenizer } = await openRun(folder);
   if (!(model instanceof CausalLM)) {
     throw new ConfigError('this run translates', { path: folder, hint: 'use `prenorm translate`' });
