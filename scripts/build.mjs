@@ -10,7 +10,15 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,12 +159,13 @@ async function joinModules() {
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
   const apart = ['conformance/index', 'experiments/index', 'reference/runtime'];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
-  // As namespaces of the package's own files, `nn` and the like stay apart from what does not use them.
+  // The index has the subpaths as namespaces. As objects that a bundler may leave out they cost nothing where they
+  // are not used, and no file of their own where the index is imported.
   const index = readFileSync('dist/index.js', 'utf8');
-  const namespaces = [...index.matchAll(/export \* as \w+ from '[^']*';\n/g)].map(([line]) => line);
+  const namespaces = [...index.matchAll(/export \* as (\w+) from '\.\/([^']*)\.js';\n/g)];
   writeFileSync(
     'dist/index.js',
-    namespaces.reduce((text, line) => text.replace(line, ''), index),
+    namespaces.reduce((text, [line]) => text.replace(line, ''), index),
   );
   const { metafile } = await esbuild.build({
     ...options,
@@ -167,9 +176,17 @@ async function joinModules() {
   const unique = (name, symbol) => `${name.split('/')[0]}_${symbol}`;
   const libraryFrom = (name) => (name.includes('/') ? '../library.js' : './library.js');
   const list = (name, from, line) => `export {${exported(name).map(line).join(',')}} from '${from}';\n`;
-  const library = subpaths
-    .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
-    .join('');
+  const objects = namespaces.map(([, name, path]) => {
+    const members = exported(path).map((symbol) => `${symbol}: ${unique(path, symbol)}`);
+    const names = exported(path).map((symbol) => `${symbol} as ${unique(path, symbol)}`);
+    return `import {${names}} from './${path}.js';
+export const ${name} = { ${members} };\n`;
+  });
+  const library =
+    objects.join('') +
+    subpaths
+      .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
+      .join('');
   const entries = [...apart, 'cli/main', 'cli/bench', 'bench/index'].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
@@ -193,9 +210,11 @@ async function joinModules() {
     writeFileSync(target, readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, ''));
   }
   rmSync('build/dist', { recursive: true });
+  copyFileSync('build/kernels.wasm', 'dist/chunks/prenorm-kernels.wasm');
   for (const name of subpaths) {
     const text = list(name, libraryFrom(name), (symbol) => `${unique(name, symbol)} as ${symbol}`);
-    writeFileSync(`dist/${name}.js`, name === 'index' ? text + namespaces.join('') : text);
+    const spaces = `export {${namespaces.map(([, space]) => space)}} from './library.js';\n`;
+    writeFileSync(`dist/${name}.js`, name === 'index' ? text + spaces : text);
   }
   log('dist: built');
 }

@@ -5,6 +5,6 @@ import { check } from './src/check.js';
 const main = new URL('../../build/kernels.wasm', import.meta.url);
 if (existsSync(main)) {
   const wasm = readFileSync(main);
-  console.log(`assemblyscript 0.28: ${wasm.byteLength} bytes of wasm, ${await check(wasm)}`);
+  console.log(`assemblyscript 0.28: ${wasm.byteLength} bytes of wasm, ${await check(wasm, true)}`);
 }
 await import('./dist/main.mjs');

@@ -19,6 +19,7 @@ import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import type { ForwardOptions } from './models.js';
 import { Module } from './module.js';
+import { checkRoom } from './room.js';
 import { makeNorm, TransformerEncoder } from './transformer.js';
 
 export interface MaskedLMConfig extends ModelConfig {
@@ -121,6 +122,7 @@ export class MaskedLM extends Module {
       });
     }
     const config = { ...resolveConfig('MaskedLM', rest), numSegments, nextSentence };
+    checkRoom('MaskedLM', config, config.numLayers, 0);
     this.config = config;
     this.embedding = new TokenEmbedding(config, numSegments);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));

@@ -18,6 +18,7 @@ import { Dropout, Linear } from './layers.js';
 import type { ForwardOptions } from './models.js';
 import { Module, requirePositive } from './module.js';
 import { Positions } from './positions.js';
+import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
 
 /** The keys of a model's configuration that mean something without tokens. */
@@ -101,6 +102,7 @@ export class VisionTransformer extends Module {
       vocabSize: numClasses,
       maxSeqLen: numPatches + 1,
     });
+    checkRoom('VisionTransformer', config, config.numLayers, 0);
     const stack = Object.fromEntries(stackKeys.map((key) => [key, config[key]]));
     this.config = { ...stack, imageSize, patchSize, channels, numClasses } as VisionTransformerConfig;
     this.patches = new Linear(patchSize * patchSize * channels, config.dModel);

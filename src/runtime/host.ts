@@ -2,14 +2,29 @@
 import { ConfigError } from '../errors.js';
 import { availableCores, nodeBuiltin, threadsUnavailable } from './pool.js';
 
-/** The inlined kernels of one build. */
-export async function inlinedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
+/** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
+export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
+  const file = simd === 'strict' ? fileBeside('prenorm-kernels.wasm') : null;
+  if (file) return file;
   if (simd === 'relaxed') {
     const { relaxedWasmBase64 } = await import('./generated/wasm-relaxed.js');
     return inflate(fromBase64(relaxedWasmBase64));
   }
   const { strictWasmBase64 } = await import('./generated/wasm.js');
   return inflate(fromBase64(strictWasmBase64));
+}
+
+/** A file in this module's folder; null outside Node, and where a bundler has moved the module elsewhere. */
+function fileBeside(name: string): BufferSource | null {
+  const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
+  // Not written as one expression, which bundlers would take for an asset of theirs.
+  const here = import.meta.url;
+  if (!fs || !here.startsWith('file:')) return null;
+  try {
+    return new Uint8Array(fs.readFileSync(new URL(name, here)));
+  } catch {
+    return null;
+  }
 }
 
 /** The host's own decoder where it has one: a loop in JavaScript takes longer than all the rest of `init()`. */

@@ -1,9 +1,9 @@
 /**
  * Runs one matrix product and one LayerNorm and returns the SHA-256 of the bits they wrote: the same value from
- * every compiler, engine and processor.
+ * every compiler, engine and processor. `shared`: the kernels import a memory that threads may share.
  */
-export async function check(wasm) {
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
+export async function check(wasm, shared = false) {
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared });
   const abort = () => {
     throw new Error('assertion failed in a kernel');
   };

@@ -1,0 +1,326 @@
+/**
+ * @file A Runtime is one memory, its kernels, its arena, its threads and its random state. Tensors of two runtimes
+ * never mix.
+ */
+import { ConfigError, MemoryError } from '../errors.js';
+import { seedKey } from '../random.js';
+import { Arena, type Frame } from './arena.js';
+import {
+  dividedKernels,
+  type RecordedProgram,
+  type ReplayHost,
+  recordingKernels,
+  replayProgram,
+  toProgram,
+} from './dispatch.js';
+import type { Heap } from './heap.js';
+import type { KernelInstance } from './instantiate.js';
+import type { Kernels, Ptr } from './kernels.js';
+import { PersistentAllocator } from './persistent.js';
+import { BlankHeap, noKernels } from './planning.js';
+import { ThreadPool } from './pool.js';
+import { type InputArray, Recording } from './recording.js';
+
+export type { RecordedProgram } from './dispatch.js';
+export type { InputArray } from './recording.js';
+
+export interface MemoryReport {
+  /** Bytes of step-arena in use now. */
+  arenaInUse: number;
+  /** Most arena bytes ever in use at once. */
+  arenaHighWater: number;
+  /** Bytes held by parameters, gradients and optimizer state. */
+  persistentInUse: number;
+  /** Size of the whole memory. */
+  bufferBytes: number;
+}
+
+export class Runtime {
+  readonly kernels: Kernels;
+  readonly heap: Heap;
+  readonly arena: Arena;
+  readonly persistent: PersistentAllocator;
+  /** `f32` in wasm, `f64` under the reference kernels. */
+  readonly precision: 'f32' | 'f64';
+  readonly simd: 'strict' | 'relaxed' | 'reference';
+  readonly #rng: Ptr;
+  /** Scratch for kernels that pack; its content never outlives a kernel call. */
+  #workspace: Ptr = 0;
+  #workspaceBytes = 0;
+  #top: number;
+  #implicit: Frame | null = null;
+  #seed = 0;
+  #step = 0;
+  #microbatch = 0;
+  #planning = false;
+  #layers = 0;
+  #graphVersion = 0;
+  /** The kernels themselves, undivided and unrecorded. */
+  #plain: Kernels;
+  #pool: ThreadPool | null = null;
+  #threadsReason = 'one thread was asked for (the default)';
+  #recording: Recording | null = null;
+
+  constructor(kernels: Kernels, heap: Heap, base: number, simd: 'strict' | 'relaxed' | 'reference') {
+    this.kernels = kernels;
+    this.#plain = kernels;
+    this.heap = heap;
+    this.precision = simd === 'reference' ? 'f64' : 'f32';
+    this.simd = simd;
+    this.#top = Math.ceil(base / 64) * 64;
+    this.arena = new Arena((bytes) => this.#reserve(bytes));
+    this.persistent = new PersistentAllocator((bytes) => this.#reserve(bytes));
+    this.#rng = this.persistent.allocate(16);
+    this.workspace(kernels.gemmWorkspaceBytes());
+    this.#writeRng();
+  }
+
+  #reserve(bytes: number): number {
+    const start = this.#top;
+    this.heap.ensure(start + bytes);
+    this.#top = start + bytes;
+    return start;
+  }
+
+  /** Scratch of at least `bytes`, shared by all kernel calls. */
+  workspace(bytes: number): Ptr {
+    if (bytes > this.#workspaceBytes) {
+      // The smaller block stays allocated: backwards that are recorded already hold its address.
+      this.#workspace = this.persistent.allocate(bytes);
+      this.#workspaceBytes = bytes;
+      this.#shareWorkspace();
+    }
+    return this.#workspace;
+  }
+
+  /** Every worker needs scratch of its own. */
+  #shareWorkspace(): void {
+    if (!this.#pool || this.#planning) return;
+    const stride = Math.ceil(this.#workspaceBytes / 64) * 64;
+    this.#pool.setWorkspace(this.persistent.allocate(stride * (this.#pool.threads - 1)), stride);
+  }
+
+  /**
+   * Starts worker threads over this runtime's (shared) memory. When they do not start, one thread is used and
+   * `threadsReason` says why.
+   */
+  async startThreads(
+    instance: KernelInstance,
+    threads: number,
+    reason: string,
+    worker: string | URL | null = null,
+  ): Promise<void> {
+    this.#threadsReason = reason;
+    if (threads === 1) return;
+    try {
+      this.#pool = await ThreadPool.start(
+        { ...instance, worker, allocate: (bytes) => this.persistent.allocate(bytes) },
+        threads,
+      );
+    } catch (error) {
+      this.#threadsReason = (error as Error).message;
+      return;
+    }
+    this.#shareWorkspace();
+    (this as { kernels: Kernels }).kernels = dividedKernels(this.#plain, this.#pool);
+  }
+
+  /** Threads that compute a step. */
+  get threads(): number {
+    return this.#pool && this.#pool.ended === null ? this.#pool.threads : 1;
+  }
+
+  /** Why there are as many threads as there are. */
+  get threadsReason(): string {
+    return this.#pool?.ended ?? this.#threadsReason;
+  }
+
+  /** Ends the worker threads. The runtime can be used further, with one thread. */
+  close(): void {
+    this.#pool?.end('the runtime was closed');
+  }
+
+  /** Puts something around every kernel, eager and replayed, for measurements. Only before the first step. */
+  instrument(around: (name: keyof Kernels, kernel: (...args: number[]) => unknown) => unknown): void {
+    const entries = Object.entries(this.#plain) as [keyof Kernels, (...args: number[]) => unknown][];
+    this.#plain = Object.fromEntries(entries.map(([name, kernel]) => [name, around(name, kernel)])) as never;
+    (this as { kernels: Kernels }).kernels = this.#pool
+      ? dividedKernels(this.#plain, this.#pool)
+      : this.#plain;
+  }
+
+  /** The recording under way, for ops that have to do something before a replay. */
+  get recording(): Recording | null {
+    return this.#recording;
+  }
+
+  /**
+   * Runs `fn` and writes down its kernel calls. `inputs` are the arrays whose values may differ in a replay.
+   * Nothing of it may depend on anything else that changes: see `Recording`.
+   */
+  record<T>(inputs: readonly InputArray[], fn: () => T): { value: T; recording: Recording } {
+    const recording = new Recording(inputs);
+    const self = this as { kernels: Kernels };
+    const before = self.kernels;
+    if (this.arena.depth > 0 || this.#recording || this.#planning) {
+      recording.refuse('the step began inside another computation');
+      return { value: fn(), recording };
+    }
+    this.#recording = recording;
+    self.kernels = recordingKernels(before, recording, () => this.#recording === recording);
+    try {
+      return { value: fn(), recording };
+    } finally {
+      self.kernels = before;
+      this.#recording = null;
+    }
+  }
+
+  /** Makes a recording (without a refusal) ready to be replayed. */
+  program(recording: Recording): RecordedProgram {
+    return toProgram(recording, this.#replayHost(), (bytes) => this.persistent.allocate(bytes));
+  }
+
+  /**
+   * Whether `replay` can run now. A program lies at fixed addresses of the empty arena, so nothing may be alive
+   * there.
+   */
+  get canReplay(): boolean {
+    return this.arena.depth === 0 && !this.#recording && !this.#planning;
+  }
+
+  replay(program: RecordedProgram, inputs: readonly InputArray[]): void {
+    replayProgram(program, this.#replayHost(), inputs);
+  }
+
+  /** Gives a program's memory back. */
+  forget(program: RecordedProgram): void {
+    if (program.bytes > 0) this.persistent.release(program.ptr, program.bytes);
+  }
+
+  #replayHost(): ReplayHost {
+    return {
+      kernels: this.#plain,
+      pool: this.#pool,
+      writeInts: (ptr, values) => this.heap.writeInts(ptr, values),
+      writeFloats: (ptr, values) => this.heap.writeFloats(ptr, values),
+    };
+  }
+
+  /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. */
+  allocate(count: number): Ptr {
+    if (this.arena.depth === 0) this.#implicit = this.arena.push();
+    return this.arena.allocate(count * 4);
+  }
+
+  /** The frame new allocations belong to. */
+  currentFrame(): Frame {
+    if (this.arena.depth === 0) this.#implicit = this.arena.push();
+    return this.arena.top as Frame;
+  }
+
+  /** Ends the implicit frame that the step's first allocation opened (a no-op inside `scope`). */
+  endStep(): void {
+    if (this.#implicit?.alive && this.arena.top === this.#implicit) this.arena.pop(this.#implicit);
+  }
+
+  /** Seed of dropout and of default initial values. */
+  get seed(): number {
+    return this.#seed;
+  }
+
+  manualSeed(seed: number): void {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, {
+        op: 'manualSeed',
+        actual: seed,
+      });
+    }
+    this.#seed = seed;
+    this.#layers = 0;
+    this.setRandomPosition(0, 0);
+  }
+
+  /** Position of the counter-based generator: dropout masks depend on it and on nothing else. */
+  get randomPosition(): { step: number; microbatch: number } {
+    return { step: this.#step, microbatch: this.#microbatch };
+  }
+
+  setRandomPosition(step: number, microbatch: number): void {
+    this.#step = step;
+    this.#microbatch = microbatch;
+    this.#writeRng();
+  }
+
+  /** Address of [seedLo, seedHi, step, microbatch], read by the random kernels. */
+  get rng(): Ptr {
+    return this.#rng;
+  }
+
+  #writeRng(): void {
+    const [low, high] = seedKey(this.#seed);
+    this.heap.writeInts(this.#rng, [low, high, this.#step, this.#microbatch]);
+  }
+
+  memory(): MemoryReport {
+    return {
+      arenaInUse: this.arena.inUse,
+      arenaHighWater: this.arena.highWater,
+      persistentInUse: this.persistent.inUse,
+      bufferBytes: this.heap.byteLength,
+    };
+  }
+
+  /**
+   * Runs `fn` with kernels that compute nothing and an arena that only counts, and tells the most bytes it
+   * would have had in use: the peak of a step, before step 1. Values read inside are meaningless.
+   */
+  measure(fn: () => void): { peakBytes: number } {
+    if (this.#planning) throw new MemoryError('plan() cannot be nested', { op: 'plan' });
+    const self = this as { -readonly [K in 'kernels' | 'heap' | 'arena' | 'persistent']: Runtime[K] };
+    const real = { kernels: self.kernels, heap: self.heap, arena: self.arena, persistent: self.persistent };
+    const implicit = this.#implicit;
+    let top = 1 << 20;
+    const reserve = (bytes: number) => {
+      top += bytes;
+      return top - bytes;
+    };
+    const counting = new Arena(reserve);
+    const workspace = [this.#workspace, this.#workspaceBytes] as const;
+    this.#planning = true;
+    self.kernels = noKernels;
+    self.heap = new BlankHeap();
+    self.arena = counting;
+    self.persistent = new PersistentAllocator(reserve);
+    this.#implicit = null;
+    try {
+      fn();
+      return { peakBytes: counting.highWater };
+    } finally {
+      Object.assign(self, real);
+      counting.clear();
+      this.#implicit = implicit;
+      [this.#workspace, this.#workspaceBytes] = workspace;
+      this.#planning = false;
+    }
+  }
+
+  /** Grows whenever parameters appear or their gradients move: what was recorded before may not hold any more. */
+  get graphVersion(): number {
+    return this.#graphVersion;
+  }
+
+  graphChanged(): void {
+    this.#graphVersion++;
+  }
+
+  /** A number of its own for each layer made outside a model: names the stream of its initial values. */
+  nextLayer(): number {
+    return this.#layers++;
+  }
+
+  /** True inside `plan()`: nothing is computed, so nothing may be kept. */
+  get planning(): boolean {
+    return this.#planning;
+  }
+}
