@@ -85,8 +85,7 @@ function settleAll(value: unknown, depth: number): void {
   if (value instanceof Tensor) {
     value.runtime.recording?.refuse('noGrad() or scope() hands a value on in the middle of the step');
     value.storage.settle();
-  }
-  if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
+  } else if (depth < 4 && Array.isArray(value)) for (const item of value) settleAll(item, depth + 1);
   else if (
     depth < 4 &&
     value !== null &&

@@ -67,6 +67,21 @@ const product = (v: Named): Split => {
     : { along: 'n', grain: 16, pointers: { c: 1, b: v.transB ? v.ldb : 1 }, ns };
 };
 
+/** Attention by sequences of the batch; each has `keyRows` rows of keys and values. */
+const sequences = (v: Named, keyRows: number, perNs: number): Split => ({
+  along: 'batch',
+  grain: 1,
+  pointers: {
+    out: v.queryLen * v.strideOut,
+    lse: v.heads * v.queryLen,
+    q: v.queryLen * v.strideQ,
+    k: keyRows * v.strideK,
+    v: keyRows * v.strideV,
+    lengths: 1,
+  },
+  ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / perNs,
+});
+
 const optimizer: Rule = (v) => ({
   along: 'numSegments',
   grain: 1,
@@ -88,36 +103,12 @@ const rules: { [N in KernelName]?: Rule } = {
     pointers: { c: v.strideC, a: v.strideA, b: v.strideB },
     ns: (v.batch * v.m * v.n * v.k) / 20,
   }),
-  attentionForward: (v) => ({
-    along: 'batch',
-    grain: 1,
-    pointers: {
-      out: v.queryLen * v.strideOut,
-      lse: v.heads * v.queryLen,
-      q: v.queryLen * v.strideQ,
-      k: v.batchStrideKV * v.strideK,
-      v: v.batchStrideKV * v.strideV,
-      lengths: 1,
-    },
-    ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / 10,
-  }),
-  attentionBackward: (v) => ({
-    along: 'batch',
-    grain: 1,
-    pointers: {
-      dq: v.queryLen * v.strideQ,
-      dk: v.keyLen * v.strideK,
-      dv: v.keyLen * v.strideV,
-      dout: v.queryLen * v.strideOut,
-      q: v.queryLen * v.strideQ,
-      k: v.keyLen * v.strideK,
-      v: v.keyLen * v.strideV,
-      out: v.queryLen * v.strideOut,
-      lse: v.heads * v.queryLen,
-      lengths: 1,
-    },
-    ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / 4,
-  }),
+  attentionForward: (v) => sequences(v, v.batchStrideKV, 10),
+  attentionBackward: (v) => {
+    const split = sequences(v, v.keyLen, 4);
+    const { q: dq, k: dk, v: dv, out: dout } = split.pointers;
+    return { ...split, pointers: { ...split.pointers, dq, dk, dv, dout } };
+  },
   layerNormBackward: chunked('dx dout dsum x', 'mean rstd', 'dweights dbiases', 0.8),
   rmsNormBackward: chunked('dx dout dsum x', 'rstd', 'dweights', 0.6),
   biasReluBackward: chunked('dx dout out', '', 'partials', 0.2),

@@ -70,7 +70,7 @@ export function crossEntropy(
 /**
  * The number of targets that are not ignored, and the address of 1 / divisor, written now and, for targets that
  * may be others then, before each replay (nothing is written while planning).
- * @throws DataError when a target lies outside the vocabulary or all are ignored.
+ * @throws DataError when a target lies outside the vocabulary, or all are ignored and no divisor is given.
  */
 export function lossDivisor(
   op: string,
@@ -85,7 +85,12 @@ export function lossDivisor(
   const settle = (): number => {
     const valid = countTargets(op, targets, vocab);
     count.valid = valid;
-    runtime.heap.writeFloats(inverse, [1 / count.divisorFor(valid)]);
+    const divisor = count.divisorFor(valid);
+    // A batch of nothing but padding may be a part of a step whose divisor is that of all its batches.
+    if (divisor === 0) {
+      throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
+    }
+    runtime.heap.writeFloats(inverse, [1 / divisor]);
     return valid;
   };
   runtime.recording?.eachReplay(settle);
@@ -103,9 +108,6 @@ function countTargets(op: string, targets: Variable, vocab: number): number {
       });
     }
     if (target >= 0) valid++;
-  }
-  if (valid === 0) {
-    throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
   }
   return valid;
 }
