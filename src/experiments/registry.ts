@@ -15,8 +15,9 @@ import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
+import { vit } from './vit.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning];
+export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning, vit];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */
