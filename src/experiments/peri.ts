@@ -3,8 +3,9 @@
  *
  * Claim: the hidden variance of Peri-LN stays near linear in depth, that of Post-LN constant, that of Pre-LN grows faster
  * than it began; and a larger W2 leaves Peri-LN's function alone and divides W2's gradient. Setting: causal model, d 64, 8
- * layers, characters of the embedded text, Adam (0.9, 0.98), constant rate. Initialisation: `paper`. Cost: some 12 s a run
- * on one core. Expected: EXPECTED
+ * layers, characters of the embedded text, Adam (0.9, 0.98), constant rate. Initialisation: `paper`. Cost: some 4 s a run
+ * on one core. Expected: R² above 0.9 in Peri-LN,
+ * largest over smallest below 1.3 in Post-LN, and a last layer that grows more in Pre-LN than in Peri-LN at both rates.
  */
 import type { NormPlacement } from '../nn/index.js';
 import type { Experiment, Scale } from './experiment.js';
@@ -16,8 +17,8 @@ import { maxOverMin, mean, slope } from './statistics.js';
 
 const PLACEMENTS: NormPlacement[] = ['post', 'pre', 'peri'];
 const RATES = [0.001, 0.003];
-const STEPS = 100;
-const EVERY = 25;
+const STEPS = 200;
+const EVERY = 50;
 const source = 'Kim et al. 2025';
 
 const list = (run: RunRecord, name: string): number[] => (run.measured?.[name] as number[]) ?? [];

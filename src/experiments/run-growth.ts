@@ -162,7 +162,7 @@ export const growthKind: RunKind<GrowthRun> = {
       diverged = true;
     }
     if (!diverged) measured.gradientsAfter = gradients(model, probe);
-    measured.lossSpikes = spikes(trainer.losses, 1.1);
+    measured.lossSpikes = spikes(trainer.losses, 1.25);
     measured.gradSpikes = spikes(gradNorms, 3);
     measured.finalLoss = mean(trainer.losses.slice(-10));
     const hash = new Sha256();

@@ -3,7 +3,7 @@
  * alone (Tan et al. 2025, arXiv 2508.07577). One run is one seed: source model, then every shift, fraction and arm
  * from the same source weights.
  */
-import { noGrad } from '../autograd/index.js';
+import { crossEntropy, noGrad, tensor } from '../autograd/index.js';
 import { type BatchSource, loadDigits } from '../data/index.js';
 import { sha256 } from '../io/sha256.js';
 import { type ImageInput, type StateDict, VisionTransformer } from '../nn/index.js';
@@ -106,7 +106,7 @@ function score(model: VisionTransformer, data: Images): { accuracy: number; nll:
   const runtime = currentRuntime();
   const { logits, nll } = noGrad(() => {
     const y = model.forward(batch);
-    return { logits: y.toArray(), nll: model.loss(batch, {}).loss.item() };
+    return { logits: y.toArray(), nll: crossEntropy(y, tensor(data.labels)).loss.item() };
   });
   runtime.endStep();
   let hits = 0;

@@ -38,7 +38,7 @@ test('the shifts move pixels as they say', () => {
   const translated = of('translated');
   for (const i of [0, 8, 64, 72]) assert.is(translated[i], 0);
   for (const i of [1, 15, 65, 127]) assert.is(translated[i], images[i - 1]);
-  let turned = images;
+  let turned: Float32Array = images;
   for (let n = 0; n < 4; n++) turned = shiftImages({ images: turned, labels }, 'rotated').images;
   assert.equal(turned, images, 'four turns, four inversions');
   assert.is(of('rotated')[64], 1 - images[64 + 56], 'the upper left corner was the lower left');
