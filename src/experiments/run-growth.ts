@@ -183,7 +183,7 @@ export const growthKind: RunKind<GrowthRun> = {
     };
   },
   cost: ({ steps, numLayers, batchSize, seqLen, dModel }) =>
-    (steps * numLayers * batchSize * seqLen * (dModel / 64) * (dModel / 64)) / 60000,
+    (steps * numLayers * batchSize * seqLen * (dModel / 64) * (dModel / 64)) / 100000,
   steps: ({ steps }) => steps,
   seeds: ({ seed }) => [seed],
 };
