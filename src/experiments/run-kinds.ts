@@ -3,10 +3,17 @@ import { loadKjv, loadUiDeEn } from '../data/index.js';
 import { ConfigError } from '../errors.js';
 import { gradientsKind } from './gradients.js';
 import type { RunRecord } from './results.js';
+import { growthKind } from './run-growth.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
-export const runKinds: readonly RunKind[] = [gradientsKind, translationKind];
+export const runKinds: readonly RunKind[] = [
+  gradientsKind,
+  translationKind,
+  normTuningKind as RunKind,
+  growthKind as RunKind,
+];
 
 /** @throws ConfigError for a kind that is not in the table. */
 export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
