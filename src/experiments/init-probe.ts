@@ -10,6 +10,8 @@ import { resolveConfig, stackConfig } from '../nn/config.js';
 import {
   initializeModel,
   type NormPlacement,
+  placements,
+  profileAdmin,
   randomNormal,
   TokenEmbedding,
   type Trace,
