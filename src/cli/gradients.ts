@@ -165,7 +165,9 @@ function table(rows: Row[], setting: string): string {
     for (let l = 0; l < deepest; l++) {
       const cells = block.map(({ w2, lastW2, predictedProfile }) => {
         const theory = predictedProfile?.[l].toFixed(2) ?? '-';
-        return (w2[l] / lastW2).toFixed(2).padStart(10) + theory.padStart(8);
+        // ReZero's branches have no gradient at first.
+        const relative = lastW2 > 0 ? (w2[l] / lastW2).toFixed(2) : '-';
+        return relative.padStart(10) + theory.padStart(8);
       });
       lines.push(String(l + 1).padStart(5) + cells.join(''));
     }

@@ -11,12 +11,13 @@ import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
 import { fig6 } from './fig6.js';
+import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning];
+export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning, placementCurves];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */

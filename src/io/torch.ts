@@ -31,6 +31,7 @@ import {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import { sameShape } from '../tensor/shape.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 
@@ -194,7 +195,7 @@ export function toTorchState(model: Module, options: TorchOptions = {}): StateDi
     .map(([, module]) => (module as { normPlacement?: string }).normPlacement)
     .find((name) => name !== undefined && name !== 'post' && name !== 'pre');
   const key = [...body.keys()].find((name) => /_norm\.|\.qk_l2\.|norm\d?\.(alpha|g)$/.test(name));
-  const foreign = placement ? `normPlacement '${placement}'` : key;
+  const foreign = placement ? `normPlacement '${placement}' (${placementName(placement)})` : key;
   const rms = [...body.keys()].some((key) => key.endsWith('norm1.bias')) ? undefined : 'RMSNorm';
   if (foreign || rms) {
     throw new FormatError(`${foreign ? `a layer with ${foreign}` : rms} has no counterpart in PyTorch`, {

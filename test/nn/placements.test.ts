@@ -227,7 +227,7 @@ test("Admin's omega is the root of the variance before it, per stack", () => {
   noGrad(() => {
     model.eval().forward(pairs, {
       trace(name, value) {
-        const values = value.toArray();
+        const values = Array.from(value.toArray());
         const mean = values.reduce((a, b) => a + b, 0) / values.length;
         wanted.set(name, values.reduce((a, b) => a + (b - mean) * (b - mean), 0) / values.length);
       },
@@ -271,7 +271,10 @@ for (const normPlacement of normPlacements) {
         bits(noGrad(() => (m instanceof CausalLM ? m.forward(batch) : m.forward(pairs))).toArray());
       assert.is.not(run(other), run(model));
       const bytes = encodeSafetensors(model.stateDict());
-      other.loadStateDict(decodeSafetensors(bytes, 'memory').tensors);
+      const { tensors } = decodeSafetensors(bytes, 'memory');
+      other.loadStateDict(
+        new Map([...tensors].map(([key, { shape, data }]) => [key, { shape, data: data as Float32Array }])),
+      );
       assert.is(run(other), run(model));
     }
   });
