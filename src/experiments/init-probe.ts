@@ -10,8 +10,11 @@ import { resolveConfig, stackConfig } from '../nn/config.js';
 import {
   initializeModel,
   type NormPlacement,
+  placements,
+  profileAdmin,
   randomNormal,
   TokenEmbedding,
+  type Trace,
   TransformerEncoder,
 } from '../nn/index.js';
 import { Module } from '../nn/module.js';
@@ -50,24 +53,36 @@ class Probe extends Module {
       numLayers: config.numLayers,
       normPlacement: config.placement,
       maxSeqLen: config.length,
-      embeddingNorm: config.placement === 'peri',
+      embeddingNorm: placements[config.placement] === placements.peri,
     });
     this.embedding = new TokenEmbedding(resolved);
     this.encoder = new TransformerEncoder(stackConfig(resolved, config.numLayers));
     this.assignPaths();
     initializeModel(this, 'paper', config.seed);
-    if (this.uniform)
-      for (const layer of this.encoder.layers) simplifyAttention(layer.selfAttn, config.dModel);
+    if (!this.uniform) return;
+    this.encoder.layers.forEach((layer, i) => {
+      const place = { layer: i + 1, numLayers: config.numLayers, otherLayers: 0, decoder: false };
+      const gain = placements[config.placement].initGain?.({ ...place, mixFraction: 0.25, preFirst: false });
+      simplifyAttention(layer.selfAttn, config.dModel, gain ?? 1);
+    });
+  }
+
+  forward(x: Variable, { trace }: { trace: Trace }): Variable {
+    return this.encoder.forward(x, {}, trace);
   }
 }
 
-/** W_Q = W_K = 0 and W_O = I: attention is the mean of x_j W_V, with W_V of variance 1/d. */
-function simplifyAttention(attention: TransformerEncoder['layers'][number]['selfAttn'], d: number): void {
+/** W_Q = W_K = 0 and W_O = I times the placement's gain: attention is the mean of x_j W_V, W_V of variance 1/d. */
+function simplifyAttention(
+  attention: TransformerEncoder['layers'][number]['selfAttn'],
+  d: number,
+  gain: number,
+): void {
   const packed = attention.inProjWeight.toArray();
   packed.fill(0, 0, 2 * d * d);
   attention.inProjWeight.set(packed);
   const identity = new Float64Array(d * d);
-  for (let i = 0; i < d; i++) identity[i * d + i] = 1;
+  for (let i = 0; i < d; i++) identity[i * d + i] = gain;
   attention.outProj.weight.set(identity);
 }
 
@@ -83,7 +98,8 @@ export function probe(config: ProbeConfig): ProbeResult {
   const x0 = model.uniform
     ? randomNormal([batch, length, dModel], config.seed, 'probe:inputs')
     : model.embedding.forward(ids);
-  const x = model.encoder.forward(x0, {}, (name, value) => hidden.set(name, value));
+  if (config.placement === 'admin') profileAdmin(model, x0);
+  const x = model.forward(x0, { trace: (name, value) => hidden.set(name, value) });
   const logits = linear(x, model.embedding.tokens.weight, null);
   const { loss } = crossEntropy(reshape(logits, [batch * length, vocabSize]), targets);
   const norms = model.encoder.layers.map((layer) =>
@@ -100,10 +116,13 @@ export function probe(config: ProbeConfig): ProbeResult {
   };
 }
 
-/** Post-LN hides x^{post,5} behind its last norm: it is the sum of the layer's middle and its branch. */
+/**
+ * Post-LN hides x^{post,5} behind its last norm: it is the sum of the layer's middle and its branch. Other placements
+ * say themselves what their last norm hides.
+ */
 function hiddenOf(path: string, placement: NormPlacement, hidden: Map<string, Variable>): Variable[] {
   const get = (name: string) => hidden.get(`${path}.${name}`) as Variable;
-  return placement === 'post' ? [get('mid'), get('ffn')] : [get('out')];
+  return placement === 'post' ? [get('mid'), get('ffn')] : [get('hidden')];
 }
 
 /** Mean square of the sum of tensors: E||x||² / d. */

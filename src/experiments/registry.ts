@@ -12,13 +12,23 @@ import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
 import { fig6 } from './fig6.js';
 import { peri } from './peri.js';
+import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 import { vit } from './vit.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning, vit, peri];
+export const experiments: readonly Experiment[] = [
+  fig3,
+  fig2,
+  fig4,
+  fig6,
+  tuning,
+  placementCurves,
+  peri,
+  vit,
+];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */

@@ -5,14 +5,16 @@ import { gradientsKind } from './gradients.js';
 import type { RunRecord } from './results.js';
 import { growthKind } from './run-growth.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { placementKind } from './run-placement.js';
 import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
 export const runKinds: readonly RunKind[] = [
   gradientsKind,
   translationKind,
-  normTuningKind as RunKind,
+  placementKind,
   growthKind as RunKind,
+  normTuningKind as RunKind,
 ];
 
 /** @throws ConfigError for a kind that is not in the table. */

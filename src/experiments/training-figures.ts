@@ -1,7 +1,8 @@
 /** @file Figures of the translation grid as data: curves, final loss over rates, schedules, and the tuning map. */
+
+import { placementName } from '../nn/placement-names.js';
 import type { JudgeContext } from './experiment.js';
 import { armOf } from './judge-training.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { mean, median } from './statistics.js';
 
