@@ -8,9 +8,9 @@
  * largest over smallest below 1.3 in Post-LN, and a last layer that grows more in Pre-LN than in Peri-LN at both rates.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import type { Experiment, Scale } from './experiment.js';
 import { allSeeds, type Judged, NOT_RUN } from './judged.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord } from './results.js';
 import { factors, type GrowthRun } from './run-growth.js';
 import { maxOverMin, mean, slope } from './statistics.js';

@@ -172,7 +172,7 @@ export function makeFigures(
   return preset.experiments.flatMap(({ experiment, runs }) =>
     experiment
       .figures(recordsOf(runs, records), context)
-      .filter(({ series }) => series.length > 0)
+      .filter(({ series, heatmap }) => series.length > 0 || heatmap)
       .map((figure) => ({ ...figure, experiment: experiment.name })),
   );
 }
