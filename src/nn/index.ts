@@ -8,6 +8,12 @@ export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm 
 export { MaskedLM, type MaskedLMConfig, type MaskedLMInput, type MaskedLMOptions } from './masked-lm.js';
 export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
+export {
+  type PairClassInput,
+  PairClassifier,
+  type PairClassifierConfig,
+  type PairClassifierOptions,
+} from './pair-classifier.js';
 export { Positions, sinusoids } from './positions.js';
 export {
   type LayerConfig,
