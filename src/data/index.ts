@@ -7,7 +7,14 @@ export {
   tokenBatches,
 } from './batches.js';
 export type { BatchSource, Cursor } from './cursor.js';
-export { type Digits, loadDigits, loadKjv, loadUiDeEn, type PairSplits } from './embedded.js';
+export {
+  type Digits,
+  loadDigits,
+  loadKjv,
+  loadUiDeEn,
+  type PairSplits,
+  type SplitLoader,
+} from './embedded.js';
 export {
   evaluationLabelledPairs,
   type LabelledBatch,
@@ -24,6 +31,7 @@ export {
   type MaskedPairOptions,
   type MaskedTexts,
 } from './masked-pairs.js';
+
 export { type Pair, parsePairs } from './pairs.js';
 export type { RowMarks, RowOptions } from './row-batches.js';
 export { evaluationTextWindows, type LmBatch, TextWindows, type TextWindowsOptions } from './text-windows.js';

@@ -59,7 +59,8 @@ export async function prepareBert(
   data: BertData,
   { load, loadText }: Pick<RunEnvironment, 'load' | 'loadText'>,
 ): Promise<PreparedBert> {
-  const raw = data.name === EMBEDDED ? await embedded(data, load, loadText) : await folder(data.name, loadText);
+  const raw =
+    data.name === EMBEDDED ? await embedded(data, load, loadText) : await folder(data.name, loadText);
   const corpus = [...raw.documents.train.flat(), ...raw.pairs.train.flat()];
   const bpe = trainBPE(corpus, { vocabSize: data.vocabSize });
   const texts = (part: 'train' | 'valid'): MaskedTexts => ({
@@ -75,7 +76,10 @@ export async function prepareBert(
   const { train, dev, numClasses } = raw.task;
   // The last fifth chooses; pairs of one sentence stand beside each other, so the cut divides none but one.
   const cut = train.length - Math.floor(train.length / 5);
-  const counts = Array.from({ length: numClasses }, (_, c) => train.filter(({ label }) => label === c).length);
+  const counts = Array.from(
+    { length: numClasses },
+    (_, c) => train.filter(({ label }) => label === c).length,
+  );
   const most = counts.indexOf(Math.max(...counts));
   const known = texts('train');
   return {
