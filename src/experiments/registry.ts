@@ -10,13 +10,14 @@ import {
 import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
+import { fig5 } from './fig5.js';
 import { fig6 } from './fig6.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning];
+export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig5, fig6, tuning];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */

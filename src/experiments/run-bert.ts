@@ -32,7 +32,11 @@ export interface BertRun extends RunSpec {
     dropout: number;
     normPlacement: NormPlacement;
     init: 'paper' | 'fairseq' | 'torch';
+    embeddingNorm: boolean;
+    embeddingScale: number;
   };
+  /** Batches of an update. */
+  accumulate: number;
   weightDecay: number;
   /** 0 for none; after it the rate falls linearly to 0 at `steps`. */
   warmupSteps: number;
@@ -96,6 +100,7 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunRe
     }),
     schedule: linearDecay({ maxLr, warmupSteps: run.warmupSteps, totalSteps: run.steps }),
     steps: run.steps,
+    accumulate: run.accumulate,
     validation,
     evalEvery: run.evalEvery,
     signal: environment.signal,
