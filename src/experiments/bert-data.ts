@@ -4,7 +4,7 @@
  * Embedded: running text are the verses of Genesis in their order, the last tenth held out; beside them stand German
  * interface messages with their translations, two segments of a row without a next-sentence label. The task to
  * fine-tune on takes pairs that pre-training has not seen: is this English message the translation of that German one?
- * Of several other messages the wrong one is the most alike. One's own data is a folder: text.txt (a sentence a line,
+ * A wrong one is another message of the same part. One's own data is a folder: text.txt (a sentence a line,
  * an empty line between documents), pairs-train.tsv and pairs-dev.tsv (text TAB text TAB label), e.g. MRPC or RTE.
  */
 import {
@@ -30,6 +30,8 @@ export interface BertData {
   maxLen: number;
   /** Of the embedded training pairs the last so many are kept from pre-training, for the task. */
   taskPairs: number;
+  /** A wrong translation is the most alike of so many random messages; 1 for any message. */
+  candidates: number;
 }
 
 export interface PreparedBert {
@@ -110,8 +112,8 @@ async function embedded(
     documents: { train: [verses.slice(0, cut)], valid: [verses.slice(cut)] },
     pairs: { train: train.slice(0, kept), valid: valid.slice(0, VALID_PAIRS) },
     task: {
-      train: translationTask(train.slice(kept), 'train'),
-      dev: translationTask(valid, 'dev'),
+      train: translationTask(train.slice(kept), 'train', data.candidates),
+      dev: translationTask(valid, 'dev', data.candidates),
       numClasses: 2,
     },
   };
@@ -155,16 +157,14 @@ async function folder(name: string, loadText: RunEnvironment['loadText']): Promi
   };
 }
 
-const CANDIDATES = 30;
-
 /** Every German message twice: with its translation (class 1), and with another's that looks most like it (class 0). */
-export function translationTask(pairs: readonly Pair[], part: string): LabelledPair[] {
+export function translationTask(pairs: readonly Pair[], part: string, candidates: number): LabelledPair[] {
   const random = new RandomStream(0, `task:${part}`);
   const words = pairs.map(([, english]) => new Set(english.match(/[A-Za-z]+|\{\d+\}/g)));
   return pairs.flatMap(([german, english], i) => {
     let wrong = '';
     let best = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < CANDIDATES; k++) {
+    for (let k = 0; k < candidates; k++) {
       const j = random.nextInt(pairs.length);
       const other = pairs[j][1];
       if (other === english || pairs[j][0] === german) continue;

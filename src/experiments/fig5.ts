@@ -53,7 +53,8 @@ function standard({ seed, data }: Scale): BertGrid {
       vocabSize: 1000,
       maxTokens: 768,
       maxLen: 64,
-      taskPairs: 400,
+      taskPairs: 800,
+      candidates: 1,
     },
     model: SMALL,
     weightDecay: 0.01,
@@ -86,6 +87,7 @@ function paper({ seed, data }: Scale): BertGrid {
       maxTokens: 4096,
       maxLen: 512,
       taskPairs: 0,
+      candidates: 1,
     },
     model: {
       ...SMALL,
