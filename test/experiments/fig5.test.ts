@@ -152,8 +152,11 @@ test('fine-tuning: no verdict unless pre-training beats majority and scratch by 
     assert.ok(Math.abs(gap - 0.09) < 1e-9, `${gap}`);
   });
   const good = [0.8, 0.81, 0.79, 0.8, 0.81, 0.79];
-  for (const change of [{ 'accuracy@0': good }, { majority: 0.8 }]) {
-    const refused = judge(claim, all(change, 'post'));
+  for (const [name, value] of [
+    ['accuracy@0', good],
+    ['majority', 0.8],
+  ] as const) {
+    const refused = judge(claim, all({ [name]: value as number | number[] }, 'post'));
     assert.is(refused.verdict, 'not tested');
     assert.match(refused.reason ?? '', /two standard errors/);
   }
