@@ -33,7 +33,7 @@ export interface BertRun extends RunSpec {
     normPlacement: NormPlacement;
     init: 'paper' | 'fairseq' | 'torch';
     embeddingNorm: boolean;
-    embeddingScale: number;
+    embeddingScale: 'sqrt' | number;
   };
   /** Batches of an update. */
   accumulate: number;
@@ -89,7 +89,7 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunRe
   const { model, batches, validation } = build(run, data);
   model.runtime().manualSeed(run.seed);
   const { maxLr } = run.arm;
-  const total = run.steps + (run.fineTuning ? tuningSteps(run) : 0);
+  const total = run.steps + (run.fineTuning ? tuningRuns(run) : 0);
   const trainer = new Trainer({
     model,
     data: batches,
@@ -142,7 +142,7 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunRe
 }
 
 /** Fine-tunings of a run: a choice of rates and all seeds, from every checkpoint and from scratch. */
-function tuningSteps({ fineTuning }: BertRun): number {
+function tuningRuns({ fineTuning }: BertRun): number {
   if (!fineTuning) return 0;
   return (fineTuning.checkpoints.length + 1) * (fineTuning.rates.length + fineTuning.seeds.length);
 }
@@ -180,8 +180,10 @@ async function tune(
   return measured;
 }
 
-/** Seconds of a step, per token and million parameters of the layers, roughly. */
-const SECONDS_PER_STEP = 0.03;
+/** Seconds of a token's forward and backward in 6 layers of width 64, with its share of the output layer. */
+const SECONDS_PER_TOKEN = 7e-5;
+/** Of a labelled pair, roughly. */
+const PAIR_TOKENS = 32;
 
 export const bertKind: RunKind<BertRun> = {
   kind: 'bert',
@@ -189,10 +191,10 @@ export const bertKind: RunKind<BertRun> = {
   execute,
   cost(run) {
     const { dModel, dFF, numLayers } = run.model;
-    const size =
-      ((numLayers * dModel * (4 * dModel + 2 * dFF)) / (6 * 64 * 512)) * (run.data.maxTokens / 1024);
-    const tuned = run.fineTuning ? tuningSteps(run) * run.fineTuning.epochs * 2 : 0;
-    return SECONDS_PER_STEP * size * run.steps + tuned * size;
+    const size = (numLayers * dModel * (2 * dModel + dFF)) / (6 * 64 * 256);
+    const tokens = run.steps * run.accumulate * run.data.maxTokens;
+    const epochs = tuningRuns(run) * (run.fineTuning?.epochs ?? 0);
+    return SECONDS_PER_TOKEN * size * (tokens + epochs * 2 * run.data.taskPairs * PAIR_TOKENS);
   },
   steps: (run) => run.steps,
   seeds: (run) => [run.seed],
