@@ -10,6 +10,7 @@ import {
 import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
+import { fig5 } from './fig5.js';
 import { fig6 } from './fig6.js';
 import { peri } from './peri.js';
 import { placementCurves } from './placements.js';
@@ -23,6 +24,7 @@ export const experiments: readonly Experiment[] = [
   fig3,
   fig2,
   fig4,
+  fig5,
   fig6,
   tuning,
   placementCurves,

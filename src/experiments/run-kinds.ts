@@ -3,6 +3,7 @@ import { loadKjv, loadUiDeEn } from '../data/index.js';
 import { ConfigError } from '../errors.js';
 import { gradientsKind } from './gradients.js';
 import type { RunRecord } from './results.js';
+import { bertKind } from './run-bert.js';
 import { growthKind } from './run-growth.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
 import { placementKind } from './run-placement.js';
@@ -10,11 +11,12 @@ import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
 export const runKinds: readonly RunKind[] = [
-  gradientsKind,
-  translationKind,
-  placementKind,
+  gradientsKind as RunKind,
+  translationKind as RunKind,
+  placementKind as RunKind,
   growthKind as RunKind,
   normTuningKind as RunKind,
+  bertKind as RunKind,
 ];
 
 /** @throws ConfigError for a kind that is not in the table. */

@@ -10,6 +10,12 @@ export { MaskedLM, type MaskedLMConfig, type MaskedLMInput, type MaskedLMOptions
 export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
+export {
+  type PairClassInput,
+  PairClassifier,
+  type PairClassifierConfig,
+  type PairClassifierOptions,
+} from './pair-classifier.js';
 export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
 export { type Place, type Placement, placements, type Streams, type Sublayer } from './placements.js';
 export { Positions, sinusoids } from './positions.js';

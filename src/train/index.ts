@@ -1,3 +1,4 @@
+export { averageCheckpoints } from './average.js';
 export { evaluateLoss } from './evaluate.js';
 export { cyclicTuning, normParameters, normShift, rescaleNorms } from './norm-tuning.js';
 export { type MemoryPlan, plan } from './plan.js';
