@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Results } from '../../src/experiments/results.js';
 import { renderReport } from '../../src/report/html.js';
-import { mockResults } from './mock-results.js';
+import { largeResults, mockResults } from './mock-results.js';
 
 const page = renderReport(mockResults());
 
@@ -184,7 +184,7 @@ test('values that JSON turned into null are shown as NaN', () => {
       ),
     ),
   );
-  assert.match(claimRow(html, 'post-needs-warmup'), /NaN progress p .*seed 12 NaN/);
+  assert.match(claimRow(html, 'post-needs-warmup'), /NaN .*diverged.*progress p .*seed 12 NaN/);
 });
 
 test('equal results give an equal page', () => {
@@ -200,5 +200,28 @@ function poison<T>(value: T, mark: string): T {
   }
   return value;
 }
+
+test('sixty claims stand under their experiments, with the number of the paper', () => {
+  const html = renderReport(largeResults());
+  for (const name of ['theory', 'fig3', 'tuning', 'placements', 'multi30k']) {
+    assert.is(html.match(new RegExp(`<h3 id="claims-${name}"`, 'g'))?.length, 1, name);
+  }
+  assert.match(html, 'href="#figures-tuning"');
+  assert.is(html.match(/<tr[^>]*id="claim-/g)?.length, 60);
+  assert.match(claimRow(html, 'pre-without-warmup-1'), 'about 28.1 BLEU at lr 1e-3');
+  assert.match(html, '<summary>All 150 runs</summary>');
+});
+
+test('a heat map has its numbers in the cells and in a table, one scale for all', () => {
+  const results = largeResults();
+  const { panels } = results.figures.find(({ heatmap }) => heatmap)!.heatmap!;
+  panels[1]!.values[2]![3] = 99.5;
+  const html = renderReport(results);
+  assert.is(html.match(/<g data-say="[^"]*maxLr 2e-3: 99\.5"/g)?.length, 1);
+  assert.match(html, '<td>99.5</td>');
+  const fills = [...html.matchAll(/data-say="[^"]*maxLr[^"]*: ([\d.]+)"[^>]*><rect[^>]*fill="(#\w+)"/g)];
+  assert.is(fills.filter(([, , fill]) => fill === '#083e7a').length, 1, 'the one extreme takes the dark end');
+  assert.match(html, /maxLr 4e-3: div\./);
+});
 
 test.run();
