@@ -1,5 +1,9 @@
 /** @file The report page as text: all of a result shown, all of it escaped, nothing loaded. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Results } from '../../src/experiments/results.js';
@@ -208,8 +212,33 @@ test('sixty claims stand under their experiments, with the number of the paper',
   }
   assert.match(html, 'href="#figures-tuning"');
   assert.is(html.match(/<tr[^>]*id="claim-/g)?.length, 60);
-  assert.match(claimRow(html, 'pre-without-warmup-1'), 'about 28.1 BLEU at lr 1e-3');
+  const { claim, paper } = largeResults().claims[1]!;
+  assert.is(paper, 'about 28.1 BLEU at lr 1e-3');
+  assert.ok(claimRow(html, claim).includes(paper!));
   assert.match(html, '<summary>All 150 runs</summary>');
+});
+
+test('one changed value flips the verdict in the table of the documents', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-standard-'));
+  try {
+    const file = join(folder, 'standard.json');
+    const script = new URL('../../scripts/paper-results.mjs', import.meta.url).pathname;
+    const row = (verdict: 'holds' | 'does not hold') => {
+      const results = largeResults();
+      results.claims[1]!.verdict = verdict;
+      results.claims[1]!.statement = 'The one that changes';
+      writeFileSync(file, JSON.stringify(results));
+      const text = execFileSync(process.execPath, [script, '--standard', file, '--print'], {
+        encoding: 'utf8',
+      });
+      assert.is(text.match(/^### Experiment /gm)?.length, 5);
+      return text.split('\n').find((line) => line.includes('The one that changes'))!;
+    };
+    assert.match(row('holds'), /about 28\.1 BLEU.*\| holds \|/);
+    assert.match(row('does not hold'), /about 28\.1 BLEU.*\| does not hold \|/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('a heat map has its numbers in the cells and in a table, one scale for all', () => {
