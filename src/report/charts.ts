@@ -63,7 +63,7 @@ ${rows.map((row, r) => {
       return html`<g data-say="${panel.label}, ${rowLabel} ${row}, ${columnLabel} ${column}: ${shown(value)}" data-columns="${columns.length}"><rect x="${x}" y="${top}" width="${cellWidth - 2}" height="${cellHeight - 2}" fill="${
         isNumber(value) ? shade(share) : '#ffffff'
       }"${isNumber(value) ? '' : html` stroke="#8a2508" stroke-dasharray="3 2"`}/><text x="${x + cellWidth / 2 - 1}" y="${top + 16}" text-anchor="middle" fill="${
-        !isNumber(value) ? '#8a2508' : share > 0.5 ? '#ffffff' : '#10202e'
+        !isNumber(value) ? '#8a2508' : share > 0.68 ? '#ffffff' : '#000000'
       }">${shown(value)}</text></g>`;
     },
   )}`;
@@ -103,7 +103,7 @@ function barsSvg({ series, levels = [], yLabel, title }: Figure): Markup {
 ${series.map((one, at) => {
   const { value, from, to } = last(one);
   const top = 8 + at * 26;
-  const interval = isNumber(from) && isNumber(to);
+  const interval = isNumber(value) && isNumber(from) && isNumber(to);
   const range = interval ? ` (${formatNumber(from)} to ${formatNumber(to)})` : '';
   const start = isNumber(value) ? Math.min(place(0), place(value)) : 0;
   const end = Math.max(place(0), place(isNumber(value) ? value : 0), interval ? place(to) : 0);

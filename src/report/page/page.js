@@ -519,7 +519,7 @@ function draw(entry, colors) {
           if (key !== 'x') return;
           const { min, max } = plot.scales.x ?? {};
           const whole = (min ?? first) <= first && (max ?? last) >= last;
-          element(`[data-reset="${drawn.indexOf(entry)}"]`).hidden = whole;
+          element(`[data-reset="${entry.index}"]`).hidden = whole;
         },
       ],
     },
