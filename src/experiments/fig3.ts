@@ -2,7 +2,7 @@
  * @file Fig. 3: gradients at initialisation (paper, section 3.4; Kim et al. 2025 for Peri-LN).
  *
  * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as 1/sqrt(L) in
- * Pre-LN. Settings `theory` and `toy` of init-probe.ts, and `translation`: the encoder-decoder on real sentences, `paper`
+ * Pre-LN. Settings `theory` and `toy` of src/theory/probe.ts, and `translation`: the encoder-decoder on real sentences, `paper`
  * initialisation, the norm of the gradient averaged over several batches. Cost: about a minute on one core.
  * Expected: slopes in log L of 0 and -0.5; the profile of Pre-LN is sqrt(xbar_{L+1} / xbar_{l+1}), not flat.
  */

@@ -2,14 +2,14 @@
  * @file Gradients at initialisation (paper, section 3.4 and Fig. 3; Kim et al. 2025 for Peri-LN).
  *
  * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as
- * 1/sqrt(L) in Pre-LN. Settings: `theory` and `toy` of init-probe.ts, and `translation`: the encoder-decoder
+ * 1/sqrt(L) in Pre-LN. Settings: `theory` and `toy` of src/theory/probe.ts, and `translation`: the encoder-decoder
  * on real sentences, `paper` initialisation, the norm of the gradient averaged over several batches.
  */
 import { backward, type Variable } from '../autograd/index.js';
 import { PairBatches } from '../data/index.js';
 import { sha256 } from '../io/sha256.js';
 import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
-import { frobenius, probe } from './init-probe.js';
+import { frobenius, probe } from '../theory/index.js';
 import type { GradientPoint, RunRecord } from './results.js';
 import type { RunKind, RunProgress } from './run-kind.js';
 import type { GradientsRun } from './run-spec.js';

@@ -1,3 +1,4 @@
+export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
   type Claim,
   type Experiment,
@@ -7,7 +8,6 @@ export {
   type Scale,
 } from './experiment.js';
 export { runGradients } from './gradients.js';
-export { type ProbeConfig, type ProbeResult, probe } from './init-probe.js';
 export { classifyRuns } from './judge-training.js';
 export type { GradientsRecord } from './judged.js';
 export { placementName } from './placement-names.js';
