@@ -13,11 +13,12 @@ import { fig4 } from './fig4.js';
 import { fig6 } from './fig6.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
+import { theory } from './theory.js';
 import { toy } from './toy.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning, toy];
+export const experiments: readonly Experiment[] = [theory, fig3, fig2, fig4, fig6, tuning, toy];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */

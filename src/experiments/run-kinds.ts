@@ -4,10 +4,11 @@ import { ConfigError } from '../errors.js';
 import { gradientsKind } from './gradients.js';
 import type { RunRecord } from './results.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { lawKind } from './run-law.js';
 import { toyKind } from './run-toy.js';
 import { translationKind } from './translation.js';
 
-export const runKinds: readonly RunKind[] = [gradientsKind, translationKind, toyKind];
+export const runKinds: readonly RunKind[] = [gradientsKind, translationKind, toyKind, lawKind];
 
 /** @throws ConfigError for a kind that is not in the table. */
 export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
