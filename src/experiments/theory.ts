@@ -60,13 +60,13 @@ function runs(scale: Scale): LawRun[] {
     hidden('post', 6, 4),
     hidden('pre', 12),
     hidden('peri', 12),
-    law('width', seeds(preset === 'quick' ? 2 : 10), { placement: 'post', dModel: WIDTHS }),
+    law('width', seeds(preset === 'quick' ? 4 : 10), { placement: 'post', dModel: WIDTHS }),
     ...(['post', 'pre'] as const).flatMap((placement) => [
       law('concentration', seeds(1), { placement, setting: 'toy', dModel: [512], eps: 0.1 }, 'd512'),
       law('concentration', seeds(10), { placement, setting: 'toy', eps: 0.5 }, 'd64'),
     ]),
     ...[6, 12].map((numLayers) =>
-      law('zipf-profile', seeds(3), { placement: 'post', setting: 'toy', numLayers }, `${numLayers}`),
+      law('zipf-profile', seeds(10), { placement: 'post', setting: 'toy', numLayers }, `${numLayers}`),
     ),
     law('peri-scaling', seeds(3), { placement: 'peri', setting: 'toy' }),
     law('peri-scaling', seeds(3), { placement: 'pre', setting: 'toy' }),
@@ -331,7 +331,9 @@ const claims: Claim[] = [
       statement: 'In Post-LN the gradient grows towards the last layer',
       figure: 'Fig. 3a',
       protocol: `toy encoder of ${numLayers} layers, Zipf tokens, the next one as target, gradient averaged over 6 batches`,
-      expected: 'holds',
+      expected: 'does not hold',
+      reason:
+        'independent tokens carry no order for an encoder to use: the profile stays flat, with large scatter over seeds; on real sentences it grows (post-profile-grows)',
       judge: (records) => zipfProfile(records, numLayers, bar),
     }),
   ),
