@@ -2,7 +2,7 @@
  * @file The quantities of predictions.ts measured: Jacobians of real norms by their own backward, hidden norms and
  * gradients of the probe (probe.ts), sampled Gaussians. All follow from their seed.
  */
-import { backward, mul, noGrad, Parameter, sum, tensor, type Variable } from '../autograd/index.js';
+import { backward, mul, noGrad, sum, tensor, type Variable } from '../autograd/index.js';
 import { randomNormal } from '../nn/index.js';
 import { Probe, type ProbeConfig, type ProbeResult, probe } from './probe.js';
 
@@ -33,7 +33,7 @@ export function measureJacobian(
     identity[i * d + i] = 1;
   }
   // d copies of x, the loss reading output i of copy i: the gradient of copy i is row i of J.
-  const input = new Parameter([d, d], 'weight').set(rows);
+  const input = tensor(rows, { shape: [d, d], requiresGrad: true });
   backward(sum(mul(norm.forward(input), tensor(identity, { shape: [d, d] }))));
   const matrix = Float64Array.from(input.grad?.toArray() ?? []);
   norm.zeroGrad?.();
