@@ -36,9 +36,9 @@ export function translationGrid(scale: Scale): TranslationGrid {
   const small = {
     data: data(UI_DE_EN),
     model: SMALL,
-    steps: 600,
-    warmupSteps: 200,
-    shortWarmupSteps: 25,
+    steps: 900,
+    warmupSteps: 400,
+    shortWarmupSteps: 50,
     commonRate: 0.002,
   };
   switch (scale.preset) {
