@@ -4,7 +4,7 @@
  * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as 1/sqrt(L) in
  * Pre-LN. Settings `theory` and `toy` of src/theory/probe.ts, and `translation`: the encoder-decoder on real sentences, `paper`
  * initialisation, the norm of the gradient averaged over several batches. Cost: about a minute on one core in `quick`; in
- * `standard` 7 more, nearly all for width 512 (one batch of about 64 tokens: initialisation only) and 40 s for Post-LN after its warm-up.
+ * `standard` 4 more, nearly all for width 512 (one batch of about 64 tokens: initialisation only) and 40 s for Post-LN after its warm-up.
  * Expected: slopes in log L of 0 and -0.5; the profile of Pre-LN is sqrt(xbar_{L+1} / xbar_{l+1}), not flat.
  */
 import type { NormPlacement } from '../nn/index.js';
@@ -172,7 +172,7 @@ export const fig3: Experiment = {
       statement: 'After its warm-up the gradient of Post-LN is very small',
       figure: 'Fig. 3a, b',
       protocol:
-        '6+6 layers on real sentences, warm-up of T0 steps, gradient averaged over 6 batches, last decoder layer, over the same at initialisation',
+        '6+6 layers on real sentences, warm-up of T0 steps, gradient averaged over 6 batches, mean over decoder layers, over the same at initialisation',
       presets: ['standard'],
       expected: 'holds',
       judge: afterWarmup,

@@ -236,12 +236,13 @@ export function afterWarmup(runs: readonly RunRecord[]): Judged {
   if (!before || !after) return NOT_RUN;
   const perSeed = after.points.map((p) => {
     const same = before.points.find((q) => q.seed === p.seed && q.numLayers === p.numLayers);
-    return same ? lastW2(p) / lastW2(same) : Number.NaN;
+    const size = (point: GradientPoint) => mean(lastStack(point).map(({ w2 }) => w2));
+    return same ? size(p) / size(same) : Number.NaN;
   });
   return {
     seeds: after.points.map((p) => p.seed),
     perSeed,
-    metric: '||dL/dW2|| of the last decoder layer after warm-up over that at initialisation',
+    metric: 'mean over decoder layers of ||dL/dW2|| after warm-up over that at initialisation',
     threshold: '< 0.5',
     verdict: allSeeds(perSeed.map((v) => v < 0.5)),
     runHashes: [before.hash, after.hash],

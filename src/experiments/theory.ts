@@ -18,7 +18,7 @@ import {
   reluNorm,
 } from '../theory/index.js';
 import type { Claim, Experiment, Scale } from './experiment.js';
-import { type Judged, NOT_RUN } from './judged.js';
+import { allSeeds, type Judged, NOT_RUN } from './judged.js';
 import { placementName } from './placement-names.js';
 import type { Figure, RunRecord } from './results.js';
 import type { LawName, LawRun } from './run-law.js';
@@ -214,18 +214,20 @@ function concentration(records: Records, d: number, delta: number): Judged {
   });
 }
 
+/** Seeds vote one by one: the scatter is part of the finding. */
 function zipfProfile(records: Records, numLayers: number, bar: number): Judged {
-  return judge(records, [`zipf-profile-post-${numLayers}`], (record) => {
+  const judged = judge(records, [`zipf-profile-post-${numLayers}`], (record) => {
     const w2 = list(record, 'w2');
-    const last = w2[numLayers - 1];
-    const first = w2[0] / last;
+    const first = w2[0] / w2[numLayers - 1];
     return {
       perSeed: list(record, 'perSeed'),
-      metric: `first over last layer ${first.toFixed(2)}; appendix F's factor alone says ${postDepthFactor(numLayers, 1, 2).toFixed(2)}`,
-      threshold: `< ${bar}, and the last layer the largest within 10 %`,
-      good: first < bar && last >= 0.9 * Math.max(...w2),
+      metric: `first over last layer; of the seed means ${first.toFixed(2)}; appendix F's factor alone says ${postDepthFactor(numLayers, 1, 2).toFixed(2)}`,
+      threshold: `< ${bar} in every seed`,
+      good: true,
     };
   });
+  if (judged.verdict === 'not tested') return judged;
+  return { ...judged, verdict: allSeeds(judged.perSeed.map((v) => v < bar)) };
 }
 
 function scaling(records: Records): Judged {
@@ -331,9 +333,9 @@ const claims: Claim[] = [
       statement: 'In Post-LN the gradient grows towards the last layer',
       figure: 'Fig. 3a',
       protocol: `toy encoder of ${numLayers} layers, Zipf tokens, the next one as target, gradient averaged over 6 batches`,
-      expected: 'does not hold',
+      expected: 'not decided',
       reason:
-        'independent tokens carry no order for an encoder to use: the profile stays flat, with large scatter over seeds; on real sentences it grows (post-profile-grows)',
+        'independent Zipf tokens in an encoder: first over last scatters from 0.2 to 2 over seeds; on real sentences in an encoder-decoder the profile grows in every seed (post-profile-grows)',
       judge: (records) => zipfProfile(records, numLayers, bar),
     }),
   ),
