@@ -14,8 +14,8 @@ import type { TranslationRun } from './run-spec.js';
 import { curves, rates, schedules } from './training-figures.js';
 import { armsOf, commonTail, gridRun, type TranslationGrid, translationGrid } from './translation-grid.js';
 
-/** Plain SGD's rates: the largest of a planning grid at which the arm with warm-up still trains, and half of it. */
-export const SGD_RATES = [0.4, 0.2];
+/** Plain SGD's rates: the largest of a planning grid (0.05 to 1.6) at which the arm with warm-up passes p = 0.25, and half of it. */
+export const SGD_RATES = [0.2, 0.1];
 
 function extra(grid: TranslationGrid): TranslationRun[] {
   const runs: TranslationRun[] = [];

@@ -8,6 +8,7 @@
  * Expected: slopes in log L of 0 and -0.5; the profile of Pre-LN is sqrt(xbar_{L+1} / xbar_{l+1}), not flat.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import type { Claim, Experiment, Scale } from './experiment.js';
 import { gradientFigures } from './gradient-figures.js';
 import {
@@ -21,7 +22,6 @@ import {
   profileLaw,
   ratio,
 } from './judge-gradients.js';
-import { placementName } from './placement-names.js';
 import type { GradientsRun } from './run-spec.js';
 import { translationGrid } from './translation-grid.js';
 

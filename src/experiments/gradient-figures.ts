@@ -1,9 +1,10 @@
 /** @file Fig. 3 as data: gradients at initialisation over depth and over layers, the theory beside them. */
+
+import { placementName } from '../nn/placement-names.js';
 import { lastLayerGradient, periLastLayerGradient, postHiddenNorm, profileRatio } from '../theory/index.js';
 import { TOY_POSITIONS } from './gradients.js';
 import { byDepth, depthMeans, lastHidden, lastStack, lastW2 } from './judge-gradients.js';
 import type { GradientsRecord } from './judged.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { mean } from './statistics.js';
 

@@ -1,3 +1,4 @@
+export { placementName } from '../nn/placement-names.js';
 export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
   type Claim,
@@ -10,7 +11,6 @@ export {
 export { runGradients } from './gradients.js';
 export { classifyRuns } from './judge-training.js';
 export type { GradientsRecord } from './judged.js';
-export { placementName } from './placement-names.js';
 export {
   experiments,
   isPresetName,

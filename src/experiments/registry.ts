@@ -11,14 +11,28 @@ import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
 import { fig6 } from './fig6.js';
+import { peri } from './peri.js';
+import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { theory } from './theory.js';
 import { toy } from './toy.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
+import { vit } from './vit.js';
 
-export const experiments: readonly Experiment[] = [theory, fig3, fig2, fig4, fig6, tuning, toy];
+export const experiments: readonly Experiment[] = [
+  theory,
+  fig3,
+  fig2,
+  fig4,
+  fig6,
+  tuning,
+  toy,
+  placementCurves,
+  peri,
+  vit,
+];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */
@@ -162,7 +176,7 @@ export function makeFigures(
   return preset.experiments.flatMap(({ experiment, runs }) =>
     experiment
       .figures(recordsOf(runs, records), context)
-      .filter(({ series }) => series.length > 0)
+      .filter(({ series, heatmap }) => series.length > 0 || heatmap)
       .map((figure) => ({ ...figure, experiment: experiment.name })),
   );
 }

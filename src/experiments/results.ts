@@ -51,8 +51,23 @@ export interface Series {
   high?: (number | null)[];
 }
 
+/** Maps over the same grid, drawn on one common colour scale. */
+export interface Heatmap {
+  rowLabel: string;
+  columnLabel: string;
+  rows: string[];
+  columns: string[];
+  /** `values[row][column]`; `null` where the run diverged. */
+  panels: { label: string; values: (number | null)[][] }[];
+  valueLabel: string;
+}
+
 export interface Figure {
   id: string;
+  /** Absent: `lines`. `bars` draws the last point of each series as one bar, from `low` to `high` its interval. */
+  kind?: 'lines' | 'heatmap' | 'bars';
+  /** The data of a `heatmap`, whose `series` is empty. */
+  heatmap?: Heatmap;
   title: string;
   /** What one sees, with the setting; shown under the plot. */
   caption: string;

@@ -6,6 +6,7 @@
  * core, two in `standard`. Expected: all hold but where a claim says otherwise.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import {
   chiSquareDelta,
   layerNormJacobianFrobenius,
@@ -19,7 +20,6 @@ import {
 } from '../theory/index.js';
 import type { Claim, Experiment, Scale } from './experiment.js';
 import { allSeeds, type Judged, NOT_RUN } from './judged.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord } from './results.js';
 import type { LawName, LawRun } from './run-law.js';
 import { mean, slope } from './statistics.js';

@@ -8,10 +8,10 @@
  * are below 0.1; with warm-up 400 below 0.1, without above 0.3.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import type { ScheduleConfig } from '../optim/index.js';
 import type { Experiment, Scale } from './experiment.js';
 import { type Judged, NOT_RUN } from './judged.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import type { ToyRun } from './run-toy.js';
 import { mean } from './statistics.js';

@@ -19,8 +19,9 @@ import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import type { ForwardOptions } from './models.js';
 import { Module } from './module.js';
+import { makeNorm } from './norms.js';
 import { checkRoom } from './room.js';
-import { makeNorm, TransformerEncoder } from './transformer.js';
+import { TransformerEncoder } from './transformer.js';
 
 export interface MaskedLMConfig extends ModelConfig {
   /** Rows of the segment table (BERT has 2); 0 for none. */

@@ -20,6 +20,8 @@ import { resolveConfig, stackConfig } from '../nn/config.js';
 import {
   initializeModel,
   type NormPlacement,
+  placements,
+  profileAdmin,
   randomNormal,
   TokenEmbedding,
   TransformerEncoder,
@@ -65,6 +67,8 @@ export interface ProbeBatch {
   /** (B, T) each. */
   ids: Int32Array;
   targets: Int32Array;
+  /** (B, T, d) in place of the tokens' embeddings. */
+  embedded?: Variable;
   batchSize: number;
   seqLen: number;
 }
@@ -86,28 +90,33 @@ export class Probe extends Module {
       numLayers: config.numLayers,
       normPlacement: config.placement,
       maxSeqLen: config.length,
-      embeddingNorm: config.placement === 'peri',
+      embeddingNorm: placements[config.placement] === placements.peri,
     });
     this.embedding = new TokenEmbedding(resolved);
     this.encoder = new TransformerEncoder(stackConfig(resolved, config.numLayers));
     this.assignPaths();
     initializeModel(this, 'paper', config.seed);
-    if (this.uniform)
-      for (const layer of this.encoder.layers) simplifyAttention(layer.selfAttn, config.dModel);
+    if (!this.uniform) return;
+    this.encoder.layers.forEach((layer, i) => {
+      const place = { layer: i + 1, numLayers: config.numLayers, otherLayers: 0, decoder: false };
+      const gain = placements[config.placement].initGain?.({ ...place, mixFraction: 0.25, preFirst: false });
+      simplifyAttention(layer.selfAttn, config.dModel, gain ?? 1);
+    });
   }
 
-  /** Logits (B, T, vocabSize); `inputs` (B, T, d) stand in for the embeddings. */
-  forward(batch: ProbeBatch, trace?: Trace, inputs?: Variable): Variable {
-    const x = inputs ?? this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
+  /** Logits (B, T, vocabSize). */
+  forward(batch: ProbeBatch, { trace }: { trace?: Trace } = {}): Variable {
+    const x =
+      batch.embedded ?? this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return linear(this.encoder.forward(x, {}, trace), this.embedding.tokens.weight, null);
   }
 
   loss(
     batch: ProbeBatch,
-    { trace, inputs, ...options }: CrossEntropyOptions & { trace?: Trace; inputs?: Variable } = {},
+    { trace, ...options }: CrossEntropyOptions & { trace?: Trace } = {},
   ): CrossEntropyResult {
     const targets = batchTensor(batch.targets, [batch.batchSize, batch.seqLen]);
-    return crossEntropy(this.forward(batch, trace, inputs), targets, options);
+    return crossEntropy(this.forward(batch, { trace }), targets, options);
   }
 
   inputs({ ids, targets, batchSize, seqLen }: ProbeBatch): StepInputs {
@@ -115,13 +124,17 @@ export class Probe extends Module {
   }
 }
 
-/** W_Q = W_K = 0 and W_O = I: attention is the mean of x_j W_V, with W_V of variance 1/d. */
-function simplifyAttention(attention: TransformerEncoder['layers'][number]['selfAttn'], d: number): void {
+/** W_Q = W_K = 0 and W_O = I times the placement's gain: attention is the mean of x_j W_V, W_V of variance 1/d. */
+function simplifyAttention(
+  attention: TransformerEncoder['layers'][number]['selfAttn'],
+  d: number,
+  gain: number,
+): void {
   const packed = attention.inProjWeight.toArray();
   packed.fill(0, 0, 2 * d * d);
   attention.inProjWeight.set(packed);
   const identity = new Float64Array(d * d);
-  for (let i = 0; i < d; i++) identity[i * d + i] = 1;
+  for (let i = 0; i < d; i++) identity[i * d + i] = gain;
   attention.outProj.weight.set(identity);
 }
 
@@ -135,7 +148,9 @@ export function probe(config: ProbeConfig): ProbeResult {
   for (let b = 0; b < batches; b++) {
     const hidden = new Map<string, Variable>();
     const trace: Trace = (name, value) => hidden.set(name, value);
-    const result = model.loss(drawBatch(config, random), { trace, inputs: theoryInputs(config, b) });
+    const batch = { ...drawBatch(config, random), embedded: theoryInputs(config, b) };
+    if (b === 0 && config.placement === 'admin') profileAdmin(model, batch);
+    const result = model.loss(batch, { trace });
     if (b === 0) {
       norms = model.encoder.layers.map(({ path }) => meanSquare(hiddenOf(path, config.placement, hidden)));
     }
@@ -157,8 +172,10 @@ export function probeHiddenNorms(config: ProbeConfig): Float64Array {
   return noGrad(() => {
     const model = new Probe(config);
     const hidden = new Map<string, Variable>();
-    const batch = drawBatch(config, new RandomStream(config.seed, 'probe:data'));
-    model.forward(batch, (name, value) => hidden.set(name, value), theoryInputs(config, 0));
+    const drawn = drawBatch(config, new RandomStream(config.seed, 'probe:data'));
+    const batch = { ...drawn, embedded: theoryInputs(config, 0) };
+    if (config.placement === 'admin') profileAdmin(model, batch);
+    model.forward(batch, { trace: (name, value) => hidden.set(name, value) });
     const { path } = model.encoder.layers[config.numLayers - 1];
     return squaredNorms(hiddenOf(path, config.placement, hidden));
   });
@@ -202,10 +219,13 @@ function drawBatch(config: ProbeConfig, random: RandomStream): ProbeBatch {
   return { ids, targets, ...shape };
 }
 
-/** Post-LN hides x^{post,5} behind its last norm: it is the sum of the layer's middle and its branch. */
+/**
+ * Post-LN hides x^{post,5} behind its last norm: it is the sum of the layer's middle and its branch. Other placements
+ * say themselves what their last norm hides.
+ */
 function hiddenOf(path: string, placement: NormPlacement, hidden: Map<string, Variable>): Variable[] {
   const get = (name: string) => hidden.get(`${path}.${name}`) as Variable;
-  return placement === 'post' ? [get('mid'), get('ffn')] : [get('out')];
+  return placement === 'post' ? [get('mid'), get('ffn')] : [get('hidden')];
 }
 
 /** ||x||² / d per position, x being the sum of the tensors. */
