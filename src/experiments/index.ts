@@ -1,4 +1,5 @@
 export { placementName } from '../nn/placement-names.js';
+export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
   type Claim,
   type Experiment,
@@ -8,7 +9,6 @@ export {
   type Scale,
 } from './experiment.js';
 export { runGradients } from './gradients.js';
-export { type ProbeConfig, type ProbeResult, probe } from './init-probe.js';
 export { classifyRuns } from './judge-training.js';
 export type { GradientsRecord } from './judged.js';
 export {

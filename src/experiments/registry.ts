@@ -16,17 +16,21 @@ import { peri } from './peri.js';
 import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
+import { theory } from './theory.js';
+import { toy } from './toy.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 import { vit } from './vit.js';
 
 export const experiments: readonly Experiment[] = [
+  theory,
   fig3,
   fig2,
   fig4,
   fig5,
   fig6,
   tuning,
+  toy,
   placementCurves,
   peri,
   vit,

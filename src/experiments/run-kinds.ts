@@ -6,17 +6,21 @@ import type { RunRecord } from './results.js';
 import { bertKind } from './run-bert.js';
 import { growthKind } from './run-growth.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { lawKind } from './run-law.js';
 import { placementKind } from './run-placement.js';
+import { toyKind } from './run-toy.js';
 import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
 export const runKinds: readonly RunKind[] = [
-  gradientsKind as RunKind,
-  translationKind as RunKind,
-  placementKind as RunKind,
+  gradientsKind,
+  lawKind,
+  translationKind,
+  bertKind as RunKind,
+  toyKind,
+  placementKind,
   growthKind as RunKind,
   normTuningKind as RunKind,
-  bertKind as RunKind,
 ];
 
 /** @throws ConfigError for a kind that is not in the table. */
