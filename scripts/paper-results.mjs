@@ -1,14 +1,15 @@
 /**
- * @file Writes the result tables of README.md and docs/paper.md from docs/results/quick.json and nothing else:
- * `node scripts/paper-results.mjs [--from runs/quick/results.json] [--check]`. `--from` first copies a new run's
- * results; `--standard FILE` takes the longer preset's results
- * from FILE, `--print` prints its tables alone, `--check` writes nothing and fails when a document is stale.
+ * @file Writes the result tables of README.md and docs/paper.md from docs/results/ and the register of claims from
+ * src/experiments/, from nothing else: `node scripts/paper-results.mjs [--from runs/quick/results.json] [--check]`.
+ * `--from` first copies a new run's results; `--standard FILE` takes the longer preset's results from FILE, `--print`
+ * prints its tables alone, `--check` writes nothing and fails when a document is stale.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
 
+const { experiments } = await tsImport('../src/experiments/index.ts', import.meta.url);
 const { formatDuration, formatNumber, median } = await tsImport('../src/report/wording.ts', import.meta.url);
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
@@ -22,6 +23,7 @@ const results = JSON.parse(readFileSync(SOURCE, 'utf8'));
 const STANDARD = option('--standard') ?? 'docs/results/standard.json';
 const documents = [
   ['README.md', '<!-- reproduce -->', '<!-- /reproduce -->', readmeTable()],
+  ['docs/paper.md', '<!-- claims:start -->', '<!-- claims:end -->', register()],
   ['docs/paper.md', '<!-- results:start -->', '<!-- results:end -->', `${claimTable()}\n\n${runTable()}`],
 ];
 // The longer preset has its own section, one table per experiment.
@@ -73,6 +75,21 @@ function spread({ perSeed }) {
       : [];
   const notes = [...range, ...(lost ? [`${lost} diverged`] : []), `n = ${perSeed.length}`];
   return `${middle} (${notes.join(', ')})`;
+}
+
+/** Every registered claim, by experiment. */
+function register() {
+  const sections = experiments.map(({ name, title, claims }) => {
+    const rows = claims.map(({ claim, statement, figure, protocol, expected, reason, presets }) => {
+      const expectation =
+        typeof expected === 'function' ? expected({ preset: 'standard', seed: 0 }) : expected;
+      const why = reason && expectation !== 'holds' ? ` (${reason})` : '';
+      const judged = `${protocol}${presets ? `; in \`${presets.join('`, `')}\`` : ''}${why}`;
+      return `| \`${claim}\` | ${[statement, figure, judged, expectation].map(cell).join(' | ')} |`;
+    });
+    return `### ${title} (\`--only ${name}\`)\n\n| claim | statement | where | how it is judged | expected |\n|---|---|---|---|---|\n${rows.join('\n')}`;
+  });
+  return `Made from the register by \`scripts/paper-results.mjs\`.\n\n${sections.join('\n\n')}`;
 }
 
 function experimentTables(standard) {

@@ -136,8 +136,8 @@ export function standardRuns(seeds = [1, 2, 3]): RunRecord[] {
       trainingRun('pre', false, rate, 3.5, seed, 'short'),
     ]),
     trainingRun('post', false, RATE, 5.8, seed, 'literal'),
-    ...[0.2, 0.4, 0.8, 1.6].flatMap((rate) => [
-      trainingRun('post', false, rate, 5.8, seed, 'sgd'),
+    ...[0.1, 0.2].flatMap((rate) => [
+      trainingRun('post', false, rate, 4.9, seed, 'sgd'),
       trainingRun('post', true, rate, 4.9, seed, 'sgd'),
     ]),
     ...(['init-paper', 'init-torch'] as const).flatMap((variant) => [
@@ -146,7 +146,8 @@ export function standardRuns(seeds = [1, 2, 3]): RunRecord[] {
     ]),
     trainingRun('pre', false, RATE, 3.6, seed, 'step'),
     trainingRun('pre', false, RATE, 3.6, seed, 'late-tail'),
-    trainingRun('post', false, RATE, 4.4, seed, 'radam'),
+    trainingRun('post', false, RATE, 5.2, seed, 'radam'),
+    trainingRun('post', false, RATE, 4.4, seed, 'radam-default'),
     trainingRun('pre', false, RATE, 3.5, seed, 'radam'),
     trainingRun('pre', false, RATE, 3.5, seed, 'adam-linear'),
     trainingRun('post', false, RATE / 10, 4.9, seed, 'small'),
