@@ -23,7 +23,7 @@ const rows = text
   .map((line) =>
     line
       .slice(1, -1)
-      .split(' | ')
+      .split('|')
       .map((cell) => cell.trim()),
   );
 
