@@ -20,6 +20,7 @@ const rows = text
   .slice(0, text.indexOf('The formulas are'))
   .split('\n')
   .filter((line) => line.startsWith('| `'))
+  .slice(1)
   .map((line) =>
     line
       .slice(1, -1)
