@@ -20,10 +20,11 @@ const rows = text
   .slice(0, text.indexOf('The formulas are'))
   .split('\n')
   .filter((line) => line.startsWith('| `'))
+  .slice(1)
   .map((line) =>
     line
       .slice(1, -1)
-      .split(' | ')
+      .split('|')
       .map((cell) => cell.trim()),
   );
 

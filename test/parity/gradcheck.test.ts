@@ -521,6 +521,12 @@ const variants: [string, Partial<ModelOptions>][] = [
     'pre, embedding norm, dropout',
     { normPlacement: 'pre', embeddingNorm: true, dropout: 0.3, activationDropout: 0.2 },
   ],
+  ['residual, unit queries and keys', { normPlacement: 'residual', qkNorm: 'l2' }],
+  ['hybrid, ScaleNorm', { normPlacement: 'hybrid', norm: 'scale' }],
+  ['olmo2, DyT', { normPlacement: 'olmo2', norm: 'dyt' }],
+  ['encoder normformer, decoder sub', { normPlacement: 'normformer', decoderNormPlacement: 'sub' }],
+  ['encoder admin, decoder rezero', { normPlacement: 'admin', decoderNormPlacement: 'rezero' }],
+  ['encoder deepnorm, decoder b2t', { normPlacement: 'deepnorm', decoderNormPlacement: 'b2t' }],
   ['encoder pre, decoder post', { normPlacement: 'pre', decoderNormPlacement: 'post', numDecoderLayers: 1 }],
 ];
 
