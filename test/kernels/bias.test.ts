@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadBuilds, numbers } from './harness.js';
+import { type Call, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/bias');
 const ROWS = [0, 1, 3];
@@ -50,7 +50,7 @@ for (const [build, h] of await loadBuilds()) {
           for (let start = 0; start < rows; start += 32) {
             const at = start * cols * 4;
             const part = [dx2 + at, sums2 + (start / 32) * cols * 4, dx2 + at, saved + at];
-            h.runWasm(kernel, [...part, Math.min(32, rows - start), cols]);
+            h.runWasm(kernel, [...part, Math.min(32, rows - start), cols] as Call<typeof kernel>);
           }
           assert.equal(h.bits(dx2, n), h.bits(dx, n));
           assert.equal(h.bits(sums2, chunks * cols), h.bits(sums, chunks * cols));

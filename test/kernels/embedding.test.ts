@@ -1,5 +1,5 @@
 import { suite } from 'uvu';
-import { integers, loadBuilds, numbers } from './harness.js';
+import { type Call, integers, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/embedding');
 const VOCAB = 6;
@@ -20,7 +20,15 @@ for (const [build, h] of await loadBuilds()) {
         h.run('embeddingBackward', [dweight, dout, ids, rows, cols, cols, scale], tolerance);
         // Some of the columns alone.
         const from = Math.floor(cols / 2);
-        const part = [dweight + from * 4, dout + from * 4, ids, rows, cols - from, cols, scale];
+        const part: Call<'embeddingBackward'> = [
+          dweight + from * 4,
+          dout + from * 4,
+          ids,
+          rows,
+          cols - from,
+          cols,
+          scale,
+        ];
         h.run('embeddingBackward', part, tolerance);
       }
     }

@@ -16,6 +16,8 @@ import type { Kernels } from '../../src/runtime/kernels.js';
 
 export type Build = 'release' | 'debug';
 export type KernelName = keyof Kernels;
+/** The arguments of one call, where a list is put together from parts. */
+export type Call<K extends KernelName> = Parameters<Kernels[K]>;
 
 export interface Tolerance {
   atol?: number;

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadBuilds, numbers } from './harness.js';
+import { type Call, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/layernorm');
 const builds = await loadBuilds();
@@ -163,7 +163,7 @@ for (const [build, h] of builds) {
         const [at, chunk] = [from * cols * 4, (from / 32) * cols * 4];
         const outputs = [dx + at, dweights + chunk, dbiases + chunk];
         const inputs = [dout + at, 0, x + at, mean + from * 4, rstd + from * 4, weight];
-        h.runWasm('layerNormBackward', [...outputs, ...inputs, to - from, cols]);
+        h.runWasm('layerNormBackward', [...outputs, ...inputs, to - from, cols] as Call<'layerNormBackward'>);
       }
       return [h.bits(dx, rows * cols), h.bits(dweights, 3 * cols), h.bits(dbiases, 3 * cols)];
     };

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { integers, loadBuilds, numbers } from './harness.js';
+import { type Call, integers, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/linear-cross-entropy');
 
@@ -27,7 +27,17 @@ for (const [build, h] of await loadBuilds()) {
           const labels = h.ints('labels', [cols - 1, 0, ...integers(1, 2, 0, cols), -1]);
           const scale = h.input('scale', [0.25]);
           const [loss, nll] = [h.output('loss', rows), h.output('nll', rows)];
-          const call = [loss, nll, logits, labels, scale, rows, cols, smoothing, gradient];
+          const call: Call<'crossEntropyRows'> = [
+            loss,
+            nll,
+            logits,
+            labels,
+            scale,
+            rows,
+            cols,
+            smoothing,
+            gradient,
+          ];
           h.run('crossEntropyRows', call, { rtol: 2e-6, atol: 1e-6 });
         }
       }
@@ -47,7 +57,23 @@ for (const [build, h] of await loadBuilds()) {
         h.run('sgemmValidRows', [c, a, b, valid, first, rows, n, k, k, k, n, 0, 1, 0, work], tolerance);
         const d = h.input('d', numbers(n * k, 4));
         for (const accumulate of [1, 0]) {
-          const call = [d, c, a, valid, first, n, k, rows, n, k, k, 1, 0, accumulate, work];
+          const call: Call<'sgemmValidDepth'> = [
+            d,
+            c,
+            a,
+            valid,
+            first,
+            n,
+            k,
+            rows,
+            n,
+            k,
+            k,
+            1,
+            0,
+            accumulate,
+            work,
+          ];
           h.run('sgemmValidDepth', call, tolerance);
         }
       }
@@ -60,9 +86,25 @@ for (const [build, h] of await loadBuilds()) {
     const logits = h.input('logits', numbers(rows * cols, 1, -8, 8));
     const labels = h.ints('labels', [4, 0, cols - 1]);
     const outputs = ['loss', 'nll', 'lse', 'loss2', 'nll2'].map((name) => h.output(name, rows));
-    h.runWasm('crossEntropyForward', [...outputs.slice(0, 3), logits, labels, rows, cols, 0.1]);
+    h.runWasm('crossEntropyForward', [
+      ...outputs.slice(0, 3),
+      logits,
+      labels,
+      rows,
+      cols,
+      0.1,
+    ] as Call<'crossEntropyForward'>);
     const scale = h.input('scale', [1]);
-    h.runWasm('crossEntropyRows', [...outputs.slice(3), logits, labels, scale, rows, cols, 0.1, 1]);
+    h.runWasm('crossEntropyRows', [
+      ...outputs.slice(3),
+      logits,
+      labels,
+      scale,
+      rows,
+      cols,
+      0.1,
+      1,
+    ] as Call<'crossEntropyRows'>);
     assert.equal(h.bits(outputs[3], rows), h.bits(outputs[0], rows));
     assert.equal(h.bits(outputs[4], rows), h.bits(outputs[1], rows));
   });

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { threefry } from '../../src/random.js';
-import { loadBuilds, numbers } from './harness.js';
+import { type Call, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/random');
 const SIZES = [0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 67, 101];
@@ -60,7 +60,16 @@ for (const [build, h] of await loadBuilds()) {
       [0, 32],
       [32, 96],
     ]) {
-      const part = [parts + first * 4, x + first * 4, first, end - first, 20000, 1.5, rng, 77];
+      const part: Call<'dropoutForward'> = [
+        parts + first * 4,
+        x + first * 4,
+        first,
+        end - first,
+        20000,
+        1.5,
+        rng,
+        77,
+      ];
       h.run('dropoutForward', part, { rtol: 1e-7 });
     }
     assert.equal(h.bits(parts, n), h.bits(whole, n));

@@ -159,7 +159,7 @@ test('bad ids and targets are refused in a replay as they are eagerly, and the r
     });
     let bad: 'ids' | 'targets' | null = null;
     const spoiled = (batch: ReturnType<typeof data.next>) => {
-      if (bad) batch[bad] = batch[bad]?.map((id, i) => (i === 4 ? VOCAB : id));
+      if (bad) batch[bad] = batch[bad]!.map((id, i) => (i === 4 ? VOCAB : id));
       return batch;
     };
     while (trainer.step < 12) trainer.trainStep();
