@@ -12,8 +12,8 @@ import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer
 import { Adam, inverseSqrt } from '../optim/index.js';
 import { frobenius, probe } from '../theory/index.js';
 import { Trainer } from '../train/index.js';
-import type { GradientPoint, RunRecord } from './results.js';
-import type { RunKind, RunProgress } from './run-kind.js';
+import type { GradientPoint } from './results.js';
+import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { GradientsRun } from './run-spec.js';
 import { batchOptions, type PreparedData, prepareOnce } from './translation.js';
 
@@ -26,8 +26,7 @@ export async function runGradients(
   data: PreparedData | null,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
-): Promise<RunRecord & { points: GradientPoint[] }> {
-  const started = performance.now();
+): Promise<RunOutcome & { points: GradientPoint[] }> {
   const points: GradientPoint[] = [];
   const total = run.layers.length * run.seeds.length;
   for (const numLayers of run.layers) {
@@ -48,7 +47,6 @@ export async function runGradients(
     config: { ...run },
     status: 'measured',
     steps: total,
-    seconds: (performance.now() - started) / 1000,
     hash: sha256(bytes),
     points,
   };

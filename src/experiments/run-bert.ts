@@ -11,7 +11,7 @@ import { plan, Trainer } from '../train/index.js';
 import { type BertData, type PreparedBert, prepareBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
 import type { RunRecord } from './results.js';
-import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
 
 export interface BertArm {
   placement: NormPlacement;
@@ -83,8 +83,7 @@ function build(run: BertRun, data: PreparedBert) {
   };
 }
 
-async function execute(run: BertRun, environment: RunEnvironment): Promise<RunRecord> {
-  const started = performance.now();
+async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOutcome> {
   const data = await prepareOnce(run.data, environment);
   const { model, batches, validation } = build(run, data);
   model.runtime().manualSeed(run.seed);
@@ -133,7 +132,6 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunRe
     status: diverged ? 'diverged' : 'measured',
     finalValidNll: diverged ? undefined : curve[curve.length - 1].validNll,
     steps: trainer.step,
-    seconds: (performance.now() - started) / 1000,
     hash: sha256(new TextEncoder().encode(`${hash}${JSON.stringify(measured)}`)),
     unigramNll: data.unigramNll,
     curve,

@@ -12,7 +12,7 @@ import { currentRuntime } from '../runtime/runtime.js';
 import { frobenius } from '../theory/index.js';
 import { Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
-import type { RunKind, RunSpec } from './run-kind.js';
+import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 import { mean } from './statistics.js';
 
 /** Factors on W2 in the scaling law. */
@@ -108,8 +108,7 @@ function spikes(values: readonly number[], factor: number): number {
 export const growthKind: RunKind<GrowthRun> = {
   kind: 'growth',
   version: 1,
-  async execute(run, { onProgress, signal, loadText }): Promise<RunRecord> {
-    const started = performance.now();
+  async execute(run, { onProgress, signal, loadText }): Promise<RunOutcome> {
     currentRuntime().manualSeed(run.seed);
     const text = await loadText('kjv');
     const letters = [...new Set(text)].sort();
@@ -176,7 +175,6 @@ export const growthKind: RunKind<GrowthRun> = {
       config: { ...run },
       status: diverged ? 'diverged' : 'measured',
       steps: trainer.step,
-      seconds: (performance.now() - started) / 1000,
       hash: hash.hex(),
       measured,
       curve,

@@ -28,11 +28,14 @@ export interface RunEnvironment {
   loadText(name: string): Promise<string>;
 }
 
+/** A record without the time it took, which is nobody's but the caller's to measure. */
+export type RunOutcome = Omit<RunRecord, 'seconds'>;
+
 export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
-  execute(spec: S, environment: RunEnvironment): Promise<RunRecord>;
+  execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */
   cost(spec: S): number;
   /** Optimizer steps, or models measured. */

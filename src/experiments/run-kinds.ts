@@ -37,11 +37,16 @@ export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
 }
 
 /** One run from its specification; equal specifications give equal records, timing aside. */
-export function executeRun(spec: RunSpec, environment: Partial<RunEnvironment> = {}): Promise<RunRecord> {
-  return kindOf(spec).execute(spec, {
+export async function executeRun(
+  spec: RunSpec,
+  environment: Partial<RunEnvironment> = {},
+): Promise<RunRecord> {
+  const started = performance.now();
+  const outcome = await kindOf(spec).execute(spec, {
     onProgress() {},
     load: loadUiDeEn,
     loadText: loadKjv,
     ...environment,
   });
+  return { ...outcome, seconds: (performance.now() - started) / 1000 };
 }

@@ -17,7 +17,6 @@ import {
   reluMaximum,
   shareAbove,
 } from '../theory/index.js';
-import type { RunRecord } from './results.js';
 import type { RunKind, RunSpec } from './run-kind.js';
 import { mean } from './statistics.js';
 
@@ -133,7 +132,6 @@ export const lawKind: RunKind<LawRun> = {
   kind: 'law',
   version: 1,
   async execute(run, { onProgress }) {
-    const started = performance.now();
     const measured = laws[run.law](run);
     onProgress({ done: 1, total: 1, text: run.law });
     return {
@@ -145,10 +143,9 @@ export const lawKind: RunKind<LawRun> = {
       config: { ...run },
       status: 'measured',
       steps: run.seeds.length,
-      seconds: (performance.now() - started) / 1000,
       hash: sha256(new TextEncoder().encode(JSON.stringify(measured))),
       measured,
-    } satisfies RunRecord;
+    };
   },
   cost: ({ law, seeds, dModel, numLayers = 6 }) => {
     if (law === 'jacobian' || law === 'relu') return 0.1 * seeds.length;

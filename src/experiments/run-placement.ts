@@ -48,7 +48,6 @@ export const placementKind: RunKind<PlacementRun> = {
   kind: 'placement',
   version: 1,
   async execute(spec, { onProgress, signal, loadText }) {
-    const started = performance.now();
     const { train, valid, vocabSize, entropy } = prepare(await loadText(spec.text));
     const { placement, batchSize, seqLen, seed, steps } = spec;
     currentRuntime().manualSeed(seed);
@@ -99,7 +98,6 @@ export const placementKind: RunKind<PlacementRun> = {
       status: diverged ? 'diverged' : 'measured',
       finalValidNll: diverged ? undefined : curve[curve.length - 1].validNll,
       steps: trainer.step,
-      seconds: (performance.now() - started) / 1000,
       hash: trainer.hash(),
       measured: { unigramNll: entropy },
       curve,

@@ -63,7 +63,6 @@ export const toyKind: RunKind<ToyRun> = {
   kind: 'toy',
   version: 1,
   async execute(run, { onProgress, signal }) {
-    const started = performance.now();
     currentRuntime().manualSeed(run.seed);
     const model = new Probe({
       setting: 'toy',
@@ -102,7 +101,6 @@ export const toyKind: RunKind<ToyRun> = {
       config: { ...run },
       status: diverged ? 'diverged' : 'measured',
       steps: trainer.step,
-      seconds: (performance.now() - started) / 1000,
       hash: trainer.hash(),
       curve,
       ...(diverged

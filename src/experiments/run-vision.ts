@@ -11,8 +11,7 @@ import { Adam } from '../optim/index.js';
 import { RandomStream } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { cyclicTuning, normParameters, normShift, rescaleNorms, Trainer } from '../train/index.js';
-import type { RunRecord } from './results.js';
-import type { RunKind, RunSpec } from './run-kind.js';
+import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 
 export const shifts = ['none', 'translated', 'rotated'] as const;
 export const arms = ['probe', 'joint', 'cyclic', 'full'] as const;
@@ -124,8 +123,7 @@ const isHead = (path: string) => path.startsWith('head.');
 export const normTuningKind: RunKind<NormTuningRun> = {
   kind: 'norm-tuning',
   version: 1,
-  async execute(run, { onProgress, signal }): Promise<RunRecord> {
-    const started = performance.now();
+  async execute(run, { onProgress, signal }): Promise<RunOutcome> {
     const { seed, sizes, batchSize, tuneSteps, cycles, fractions } = run;
     currentRuntime().manualSeed(seed);
     const digits = await loadDigits();
@@ -261,7 +259,6 @@ export const normTuningKind: RunKind<NormTuningRun> = {
       config: { ...run },
       status: 'measured',
       steps: total,
-      seconds: (performance.now() - started) / 1000,
       hash: sha256(new TextEncoder().encode(JSON.stringify(measured))),
       measured,
     };

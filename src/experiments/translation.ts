@@ -31,7 +31,7 @@ import {
 } from '../text/index.js';
 import { plan, Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
-import type { RunKind, RunProgress } from './run-kind.js';
+import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { TranslationData, TranslationRun } from './run-spec.js';
 
 export interface PreparedData {
@@ -157,8 +157,7 @@ export async function runTranslation(
   data: PreparedData,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
-): Promise<RunRecord> {
-  const started = performance.now();
+): Promise<RunOutcome> {
   currentRuntime().manualSeed(run.seed);
   const model = buildModel(run, data);
   const options = batchOptions(run.data, data.tokenizer);
@@ -188,7 +187,7 @@ export async function runTranslation(
     diverged = error;
   }
   const finalValidNll = diverged ? undefined : curve[curve.length - 1].validNll;
-  const record: RunRecord = {
+  const record: RunOutcome = {
     id: run.id,
     experiment: 'translation',
     label: run.label,
@@ -198,13 +197,11 @@ export async function runTranslation(
     status: diverged ? 'diverged' : 'measured',
     finalValidNll,
     steps: trainer.step,
-    seconds: 0,
     hash: trainer.hash(),
     unigramNll: data.unigramNll,
     curve,
   };
   if (run.decode && !diverged) Object.assign(record, decodeTest(model, run, data));
-  record.seconds = (performance.now() - started) / 1000;
   return record;
 }
 

@@ -39,7 +39,7 @@ export function initializeModel(model: Module, scheme: InitScheme, seed: number)
     draw(parameter, scheme, seed, `init:${path}`, fanIn.get(path) ?? 1);
   }
   // The packed q, k, v have half of Xavier's variance but in `paper`.
-  const valueGain = scheme === 'paper' ? 1 : Math.SQRT2;
+  const valueGain = scheme === 'paper' ? 1 : Math.sqrt(2);
   for (const [, module] of model.namedModules()) module.afterInit(valueGain);
 }
 

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadKjv, loadUiDeEn } from '../../src/data/index.js';
-import { kindOf, type RunRecord } from '../../src/experiments/index.js';
+import { executeRun, type RunRecord } from '../../src/experiments/index.js';
 import { peri } from '../../src/experiments/peri.js';
 import type { GrowthRun } from '../../src/experiments/run-growth.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -21,8 +21,7 @@ const tiny = (placement: string): GrowthRun => ({
   steps: 4,
   measureEvery: 2,
 });
-const run = (spec: GrowthRun) =>
-  kindOf(spec).execute(spec, { onProgress() {}, load: loadUiDeEn, loadText: loadKjv });
+const run = (spec: GrowthRun) => executeRun(spec, { onProgress() {}, load: loadUiDeEn, loadText: loadKjv });
 const records = await Promise.all(['post', 'pre', 'peri'].map((placement) => run(tiny(placement))));
 const verdicts = (runs: RunRecord[]) =>
   Object.fromEntries(peri.claims.map((claim) => [claim.claim, claim.judge(runs, context).verdict]));

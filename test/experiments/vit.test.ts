@@ -1,7 +1,7 @@
 /** @file The kind `norm-tuning` on a tiny model, and the judgement of what it measured. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { kindOf, type RunRecord } from '../../src/experiments/index.js';
+import { executeRun, type RunRecord } from '../../src/experiments/index.js';
 import { shiftImages, shifts } from '../../src/experiments/run-vision.js';
 import { vit } from '../../src/experiments/vit.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -21,7 +21,7 @@ const tiny = {
   sizes: { source: 40, target: 40, valid: 30, test: 40 },
 };
 const run = () =>
-  kindOf(tiny).execute(tiny, {
+  executeRun(tiny, {
     onProgress() {},
     load: () => Promise.reject(),
     loadText: () => Promise.reject(),
