@@ -2,13 +2,8 @@
 import { noGrad } from '../autograd/tape.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from './module.js';
-import {
-  type Trace,
-  TransformerDecoder,
-  TransformerDecoderLayer,
-  TransformerEncoder,
-  type TransformerEncoderLayer,
-} from './transformer.js';
+import { TransformerDecoder, TransformerEncoder } from './transformer.js';
+import { type Trace, TransformerDecoderLayer, type TransformerEncoderLayer } from './transformer-layers.js';
 
 /** What was measured, and what was set, per sub-layer in the order they run. */
 export interface AdminReport {

@@ -4,7 +4,8 @@ import { type InitScheme, initSchemes } from './init.js';
 import { type NormKind, normKinds } from './norms.js';
 import { type NormPlacement, normPlacements } from './placement-names.js';
 import type { PositionKind } from './positions.js';
-import { type QkNorm, qkNorms, type StackConfig } from './transformer.js';
+import type { StackConfig } from './transformer.js';
+import { type QkNorm, qkNorms } from './transformer-layers.js';
 
 export interface ModelConfig {
   vocabSize: number;

@@ -19,17 +19,15 @@ export {
 export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
 export { type Place, type Placement, placements, type Streams, type Sublayer } from './placements.js';
 export { Positions, sinusoids } from './positions.js';
+export { type StackConfig, TransformerDecoder, TransformerEncoder } from './transformer.js';
 export {
   type LayerConfig,
   type LayerPosition,
   type QkNorm,
-  type StackConfig,
   type Trace,
-  TransformerDecoder,
   TransformerDecoderLayer,
-  TransformerEncoder,
   TransformerEncoderLayer,
-} from './transformer.js';
+} from './transformer-layers.js';
 export {
   type ImageInput,
   VisionTransformer,

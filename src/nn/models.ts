@@ -13,7 +13,8 @@ import { initializeModel, multiply } from './init.js';
 import { Module } from './module.js';
 import { embeddingInitGain } from './placements.js';
 import { checkRoom } from './room.js';
-import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
+import { TransformerDecoder, TransformerEncoder } from './transformer.js';
+import type { Trace } from './transformer-layers.js';
 
 const NONE = new Int32Array(0);
 

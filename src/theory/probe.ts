@@ -27,7 +27,7 @@ import {
   TransformerEncoder,
 } from '../nn/index.js';
 import { Module } from '../nn/module.js';
-import type { Trace } from '../nn/transformer.js';
+import type { Trace } from '../nn/transformer-layers.js';
 import { RandomStream } from '../random.js';
 
 export interface ProbeConfig {

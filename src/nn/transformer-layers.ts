@@ -1,0 +1,320 @@
+/**
+ * @file Encoder and decoder layers. Where the layer norm stands is the table in placements.ts, which
+ * the layers here only apply: read it and you have read the paper's Figure 1.
+ *
+ * | Prenorm      | paper     | fairseq                                | PyTorch             | x-transformers            |
+ * |--------------|-----------|----------------------------------------|---------------------|---------------------------|
+ * | `post`       | Post-LN   | `normalize_before=False`               | `norm_first=False`  | `pre_norm=False`          |
+ * | `pre`        | Pre-LN    | `normalize_before=True`                | `norm_first=True`   | `pre_norm=True` (default) |
+ * | `peri`       | (Peri-LN) |                                        |                     | `sandwich_norm=True`      |
+ * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
+ */
+import { Parameter, type Variable } from '../autograd/variable.js';
+import { ConfigError } from '../errors.js';
+import {
+  type AttentionMask,
+  type AttentionParts,
+  type KeyValueCache,
+  MultiHeadAttention,
+} from './attention.js';
+import { initializeParameter, multiply } from './init.js';
+import { Dropout, FeedForward, type Norm } from './layers.js';
+import { Module } from './module.js';
+import { makeNorm, type NormKind } from './norms.js';
+import { type NormPlacement, normPlacements } from './placement-names.js';
+import {
+  type Branch,
+  type Place,
+  type Placement,
+  placementAt,
+  placements,
+  type Streams,
+  type Sublayer,
+  standsAt,
+} from './placements.js';
+
+/** Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….mid`, `….hidden`, `….out`. */
+export type Trace = (name: string, value: Variable) => void;
+
+/** 'auto' leaves it to the placement; the others are norms of queries and keys. */
+export type QkNorm = 'auto' | 'none' | 'layer' | 'rms' | 'l2';
+export const qkNorms: readonly QkNorm[] = ['auto', 'none', 'layer', 'rms', 'l2'];
+
+export interface LayerConfig {
+  dModel: number;
+  numHeads: number;
+  dFF: number;
+  normPlacement: NormPlacement;
+  norm: NormKind;
+  eps: number;
+  dropout: number;
+  activation: 'relu' | 'gelu';
+  activationDropout: number;
+  /** Default 'auto'. */
+  qkNorm?: QkNorm;
+  /** 'gpt2': a stack's output projections begin smaller by 1/sqrt(branches) (Radford et al. 2019). Default 'none'. */
+  residualInit?: 'none' | 'gpt2';
+  /** Mix-LN's share of Post-LN layers. Default 0.25. */
+  mixFraction?: number;
+  /** HybridNorm*: its first layer is Pre-LN. Default false. */
+  preFirst?: boolean;
+}
+
+/** Where a layer stands in its stack; a layer on its own is the first of one. */
+export type LayerPosition = Pick<Place, 'layer' | 'numLayers' | 'otherLayers'>;
+const ALONE: LayerPosition = { layer: 1, numLayers: 1, otherLayers: 0 };
+
+export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPosition): Place {
+  if (!Object.hasOwn(placements, config.normPlacement)) {
+    throw new ConfigError(
+      `normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`,
+      {
+        op: 'Transformer',
+        expected: normPlacements,
+        actual: config.normPlacement,
+      },
+    );
+  }
+  const { mixFraction = 0.25, preFirst = false } = config;
+  return { ...position, decoder, mixFraction, preFirst };
+}
+
+/** What both kinds of layers are: sub-layers in a row, with what their placement puts around them. */
+abstract class Layer extends Module {
+  readonly normPlacement: NormPlacement;
+  protected readonly placement: Placement;
+  readonly #config: LayerConfig;
+  readonly #place: Place;
+  #sublayers: Sublayer[] = [];
+
+  constructor(config: LayerConfig, decoder: boolean, position: LayerPosition) {
+    super();
+    this.#config = config;
+    this.normPlacement = config.normPlacement;
+    this.#place = placeOf(config, decoder, position);
+    this.placement = placementAt(config.normPlacement, this.#place);
+  }
+
+  protected makeAttention(): MultiHeadAttention {
+    const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto' } = this.#config;
+    const { innerNorm, headGain, qkNorm } = this.placement;
+    const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
+    const parts: AttentionParts = {
+      qkNorm: qk,
+      qkWidth: qkNorm?.width,
+      valueNorm: qkNorm?.value ? norm : undefined,
+      innerNorm: standsAt(innerNorm, 'attention') ? norm : undefined,
+      headGain,
+      eps,
+    };
+    return new MultiHeadAttention(dModel, numHeads, parts);
+  }
+
+  protected makeFeedForward(): FeedForward {
+    const { dModel, dFF, activation, activationDropout } = this.#config;
+    const inner = standsAt(this.placement.innerNorm, 'ffn');
+    const ffnNorm = inner ? makeNorm({ ...this.#config, dModel: dFF }) : null;
+    return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm);
+  }
+
+  protected makeSublayer(kind: Sublayer['kind'], last: boolean): Sublayer {
+    const { norms = 'both', outputNorms, gain, factor } = this.placement;
+    const sublayer: Sublayer = {
+      kind,
+      last,
+      norm: standsAt(norms, kind) ? makeNorm(this.#config) : null,
+      normOut: standsAt(outputNorms, kind) ? makeNorm(this.#config) : null,
+      gain: gain ? makeGain(gain, this.#config.dModel) : null,
+      factor: factor?.(this.#place) ?? 1,
+    };
+    this.#sublayers.push(sublayer);
+    return sublayer;
+  }
+
+  /** One branch after the other, each under the placement's formula. */
+  protected run(
+    x: Variable,
+    branches: readonly [name: string, branch: Branch][],
+    trace?: Trace,
+    streams: Streams = { layerInput: x, dual: null },
+  ): Variable {
+    const { apply, hidden } = this.placement;
+    streams.layerInput = x;
+    branches.forEach(([name, branch], i) => {
+      const sublayer = this.#sublayers[i];
+      const before = x;
+      let f = branch;
+      if (trace)
+        f = (h) => {
+          const y = branch(h);
+          trace(`${this.path}.${name}`, y);
+          if (sublayer.last && hidden) trace(`${this.path}.hidden`, hidden(before, y, sublayer, streams));
+          return y;
+        };
+      if (sublayer.last) trace?.(`${this.path}.mid`, x);
+      x = apply(x, f, sublayer, streams);
+    });
+    if (!hidden) trace?.(`${this.path}.hidden`, x);
+    trace?.(`${this.path}.out`, x);
+    return x;
+  }
+
+  /** The placement's gain on V, O and the feed-forward, and GPT-2's on what is added to the residual stream. */
+  protected rescale(attention: readonly MultiHeadAttention[], ffn: FeedForward, valueGain: number): void {
+    const gain = this.placement.initGain?.(this.#place);
+    if (gain !== undefined) {
+      for (const { inProjWeight, outProj, dModel } of attention) {
+        multiply(inProjWeight, gain * valueGain, 2 * dModel * dModel);
+        multiply(outProj.weight, gain);
+      }
+      multiply(ffn.linear1.weight, gain);
+      multiply(ffn.linear2.weight, gain);
+    }
+    if (this.#config.residualInit === 'gpt2') {
+      const share = 1 / Math.sqrt(this.#sublayers.length * this.#place.numLayers);
+      for (const { outProj } of attention) multiply(outProj.weight, share);
+      multiply(ffn.linear2.weight, share);
+    }
+  }
+}
+
+function makeGain(kind: 'scalar' | 'vector', dModel: number): Parameter {
+  // The roles say where they begin: 0 and 1.
+  return kind === 'scalar'
+    ? new Parameter([1], 'normBias')
+    : initializeParameter(new Parameter([dModel], 'normWeight'));
+}
+
+/** Self-attention and feed-forward; the layer of encoders and (with a causal mask) of decoder-only models. */
+export class TransformerEncoderLayer extends Layer {
+  readonly selfAttn: MultiHeadAttention;
+  readonly feedForward: FeedForward;
+  readonly norm1: Norm | null;
+  readonly norm1Out: Norm | null;
+  readonly norm2: Norm | null;
+  readonly norm2Out: Norm | null;
+  readonly gain1: Parameter | null;
+  readonly gain2: Parameter | null;
+  readonly dropout1: Dropout;
+  readonly dropout2: Dropout;
+
+  constructor(config: LayerConfig, position = ALONE) {
+    super(config, false, position);
+    this.selfAttn = this.makeAttention();
+    this.feedForward = this.makeFeedForward();
+    ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('ffn', true));
+    this.dropout1 = new Dropout(config.dropout);
+    this.dropout2 = new Dropout(config.dropout);
+  }
+
+  override afterInit(valueGain: number): void {
+    this.rescale([this.selfAttn], this.feedForward, valueGain);
+  }
+
+  /** x (B, T, C) to (B, T, C). */
+  forward(x: Variable, mask: AttentionMask = {}, trace?: Trace, streams?: Streams): Variable {
+    return this.#run(x, (h) => this.selfAttn.forward(h, mask), trace, streams);
+  }
+
+  /** One position (B, 1, C) with earlier ones in the cache. */
+  forwardCached(x: Variable, cache: KeyValueCache, streams?: Streams): Variable {
+    return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache), undefined, streams);
+  }
+
+  #run(x: Variable, attend: Branch, trace?: Trace, streams?: Streams): Variable {
+    return this.run(
+      x,
+      [
+        ['attention', (h) => this.dropout1.forward(attend(h))],
+        ['ffn', (h) => this.dropout2.forward(this.feedForward.forward(h))],
+      ],
+      trace,
+      streams,
+    );
+  }
+}
+
+/** Causal self-attention, attention over the encoder's memory, feed-forward. */
+export class TransformerDecoderLayer extends Layer {
+  readonly selfAttn: MultiHeadAttention;
+  readonly multiheadAttn: MultiHeadAttention;
+  readonly feedForward: FeedForward;
+  readonly norm1: Norm | null;
+  readonly norm1Out: Norm | null;
+  readonly norm2: Norm | null;
+  readonly norm2Out: Norm | null;
+  readonly norm3: Norm | null;
+  readonly norm3Out: Norm | null;
+  readonly gain1: Parameter | null;
+  readonly gain2: Parameter | null;
+  readonly gain3: Parameter | null;
+  readonly dropout1: Dropout;
+  readonly dropout2: Dropout;
+  readonly dropout3: Dropout;
+
+  constructor(config: LayerConfig, position = ALONE) {
+    super(config, true, position);
+    this.selfAttn = this.makeAttention();
+    this.multiheadAttn = this.makeAttention();
+    this.feedForward = this.makeFeedForward();
+    ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm3, normOut: this.norm3Out, gain: this.gain3 } = this.makeSublayer('ffn', true));
+    this.dropout1 = new Dropout(config.dropout);
+    this.dropout2 = new Dropout(config.dropout);
+    this.dropout3 = new Dropout(config.dropout);
+  }
+
+  override afterInit(valueGain: number): void {
+    this.rescale([this.selfAttn, this.multiheadAttn], this.feedForward, valueGain);
+  }
+
+  /** x (B, T, C), memory (B, S, C) to (B, T, C). */
+  forward(
+    x: Variable,
+    memory: Variable,
+    mask: AttentionMask,
+    memoryMask: AttentionMask,
+    trace?: Trace,
+    streams?: Streams,
+  ): Variable {
+    return this.#run(
+      x,
+      (h) => this.selfAttn.forward(h, { ...mask, causal: true }),
+      (h) => this.multiheadAttn.forwardCross(h, memory, memoryMask),
+      trace,
+      streams,
+    );
+  }
+
+  /** One position (B, 1, C); `memoryKV` comes from `multiheadAttn.projectMemory`. */
+  forwardCached(
+    x: Variable,
+    cache: KeyValueCache,
+    memoryKV: Variable,
+    memoryMask: AttentionMask,
+    streams?: Streams,
+  ): Variable {
+    return this.#run(
+      x,
+      (h) => this.selfAttn.forwardCached(h, cache),
+      (h) => this.multiheadAttn.attendMemory(h, memoryKV, memoryMask),
+      undefined,
+      streams,
+    );
+  }
+
+  #run(x: Variable, attendSelf: Branch, attendMemory: Branch, trace?: Trace, streams?: Streams): Variable {
+    return this.run(
+      x,
+      [
+        ['attention', (h) => this.dropout1.forward(attendSelf(h))],
+        ['cross', (h) => this.dropout2.forward(attendMemory(h))],
+        ['ffn', (h) => this.dropout3.forward(this.feedForward.forward(h))],
+      ],
+      trace,
+      streams,
+    );
+  }
+}
