@@ -9,7 +9,8 @@
  * Cost: 65 s a run on one core. Expected: p < 0.25 without warm-up at 2e-3, 1 with it; at 5e-4 both learn.
  */
 import type { Experiment, Scale } from './experiment.js';
-import { armClaim, bestRate, initRow, literalTail, sgdControl, warmupOrder } from './judge-training.js';
+import { armClaim } from './judge-training.js';
+import { bestRate, initRow, literalTail, sgdControl, warmupOrder } from './judge-warmup.js';
 import type { TranslationRun } from './run-spec.js';
 import { curves, rates, schedules } from './training-figures.js';
 import { armsOf, commonTail, gridRun, type TranslationGrid, translationGrid } from './translation-grid.js';

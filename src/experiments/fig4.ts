@@ -8,7 +8,8 @@
  * Expected: p >= 0.85 for every Pre-LN arm at 2e-3; parity within 0.05 NLL; Pre-LN there in at most 0.75 of the steps.
  */
 import type { Experiment, Scale } from './experiment.js';
-import { armClaim, closeTo, parity, speedUp } from './judge-training.js';
+import { closeTo, parity, speedUp } from './judge-pre-ln.js';
+import { armClaim } from './judge-training.js';
 import { NOT_RUN } from './judged.js';
 import type { TranslationRun } from './run-spec.js';
 import { curves, rates } from './training-figures.js';

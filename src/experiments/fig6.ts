@@ -7,7 +7,7 @@
  * Expected: between the two in every seed.
  */
 import type { Experiment, Scale } from './experiment.js';
-import { lowerRate, smallRate } from './judge-training.js';
+import { lowerRate, smallRate } from './judge-rates.js';
 import { curves } from './training-figures.js';
 import { armsOf, gridRun, translationGrid } from './translation-grid.js';
 

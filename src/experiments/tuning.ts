@@ -6,7 +6,7 @@
  * Cost: shares nearly all runs with Figs. 2 and 4. Expected: Pre-LN's spread under a third of Post-LN's.
  */
 import type { Experiment, Scale } from './experiment.js';
-import { leastTuning } from './judge-training.js';
+import { leastTuning } from './judge-rates.js';
 import { tuningMap } from './training-figures.js';
 import { armsOf, commonTail, gridRun, translationGrid } from './translation-grid.js';
 
