@@ -42,6 +42,13 @@ export interface PreparedData {
   unigramNll: number;
 }
 
+/** What a run shows of itself whenever it has been validated; the weights are those of this moment. */
+export interface Evaluation {
+  model: Transformer;
+  step: number;
+  validNll: number;
+}
+
 export type SplitLoader = (name: string) => Promise<PairSplits>;
 
 const defaultLoader: SplitLoader = () => loadUiDeEn();
@@ -125,6 +132,7 @@ export async function runTranslation(
   data: PreparedData,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
+  onEvaluation: (evaluation: Evaluation) => void = () => {},
 ): Promise<RunRecord> {
   const started = performance.now();
   currentRuntime().manualSeed(run.seed);
@@ -150,6 +158,7 @@ export async function runTranslation(
         curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
       }
       onProgress({ done: m.step, total: run.steps, text: `loss ${m.loss.toFixed(3)}` });
+      if (m.validNll !== undefined) onEvaluation({ model, step: m.step, validNll: m.validNll });
     }
   } catch (error) {
     if (!(error instanceof NumericError)) throw error;
