@@ -85,7 +85,7 @@ const MT_BATCHES = 8;
 /** The translation model of `reproduce --preset quick`, with dropout, on its first batches. */
 export async function translationStep(runtime: Runtime, seed = 0): Promise<Step> {
   const run = makePreset('quick').runs.find(
-    (run): run is TranslationRun => run.kind === 'translation' && run.arm.placement === 'pre',
+    (run) => run.kind === 'translation' && (run as TranslationRun).arm.placement === 'pre',
   ) as TranslationRun;
   const prepared = await prepareOnce(run.data);
   const { tokenizer } = prepared;

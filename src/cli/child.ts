@@ -2,7 +2,7 @@
 
 import type { RunSpec } from '../experiments/index.js';
 import { executeRun } from '../experiments/index.js';
-import { loadSplits } from './files.js';
+import { loadSplits, loadText } from './files.js';
 import { type EngineOptions, start } from './start.js';
 
 export interface ChildRequest {
@@ -19,6 +19,7 @@ process.on('message', async ({ spec, engine }: ChildRequest) => {
     let last = 0;
     const record = await executeRun(spec, {
       load: loadSplits,
+      loadText,
       onProgress: (progress) => {
         const now = performance.now();
         if (now - last < 200) return;

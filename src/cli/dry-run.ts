@@ -2,71 +2,89 @@
 import { cpus } from 'node:os';
 import { PairBatches } from '../data/index.js';
 import {
-  costOf,
-  executeRun,
-  type GradientsRun,
+  kindOf,
+  makePreset,
   type Preset,
   prepareOnce,
+  type RunEnvironment,
+  type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
 import { batchOptions, buildModel, buildOptimizer } from '../experiments/translation.js';
-import { plan, Trainer } from '../train/index.js';
-import { loadSplits } from './files.js';
+import { formatDuration } from '../report/wording.js';
+import { Trainer } from '../train/index.js';
+import { loadSplits, loadText } from './files.js';
 
 export async function dryRun(preset: Preset, options: { json?: boolean; processes?: number }): Promise<void> {
-  const training = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
-  const measured = training
-    ? await measureTraining(training)
-    : { secondsPerUnit: await measureGradients(preset.runs[0] as GradientsRun), megabytes: 0 };
+  const speed = await measureSpeed();
+  const megabytes = memoryOf();
+  const rows = [];
+  for (const run of preset.runs) {
+    const kind = kindOf(run);
+    rows.push({
+      id: run.id,
+      seeds: kind.seeds(run),
+      steps: kind.steps(run),
+      megabytes: await megabytes(run),
+      seconds: Math.ceil(kind.cost(run) * speed),
+    });
+  }
   const processes = options.processes ?? cpus().length;
-  const rows = preset.runs.map((run) => ({
-    id: run.id,
-    seeds: run.kind === 'translation' ? [run.seed] : run.seeds,
-    steps: run.kind === 'translation' ? run.steps : run.seeds.length * run.layers.length,
-    megabytes: run.kind === 'translation' ? measured.megabytes : undefined,
-    seconds: Math.ceil(costOf(run) * measured.secondsPerUnit),
-  }));
-  const total = Math.ceil(
-    rows.reduce((sum, row) => sum + row.seconds, 0) / Math.max(1, Math.min(processes, rows.length)),
-  );
+  const work = rows.reduce((sum, row) => sum + row.seconds, 0);
+  // No lane ends before the longest run does.
+  const total = Math.ceil(Math.max(work / Math.max(1, processes), ...rows.map((row) => row.seconds)));
   if (options.json) {
     process.stdout.write(
       `${JSON.stringify({ preset: preset.name, processes, estimatedSeconds: total, budgetSeconds: preset.budgetSeconds, runs: rows }, null, 1)}\n`,
     );
     return;
   }
+  const width = Math.max(...rows.map(({ id }) => id.length));
   const lines = rows.map(
     (row) =>
-      `${row.id.padEnd(40)} ${String(row.steps).padStart(6)} steps  seeds ${row.seeds.join(',').padEnd(22)} ${
+      `${row.id.padEnd(width)} ${String(row.steps).padStart(6)} steps  seeds ${seedList(row.seeds).padEnd(12)} ${
         row.megabytes === undefined ? '       ' : `${row.megabytes.toFixed(0).padStart(4)} MB`
       } ${String(row.seconds).padStart(5)} s`,
   );
+  const parts = preset.experiments.map(({ experiment, runs }) => `${experiment.name} (${runs.length} runs)`);
   process.stdout.write(
-    `${preset.name}: ${preset.description}\n${lines.join('\n')}\n${rows.length} runs, about ${total} s on ${processes} processes (budget ${preset.budgetSeconds} s)\n`,
+    `${preset.name}: ${preset.description}\n${parts.join(', ')}; runs that several share are listed once\n${lines.join('\n')}\n${rows.length} runs, about ${formatDuration(total)} on ${processes} processes (budget ${formatDuration(preset.budgetSeconds)})\n`,
   );
 }
 
-/** Memory of one step before it is taken, and the time of a few. */
-async function measureTraining(run: TranslationRun): Promise<{ secondsPerUnit: number; megabytes: number }> {
-  const data = await prepareOnce(run.data, loadSplits);
-  const model = buildModel(run, data);
-  const batches = () =>
-    new PairBatches(data.train, { ...batchOptions(run.data, data.tokenizer), seed: run.seed });
-  const { peakBytes } = plan(model, batches().next());
-  const trainer = new Trainer({ model, data: batches(), optimizer: buildOptimizer(run, model), steps: 1000 });
-  const warm = run.model.dModel > 256 ? 1 : 10;
-  for (let i = 0; i < warm; i++) trainer.trainStep();
-  const started = performance.now();
-  for (let i = 0; i < warm; i++) trainer.trainStep();
-  const perStep = (performance.now() - started) / 1000 / warm;
-  return { secondsPerUnit: (perStep * run.steps) / costOf(run), megabytes: peakBytes / 1e6 };
+/** `301-310`, or the list when it has gaps. */
+function seedList(seeds: readonly number[]): string {
+  const dense = seeds.length > 2 && seeds.every((seed, i) => seed === seeds[0] + i);
+  return dense ? `${seeds[0]}-${seeds[seeds.length - 1]}` : seeds.join(',');
 }
 
-/** The time of one model of a gradients run, after one to warm up. */
-async function measureGradients(run: GradientsRun): Promise<number> {
-  const one = { ...run, layers: run.layers.slice(0, 1), seeds: run.seeds.slice(0, 1) };
-  await executeRun(one, { load: loadSplits });
+/** Peak memory of a run's step; runs that differ in seed, rate or schedule have the same. */
+function memoryOf(): (run: RunSpec) => Promise<number | undefined> {
+  const environment: RunEnvironment = { onProgress() {}, load: loadSplits, loadText };
+  const known = new Map<string, number | undefined>();
+  return async (run) => {
+    const { id, label, seed, arm, schedule, optimizer, steps, decode, ...shape } = run as RunSpec &
+      Record<string, unknown>;
+    const key = JSON.stringify(shape);
+    if (!known.has(key)) {
+      const bytes = await kindOf(run).plan?.(run, environment);
+      known.set(key, bytes === undefined ? undefined : bytes / 1e6);
+    }
+    return known.get(key);
+  };
+}
+
+/** Seconds here over the seconds that `cost` speaks of, from a few steps of the embedded translation model. */
+async function measureSpeed(): Promise<number> {
+  const quick = makePreset('quick').runs.find((run): run is TranslationRun => run.kind === 'translation');
+  const run = quick as TranslationRun;
+  const data = await prepareOnce(run.data, loadSplits);
+  const model = buildModel(run, data);
+  const batches = new PairBatches(data.train, { ...batchOptions(run.data, data.tokenizer), seed: run.seed });
+  const trainer = new Trainer({ model, data: batches, optimizer: buildOptimizer(run, model), steps: 1000 });
+  for (let i = 0; i < 10; i++) trainer.trainStep();
   const started = performance.now();
-  await executeRun(one, { load: loadSplits });
-  return (performance.now() - started) / 1000 / costOf(one);
+  for (let i = 0; i < 20; i++) trainer.trainStep();
+  const seconds = (performance.now() - started) / 1000;
+  return (seconds / 20) * (run.steps / kindOf(run).cost({ ...run, decode: null } as RunSpec));
 }

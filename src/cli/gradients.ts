@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.js';
 import { TOY_POSITIONS } from '../experiments/gradients.js';
 import { runGradients } from '../experiments/index.js';
-import { placementName } from '../experiments/presets.js';
+import { placementName } from '../experiments/placement-names.js';
 import { mean } from '../experiments/statistics.js';
 import { type NormPlacement, normPlacements } from '../nn/index.js';
 import {

@@ -64,8 +64,8 @@ command(
   'reproduce',
   "run the paper's experiments, write results.json and report.html, print the claims with verdicts",
 )
-  .option('--preset <name>', 'quick, standard or paper', 'quick')
-  .option('--only <names...>', 'only these experiments (gradients or fig3, translation) or runs')
+  .option('--preset <name>', 'quick, standard, multi30k or paper', 'quick')
+  .option('--only <names...>', 'only these experiments (fig2, fig3, …) or runs')
   .option('--out <dir>', 'folder for results (default: runs/PRESET)')
   .option('--resume', 'keep the runs that are finished already')
   .option('--dry-run', 'print the registered runs with steps, seeds, memory and time, and do nothing')
@@ -73,6 +73,14 @@ command(
   .option('--data <dir>', 'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs')
   .action(async (options) => {
     exitCode = await (await import('./reproduce.js')).reproduce(options);
+  });
+
+command('verify', 'carry out recorded runs again and compare every number')
+  .argument('<results>', 'results.json of reproduce, or a file of docs/results')
+  .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
+  .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
+  .action(async (results, options) => {
+    exitCode = await (await import('./verify.js')).verify(results, options);
   });
 
 command('train', 'train a model on your own data')

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, PrenormError } from '../errors.js';
-import { costOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
+import { kindOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
 import type { ChildRequest } from './child.js';
 import type { EngineOptions } from './start.js';
 
@@ -17,13 +17,19 @@ interface ChildMessage {
   error?: { name: string; message: string; stack?: string; code?: string };
 }
 
-/** Rejects at the first failed run; the other children are ended. */
-export async function runPool(
+/**
+ * Carries out runs somewhere and says when each is done, in any order. Runs are plain data and records are too, so
+ * another one may hand them to other machines.
+ */
+export type RunExecutor = (
   specs: readonly RunSpec[],
   options: { processes: number; engine: EngineOptions; signal: AbortSignal },
   events: PoolEvents,
-): Promise<void> {
-  const queue = [...specs].sort((a, b) => costOf(b) - costOf(a));
+) => Promise<void>;
+
+/** On local processes. Rejects at the first failed run; the other children are ended. */
+export const runPool: RunExecutor = async (specs, options, events) => {
+  const queue = [...specs].sort((a, b) => kindOf(b).cost(b) - kindOf(a).cost(a));
   const children = new Set<ChildProcess>();
   const lane = async (): Promise<void> => {
     if (queue.length === 0) return;
@@ -52,7 +58,7 @@ export async function runPool(
     queue.length = 0;
     for (const child of children) child.kill('SIGKILL');
   }
-}
+};
 
 function startChild(): ChildProcess {
   // Under tsx (development) this file is .ts and so is the child; from dist both are .js.

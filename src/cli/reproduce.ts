@@ -1,29 +1,30 @@
 /** @file `prenorm reproduce`: the registered runs of a preset, the verdicts, results.json and report.html. */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import {
   classifyRuns,
+  isPresetName,
+  type JudgeContext,
   judgeClaims,
   makeFigures,
   makePreset,
   type Preset,
-  type PresetName,
   presetNames,
   type Results,
   type RunRecord,
   type RunSpec,
+  type TranslationRun,
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { strictWasmHash } from '../runtime/generated/wasm.js';
 import { log64 } from '../runtime/math.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
-import { loadSplits, makeFolder, readJson, writeText } from './files.js';
-import { runPool } from './pool.js';
+import { loadSplits, makeFolder, writeText } from './files.js';
+import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
+import { RunStore } from './run-store.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
@@ -49,53 +50,11 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
     return EXIT.done;
   }
   const out = options.out ?? join('runs', preset.name);
-  const folder = join(out, 'runs');
-  await makeFolder(folder);
-  const signal = interruptSignal();
-  const records = new Map<string, RunRecord>();
-  if (options.resume)
-    for (const record of await finishedRuns(folder, preset.runs, options.simd))
-      records.set(record.id, record);
-  const missing = preset.runs.filter((spec) => !records.has(spec.id));
+  await makeFolder(out);
   const processes = Math.max(1, options.processes ?? cpus().length);
-  const bars = progressBars({ quiet: options.json });
-  bars.log(
-    `${preset.name}: ${missing.length} of ${preset.runs.length} runs to do on ${processes} processes; results go to ${out}`,
-  );
-  const active = new Map<string, ProgressBar>();
-  try {
-    await runPool(
-      missing,
-      { processes, engine: { simd: options.simd, threads: options.threads }, signal },
-      {
-        onProgress(spec, progress) {
-          if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
-          active.get(spec.id)?.update(progress.done, progress.text);
-        },
-        async onDone(spec, record) {
-          active.get(spec.id)?.stop();
-          records.set(spec.id, record);
-          await writeText(
-            join(folder, `${spec.id}.json`),
-            JSON.stringify({ key: specKey(spec, options.simd), record }),
-          );
-          bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
-        },
-      },
-    );
-  } catch (error) {
-    bars.stop();
-    if (signal.aborted) {
-      process.stderr.write(
-        `interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`,
-      );
-      return EXIT.interrupted;
-    }
-    throw error;
-  }
-  bars.stop();
-  const ordered = preset.runs.map((spec) => records.get(spec.id) as RunRecord);
-  const results = collect(preset, options, ordered, processes, (performance.now() - started) / 1000);
+  const records = await carryOut(preset, options, out, processes);
+  if (!records) return EXIT.interrupted;
+  const results = collect(preset, options, records, processes, (performance.now() - started) / 1000);
   const text = `${JSON.stringify(results, null, 1)}\n`;
   await writeText(join(out, 'results.json'), text);
   await writeText(join(out, 'report.html'), renderReport(results));
@@ -112,8 +71,60 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   return asExpected ? EXIT.done : EXIT.failed;
 }
 
+/** All records in the order of the preset, stored one by one; null when interrupted. */
+async function carryOut(
+  preset: Preset,
+  options: ReproduceOptions,
+  out: string,
+  processes: number,
+  execute: RunExecutor = runPool,
+): Promise<RunRecord[] | null> {
+  const store = new RunStore(join(out, 'runs'), options.simd);
+  const signal = interruptSignal();
+  const records = new Map<string, RunRecord>();
+  if (options.resume) {
+    for (const spec of preset.runs) {
+      const record = await store.read(spec);
+      if (record) records.set(spec.id, record);
+    }
+  }
+  const missing = preset.runs.filter((spec) => !records.has(spec.id));
+  const bars = progressBars({ quiet: options.json });
+  bars.log(
+    `${preset.name}: ${missing.length} of ${preset.runs.length} runs to do on ${processes} processes; results go to ${out}`,
+  );
+  const active = new Map<string, ProgressBar>();
+  try {
+    await execute(
+      missing,
+      { processes, engine: { simd: options.simd, threads: options.threads }, signal },
+      {
+        onProgress(spec, progress) {
+          if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
+          active.get(spec.id)?.update(progress.done, progress.text);
+        },
+        async onDone(spec, record) {
+          active.get(spec.id)?.stop();
+          records.set(spec.id, record);
+          await store.write(spec, record);
+          bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
+        },
+      },
+    );
+  } catch (error) {
+    bars.stop();
+    if (!signal.aborted) throw error;
+    process.stderr.write(
+      `interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`,
+    );
+    return null;
+  }
+  bars.stop();
+  return preset.runs.map((spec) => records.get(spec.id) as RunRecord);
+}
+
 function selectPreset(options: ReproduceOptions): Preset {
-  if (!presetNames.includes(options.preset as PresetName)) {
+  if (!isPresetName(options.preset)) {
     throw new ConfigError(`there is no preset "${options.preset}"`, {
       op: 'reproduce',
       expected: presetNames,
@@ -121,48 +132,15 @@ function selectPreset(options: ReproduceOptions): Preset {
       hint: `use one of ${presetNames.join(', ')}`,
     });
   }
-  const preset = makePreset(options.preset as PresetName, { seed: options.seed, data: options.data });
-  if (preset.name === 'paper' && !options.data) {
-    throw new ConfigError('the paper preset needs your copy of IWSLT14 De-En', {
+  const preset = makePreset(options.preset, options);
+  const needed = { multi30k: 'Multi30k De-En', paper: 'IWSLT14 De-En' }[options.preset as string];
+  if (needed && !options.data) {
+    throw new ConfigError(`the ${preset.name} preset needs your copy of ${needed}`, {
       op: 'reproduce',
       hint: 'give the folder with train.tsv, valid.tsv and test.tsv as --data DIR',
     });
   }
-  const { only } = options;
-  if (!only?.length) return preset;
-  const names = new Set(preset.runs.flatMap((run) => [run.kind, run.id]));
-  for (const name of only) {
-    if (names.has(name as never) || name === 'fig3') continue;
-    throw new ConfigError(`--only does not know "${name}"`, {
-      op: 'reproduce',
-      expected: [...names],
-      actual: name,
-      hint: 'use gradients (fig3), translation, or the id of a run as --dry-run lists it',
-    });
-  }
-  const wanted = only.map((name) => (name === 'fig3' ? 'gradients' : name));
-  return {
-    ...preset,
-    runs: preset.runs.filter((run) => wanted.includes(run.kind) || wanted.includes(run.id)),
-  };
-}
-
-/** What a stored run must agree in to be reused: its specification, the kernels, the package's version. */
-function specKey(spec: RunSpec, simd: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([spec, simd, strictWasmHash, packageVersion()]))
-    .digest('hex');
-}
-
-async function finishedRuns(folder: string, specs: readonly RunSpec[], simd: string): Promise<RunRecord[]> {
-  const found: RunRecord[] = [];
-  for (const spec of specs) {
-    const path = join(folder, `${spec.id}.json`);
-    if (!existsSync(path)) continue;
-    const stored = (await readJson(path)) as { key?: string; record?: RunRecord } | null;
-    if (stored?.key === specKey(spec, simd) && stored.record) found.push(stored.record);
-  }
-  return found;
+  return preset;
 }
 
 function summary(record: RunRecord): string {
@@ -181,7 +159,16 @@ function collect(
   const unigramNll = runs.find((run) => run.unigramNll !== undefined)?.unigramNll ?? null;
   if (unigramNll !== null) classifyRuns(runs, unigramNll);
   const command = `prenorm reproduce --preset ${preset.name}`;
-  const kinds = [...new Set(preset.runs.map((run) => run.kind))];
+  const context: JudgeContext = {
+    preset: preset.name,
+    commonRate: preset.commonRate,
+    unigramNll,
+    log: log64,
+  };
+  const secondsOf = (own: readonly RunSpec[]) => {
+    const ids = new Set(own.map(({ id }) => id));
+    return runs.reduce((sum, run) => (ids.has(run.id) ? sum + run.seconds : sum), 0);
+  };
   return {
     format: 'prenorm-results',
     version: 1,
@@ -199,16 +186,22 @@ function collect(
     seconds,
     budgetSeconds: preset.budgetSeconds,
     settings: settingsOf(preset, unigramNll),
-    claims: judgeClaims(runs, { commonRate: preset.commonRate, log: log64, command, only: kinds }),
-    figures: makeFigures(runs, unigramNll),
+    experiments: preset.experiments.map(({ experiment, runs: own }) => ({
+      name: experiment.name,
+      title: experiment.title,
+      runs: own.map(({ id }) => id),
+      seconds: secondsOf(own),
+    })),
+    claims: judgeClaims(preset, runs, context),
+    figures: makeFigures(preset, runs, context),
     runs,
   };
 }
 
 function settingsOf(preset: Preset, unigramNll: number | null): Results['settings'] {
-  const training = preset.runs.find((run) => run.kind === 'translation');
+  const training = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
   const settings = [{ name: 'preset', value: `${preset.name}: ${preset.description}` }];
-  if (training?.kind === 'translation') {
+  if (training) {
     const { model, data, steps, labelSmoothing, optimizer } = training;
     settings.push(
       {

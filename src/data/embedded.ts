@@ -11,6 +11,9 @@ export interface PairSplits {
   test: Pair[];
 }
 
+/** Pairs by name, from wherever the caller keeps them. */
+export type SplitLoader = (name: string) => Promise<PairSplits>;
+
 export interface Digits {
   /** (1797, 64): rows of 8 x 8 pixels, top to bottom, scaled to 0..1 (sixteenths, so exact). */
   images: Float32Array;

@@ -11,8 +11,9 @@ import { sha256 } from '../io/sha256.js';
 import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
 import { frobenius, probe } from './init-probe.js';
 import type { GradientPoint, RunRecord } from './results.js';
-import type { GradientsRun, RunProgress } from './run-spec.js';
-import { batchOptions, type PreparedData } from './translation.js';
+import type { RunKind, RunProgress } from './run-kind.js';
+import type { GradientsRun } from './run-spec.js';
+import { batchOptions, type PreparedData, prepareOnce } from './translation.js';
 
 const TOY = { vocabSize: 1000, batch: 8, length: 32 };
 /** Positions the loss of the probe averages over. */
@@ -50,6 +51,22 @@ export async function runGradients(
     points,
   };
 }
+
+export const gradientsKind: RunKind<GradientsRun> = {
+  kind: 'gradients',
+  version: 1,
+  async execute(spec, { onProgress, signal, load }) {
+    const data = spec.data ? await prepareOnce(spec.data, load) : null;
+    return runGradients(spec, data, onProgress, signal);
+  },
+  cost: ({ setting, batches, seeds, layers, dModel }) => {
+    const width = (dModel / 64) * (dModel / 64);
+    const unit = (setting === 'translation' ? 0.14 * batches : 0.025) * width;
+    return seeds.length * layers.reduce((sum, n) => sum + n / 6, 0) * unit;
+  },
+  steps: ({ seeds, layers }) => seeds.length * layers.length,
+  seeds: ({ seeds }) => seeds,
+};
 
 function measure(
   run: GradientsRun,

@@ -11,8 +11,12 @@ export interface ClaimRow {
   claim: string;
   /** What the paper says. */
   statement: string;
+  /** The paper's own number, in its words. */
+  paper?: string;
   /** Where it says so, e.g. `Fig. 2a`. */
   figure: string;
+  /** Name of the experiment it belongs to, as in `--only`. */
+  experiment?: string;
   /** How it is judged here, one sentence. */
   protocol: string;
   seeds: number[];
@@ -53,6 +57,8 @@ export interface Figure {
   caption: string;
   /** The paper's figure it belongs to. */
   figure: string;
+  /** Name of the experiment it belongs to, as in `--only`. */
+  experiment?: string;
   xLabel: string;
   yLabel: string;
   xScale: 'linear' | 'log';
@@ -100,6 +106,8 @@ export interface RunRecord {
   unigramNll?: number;
   /** Measurements of a gradients run, per depth and seed. */
   points?: GradientPoint[];
+  /** Whatever else a kind measures, by name. */
+  measured?: Record<string, number | number[]>;
   curve?: { step: number; lr: number; trainLoss: number; validNll?: number; gradNorm?: number }[];
   bleu?: {
     score: number;
@@ -128,6 +136,8 @@ export interface Results {
   budgetSeconds: number;
   /** Named settings shown in the report's header: model, data, optimizer, initialisation. */
   settings: { name: string; value: string }[];
+  /** What was run, in order, with its title and the seconds its runs took together. */
+  experiments?: { name: string; title: string; runs: string[]; seconds: number }[];
   claims: ClaimRow[];
   figures: Figure[];
   runs: RunRecord[];

@@ -1,12 +1,11 @@
-/** @file One run of the grid: plain data that says everything about it, and the order it is carried out in. */
+/** @file The runs of the two oldest kinds as data: gradients at initialisation, and translation. */
 import type { NormPlacement } from '../nn/index.js';
 import type { ScheduleConfig } from '../optim/index.js';
+import type { RunSpec } from './run-kind.js';
 
 /** Gradient statistics at initialisation over depths and seeds, for one placement. */
-export interface GradientsRun {
+export interface GradientsRun extends RunSpec {
   kind: 'gradients';
-  id: string;
-  label: string;
   setting: 'theory' | 'toy' | 'translation';
   placement: NormPlacement;
   layers: number[];
@@ -25,10 +24,8 @@ export interface TranslationData {
 }
 
 /** One training of an encoder-decoder. */
-export interface TranslationRun {
+export interface TranslationRun extends RunSpec {
   kind: 'translation';
-  id: string;
-  label: string;
   arm: TranslationArm;
   seed: number;
   data: TranslationData;
@@ -53,15 +50,9 @@ export interface TranslationRun {
 /** What a translation run is compared by. */
 export interface TranslationArm {
   placement: NormPlacement;
+  /** Whether it has the preset's full warm-up. */
   warmup: boolean;
   maxLr: number;
-}
-
-export type RunSpec = GradientsRun | TranslationRun;
-
-export interface RunProgress {
-  done: number;
-  total: number;
-  /** One short line: loss, rate. */
-  text: string;
+  /** In what it leaves the common grid (Adam, common tail, full or no warm-up): `literal`, `sgd`, `small`, … */
+  variant?: string;
 }

@@ -12,6 +12,7 @@ import {
   type Pair,
   PairBatches,
   type PairSplits,
+  type SplitLoader,
   type TokenPair,
 } from '../data/index.js';
 import { NumericError } from '../errors.js';
@@ -28,9 +29,10 @@ import {
   type Tokenizer,
   trainBPE,
 } from '../text/index.js';
-import { Trainer } from '../train/index.js';
+import { plan, Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
-import type { RunProgress, TranslationData, TranslationRun } from './run-spec.js';
+import type { RunKind, RunProgress } from './run-kind.js';
+import type { TranslationData, TranslationRun } from './run-spec.js';
 
 export interface PreparedData {
   tokenizer: Tokenizer;
@@ -48,8 +50,6 @@ export interface Evaluation {
   step: number;
   validNll: number;
 }
-
-export type SplitLoader = (name: string) => Promise<PairSplits>;
 
 const defaultLoader: SplitLoader = () => loadUiDeEn();
 
@@ -77,6 +77,18 @@ export async function prepareTranslation(
     test: encode(splits.test),
     unigramNll: unigramNll(train, tokenizer.vocabSize),
   };
+}
+
+const prepared = new Map<string, Promise<PreparedData>>();
+
+/** Tokenised data, made once per process. */
+export function prepareOnce(data: TranslationData, load?: SplitLoader): Promise<PreparedData> {
+  const key = JSON.stringify(data);
+  const known = prepared.get(key);
+  if (known) return known;
+  const made = prepareTranslation(data, load);
+  prepared.set(key, made);
+  return made;
 }
 
 /** What an encoder reads: the tokens and an eos. The decoder's marks are added by the batches. */
@@ -125,6 +137,26 @@ export function buildOptimizer(run: TranslationRun, model: Transformer): Optimiz
   if (kind === 'radam') return new RAdam(model.parameters(), { lr: maxLr, betas, eps });
   return new Adam(model.parameters(), { lr: maxLr, betas, eps });
 }
+
+export const translationKind: RunKind<TranslationRun> = {
+  kind: 'translation',
+  version: 1,
+  async execute(spec, { onProgress, signal, load }) {
+    return runTranslation(spec, await prepareOnce(spec.data, load), onProgress, signal);
+  },
+  cost: ({ model, data, steps, decode }) => {
+    const width = (model.dModel / 64) * (model.dModel / 64);
+    const perStep = 0.07 * width * (model.numLayers / 6) * (data.maxTokens / 700);
+    return steps * perStep + (decode ? (decode.sentences / 450) * decode.beamSize * 2 * width : 0);
+  },
+  steps: ({ steps }) => steps,
+  seeds: ({ seed }) => [seed],
+  async plan(spec, { load }) {
+    const data = await prepareOnce(spec.data, load);
+    const options = { ...batchOptions(spec.data, data.tokenizer), seed: spec.seed };
+    return plan(buildModel(spec, data), new PairBatches(data.train, options).next()).peakBytes;
+  },
+};
 
 /** Carries out one run. A diverged run (NaN) is a result, not an error. */
 export async function runTranslation(

@@ -1,10 +1,9 @@
-/** @file Draws figures as data from the records of runs: what the report and its CSV files show. */
+/** @file Fig. 3 as data: gradients at initialisation over depth and over layers, the theory beside them. */
 import { lastLayerGradient, periLastLayerGradient, postHiddenNorm, profileRatio } from '../theory/index.js';
 import { TOY_POSITIONS } from './gradients.js';
 import { byDepth, depthMeans, lastHidden, lastStack, lastW2 } from './judge-gradients.js';
-import { armOf } from './judge-training.js';
 import type { GradientsRecord } from './judged.js';
-import { placementName } from './presets.js';
+import { placementName } from './placement-names.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { mean } from './statistics.js';
 
@@ -18,19 +17,14 @@ const SETTINGS: Record<string, { title: string; text: string; r: number }> = {
   },
 };
 
-/** All figures the given runs allow. */
-export function makeFigures(runs: readonly RunRecord[], unigramNll: number | null): Figure[] {
-  const figures: Figure[] = [];
-  for (const setting of Object.keys(SETTINGS)) {
+/** Every setting that was measured: over depth, and layer by layer at the largest depth. */
+export function gradientFigures(runs: readonly RunRecord[]): Figure[] {
+  return Object.keys(SETTINGS).flatMap((setting) => {
     const records = runs.filter(
       (run) => run.experiment === 'gradients' && run.config.setting === setting,
     ) as GradientsRecord[];
-    if (records.length > 0) figures.push(depthFigure(setting, records), profileFigure(setting, records));
-  }
-  const trained = runs.filter((run) => run.experiment === 'translation');
-  if (trained.length > 0)
-    figures.unshift(curves(trained, unigramNll), rates(trained, unigramNll), schedules(trained));
-  return figures;
+    return records.length > 0 ? [depthFigure(setting, records), profileFigure(setting, records)] : [];
+  });
 }
 
 function spread(label: string, placement: string, x: number[], rows: number[][]): Series {
@@ -133,101 +127,6 @@ function profileFigure(setting: string, records: GradientsRecord[]): Figure {
     figure: 'Fig. 3a, b',
     xLabel: 'layer l',
     yLabel: '||dL/dW2||',
-    xScale: 'linear',
-    yScale: 'linear',
-    series,
-  };
-}
-
-function curves(runs: RunRecord[], unigramNll: number | null): Figure {
-  return {
-    id: 'valid-nll',
-    title: 'Validation NLL over training, De-En translation',
-    caption:
-      'Un-smoothed negative log-likelihood per target token; solid with warm-up, dashed without. A run that stays at the unigram level has learnt word frequencies only.',
-    figure: 'Figs. 2 and 4',
-    xLabel: 'step',
-    yLabel: 'valid NLL',
-    xScale: 'linear',
-    yScale: 'linear',
-    levels: unigramNll === null ? [] : [{ label: 'unigram', y: unigramNll }],
-    series: runs.map((run) => {
-      const points = (run.curve ?? []).filter((point) => point.validNll !== undefined);
-      return {
-        label:
-          runs.filter((other) => other.label === run.label).length > 1
-            ? `${run.label}, seed ${run.seed}`
-            : run.label,
-        placement: run.placement,
-        dashed: !armOf(run).warmup,
-        x: points.map((point) => point.step),
-        y: points.map((point) => point.validNll as number),
-      };
-    }),
-  };
-}
-
-function rates(runs: RunRecord[], unigramNll: number | null): Figure {
-  const arms = new Map<string, RunRecord[]>();
-  for (const run of runs) {
-    const key = `${placementName(run.placement)}, ${armOf(run).warmup ? 'warm-up' : 'no warm-up'}`;
-    arms.set(key, [...(arms.get(key) ?? []), run]);
-  }
-  return {
-    id: 'nll-over-rate',
-    title: 'Final validation NLL over the maximal learning rate',
-    caption:
-      'One line per arm; every arm runs over the same rates. The flatter the line, the less tuning it needs.',
-    figure: 'Fig. 2 as a grid',
-    xLabel: 'maxLr',
-    yLabel: 'final valid NLL',
-    xScale: 'log',
-    yScale: 'linear',
-    levels: unigramNll === null ? [] : [{ label: 'unigram', y: unigramNll }],
-    series: [...arms].map(([label, group]) => {
-      const x = [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
-      const at = (rate: number) =>
-        group
-          .filter((run) => armOf(run).maxLr === rate)
-          .flatMap((run) => (run.finalValidNll === undefined ? [] : [run.finalValidNll]));
-      return {
-        label,
-        placement: group[0].placement,
-        dashed: !armOf(group[0]).warmup,
-        x,
-        y: x.map((rate) => (at(rate).length > 0 ? mean(at(rate)) : null)),
-        low: x.map((rate) => (at(rate).length > 0 ? Math.min(...at(rate)) : null)),
-        high: x.map((rate) => (at(rate).length > 0 ? Math.max(...at(rate)) : null)),
-      };
-    }),
-  };
-}
-
-function schedules(runs: RunRecord[]): Figure {
-  const seen = new Set<string>();
-  const series: Series[] = [];
-  for (const run of runs) {
-    const { warmup, maxLr } = armOf(run);
-    const label = `${warmup ? 'warm-up' : 'no warm-up'}, maxLr ${maxLr}`;
-    if (seen.has(label)) continue;
-    seen.add(label);
-    const points = run.curve ?? [];
-    series.push({
-      label,
-      placement: 'schedule',
-      dashed: !warmup,
-      x: points.map((p) => p.step),
-      y: points.map((p) => p.lr),
-    });
-  }
-  return {
-    id: 'schedules',
-    title: 'Learning rate over training',
-    caption:
-      'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common.',
-    figure: 'section 3.2',
-    xLabel: 'step',
-    yLabel: 'lr',
     xScale: 'linear',
     yScale: 'linear',
     series,

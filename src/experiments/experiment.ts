@@ -1,0 +1,56 @@
+/** @file What an experiment is: the runs, claims and figures that belong to one figure of the paper. */
+import type { Judged } from './judged.js';
+import type { Figure, RunRecord, Verdict } from './results.js';
+import type { RunSpec } from './run-kind.js';
+
+export type PresetName = 'quick' | 'standard' | 'multi30k' | 'paper';
+export const presetNames: readonly PresetName[] = ['quick', 'standard', 'multi30k', 'paper'];
+
+/** What decides the sizes of an experiment. Presets change sizes and seeds, never the code path. */
+export interface Scale {
+  preset: PresetName;
+  /** Shifts every seed, for a fresh reproduction. */
+  seed: number;
+  /** Folder of one's own data, in place of the embedded. */
+  data?: string;
+}
+
+/** What a claim is judged with, beside the runs. */
+export interface JudgeContext {
+  preset: PresetName;
+  /** The maximal rate at which placements are compared. */
+  commonRate: number;
+  /** Unigram NLL U of the translation data, when there is any. */
+  unigramNll: number | null;
+  /** Natural logarithm with the same bits everywhere. */
+  log: (x: number) => number;
+}
+
+export interface Claim {
+  claim: string;
+  /** What the paper says. */
+  statement: string;
+  /** The paper's own number, in its words. */
+  paper?: string;
+  /** Where it says so. */
+  figure: string;
+  /** How it is judged here, one sentence. */
+  protocol: string;
+  expected: Verdict | ((scale: Scale) => Verdict);
+  /** Why, where `holds` is not expected. */
+  reason?: string;
+  /** Presets that judge it; default: all that run its experiment. */
+  presets?: readonly PresetName[];
+  judge(runs: readonly RunRecord[], context: JudgeContext): Judged;
+}
+
+export interface Experiment {
+  /** As in `--only`. */
+  name: string;
+  title: string;
+  /** The runs of a preset; none where it has no place for them. Experiments may share runs: equal ids, equal runs. */
+  runs(scale: Scale): RunSpec[];
+  claims: readonly Claim[];
+  /** Drawn from the experiment's own runs. */
+  figures(runs: readonly RunRecord[], context: JudgeContext): Figure[];
+}

@@ -1,0 +1,166 @@
+/** @file All experiments in the order of the report, the runs of a preset, and the judgement of all claims. */
+import { ConfigError } from '../errors.js';
+import {
+  type Experiment,
+  type JudgeContext,
+  type PresetName,
+  presetNames,
+  type Scale,
+} from './experiment.js';
+import { fig2 } from './fig2.js';
+import { fig3 } from './fig3.js';
+import { fig4 } from './fig4.js';
+import { fig6 } from './fig6.js';
+import type { ClaimRow, Figure, RunRecord } from './results.js';
+import type { RunSpec } from './run-kind.js';
+import { translationGrid } from './translation-grid.js';
+import { tuning } from './tuning.js';
+
+export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning];
+
+interface PresetText {
+  /** What one pays: shown by --help and --dry-run. */
+  description: string;
+  budgetSeconds: number;
+}
+
+const texts: Record<PresetName, PresetText> = {
+  quick: {
+    description:
+      'Fig. 3 statistics and the warm-up grid of Figs. 2 and 4 on the embedded De-En pairs, one seed',
+    budgetSeconds: 300,
+  },
+  standard: {
+    description: 'every figure on the embedded data, four rates, three to five seeds',
+    budgetSeconds: 7200,
+  },
+  multi30k: {
+    description: 'translation at depth 6 on your copy of Multi30k De-En: give --data',
+    budgetSeconds: 7200,
+  },
+  paper: {
+    description:
+      "the paper's IWSLT14 De-En configuration (6+6 layers, d 512, joint BPE 10k) on your copy of the data: give --data",
+    budgetSeconds: 14 * 24 * 3600,
+  },
+};
+
+export interface Preset extends PresetText {
+  name: PresetName;
+  scale: Scale;
+  /** Rate at which the arms are compared. */
+  commonRate: number;
+  /** Those that take part, each with its runs. */
+  experiments: { experiment: Experiment; runs: RunSpec[] }[];
+  /** Every run once, in the order of the experiments. */
+  runs: RunSpec[];
+}
+
+export interface PresetOptions {
+  /** Shifts every seed, for a fresh reproduction. */
+  seed?: number;
+  /** Folder with train.tsv, valid.tsv and test.tsv in place of the preset's data. */
+  data?: string;
+  /** Names of experiments, kinds or ids of runs; default: all. */
+  only?: readonly string[];
+}
+
+/** Earlier names of parts, still understood by `only`. */
+const aliases: Record<string, string[]> = { gradients: ['fig3'], translation: ['fig2', 'fig4', 'fig6'] };
+
+/**
+ * The runs of a preset.
+ * @throws ConfigError for a name in `only` that nothing has.
+ */
+export function makePreset(name: PresetName, options: PresetOptions = {}): Preset {
+  const scale: Scale = { preset: name, seed: options.seed ?? 0, data: options.data };
+  const all = experiments
+    .map((experiment) => ({ experiment, runs: experiment.runs(scale) }))
+    .filter(({ runs }) => runs.length > 0);
+  const chosen = options.only?.length ? choose(all, options.only) : all;
+  const runs = new Map<string, RunSpec>();
+  for (const spec of chosen.flatMap((part) => part.runs)) runs.set(spec.id, spec);
+  return {
+    name,
+    ...texts[name],
+    scale,
+    commonRate: translationGrid(scale).commonRate,
+    experiments: chosen,
+    runs: [...runs.values()],
+  };
+}
+
+function choose(all: Preset['experiments'], only: readonly string[]): Preset['experiments'] {
+  const wanted = new Set(only.flatMap((name) => aliases[name] ?? [name]));
+  const names = new Set(
+    all.flatMap(({ experiment, runs }) => [experiment.name, ...runs.map(({ id }) => id)]),
+  );
+  for (const name of wanted) {
+    if (names.has(name)) continue;
+    throw new ConfigError(`--only does not know "${name}"`, {
+      op: 'reproduce',
+      expected: all.map(({ experiment }) => experiment.name),
+      actual: name,
+      hint: `use ${all.map(({ experiment }) => experiment.name).join(', ')}, or the id of a run as --dry-run lists it`,
+    });
+  }
+  return all
+    .map(({ experiment, runs }) => ({
+      experiment,
+      runs: wanted.has(experiment.name) ? runs : runs.filter(({ id }) => wanted.has(id)),
+    }))
+    .filter(({ runs }) => runs.length > 0);
+}
+
+export function isPresetName(name: string): name is PresetName {
+  return presetNames.includes(name as PresetName);
+}
+
+/** The records that belong to an experiment, in the order of its runs. */
+function recordsOf(runs: readonly RunSpec[], records: readonly RunRecord[]): RunRecord[] {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  return runs.flatMap(({ id }) => byId.get(id) ?? []);
+}
+
+/** Judges every claim of the experiments that take part; claims without runs are `not tested`. */
+export function judgeClaims(
+  preset: Pick<Preset, 'experiments' | 'scale'>,
+  records: readonly RunRecord[],
+  context: JudgeContext,
+): ClaimRow[] {
+  return preset.experiments.flatMap(({ experiment, runs }) => {
+    const own = recordsOf(runs, records);
+    return experiment.claims
+      .filter(({ presets }) => !presets || presets.includes(context.preset))
+      .map((claim): ClaimRow => {
+        const { statement, paper, figure, protocol, expected } = claim;
+        const judged = claim.judge(own, context);
+        return {
+          claim: claim.claim,
+          statement,
+          ...(paper ? { paper } : {}),
+          figure,
+          experiment: experiment.name,
+          protocol,
+          expected: typeof expected === 'function' ? expected(preset.scale) : expected,
+          command: `prenorm reproduce --preset ${context.preset} --only ${experiment.name}`,
+          ...judged,
+          reason: judged.reason ?? (judged.verdict === 'holds' ? undefined : claim.reason),
+        };
+      });
+  });
+}
+
+/** All figures of the experiments that take part. */
+export function makeFigures(
+  preset: Pick<Preset, 'experiments'>,
+  records: readonly RunRecord[],
+  context: JudgeContext,
+): Figure[] {
+  return preset.experiments.flatMap(({ experiment, runs }) =>
+    experiment
+      .figures(recordsOf(runs, records), context)
+      .filter(({ series }) => series.length > 0)
+      .map((figure) => ({ ...figure, experiment: experiment.name })),
+  );
+}

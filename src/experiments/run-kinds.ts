@@ -1,0 +1,32 @@
+/** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
+import { loadKjv, loadUiDeEn } from '../data/index.js';
+import { ConfigError } from '../errors.js';
+import { gradientsKind } from './gradients.js';
+import type { RunRecord } from './results.js';
+import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { translationKind } from './translation.js';
+
+export const runKinds: readonly RunKind[] = [gradientsKind, translationKind];
+
+/** @throws ConfigError for a kind that is not in the table. */
+export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
+  const found = runKinds.find(({ kind }) => kind === spec.kind);
+  if (found) return found;
+  const known = runKinds.map(({ kind }) => kind);
+  throw new ConfigError(`there is no kind of run "${spec.kind}"`, {
+    op: 'executeRun',
+    expected: known,
+    actual: spec.kind,
+    hint: `use one of ${known.join(', ')}`,
+  });
+}
+
+/** One run from its specification; equal specifications give equal records, timing aside. */
+export function executeRun(spec: RunSpec, environment: Partial<RunEnvironment> = {}): Promise<RunRecord> {
+  return kindOf(spec).execute(spec, {
+    onProgress() {},
+    load: loadUiDeEn,
+    loadText: loadKjv,
+    ...environment,
+  });
+}
