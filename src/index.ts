@@ -31,4 +31,11 @@ export {
 export { type Shape, Tensor } from './tensor/index.js';
 export * as text from './text/index.js';
 export * as theory from './theory/index.js';
-export { type MemoryPlan, plan, type StepMetrics, Trainer, type TrainerOptions } from './train/index.js';
+export {
+  averageCheckpoints,
+  type MemoryPlan,
+  plan,
+  type StepMetrics,
+  Trainer,
+  type TrainerOptions,
+} from './train/index.js';

@@ -1,3 +1,4 @@
+export { averageCheckpoints } from './average.js';
 export { evaluateLoss } from './evaluate.js';
 export { type MemoryPlan, plan } from './plan.js';
 export { loadCheckpointWeights } from './saved-state.js';
