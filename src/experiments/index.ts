@@ -33,6 +33,12 @@ export {
   prepareOnce,
   prepareTranslation,
   runTranslation,
-  scoreTranslations,
-  translateAll,
 } from './translation.js';
+export {
+  fullTest,
+  KeptWeights,
+  scoreLowerTokens,
+  scoreTranslations,
+  testScoreName,
+  translateAll,
+} from './translation-test.js';
