@@ -54,7 +54,14 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
 
 async function readResults(path: string): Promise<Results> {
   const value = (await readJson(path)) as Results;
-  if (isJsonObject(value) && value.format === 'prenorm-results' && Array.isArray(value.runs)) return value;
+  const complete =
+    isJsonObject(value) &&
+    value.format === 'prenorm-results' &&
+    typeof value.kernelHash === 'string' &&
+    Array.isArray(value.claims) &&
+    Array.isArray(value.runs) &&
+    value.runs.every((run) => isJsonObject(run?.config));
+  if (complete) return value;
   throw new DataError('not a results file of `prenorm reproduce`', {
     path,
     hint: 'give its results.json, or one of docs/results/',

@@ -312,13 +312,14 @@ export function smallRate(runs: readonly RunRecord[], maxLr: number): Judged {
   );
 }
 
-/** Bar 20: spread of the final NLL over the cells both placements have. */
-export function leastTuning(runs: readonly RunRecord[]): Judged {
+/** Bar 20: spread of the final NLL over those cells of the grid that both placements have in every seed. */
+export function leastTuning(runs: readonly RunRecord[], inGrid: (arm: TranslationArm) => boolean): Judged {
   const cells = (placement: string) => {
     const found = new Map<string, RunRecord>();
     for (const run of runs) {
       if (run.experiment !== 'translation' || run.placement !== placement) continue;
       const { warmup, maxLr, variant = '' } = armOf(run);
+      if (!inGrid(armOf(run)) || !['', 'short'].includes(variant)) continue;
       found.set(`${warmup},${maxLr},${variant},${run.seed}`, run);
     }
     return found;

@@ -3,25 +3,36 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   classifyRuns,
-  judgeClaims,
+  experiments,
+  type PresetName,
   type RunRecord,
-  register,
   type Verdict,
 } from '../../src/experiments/index.js';
 import { maxOverMin, mean, median, slope } from '../../src/experiments/statistics.js';
 import { close } from '../support.js';
-import { allRuns, gradientRun, LOW_RATE, RATE, trainingRun, trainingRuns, UNIGRAM } from './mock-runs.js';
+import {
+  allRuns,
+  gradientRun,
+  judgeMock,
+  LOW_RATE,
+  longRun,
+  RATE,
+  standardRuns,
+  trainingRun,
+  trainingRuns,
+  UNIGRAM,
+} from './mock-runs.js';
 
 const test = suite('experiments/claims');
-const context = { commonRate: RATE, log: Math.log, command: 'prenorm reproduce' };
+/** The parts whose runs are made up here; what other kinds measure is judged in their own tests. */
+const parts = ['fig3', 'fig2', 'fig4', 'fig6', 'tuning'];
 
-function judge(runs: RunRecord[], only?: string[]) {
-  classifyRuns(runs, UNIGRAM);
-  return judgeClaims(runs, { ...context, only });
+function judge(runs: RunRecord[], only = parts, preset: PresetName = 'quick') {
+  return judgeMock(runs, only, preset);
 }
 const verdicts = (runs: RunRecord[]) =>
   Object.fromEntries(judge(runs).map(({ claim, verdict }) => [claim, verdict])) as Record<string, Verdict>;
-const expected = Object.fromEntries(register.map((claim) => [claim.claim, claim.expected]));
+const expected = Object.fromEntries(judge([]).map((row) => [row.claim, row.expected]));
 
 test('runs as the theory has them give every claim its expected verdict', () => {
   assert.equal(verdicts(allRuns()), expected);
@@ -41,7 +52,7 @@ test('every row says how it was judged and by which runs', () => {
   const hashes = new Set(runs.map((run) => run.hash));
   for (const row of judge(runs)) {
     assert.ok(row.claim && row.statement && row.figure && row.protocol);
-    assert.match(row.command, /^prenorm reproduce --only (gradients|translation)$/);
+    assert.match(row.command, /^prenorm reproduce --preset quick --only fig\d$/);
     if (row.verdict === 'not tested') continue;
     assert.ok(row.metric && row.threshold && row.perSeed.length > 0 && row.runHashes.length > 0, row.claim);
     assert.is(row.perSeed.length, row.seeds.length, row.claim);
@@ -49,13 +60,14 @@ test('every row says how it was judged and by which runs', () => {
     for (const hash of row.runHashes) assert.ok(hashes.has(hash), row.claim);
     if (row.verdict !== 'holds') assert.ok(row.reason, row.claim);
   }
-  assert.is(new Set(register.map(({ claim }) => claim)).size, register.length);
+  const names = experiments.flatMap(({ claims }) => claims.map(({ claim }) => claim));
+  assert.is(new Set(names).size, names.length);
 });
 
 test('only names the part that is judged', () => {
-  const rows = judge(allRuns(), ['gradients']);
-  assert.ok(rows.length > 0 && rows.every(({ command }) => command.endsWith('gradients')));
-  assert.is(rows.length + judge(allRuns(), ['translation']).length, register.length);
+  const rows = judge(allRuns(), ['fig3']);
+  assert.ok(rows.length > 0 && rows.every(({ command }) => command.endsWith('fig3')));
+  assert.is(rows.length + judge(allRuns(), ['fig2', 'fig4', 'fig6']).length, judge(allRuns()).length);
 });
 
 /** A change to one run, and the verdicts that must turn. */
@@ -246,10 +258,119 @@ test('where no reference learnt anything, runs are measured and claims not teste
   const runs = trainingRuns();
   for (const run of runs) if (run.id.includes('post-warmup')) run.finalValidNll = 6.2;
   find(runs, `translation-pre-none-${RATE}-s1`).finalValidNll = 6.5;
-  const rows = judge(runs, ['translation']);
+  const rows = judge(runs, ['fig2', 'fig4', 'fig6']);
   assert.ok(runs.every((run) => run.status === 'measured' && run.progress === undefined));
   for (const row of rows) assert.is(row.verdict, 'not tested');
   assert.match(rows[0].reason as string, 'no Post-LN run with warm-up');
+});
+
+const standard = (runs: RunRecord[]) =>
+  Object.fromEntries(judge(runs, parts.slice(1), 'standard').map((row) => [row.claim, row.verdict]));
+const standardExpected = Object.fromEntries(
+  judge([], parts.slice(1), 'standard').map((row) => [row.claim, row.expected]),
+);
+
+test('standard: runs as expected give every claim its expected verdict', () => {
+  assert.equal(standard(standardRuns()), standardExpected);
+});
+
+const at = (runs: RunRecord[], id: string, nll: number | undefined) => {
+  for (const run of runs) if (run.id.startsWith(`translation-${id}-s`)) run.finalValidNll = nll;
+};
+const standardChanges: [
+  name: string,
+  change: (runs: RunRecord[]) => void,
+  turned: Record<string, Verdict>,
+][] = [
+  [
+    'the literal schedule learns',
+    (runs) => at(runs, `post-none-${RATE}-literal`, 5),
+    { 'post-needs-warmup-literal': 'does not hold' },
+  ],
+  [
+    'the short warm-up is as good as the full one',
+    (runs) => at(runs, `post-none-${RATE}-short`, 4.1),
+    { 'warmup-length-order': 'does not hold' },
+  ],
+  [
+    'SGD does as well without warm-up',
+    (runs) => {
+      for (const rate of [0.2, 0.4, 0.8, 1.6]) at(runs, `post-none-${rate}-sgd`, 4.9);
+    },
+    { 'sgd-needs-warmup': 'does not hold' },
+  ],
+  [
+    'SGD learns nothing at all',
+    (runs) => {
+      for (const rate of [0.2, 0.4, 0.8, 1.6]) at(runs, `post-warmup-${rate}-sgd`, 5.9);
+    },
+    { 'sgd-needs-warmup': 'not tested' },
+  ],
+  [
+    'one initialisation lets it train',
+    (runs) => at(runs, `post-none-${RATE}-init-torch`, 4.5),
+    { 'post-needs-warmup-any-init': 'not decided' },
+  ],
+  [
+    'the step decay fails',
+    (runs) => at(runs, `pre-none-${RATE}-step`, 5),
+    { 'pre-trains-on-step-decay': 'does not hold' },
+  ],
+  [
+    'RAdam does not rescue Post-LN',
+    (runs) => at(runs, `post-none-${RATE}-radam`, 5.5),
+    { 'radam-rescues-post': 'does not hold' },
+  ],
+  [
+    'RAdam differs from Adam for Pre-LN',
+    (runs) => at(runs, `pre-none-${RATE}-radam`, 3),
+    { 'radam-is-adam-for-pre': 'does not hold' },
+  ],
+  [
+    'the small rate is the best of all',
+    (runs) => at(runs, `post-none-${RATE / 10}-small`, 4),
+    { 'small-rate-between': 'does not hold' },
+  ],
+  [
+    'Peri-LN diverges',
+    (runs) => at(runs, `peri-none-${RATE}`, undefined),
+    { 'peri-trains-without-warmup': 'does not hold' },
+  ],
+  [
+    'Pre-LN fails in one cell of the grid',
+    (runs) => at(runs, `pre-warmup-${RATE / 2}`, 5.9),
+    { 'pre-needs-less-tuning': 'does not hold' },
+  ],
+  [
+    'Pre-LN is as good at the lowest rate as elsewhere',
+    (runs) => {
+      at(runs, `pre-warmup-${LOW_RATE}`, 3.6);
+      at(runs, `pre-none-${LOW_RATE}`, 3.6);
+    },
+    { 'pre-needs-less-tuning-everywhere': 'holds' },
+  ],
+];
+for (const [name, change, turned] of standardChanges) {
+  test(`standard, ${name}: that verdict turns and no other`, () => {
+    const runs = standardRuns();
+    change(runs);
+    assert.equal(standard(runs), { ...standardExpected, ...turned });
+  });
+}
+
+test('parity needs a plateau; speed is the share of updates to the same loss', () => {
+  const of = (post: number[], pre: number[]) => {
+    const rows = judge([longRun('post', post), longRun('pre', pre)], ['fig4'], 'standard');
+    const row = (name: string) => rows.find(({ claim }) => claim === name)!;
+    return [row('final-quality').verdict, row('pre-is-faster').verdict, row('pre-is-faster').perSeed[0]];
+  };
+  const flat = (last: number) => [5, 4.5, last, last, last, last, last, last, last, last];
+  assert.equal(of(flat(4), flat(4)), ['holds', 'does not hold', 1]);
+  assert.equal(of(flat(4), [4, 4, 4, 4, 4, 4, 4, 4, 4, 4]), ['holds', 'holds', 1 / 3]);
+  assert.equal(of(flat(4), flat(4.2))[0], 'does not hold');
+  assert.equal(of(flat(4), flat(4.2))[2], Number.POSITIVE_INFINITY);
+  const falling = [5, 4.9, 4.8, 4.7, 4.6, 4.5, 4.4, 4.3, 4.2, 4.1];
+  assert.is(of(flat(4), falling)[0], 'not tested');
 });
 
 test('gradient runs are left alone by the classification', () => {

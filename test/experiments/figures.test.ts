@@ -1,16 +1,27 @@
 /** @file Figures as data: they hold every run, and numbers come from the runs unchanged. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classifyRuns, type Figure, makeFigures } from '../../src/experiments/index.js';
+import { classifyRuns, type Figure, makeFigures, type RunRecord } from '../../src/experiments/index.js';
 import { lastLayerGradient, postHiddenNorm } from '../../src/theory/index.js';
 import { close } from '../support.js';
-import { allRuns, gradientRun, LOW_RATE, RATE, trainingRun, trainingRuns, UNIGRAM } from './mock-runs.js';
+import {
+  allRuns,
+  gradientRun,
+  LOW_RATE,
+  mockContext,
+  mockPreset,
+  RATE,
+  trainingRun,
+  trainingRuns,
+  UNIGRAM,
+} from './mock-runs.js';
 
 const test = suite('experiments/figures');
 
+const draw = (runs: RunRecord[]) => makeFigures(mockPreset(runs, ['fig3', 'fig2']), runs, mockContext());
 const figures = (runs = allRuns([1, 2])) => {
   classifyRuns(runs, UNIGRAM);
-  return makeFigures(runs, UNIGRAM);
+  return draw(runs);
 };
 const get = (all: Figure[], id: string) => all.find((figure) => figure.id === id) as Figure;
 
@@ -20,39 +31,41 @@ test('every kind of run has its figures, each once', () => {
     'depth-theory',
     'depth-toy',
     'depth-translation',
-    'nll-over-rate',
+    'nll-over-rate-fig2',
     'profile-theory',
     'profile-toy',
     'profile-translation',
-    'schedules',
-    'valid-nll',
+    'schedules-fig2',
+    'valid-nll-fig2',
   ]);
-  assert.equal(makeFigures([], null), []);
+  assert.equal(draw([]), []);
   assert.equal(
-    makeFigures([gradientRun('toy', 'pre')], null).map(({ id }) => id),
+    draw([gradientRun('toy', 'pre')]).map(({ id }) => id),
     ['depth-toy', 'profile-toy'],
   );
 });
 
-test('every training run is a curve of its own, with all of its evaluations', () => {
+test('runs that differ in their seed are one curve with its spread, at every evaluation they share', () => {
   const runs = [...trainingRuns(1), ...trainingRuns(2)];
-  const { series } = get(figures(runs), 'valid-nll');
-  assert.is(series.length, runs.length);
-  assert.is(new Set(series.map(({ label }) => label)).size, runs.length, 'labels tell runs apart');
-  runs.forEach((run, i) => {
-    assert.equal(series[i].x, [100, 200, 500]);
-    assert.equal(
-      series[i].y,
-      run.curve!.slice(1).map(({ validNll }) => validNll),
-    );
-    assert.is(series[i].placement, run.placement);
-  });
+  for (const run of runs) if (run.seed === 2) for (const p of run.curve!) if (p.validNll) p.validNll += 0.2;
+  const { series } = get(figures(runs), 'valid-nll-fig2');
+  assert.is(series.length, 4, 'the arms at the common rate');
+  for (const line of series) {
+    assert.equal(line.x, [100, 200, 500]);
+    const one = runs.find(({ label, seed }) => label === line.label && seed === 1)!;
+    one.curve!.slice(1).forEach(({ validNll }, i) => {
+      close(line.y[i] as number, validNll! + 0.1, 1e-12);
+      close(line.low![i] as number, validNll!, 1e-12);
+      close(line.high![i] as number, validNll! + 0.2, 1e-12);
+    });
+    assert.is(line.placement, one.placement);
+  }
 });
 
 test('the rate figure has one line per arm over all rates, with the spread over seeds', () => {
   const runs = [...trainingRuns(1), ...trainingRuns(2)];
   for (const run of runs) if (run.seed === 2) run.finalValidNll = (run.finalValidNll as number) + 0.2;
-  const { series, levels } = get(figures(runs), 'nll-over-rate');
+  const { series, levels } = get(figures(runs), 'nll-over-rate-fig2');
   assert.is(series.length, 4);
   for (const line of series) assert.equal(line.x, [LOW_RATE, RATE]);
   const post = series.find(({ label }) => label === 'Post-LN, no warm-up')!;
@@ -66,7 +79,7 @@ test('the rate figure has one line per arm over all rates, with the spread over 
 
 test('a diverged run leaves a gap, not a number', () => {
   const runs = [...trainingRuns().slice(1), trainingRun('post', false, RATE, undefined)];
-  const { series } = get(figures(runs), 'nll-over-rate');
+  const { series } = get(figures(runs), 'nll-over-rate-fig2');
   const post = series.find(({ label }) => label === 'Post-LN, no warm-up')!;
   assert.equal(
     [post.y, post.low, post.high],
@@ -111,7 +124,7 @@ test('the profile is that of the deepest model, its theory anchored at the last 
 });
 
 test('schedules are drawn once per kind and rate', () => {
-  const { series } = get(figures(), 'schedules');
+  const { series } = get(figures(), 'schedules-fig2');
   assert.is(series.length, 4);
   for (const line of series) assert.is(line.x.length, line.y.length);
 });

@@ -1,5 +1,14 @@
 /** @file Runs as a preset would give them, made up so that every claim is met. Tests then change one value. */
-import type { GradientPoint, RunRecord } from '../../src/experiments/index.js';
+import {
+  type ClaimRow,
+  classifyRuns,
+  experiments,
+  type GradientPoint,
+  type JudgeContext,
+  judgeClaims,
+  type PresetName,
+  type RunRecord,
+} from '../../src/experiments/index.js';
 
 export const UNIGRAM = 6;
 export const RATE = 0.002;
@@ -54,20 +63,21 @@ export function trainingRun(
   maxLr: number,
   finalValidNll: number | undefined,
   seed = 1,
+  variant?: string,
 ): RunRecord {
   const last = finalValidNll ?? 9;
   return {
-    id: `translation-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed}`,
+    id: `translation-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}${variant ? `-${variant}` : ''}-s${seed}`,
     experiment: 'translation',
-    label: `${placement}, ${warmup ? 'warm-up' : 'no warm-up'}, maxLr ${maxLr}`,
+    label: `${placement}, ${warmup ? 'warm-up' : 'no warm-up'}${variant ? ` ${variant}` : ''}, maxLr ${maxLr}`,
     placement,
     seed,
-    config: { arm: { placement, warmup, maxLr } },
+    config: { arm: { placement, warmup, maxLr, ...(variant ? { variant } : {}) } },
     status: 'measured',
     finalValidNll,
     steps: 500,
     seconds: 60,
-    hash: `hash-${placement}-${warmup}-${maxLr}-${seed}`,
+    hash: `hash-${placement}-${warmup}-${maxLr}-${seed}${variant ?? ''}`,
     unigramNll: UNIGRAM,
     curve: [1, 100, 200, 500].map((step) => ({
       step,
@@ -88,7 +98,7 @@ export function trainingRuns(seed = 1): RunRecord[] {
     trainingRun('post', false, LOW_RATE, 4.8, seed),
     trainingRun('post', true, LOW_RATE, 4, seed),
     trainingRun('pre', false, LOW_RATE, 3.9, seed),
-    trainingRun('pre', true, LOW_RATE, 4.1, seed),
+    trainingRun('pre', true, LOW_RATE, 4.15, seed),
   ];
 }
 
@@ -99,4 +109,77 @@ export function allRuns(seeds = [1]): RunRecord[] {
     ...seeds.flatMap(trainingRuns),
     ...settings.flatMap((setting) => placements.map((placement) => gradientRun(setting, placement))),
   ];
+}
+
+/** A long run with these evaluations, one every 100 steps. */
+export function longRun(placement: 'post' | 'pre', nll: readonly number[], seed = 1): RunRecord {
+  const run = trainingRun(placement, placement === 'post', RATE, nll[nll.length - 1], seed, 'long');
+  run.steps = nll.length * 100;
+  run.curve = nll.map((validNll, i) => ({ step: (i + 1) * 100, lr: RATE, trainLoss: validNll, validNll }));
+  return run;
+}
+
+/** What `standard` adds to the grid. */
+export function standardRuns(seeds = [1, 2, 3]): RunRecord[] {
+  const flat = (last: number) => [5, last, last, last, last, last, last, last, last, last];
+  return seeds.flatMap((seed) => [
+    ...trainingRuns(seed),
+    trainingRun('post', true, RATE / 2, 4.1, seed),
+    trainingRun('post', false, RATE / 2, 4.9, seed),
+    trainingRun('pre', true, RATE / 2, 3.7, seed),
+    trainingRun('pre', false, RATE / 2, 3.6, seed),
+    trainingRun('peri', false, RATE, 3.3, seed),
+    ...[RATE, RATE / 2].flatMap((rate) => [
+      trainingRun('post', false, rate, 4.5, seed, 'short'),
+      trainingRun('pre', false, rate, 3.5, seed, 'short'),
+    ]),
+    trainingRun('post', false, RATE, 5.8, seed, 'literal'),
+    ...[0.2, 0.4, 0.8, 1.6].flatMap((rate) => [
+      trainingRun('post', false, rate, 5.8, seed, 'sgd'),
+      trainingRun('post', true, rate, 4.9, seed, 'sgd'),
+    ]),
+    ...(['init-paper', 'init-torch'] as const).flatMap((variant) => [
+      trainingRun('post', false, RATE, 5.9, seed, variant),
+      trainingRun('post', true, RATE, 4.2, seed, variant),
+    ]),
+    trainingRun('pre', false, RATE, 3.6, seed, 'step'),
+    trainingRun('pre', false, RATE, 3.6, seed, 'late-tail'),
+    trainingRun('post', false, RATE, 4.4, seed, 'radam'),
+    trainingRun('pre', false, RATE, 3.5, seed, 'radam'),
+    trainingRun('pre', false, RATE, 3.5, seed, 'adam-linear'),
+    trainingRun('post', false, RATE / 10, 4.9, seed, 'small'),
+    longRun('post', flat(4), seed),
+    longRun('pre', [3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9, 3.9], seed),
+  ]);
+}
+
+export const mockContext = (preset: PresetName = 'quick'): JudgeContext => ({
+  preset,
+  commonRate: RATE,
+  unigramNll: UNIGRAM,
+  log: Math.log,
+});
+
+/** The named experiments with the given records as their runs. */
+export function mockPreset(
+  runs: readonly RunRecord[],
+  only: readonly string[],
+  preset: PresetName = 'quick',
+) {
+  const specs = runs.map(({ id, label, experiment }) => ({ id, label, kind: experiment }));
+  return {
+    scale: { preset, seed: 0 },
+    experiments: experiments
+      .filter(({ name }) => only.includes(name) && (preset !== 'quick' || name !== 'tuning'))
+      .map((experiment) => ({ experiment, runs: specs })),
+  };
+}
+
+export function judgeMock(
+  runs: RunRecord[],
+  only: readonly string[],
+  preset: PresetName = 'quick',
+): ClaimRow[] {
+  classifyRuns(runs, UNIGRAM);
+  return judgeClaims(mockPreset(runs, only, preset), runs, mockContext(preset));
 }

@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  costOf,
+  type GradientsRun,
+  kindOf,
   makePreset,
   type PresetName,
   presetNames,
@@ -16,8 +17,11 @@ import { init } from '../../src/runtime/runtime.js';
 const test = suite('experiments/presets');
 await init();
 
-const trainings = (runs: readonly RunSpec[]) =>
-  runs.filter((run): run is TranslationRun => run.kind === 'translation');
+const isTranslation = (run: RunSpec): run is TranslationRun => run.kind === 'translation';
+const isGradients = (run: RunSpec): run is GradientsRun => run.kind === 'gradients';
+/** Trainings of the common grid. */
+const trainings = (runs: readonly RunSpec[]) => runs.filter(isTranslation).filter(({ arm }) => !arm.variant);
+const costOf = (run: RunSpec) => kindOf(run).cost(run);
 
 for (const name of presetNames as PresetName[]) {
   const preset = makePreset(name);
@@ -36,7 +40,8 @@ for (const name of presetNames as PresetName[]) {
   });
 
   test(`${name}: every arm runs over the same rates and seeds, the common one among them`, () => {
-    const runs = trainings(preset.runs);
+    const runs = trainings(preset.runs).filter(({ arm }) => arm.placement !== 'peri');
+    if (runs.length === 0) return;
     const cells = (placement: string, warmup: boolean) =>
       runs
         .filter(({ arm }) => arm.placement === placement && arm.warmup === warmup)
@@ -45,15 +50,14 @@ for (const name of presetNames as PresetName[]) {
     const first = cells('post', false);
     assert.ok(first.some((cell) => Number(cell.split(' ')[0]) === preset.commonRate));
     assert.ok(new Set(runs.map(({ arm }) => arm.maxLr)).size >= 2);
-    for (const placement of new Set(runs.map(({ arm }) => arm.placement))) {
+    for (const placement of ['post', 'pre'])
       for (const warmup of [true, false])
         assert.equal(cells(placement, warmup), first, `${placement} ${warmup}`);
-    }
-    assert.ok(['post', 'pre'].every((placement) => runs.some(({ arm }) => arm.placement === placement)));
   });
 
   test(`${name}: arms of one rate differ in placement and warm-up only, and share the tail`, () => {
     for (const run of trainings(preset.runs)) {
+      if (run.arm.placement === 'peri') continue;
       const [twin] = trainings(preset.runs).filter(
         (other) =>
           other.seed === run.seed &&
@@ -74,7 +78,8 @@ for (const name of presetNames as PresetName[]) {
   });
 
   test(`${name}: every model can be built as configured`, () => {
-    for (const run of trainings(preset.runs)) {
+    for (const run of preset.runs.filter(isTranslation)) {
+      makeSchedule(run.schedule);
       assert.is(run.model.normPlacement, run.arm.placement);
       resolveConfig(run.id, { ...run.model, vocabSize: run.data.vocabSize });
     }
@@ -82,47 +87,76 @@ for (const name of presetNames as PresetName[]) {
 }
 
 test('a seed shifts every run and changes nothing else', () => {
-  const [plain, shifted] = [makePreset('quick'), makePreset('quick', { seed: 1000 })];
+  const [plain, shifted] = [makePreset('standard'), makePreset('standard', { seed: 1000 })];
+  assert.is(shifted.runs.length, plain.runs.length);
   plain.runs.forEach((run, i) => {
-    {
-      const other = shifted.runs[i];
-      if (run.kind === 'translation' && other.kind === 'translation') assert.is(other.seed, run.seed + 1000);
-      else if (run.kind === 'gradients' && other.kind === 'gradients') {
-        assert.equal(
-          other.seeds,
-          run.seeds.map((seed) => seed + 1000),
-        );
-      } else assert.unreachable('runs are in another order');
-    }
+    const kind = kindOf(run);
+    assert.equal(
+      kind.seeds(shifted.runs[i]),
+      kind.seeds(run).map((seed) => seed + 1000),
+      run.id,
+    );
   });
 });
 
-test('own data replaces the data of every run that has any', () => {
-  const { runs } = makePreset('standard', { data: 'my/folder' });
-  assert.ok(runs.some((run) => run.data));
-  for (const run of runs) if (run.data) assert.is(run.data.name, 'my/folder');
+test('own data replaces the data of every translation', () => {
+  const runs = makePreset('standard', { data: 'my/folder' }).runs.filter(isTranslation);
+  assert.ok(runs.length > 0);
+  for (const run of runs) assert.is(run.data.name, 'my/folder');
+});
+
+test('runs that experiments share are equal and carried out once', () => {
+  for (const name of presetNames) {
+    const byId = new Map<string, string>();
+    for (const run of makePreset(name).experiments.flatMap(({ runs }) => runs)) {
+      const text = JSON.stringify(run);
+      assert.is(byId.get(run.id) ?? text, text, run.id);
+      byId.set(run.id, text);
+    }
+    assert.is(makePreset(name).runs.length, byId.size);
+  }
+});
+
+test('standard: five seeds for the four headline arms, three elsewhere, four rates', () => {
+  const preset = makePreset('standard');
+  const seeds = new Map<string, number>();
+  for (const { arm } of trainings(preset.runs)) {
+    const key = `${arm.placement} ${arm.warmup} ${arm.maxLr}`;
+    seeds.set(key, (seeds.get(key) ?? 0) + 1);
+  }
+  for (const [key, count] of seeds) {
+    const headline = key.endsWith(` ${preset.commonRate}`) && !key.startsWith('peri');
+    assert.is(count, headline ? 5 : 3, key);
+  }
+  assert.is(new Set(trainings(preset.runs).map(({ arm }) => arm.maxLr)).size, 4);
+});
+
+test('only chooses experiments or runs, and refuses what it does not know', () => {
+  const ids = makePreset('quick', { only: ['gradients-toy-post', 'fig6'] }).experiments.map(
+    ({ experiment, runs }) => `${experiment.name} ${runs.length}`,
+  );
+  assert.equal(ids, ['fig3 1', 'fig6 4']);
+  assert.throws(() => makePreset('quick', { only: ['fig9'] }), /fig9.*fig2/s);
 });
 
 test('gradients are measured in all settings and placements, without sharing seeds with the trainings', () => {
   const { runs } = makePreset('quick');
-  const gradients = runs.flatMap((run) => (run.kind === 'gradients' ? [run] : []));
+  const gradients = runs.filter(isGradients);
   assert.equal(
     [...new Set(gradients.map(({ setting, placement }) => `${setting} ${placement}`))].length,
     gradients.length,
   );
-  assert.is(gradients.length, 9);
   const trained = new Set(trainings(runs).map(({ seed }) => seed));
   for (const { seeds } of gradients) assert.not(seeds.some((seed) => trained.has(seed)));
 });
 
-test('more steps, layers or seeds cost more', () => {
-  const { runs } = makePreset('quick');
-  for (const run of runs) {
-    const more: RunSpec =
-      run.kind === 'translation'
-        ? { ...run, steps: 2 * run.steps }
-        : { ...run, seeds: [...run.seeds, ...run.seeds] };
-    assert.ok(Math.abs(costOf(more) / costOf(run) - 2) < 1e-12, run.id);
+test('more steps or seeds cost more', () => {
+  for (const run of makePreset('quick').runs) {
+    if (isTranslation(run)) assert.ok(costOf({ ...run, steps: 2 * run.steps } as RunSpec) > costOf(run));
+    if (isGradients(run)) {
+      const more: GradientsRun = { ...run, seeds: [...run.seeds, ...run.seeds] };
+      assert.ok(Math.abs(costOf(more) / costOf(run) - 2) < 1e-12, run.id);
+    }
   }
 });
 
