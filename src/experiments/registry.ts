@@ -11,12 +11,23 @@ import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
 import { fig6 } from './fig6.js';
+import { multi30k, multi30kLarge } from './multi30k.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
+import { wmt14 } from './wmt14.js';
 
-export const experiments: readonly Experiment[] = [fig3, fig2, fig4, fig6, tuning];
+export const experiments: readonly Experiment[] = [
+  fig3,
+  fig2,
+  fig4,
+  fig6,
+  tuning,
+  multi30k,
+  multi30kLarge,
+  wmt14,
+];
 
 interface PresetText {
   /** What one pays: shown by --help and --dry-run. */
@@ -77,7 +88,9 @@ export function makePreset(name: PresetName, options: PresetOptions = {}): Prese
   const all = experiments
     .map((experiment) => ({ experiment, runs: experiment.runs(scale) }))
     .filter(({ runs }) => runs.length > 0);
-  const chosen = options.only?.length ? choose(all, options.only) : all;
+  const chosen = options.only?.length
+    ? choose(all, options.only)
+    : all.filter(({ experiment }) => !experiment.onRequest);
   const runs = new Map<string, RunSpec>();
   for (const spec of chosen.flatMap((part) => part.runs)) runs.set(spec.id, spec);
   return {
