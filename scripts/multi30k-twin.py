@@ -3,8 +3,8 @@
 same token ids in the same batches and order, from the same initial weights, with the same rates, loss and Adam.
 
     node scripts/multi30k.mjs export --data DATA --out RUNS
-    python3 scripts/multi30k-twin.py RUNS/<run>-twin [--steps N] 
-    node scripts/multi30k.mjs decode --data DATA --out RUNS
+    python3 scripts/multi30k-twin.py RUNS/<run>-twin [--steps N]
+    node scripts/multi30k.mjs test --data DATA --out RUNS
 
 The first line writes data.safetensors (ids, batches, positions, rates) and initial.safetensors; this script writes
 step-N.safetensors (the last five evaluations and the best one) and record.json beside them; the last line loads

@@ -1,14 +1,19 @@
 #!/usr/bin/env node
 /**
- * @file Trains the arms of the Multi30k experiment (src/experiments/multi30k.ts) one after the other, keeping what
- * is needed afterwards: the weights of the last five evaluations and of the best one.
+ * @file The Multi30k experiment (src/experiments/multi30k.ts) step by step, for when one wants to keep the weights, and
+ * for its PyTorch twin. `prenorm reproduce --preset multi30k --data DATA` does the arms in one go.
  *
- *   prenorm prepare MULTI30K --out DATA --max-ratio none      your copy of the data, see docs/results/multi30k.md
- *   node scripts/multi30k.mjs train  --data DATA --out RUNS   [--size large] [--only SUBSTRING] [--seed N]
- *   node scripts/multi30k.mjs export --data DATA --out RUNS   what scripts/multi30k-twin.py reads
+ *   prenorm prepare MULTI30K --out DATA --max-ratio none      your copy of the data
+ *   node scripts/multi30k.mjs train   --data DATA --out RUNS  [--size large] [--only SUBSTRING] [--seed N]
+ *   node scripts/multi30k.mjs export  --data DATA --out RUNS  what scripts/multi30k-twin.py reads
+ *   python3 scripts/multi30k-twin.py RUNS/<first run>-twin
+ *   node scripts/multi30k.mjs test    --data DATA --out RUNS  decodes and scores what is trained, twin included
+ *   node scripts/multi30k.mjs summary --data DATA --out RUNS  docs/results/multi30k.json and the tables of multi30k.md
  *
- * RUNS/<run>/record.json is the record, and a run that has one is not done again. One thread.
+ * `train` keeps the weights of the last five evaluations and of the best one; RUNS/<run>/record.json is the record,
+ * RUNS/<run>/result.json the same after the test, as { spec, record }. What is there already is not done again.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,14 +21,21 @@ import { evaluationPairBatches, PairBatches, parsePairs } from '../dist/data/ind
 import {
   batchOptions,
   buildModel,
+  fullTest,
+  judgeClaims,
+  KeptWeights,
+  makePreset,
+  multi30kBars,
   multi30kRuns,
   prepareTranslation,
   runTranslation,
+  testScoreName,
 } from '../dist/experiments/index.js';
 import { init } from '../dist/index.js';
-import { encodeSafetensors, toTorchState } from '../dist/io/index.js';
+import { decodeSafetensors, encodeSafetensors, fromTorchState, toTorchState } from '../dist/io/index.js';
 import { sinusoids } from '../dist/nn/index.js';
 import { makeSchedule } from '../dist/optim/index.js';
+import { evaluateLoss } from '../dist/train/index.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -71,7 +83,8 @@ async function train(run) {
     const best = kept.reduce((a, b) => (b.validNll < a.validNll ? b : a));
     for (const one of kept.slice(0, -KEEP)) if (one !== best) rmSync(path(one), { force: true });
   };
-  const record = await runTranslation({ ...run, decode: null }, data, undefined, undefined, onEvaluation);
+  const bare = { ...run, decode: null, fullTest: undefined };
+  const record = await runTranslation(bare, data, undefined, undefined, onEvaluation);
   writeFileSync(file, JSON.stringify({ spec: run, record, evaluations: kept }));
   console.log(
     `${run.id}: ${record.status}, valid NLL ${record.finalValidNll}, ${record.seconds.toFixed(0)} s`,
@@ -132,6 +145,150 @@ function exportTwin(run) {
   console.log(folder);
 }
 
-if (positionals[0] === 'train') for (const run of runs) await train(run);
-else if (positionals[0] === 'export') exportTwin(runs[0]);
-else throw new Error('say train or export');
+/** The weights that a training left in its folder, in the order of their steps. */
+function keptIn(folder, evaluations, run, read) {
+  const kept = new KeptWeights(run.fullTest.average);
+  for (const { step, validNll } of evaluations) {
+    const file = join(folder, `step-${step}.safetensors`);
+    if (existsSync(file)) {
+      kept.add({ step, validNll, weights: read(decodeSafetensors(readFileSync(file), file).tensors) });
+    }
+  }
+  return kept;
+}
+
+/** Decodes and scores a finished training, ours or the twin. */
+function testRun(run, folder, read) {
+  const result = join(folder, 'result.json');
+  const trained = join(folder, 'record.json');
+  if (existsSync(result) || !existsSync(trained)) return;
+  const { record, evaluations, ...rest } = JSON.parse(readFileSync(trained, 'utf8'));
+  const started = performance.now();
+  const model = buildModel(run, data);
+  const kept = keptIn(folder, evaluations, run, read);
+  const validation = [...evaluationPairBatches(data.valid, batchOptions(run.data, data.tokenizer))];
+  const tested = fullTest(model, run, data, kept, () => evaluateLoss(model, validation));
+  const seconds = (performance.now() - started) / 1000;
+  const full = record
+    ? {
+        spec: run,
+        record: { ...record, label: run.label, config: run, ...tested, seconds: record.seconds + seconds },
+      }
+    : { ...rest, evaluations, ...tested, seconds: rest.seconds, testSeconds: seconds };
+  writeFileSync(result, JSON.stringify(full));
+  console.log(`${folder}: BLEU ${tested.bleu.score.toFixed(2)}`);
+}
+
+const twinOf = (run) => join(values.out, `${run.id}-twin`);
+const fromTorch = (tensors) => fromTorchState(tensors, { embedding: 'embedding.weight' }).state;
+
+const DOCUMENT = new URL('../docs/results/multi30k.md', import.meta.url);
+const RESULTS = new URL('../docs/results/multi30k.json', import.meta.url);
+const SEARCHES = ['greedy', 'beam'];
+const FLAVOURS = ['cased 13a', 'lowercase tokenized'];
+
+function summarize() {
+  const readResult = (folder) => {
+    const file = join(folder, 'result.json');
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  };
+  const done = runs.flatMap((run) => readResult(join(values.out, run.id)) ?? []);
+  const twin = readResult(twinOf(runs[0]));
+  const preset = makePreset('multi30k', { data: 'multi30k', seed: Number(values.seed) });
+  const records = done.map(({ record }) => record);
+  const context = { preset: 'multi30k', commonRate: 0.002, unigramNll: data.unigramNll, log: Math.log };
+  const first = records.find(({ id }) => id === runs[0].id);
+  const thin = (curve) => curve.filter(({ validNll }) => validNll !== undefined);
+  const results = {
+    data: Object.fromEntries(
+      ['train', 'valid', 'test'].map((part) => {
+        const text = readFileSync(join(values.data, `${part}.tsv`));
+        return [`${part}.tsv`, createHash('sha256').update(text).digest('hex')];
+      }),
+    ),
+    unigramNll: data.unigramNll,
+    bars: multi30kBars,
+    claims: judgeClaims(preset, records, context),
+    runs: records.map((record) => ({
+      ...record,
+      curve: thin(record.curve),
+      samples: record.samples.slice(0, 4),
+    })),
+    missing: runs.filter(({ id }) => !records.some((record) => record.id === id)).map(({ id }) => id),
+    twin: twin && first ? compareTwin(twin, first) : null,
+  };
+  writeFileSync(RESULTS, `${JSON.stringify(results, null, 1)}\n`);
+  const rows = [
+    ...records.map((record) => [record.label, record.measured]),
+    ...(twin ? [['PyTorch twin of the first arm', twin.measured]] : []),
+  ];
+  const cell = ([score, low, high, brevity, loops]) =>
+    `${score.toFixed(1)} [${low.toFixed(1)}, ${high.toFixed(1)}], ${brevity.toFixed(2)}, ${(100 * loops).toFixed(1)} %`;
+  const table = [
+    '| run | weights | valid NLL | search | cased 13a | lower-cased tokenised |',
+    '|---|---|---|---|---|---|',
+    ...rows.flatMap(([label, measured]) =>
+      ['best', 'average'].flatMap((weights) =>
+        SEARCHES.map(
+          (search) =>
+            `| ${label} | ${weights} | ${measured[`valid NLL ${weights}`].toFixed(3)} | ${search} | ${FLAVOURS.map((flavour) => cell(measured[testScoreName(weights, search, flavour)])).join(' | ')} |`,
+        ),
+      ),
+    ),
+  ];
+  const steps = results.runs[0]?.curve.map(({ step }) => step) ?? [];
+  const curves = [
+    `| step | ${[...results.runs.map(({ label }) => label), ...(twin ? ['twin'] : [])].join(' | ')} |`,
+    `|---|${'---|'.repeat(results.runs.length + (twin ? 1 : 0))}`,
+    ...steps.map((step) => {
+      const at = ({ curve }) => curve.find((point) => point.step === step)?.validNll.toFixed(3) ?? '';
+      return `| ${step} | ${[...results.runs, ...(twin ? [twin] : [])].map(at).join(' | ')} |`;
+    }),
+  ];
+  const claims = [
+    '| claim | value | bar | verdict | expected |',
+    '|---|---|---|---|---|',
+    ...results.claims.map(
+      ({ statement, metric, perSeed, threshold, verdict, expected, reason }) =>
+        `| ${statement} | ${metric ? `${metric}: ${perSeed.map((x) => x.toFixed(2)).join(', ')}` : (reason ?? '')} | ${threshold} | ${verdict} | ${expected} |`,
+    ),
+    ...(results.twin
+      ? [
+          `| The PyTorch twin scores the same BLEU | twin minus ours: ${results.twin.bleuDifference.toFixed(2)} | within ${multi30kBars.twinBleu} | ${results.twin.verdict} | holds |`,
+        ]
+      : []),
+  ];
+  let text = readFileSync(DOCUMENT, 'utf8');
+  for (const [name, lines] of Object.entries({ claims, table, curves })) {
+    const marks = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+    const [from, to] = [text.indexOf(marks[0]) + marks[0].length, text.indexOf(marks[1])];
+    text = `${text.slice(0, from)}${lines.join('\n')}\n${text.slice(to)}`;
+  }
+  writeFileSync(DOCUMENT, text);
+  console.log(`${records.length} of ${runs.length} runs${twin ? ', and the twin' : ''}`);
+}
+
+/** How far the twin is from the arm it is one of: BLEU of the same decoding, losses of the same steps. */
+function compareTwin(twin, record) {
+  const name = testScoreName('best', 'beam', 'cased 13a');
+  const bleuDifference = twin.measured[name][0] - record.measured[name][0];
+  const ours = new Map(record.curve.map((point) => [point.step, point.validNll]));
+  return {
+    torch: twin.torch,
+    seconds: twin.seconds,
+    measured: twin.measured,
+    bleuDifference,
+    verdict: Math.abs(bleuDifference) <= multi30kBars.twinBleu ? 'holds' : 'does not hold',
+    firstLosses: twin.losses.slice(0, 12),
+    curve: twin.curve.map(({ step, validNll }) => ({ step, validNll, ours: ours.get(step) })),
+  };
+}
+
+const [action] = positionals;
+if (action === 'train') for (const run of runs) await train(run);
+else if (action === 'export') exportTwin(runs[0]);
+else if (action === 'test') {
+  for (const run of runs) testRun(run, join(values.out, run.id), (tensors) => tensors);
+  testRun(runs[0], twinOf(runs[0]), fromTorch);
+} else if (action === 'summary') summarize();
+else throw new Error('say train, export, test or summary');
