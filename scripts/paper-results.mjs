@@ -1,14 +1,15 @@
 /**
  * @file Writes the result tables of README.md and docs/paper.md from docs/results/quick.json and nothing else:
  * `node scripts/paper-results.mjs [--from runs/quick/results.json] [--check]`. `--from` first copies a new run's
- * results; `--check` writes nothing and fails when a document is stale.
+ * results; `--standard FILE` takes the longer preset's results
+ * from FILE, `--print` prints its tables alone, `--check` writes nothing and fails when a document is stale.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
 
-const { median } = await tsImport('../src/report/wording.ts', import.meta.url);
+const { formatDuration, formatNumber, median } = await tsImport('../src/report/wording.ts', import.meta.url);
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const SOURCE = 'docs/results/quick.json';
@@ -18,10 +19,24 @@ if (from) {
   writeFileSync(SOURCE, `${JSON.stringify(JSON.parse(readFileSync(from, 'utf8')))}\n`);
 }
 const results = JSON.parse(readFileSync(SOURCE, 'utf8'));
+const STANDARD = option('--standard') ?? 'docs/results/standard.json';
 const documents = [
   ['README.md', '<!-- reproduce -->', '<!-- /reproduce -->', readmeTable()],
   ['docs/paper.md', '<!-- results:start -->', '<!-- results:end -->', `${claimTable()}\n\n${runTable()}`],
 ];
+// The longer preset has its own section, one table per experiment.
+if (existsSync(STANDARD)) {
+  const standard = JSON.parse(readFileSync(STANDARD, 'utf8'));
+  if (process.argv.includes('--print')) console.log(experimentTables(standard));
+  else
+    documents.push([
+      'docs/paper.md',
+      '<!-- standard:start -->',
+      '<!-- standard:end -->',
+      experimentTables(standard),
+    ]);
+}
+if (process.argv.includes('--print')) process.exit(0);
 let stale = false;
 for (const [path, start, end, text] of documents) {
   const before = readFileSync(path, 'utf8');
@@ -42,9 +57,59 @@ function cell(text) {
   return text.replace(/^; /, '').replaceAll('|', '\\|');
 }
 
-function source() {
-  const { environment, prenorm } = results;
-  const minutes = `${Math.floor(results.seconds / 60)} min ${Math.round(results.seconds % 60)} s`;
+function option(name) {
+  return process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : undefined;
+}
+
+/** Median and range over seeds; a diverged seed, `null` in JSON, shows. */
+function spread({ perSeed }) {
+  if (perSeed.length === 0) return '';
+  const finite = perSeed.filter((value) => Number.isFinite(value));
+  const lost = perSeed.length - finite.length;
+  const middle = formatNumber(median(perSeed));
+  const range =
+    perSeed.length > 1 && finite.length
+      ? [`${formatNumber(Math.min(...finite))} to ${formatNumber(Math.max(...finite))}`]
+      : [];
+  const notes = [...range, ...(lost ? [`${lost} diverged`] : []), `n = ${perSeed.length}`];
+  return `${middle} (${notes.join(', ')})`;
+}
+
+function experimentTables(standard) {
+  const names = [
+    ...new Set([
+      ...(standard.experiments ?? []).map(({ name }) => name),
+      ...standard.claims.map((claim) => claim.experiment),
+    ]),
+  ];
+  const sections = names.flatMap((name) => {
+    const claims = standard.claims.filter((claim) => claim.experiment === name);
+    if (claims.length === 0) return [];
+    const about = standard.experiments?.find((experiment) => experiment.name === name);
+    const rows = claims.map((claim) => {
+      const measured = [spread(claim), claim.metric || claim.reason].filter(Boolean).join('; ');
+      const cells = [
+        claim.statement,
+        claim.figure,
+        claim.paper ?? '',
+        measured,
+        claim.threshold,
+        claim.verdict,
+        claim.expected,
+      ];
+      return `| ${cells.map(cell).join(' | ')} |`;
+    });
+    const time = about ? ` (${about.runs.length} runs, ${formatDuration(about.seconds)})` : '';
+    return [
+      `### ${about?.title ?? name ?? 'Other'}${time}\n\n| the paper says | where | its number | measured: median (range), and what it is | bar | verdict | expected |\n|---|---|---|---|---|---|---|\n${rows.join('\n')}`,
+    ];
+  });
+  const good = standard.claims.filter((claim) => claim.verdict === claim.expected).length;
+  return `${source(standard)} ${good} of ${standard.claims.length} verdicts as registered. Made from \`docs/results/standard.json\` by \`scripts/paper-results.mjs\`.\n\n${sections.join('\n\n')}`;
+}
+
+function source({ environment, prenorm, seconds } = results) {
+  const minutes = `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
   return `Prenorm ${prenorm}, ${environment.runtime}, ${environment.platform}, ${environment.cpu}, ${environment.processes} processes, ${minutes}.`;
 }
 

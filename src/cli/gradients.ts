@@ -2,9 +2,9 @@
 import { ConfigError } from '../errors.js';
 import { TOY_POSITIONS } from '../experiments/gradients.js';
 import { runGradients } from '../experiments/index.js';
-import { placementName } from '../experiments/placement-names.js';
 import { mean } from '../experiments/statistics.js';
 import { type NormPlacement, normPlacements } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import {
   lastLayerGradient,
   periHiddenNorm,
@@ -73,25 +73,18 @@ export async function gradients(options: GradientsOptions): Promise<number> {
         Array.from({ length: numLayers }, (_, l) => mean(points.map((p) => get(p.encoder[l]))));
       const hidden = per((layer) => layer.hidden);
       const w2 = per((layer) => layer.w2);
-      const last = hidden[numLayers - 1];
       const r = setting === 'theory' ? 1 : 2;
-      const predicted =
-        placement === 'post'
-          ? lastLayerGradient(dModel, r, TOY_POSITIONS, postHiddenNorm(r))
-          : placement === 'peri'
-            ? periLastLayerGradient(dModel, r, TOY_POSITIONS, periHiddenNorm(numLayers))
-            : lastLayerGradient(dModel, r, TOY_POSITIONS, last);
-      const profile = hidden.map((h) => (placement === 'post' ? 1 : profileRatio(last, h)));
+      const theory = theoryOf(placement, dModel, r, numLayers, hidden);
       out.push({
         placement,
         numLayers,
         seeds: seeds.length,
         lastW2: w2[numLayers - 1],
-        predictedLastW2: predicted,
+        predictedLastW2: theory?.lastW2 ?? null,
         w1: per((layer) => layer.w1),
         w2,
         hidden,
-        predictedProfile: profile,
+        predictedProfile: theory?.profile ?? null,
       });
     }
   }
@@ -106,32 +99,56 @@ export async function gradients(options: GradientsOptions): Promise<number> {
   return EXIT.done;
 }
 
+/** What the theory says of the last layer's gradient and of the profile; null for placements it does not cover. */
+function theoryOf(placement: NormPlacement, d: number, r: number, numLayers: number, hidden: number[]) {
+  const last = hidden[numLayers - 1];
+  const profile = hidden.map((h) => profileRatio(last, h));
+  switch (placement) {
+    case 'post':
+      return {
+        lastW2: lastLayerGradient(d, r, TOY_POSITIONS, postHiddenNorm(r)),
+        profile: hidden.map(() => 1),
+      };
+    case 'pre':
+      return { lastW2: lastLayerGradient(d, r, TOY_POSITIONS, last), profile };
+    case 'peri':
+    case 'sandwich':
+      return { lastW2: periLastLayerGradient(d, r, TOY_POSITIONS, periHiddenNorm(numLayers)), profile };
+    default:
+      return null;
+  }
+}
+
 interface Row {
   placement: string;
   numLayers: number;
   lastW2: number;
-  predictedLastW2: number;
+  predictedLastW2: number | null;
   w2: number[];
   hidden: number[];
-  predictedProfile: number[];
+  predictedProfile: number[] | null;
 }
+
+/** Placements that stand beside each other in one table of profiles. */
+const COLUMNS = 4;
 
 /** Two tables: the last layer at every depth, and every layer at the largest depth. */
 function table(rows: Row[], setting: string): string {
+  const width = Math.max(9, ...rows.map((row) => placementName(row.placement).length + 1));
   const lines = [
     `Gradient of the last feed-forward W2 at initialisation (${setting})`,
     '',
-    '           layers  ||dL/dW2||   theory  E||x||²/d',
+    `${' '.repeat(width)}  layers  ||dL/dW2||   theory  E||x||²/d`,
   ];
   rows.forEach((row, i) => {
     const isFirst = row.placement !== rows[i - 1]?.placement;
     if (isFirst && i > 0) lines.push('');
     const { numLayers, lastW2, predictedLastW2, hidden } = row;
     lines.push(
-      (isFirst ? placementName(row.placement) : '').padEnd(9) +
+      (isFirst ? placementName(row.placement) : '').padEnd(width) +
         String(numLayers).padStart(8) +
         lastW2.toFixed(4).padStart(12) +
-        predictedLastW2.toFixed(4).padStart(9) +
+        (predictedLastW2?.toFixed(4) ?? '-').padStart(9) +
         hidden[numLayers - 1].toFixed(2).padStart(11),
     );
   });
@@ -140,14 +157,20 @@ function table(rows: Row[], setting: string): string {
   lines.push(
     '',
     `Layer by layer at ${deepest} layers: ||dL/dW2|| over that of the last layer, and the theory`,
-    '',
-    `layer${profiles.map((row) => placementName(row.placement).padStart(11).padEnd(18)).join('')}`.trimEnd(),
   );
-  for (let l = 0; l < deepest; l++) {
-    const cells = profiles.map(({ w2, lastW2, predictedProfile }) => {
-      return (w2[l] / lastW2).toFixed(2).padStart(10) + predictedProfile[l].toFixed(2).padStart(8);
-    });
-    lines.push(String(l + 1).padStart(5) + cells.join(''));
+  for (let first = 0; first < profiles.length; first += COLUMNS) {
+    const block = profiles.slice(first, first + COLUMNS);
+    const names = block.map((row) => placementName(row.placement).padStart(11).padEnd(18));
+    lines.push('', `layer${names.join('')}`.trimEnd());
+    for (let l = 0; l < deepest; l++) {
+      const cells = block.map(({ w2, lastW2, predictedProfile }) => {
+        const theory = predictedProfile?.[l].toFixed(2) ?? '-';
+        // ReZero's branches have no gradient at first.
+        const relative = lastW2 > 0 ? (w2[l] / lastW2).toFixed(2) : '-';
+        return relative.padStart(10) + theory.padStart(8);
+      });
+      lines.push(String(l + 1).padStart(5) + cells.join(''));
+    }
   }
   lines.push(
     '',

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** @file The command line: arguments in, one command, exit code out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { normPlacements } from '../nn/placement-names.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { packageVersion } from './version.js';
 
@@ -155,7 +156,7 @@ command('generate', 'continue a text with a run')
 
 command('gradients', 'gradient and activation norms at initialisation, layer by layer, beside the theory')
   .option('--layers <list>', 'depths', '6,8,10,12,14')
-  .option('--placement <list>', 'all, or some of post,pre,peri', 'all')
+  .option('--placement <list>', `all, or some of ${normPlacements.join(', ')}`, 'all')
   .addOption(
     new Option('--setting <name>', "theory: the paper's simplified model; toy: four heads, dFF = 2d")
       .choices(['theory', 'toy'])

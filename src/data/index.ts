@@ -26,6 +26,24 @@ export {
   type PairSplits,
   type SplitLoader,
 } from './embedded.js';
+export {
+  evaluationLabelledPairs,
+  type LabelledBatch,
+  type LabelledPair,
+  LabelledPairBatches,
+  type LabelledPairs,
+  type LabelledTokens,
+  parseLabelledPairs,
+} from './labelled-pairs.js';
+export {
+  evaluationMaskedPairs,
+  type MaskedPairBatch,
+  MaskedPairBatches,
+  type MaskedPairOptions,
+  type MaskedTexts,
+} from './masked-pairs.js';
+
 export { type Pair, parsePairs } from './pairs.js';
 export { type DropCount, DropReport, rawLines } from './raw-lines.js';
+export type { RowMarks, RowOptions } from './row-batches.js';
 export { evaluationTextWindows, type LmBatch, TextWindows, type TextWindowsOptions } from './text-windows.js';

@@ -2,38 +2,47 @@
  * @file Fig. 3: gradients at initialisation (paper, section 3.4; Kim et al. 2025 for Peri-LN).
  *
  * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as 1/sqrt(L) in
- * Pre-LN. Settings `theory` and `toy` of init-probe.ts, and `translation`: the encoder-decoder on real sentences, `paper`
- * initialisation, the norm of the gradient averaged over several batches. Cost: about a minute on one core.
+ * Pre-LN. Settings `theory` and `toy` of src/theory/probe.ts, and `translation`: the encoder-decoder on real sentences, `paper`
+ * initialisation, the norm of the gradient averaged over several batches. Cost: about a minute on one core in `quick`; in
+ * `standard` 4 more, nearly all for width 512 (one batch of about 64 tokens: initialisation only) and 40 s for Post-LN after its warm-up.
  * Expected: slopes in log L of 0 and -0.5; the profile of Pre-LN is sqrt(xbar_{L+1} / xbar_{l+1}), not flat.
  */
 import type { NormPlacement } from '../nn/index.js';
-import type { Experiment, Scale } from './experiment.js';
+import { placementName } from '../nn/placement-names.js';
+import type { Claim, Experiment, Scale } from './experiment.js';
 import { gradientFigures } from './gradient-figures.js';
 import {
+  afterWarmup,
   hiddenLaw,
   periGrowth,
   postFlat,
+  postProfileGrows,
   preFalls,
   profileFlat,
   profileLaw,
   ratio,
 } from './judge-gradients.js';
-import { placementName } from './placement-names.js';
 import type { GradientsRun } from './run-spec.js';
 import { translationGrid } from './translation-grid.js';
 
 const PLACEMENTS: NormPlacement[] = ['post', 'pre', 'peri'];
+const WIDE = { setting: 'translation', dModel: 512 };
+const PAPER: NormPlacement[] = ['post', 'pre'];
+const WIDE_SEEDS = 10;
 const DEPTHS = [6, 8, 10, 12, 14];
 
 function gradientRuns(
   setting: GradientsRun['setting'],
   seeds: number[],
   rest: Partial<GradientsRun> = {},
+  placements: NormPlacement[] = PLACEMENTS,
+  suffix = '',
 ): GradientsRun[] {
-  return PLACEMENTS.map((placement) => ({
+  const when = rest.trained ? 'after warm-up' : 'at initialisation';
+  return placements.map((placement) => ({
     kind: 'gradients',
-    id: `gradients-${setting}-${placement}`,
-    label: `${placementName(placement)}, gradients at initialisation (${setting})`,
+    id: `gradients-${setting}-${placement}${suffix}`,
+    label: `${placementName(placement)}, gradients ${when} (${setting}${suffix.replace('-', ', ')})`,
     setting,
     placement,
     layers: DEPTHS,
@@ -53,14 +62,33 @@ export const fig3: Experiment = {
     const seeds = (first: number, count: number) =>
       Array.from({ length: count }, (_, i) => scale.seed + first + i);
     const first = preset === 'quick' ? 101 : 301;
-    const { data } = translationGrid(scale);
+    const { data, warmupSteps, commonRate } = translationGrid(scale);
+    const sentences = { ...data, maxTokens: 64 };
     return [
       ...gradientRuns('theory', seeds(first, 10)),
       ...gradientRuns('toy', seeds(first, 10)),
       ...gradientRuns('translation', seeds(first + 100, preset === 'quick' ? 2 : 3), {
-        batches: preset === 'quick' ? 4 : 6,
+        batches: 6,
         data,
       }),
+      ...(preset === 'standard'
+        ? [
+            ...gradientRuns(
+              'translation',
+              seeds(first + 200, WIDE_SEEDS),
+              { dModel: 512, data: sentences },
+              PAPER,
+              '-512',
+            ),
+            ...gradientRuns(
+              'translation',
+              seeds(first + 100, 3),
+              { layers: [6], batches: 6, data, trained: { steps: warmupSteps, maxLr: commonRate } },
+              ['post'],
+              '-trained',
+            ),
+          ]
+        : []),
     ];
   },
   claims: [
@@ -123,6 +151,51 @@ export const fig3: Experiment = {
       protocol: 'toy encoder of 12 layers, seed means',
       expected: 'holds',
       judge: profileLaw,
+    },
+    ...(
+      [
+        [6, 0.85],
+        [12, 0.6],
+      ] as const
+    ).map(
+      ([numLayers, bar]): Claim => ({
+        claim: `post-profile-grows-${numLayers}`,
+        statement: 'In Post-LN the gradient grows with the layer',
+        figure: 'Fig. 3a',
+        protocol: `encoder-decoder of ${numLayers}+${numLayers} layers on real sentences, gradient averaged over 6 batches, decoder's first over last layer`,
+        expected: 'holds',
+        judge: (runs) => postProfileGrows(runs, numLayers, bar),
+      }),
+    ),
+    {
+      claim: 'post-after-warmup-small',
+      statement: 'After its warm-up the gradient of Post-LN is very small',
+      figure: 'Fig. 3a, b',
+      protocol:
+        '6+6 layers on real sentences, warm-up of T0 steps, gradient averaged over 6 batches, mean over decoder layers, over the same at initialisation',
+      presets: ['standard'],
+      expected: 'holds',
+      judge: afterWarmup,
+    },
+    {
+      claim: 'post-gradient-flat-512',
+      statement:
+        'At the width of the paper the gradient of the last layer stays the same over 6-6 to 14-14 in Post-LN',
+      paper: 'about 1.6 at every depth',
+      figure: 'Fig. 3c',
+      protocol: 'encoder-decoder, d 512, dFF 1024, one batch of about 64 tokens, 10 seeds',
+      presets: ['standard'],
+      expected: 'holds',
+      judge: (runs, { log }) => postFlat(runs, log, WIDE),
+    },
+    {
+      claim: 'pre-gradient-falls-512',
+      statement: 'and falls as 1 / sqrt(L) in Pre-LN',
+      figure: 'Fig. 3d',
+      protocol: 'the same with Pre-LN',
+      presets: ['standard'],
+      expected: 'holds',
+      judge: (runs, { log }) => preFalls(runs, log, WIDE),
     },
   ],
   figures: (runs) => gradientFigures(runs),

@@ -3,7 +3,7 @@
  *
  * Claim: it is a statement about rates. A lower maximal rate lets Post-LN train without warm-up; a small fixed rate ends
  * better than the large one without warm-up and worse than the large one with it. Setting: that of fig2.ts; the small
- * rate is a tenth of the common one, constant (the paper's 1e-4 beside 1e-3). Cost: 45 s a run on one core.
+ * rate is a tenth of the common one, constant (the paper's 1e-4 beside 1e-3). Cost: 65 s a run on one core.
  * Expected: between the two in every seed.
  */
 import type { Experiment, Scale } from './experiment.js';

@@ -2,14 +2,16 @@
  * @file Gradients at initialisation (paper, section 3.4 and Fig. 3; Kim et al. 2025 for Peri-LN).
  *
  * Claim: the gradient of the last feed-forward W2 does not depend on the depth in Post-LN and falls as
- * 1/sqrt(L) in Pre-LN. Settings: `theory` and `toy` of init-probe.ts, and `translation`: the encoder-decoder
+ * 1/sqrt(L) in Pre-LN. Settings: `theory` and `toy` of src/theory/probe.ts, and `translation`: the encoder-decoder
  * on real sentences, `paper` initialisation, the norm of the gradient averaged over several batches.
  */
 import { backward, type Variable } from '../autograd/index.js';
 import { PairBatches } from '../data/index.js';
 import { sha256 } from '../io/sha256.js';
 import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../nn/index.js';
-import { frobenius, probe } from './init-probe.js';
+import { Adam, inverseSqrt } from '../optim/index.js';
+import { frobenius, probe } from '../theory/index.js';
+import { Trainer } from '../train/index.js';
 import type { GradientPoint, RunRecord } from './results.js';
 import type { RunKind, RunProgress } from './run-kind.js';
 import type { GradientsRun } from './run-spec.js';
@@ -59,9 +61,12 @@ export const gradientsKind: RunKind<GradientsRun> = {
     const data = spec.data ? await prepareOnce(spec.data, load) : null;
     return runGradients(spec, data, onProgress, signal);
   },
-  cost: ({ setting, batches, seeds, layers, dModel }) => {
+  cost: ({ setting, batches, seeds, layers, dModel, data, trained }) => {
     const width = (dModel / 64) * (dModel / 64);
-    const unit = (setting === 'translation' ? 0.14 * batches : 0.025) * width;
+    // Beside the batches, a wide model costs the drawing of its weights: as much as 24 tokens.
+    const tokens = batches * (data?.maxTokens ?? 700) + (dModel > 64 ? 24 : 0);
+    const work = (0.14 * tokens) / 700 + 0.07 * (trained?.steps ?? 0);
+    const unit = (setting === 'translation' ? work : 0.025) * width;
     return seeds.length * layers.reduce((sum, n) => sum + n / 6, 0) * unit;
   },
   steps: ({ seeds, layers }) => seeds.length * layers.length,
@@ -105,6 +110,14 @@ function measureTranslation(
     maxSeqLen: 512,
   });
   const batches = new PairBatches(data.train, { ...batchOptions(run.data!, data.tokenizer), seed });
+  if (run.trained) {
+    const { steps, maxLr } = run.trained;
+    const optimizer = new Adam(model.parameters(), { lr: maxLr, betas: [0.9, 0.98], eps: 1e-9 });
+    const schedule = inverseSqrt({ maxLr, warmupSteps: steps });
+    const trainer = new Trainer({ model, data: batches, optimizer, schedule, steps, labelSmoothing: 0.1 });
+    while (trainer.step < steps) trainer.trainStep();
+    optimizer.zeroGrad();
+  }
   const hidden = new Map<string, number>();
   const record = (name: string, value: Variable) => {
     if (!name.endsWith('.out')) return;

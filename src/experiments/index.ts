@@ -1,3 +1,5 @@
+export { placementName } from '../nn/placement-names.js';
+export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
   type Claim,
   type Experiment,
@@ -7,11 +9,9 @@ export {
   type Scale,
 } from './experiment.js';
 export { runGradients } from './gradients.js';
-export { type ProbeConfig, type ProbeResult, probe } from './init-probe.js';
 export { classifyRuns } from './judge-training.js';
 export type { GradientsRecord } from './judged.js';
 export { multi30kBars, multi30kRuns, multi30kSizes } from './multi30k.js';
-export { placementName } from './placement-names.js';
 export {
   experiments,
   isPresetName,

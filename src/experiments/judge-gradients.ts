@@ -1,6 +1,7 @@
 /** @file Judges the claims about gradients at initialisation (paper, section 3.4; Kim et al. 2025). */
 import {
   periHiddenNorm,
+  postDepthFactor,
   postHiddenNorm,
   preHiddenBounds,
   preToPostRatio,
@@ -14,9 +15,15 @@ function findGradients(
   runs: readonly RunRecord[],
   setting: string,
   placement: string,
+  { dModel = 64, trained = false } = {},
 ): GradientsRecord | undefined {
   return runs.find(
-    (run) => run.experiment === 'gradients' && run.placement === placement && run.config.setting === setting,
+    (run) =>
+      run.experiment === 'gradients' &&
+      run.placement === placement &&
+      run.config.setting === setting &&
+      run.config.dModel === dModel &&
+      (run.config.trained !== undefined) === trained,
   ) as GradientsRecord | undefined;
 }
 
@@ -49,8 +56,14 @@ export const depthMeans = (series: DepthSeries): number[] =>
 
 const logs = (values: readonly number[], log: (x: number) => number): number[] => values.map(log);
 
-export function postFlat(runs: readonly RunRecord[], log: (x: number) => number): Judged {
-  const record = findGradients(runs, 'toy', 'post');
+const TOY = { setting: 'toy', dModel: 64 };
+
+export function postFlat(
+  runs: readonly RunRecord[],
+  log: (x: number) => number,
+  { setting, dModel } = TOY,
+): Judged {
+  const record = findGradients(runs, setting, 'post', { dModel });
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastW2);
   const perSeed = series.values.map((row) => slope(logs(series.layers, log), logs(row, log)));
@@ -66,8 +79,12 @@ export function postFlat(runs: readonly RunRecord[], log: (x: number) => number)
   };
 }
 
-export function preFalls(runs: readonly RunRecord[], log: (x: number) => number): Judged {
-  const record = findGradients(runs, 'toy', 'pre');
+export function preFalls(
+  runs: readonly RunRecord[],
+  log: (x: number) => number,
+  { setting, dModel } = TOY,
+): Judged {
+  const record = findGradients(runs, setting, 'pre', { dModel });
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastW2);
   const perSeed = series.values.map((row) => slope(logs(series.layers, log), logs(row, log)));
@@ -190,5 +207,44 @@ export function profileLaw(runs: readonly RunRecord[]): Judged {
     threshold: 'sqrt(xbar_{L+1} / xbar_{l+1}) within 20 % at every layer',
     verdict: Math.max(...off) <= 0.2 ? 'holds' : 'does not hold',
     runHashes: [record.hash],
+  };
+}
+
+/** Post-LN on real text: first over last decoder layer, every seed; the last layer is the largest within 10 %. */
+export function postProfileGrows(runs: readonly RunRecord[], numLayers: number, bar: number): Judged {
+  const record = findGradients(runs, 'translation', 'post');
+  const points = record?.points.filter((p) => p.numLayers === numLayers) ?? [];
+  if (!record || points.length === 0) return NOT_RUN;
+  const perSeed = points.map((p) => lastStack(p)[0].w2 / lastW2(p));
+  const grows = points.map(
+    (p, i) => perSeed[i] < bar && lastW2(p) >= 0.9 * Math.max(...lastStack(p).map(({ w2 }) => w2)),
+  );
+  return {
+    seeds: points.map((p) => p.seed),
+    perSeed,
+    metric: `first over last decoder layer of ||dL/dW2||, ${numLayers} layers; the factor of appendix F alone says ${postDepthFactor(numLayers, 1, 2).toFixed(2)}`,
+    threshold: `< ${bar}, and the last layer the largest within 10 %`,
+    verdict: allSeeds(grows),
+    runHashes: [record.hash],
+  };
+}
+
+/** Post-LN after its warm-up against itself at initialisation, seed by seed. */
+export function afterWarmup(runs: readonly RunRecord[]): Judged {
+  const before = findGradients(runs, 'translation', 'post');
+  const after = findGradients(runs, 'translation', 'post', { trained: true });
+  if (!before || !after) return NOT_RUN;
+  const perSeed = after.points.map((p) => {
+    const same = before.points.find((q) => q.seed === p.seed && q.numLayers === p.numLayers);
+    const size = (point: GradientPoint) => mean(lastStack(point).map(({ w2 }) => w2));
+    return same ? size(p) / size(same) : Number.NaN;
+  });
+  return {
+    seeds: after.points.map((p) => p.seed),
+    perSeed,
+    metric: 'mean over decoder layers of ||dL/dW2|| after warm-up over that at initialisation',
+    threshold: '< 0.5',
+    verdict: allSeeds(perSeed.map((v) => v < 0.5)),
+    runHashes: [before.hash, after.hash],
   };
 }

@@ -17,10 +17,10 @@
  * unigram level (validation NLL 5.88), with warm-up it is well below, Pre-LN without warm-up learns.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/index.js';
 import type { Claim, Experiment } from './experiment.js';
 import { armOf } from './judge-training.js';
 import { allSeeds, type Judged, NOT_RUN } from './judged.js';
-import { placementName } from './placement-names.js';
 import type { RunRecord } from './results.js';
 import type { TranslationRun } from './run-spec.js';
 import { curves } from './training-figures.js';

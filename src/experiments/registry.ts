@@ -10,20 +10,32 @@ import {
 import { fig2 } from './fig2.js';
 import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
+import { fig5 } from './fig5.js';
 import { fig6 } from './fig6.js';
 import { multi30k, multi30kLarge } from './multi30k.js';
+import { peri } from './peri.js';
+import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
 import type { RunSpec } from './run-kind.js';
+import { theory } from './theory.js';
+import { toy } from './toy.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
+import { vit } from './vit.js';
 import { wmt14 } from './wmt14.js';
 
 export const experiments: readonly Experiment[] = [
+  theory,
   fig3,
   fig2,
   fig4,
+  fig5,
   fig6,
   tuning,
+  toy,
+  placementCurves,
+  peri,
+  vit,
   multi30k,
   multi30kLarge,
   wmt14,
@@ -173,7 +185,7 @@ export function makeFigures(
   return preset.experiments.flatMap(({ experiment, runs }) =>
     experiment
       .figures(recordsOf(runs, records), context)
-      .filter(({ series }) => series.length > 0)
+      .filter(({ series, heatmap }) => series.length > 0 || heatmap)
       .map((figure) => ({ ...figure, experiment: experiment.name })),
   );
 }

@@ -2,6 +2,7 @@
  * @file The record of a reproduction: what `results.json` holds, and all the report is drawn from. Plain data;
  * numbers are stored as they came out, so that a second run can be compared bit for bit.
  */
+import type { LayerStatistics } from '../theory/index.js';
 
 /** How a claim fared. */
 export type Verdict = 'holds' | 'does not hold' | 'not decided' | 'not tested';
@@ -50,8 +51,23 @@ export interface Series {
   high?: (number | null)[];
 }
 
+/** Maps over the same grid, drawn on one common colour scale. */
+export interface Heatmap {
+  rowLabel: string;
+  columnLabel: string;
+  rows: string[];
+  columns: string[];
+  /** `values[row][column]`; `null` where the run diverged. */
+  panels: { label: string; values: (number | null)[][] }[];
+  valueLabel: string;
+}
+
 export interface Figure {
   id: string;
+  /** Absent: `lines`. `bars` draws the last point of each series as one bar, from `low` to `high` its interval. */
+  kind?: 'lines' | 'heatmap' | 'bars';
+  /** The data of a `heatmap`, whose `series` is empty. */
+  heatmap?: Heatmap;
   title: string;
   /** What one sees, with the setting; shown under the plot. */
   caption: string;
@@ -66,15 +82,6 @@ export interface Figure {
   series: Series[];
   /** Horizontal lines with a name, e.g. the unigram level. */
   levels?: { label: string; y: number }[];
-}
-
-/** Statistics of one layer at initialisation. */
-export interface LayerStatistics {
-  /** Frobenius norm of the gradient of this layer's W1 and W2. */
-  w1: number;
-  w2: number;
-  /** E||x||² / d of the hidden state that leaves the layer (Post-LN: in front of its last norm). */
-  hidden: number;
 }
 
 /** Gradients of one model at initialisation, per layer; in an encoder-decoder, of both stacks. */

@@ -3,10 +3,25 @@ import { loadKjv, loadUiDeEn } from '../data/index.js';
 import { ConfigError } from '../errors.js';
 import { gradientsKind } from './gradients.js';
 import type { RunRecord } from './results.js';
+import { bertKind } from './run-bert.js';
+import { growthKind } from './run-growth.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
+import { lawKind } from './run-law.js';
+import { placementKind } from './run-placement.js';
+import { toyKind } from './run-toy.js';
+import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
-export const runKinds: readonly RunKind[] = [gradientsKind, translationKind];
+export const runKinds: readonly RunKind[] = [
+  gradientsKind,
+  lawKind,
+  translationKind,
+  bertKind as RunKind,
+  toyKind,
+  placementKind,
+  growthKind as RunKind,
+  normTuningKind as RunKind,
+];
 
 /** @throws ConfigError for a kind that is not in the table. */
 export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {

@@ -15,6 +15,8 @@ export interface GradientsRun extends RunSpec {
   /** Batches whose gradients are averaged first (the paper's expected gradient). */
   batches: number;
   data?: TranslationData;
+  /** Measure after so many steps of training with linear warm-up to maxLr, not at initialisation; `translation` only. */
+  trained?: { steps: number; maxLr: number };
 }
 
 export interface TranslationData {

@@ -1,7 +1,8 @@
 /** @file Figures of the translation grid as data: curves, final loss over rates, schedules, and the tuning map. */
+
+import { placementName } from '../nn/placement-names.js';
 import type { JudgeContext } from './experiment.js';
 import { armOf } from './judge-training.js';
-import { placementName } from './placement-names.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { mean, median } from './statistics.js';
 
@@ -138,36 +139,45 @@ export function schedules(runs: readonly RunRecord[], experiment: string): Figur
 }
 
 /** Final NLL (median over seeds) of every cell rate x warm-up, both placements on one colour scale. */
-export function tuningMap(runs: readonly RunRecord[], context: JudgeContext): Figure[] {
-  const cells = new Map<string, RunRecord[]>();
-  for (const run of trained(runs)) {
-    const key = `${placementName(run.placement)}, ${run.label.split(', ')[1]}`;
-    cells.set(key, [...(cells.get(key) ?? []), run]);
-  }
+export function tuningMap(runs: readonly RunRecord[]): Figure[] {
+  const grid = trained(runs).filter((run) => ['short', undefined].includes(armOf(run).variant));
+  if (grid.length === 0) return [];
+  const warmupOf = (run: RunRecord) => run.label.split(', ')[1];
+  const numbers = (text: string) => Number(text.replace(/\D/g, ''));
+  const rows = [...new Set(grid.map(warmupOf))].sort((a, b) => numbers(a) - numbers(b));
+  const rates = [...new Set(grid.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
+  const placements = [...new Set(grid.map((run) => run.placement))];
+  const cell = (placement: string, row: string, rate: number) => {
+    const found = grid.filter(
+      (run) => run.placement === placement && warmupOf(run) === row && armOf(run).maxLr === rate,
+    );
+    const nll = found.map((run) => run.finalValidNll ?? Number.POSITIVE_INFINITY);
+    return nll.length > 0 && Number.isFinite(median(nll)) ? median(nll) : null;
+  };
   return [
     {
       id: 'tuning',
-      title: 'Final validation NLL over the maximal rate, by warm-up',
+      kind: 'heatmap',
+      title: 'Final validation NLL over rate and warm-up',
       caption:
-        'Median over seeds, smallest and largest. The closer the lines of a placement, the less tuning it needs.',
+        'Median over seeds; both placements on one colour scale. The more even a map, the less tuning its placement needs. Empty cells were not run or diverged.',
       figure: 'Fig. 2 as a grid',
       xLabel: 'maxLr',
-      yLabel: 'final valid NLL',
+      yLabel: 'warm-up',
       xScale: 'log',
       yScale: 'linear',
-      levels: unigram(context),
-      series: [...cells].map(([label, group]) => {
-        const x = [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
-        const at = (rate: number) =>
-          group.flatMap((run) => (armOf(run).maxLr === rate ? (run.finalValidNll ?? []) : []));
-        return {
-          label,
-          placement: group[0].placement,
-          dashed: !armOf(group[0]).warmup,
-          x,
-          y: x.map((rate) => (at(rate).length > 0 ? median(at(rate)) : null)),
-        };
-      }),
+      series: [],
+      heatmap: {
+        rowLabel: 'warm-up',
+        columnLabel: 'maxLr',
+        rows,
+        columns: rates.map(String),
+        valueLabel: 'final valid NLL',
+        panels: placements.map((placement) => ({
+          label: placementName(placement),
+          values: rows.map((row) => rates.map((rate) => cell(placement, row, rate))),
+        })),
+      },
     },
   ];
 }

@@ -3,8 +3,8 @@
  * from an arm of it. Sizes were fixed on planning seeds (9000 and up); registered seeds are below 1000.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import type { Scale } from './experiment.js';
-import { placementName } from './placement-names.js';
 import type { TranslationArm, TranslationData, TranslationRun } from './run-spec.js';
 
 export interface TranslationGrid {
@@ -36,9 +36,9 @@ export function translationGrid(scale: Scale): TranslationGrid {
   const small = {
     data: data(UI_DE_EN),
     model: SMALL,
-    steps: 600,
-    warmupSteps: 200,
-    shortWarmupSteps: 25,
+    steps: 900,
+    warmupSteps: 400,
+    shortWarmupSteps: 50,
     commonRate: 0.002,
   };
   switch (scale.preset) {

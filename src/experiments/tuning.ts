@@ -50,5 +50,5 @@ export const tuning: Experiment = {
       judge: (runs) => leastTuning(runs, () => true),
     },
   ],
-  figures: (runs, context) => tuningMap(runs, context),
+  figures: (runs) => tuningMap(runs),
 };

@@ -10,9 +10,9 @@
  * Initialisation: `fairseq`. Cost: months on one core. Expected: parity; the paper prints no number.
  */
 import type { NormPlacement } from '../nn/index.js';
+import { placementName } from '../nn/index.js';
 import type { Claim, Experiment, Scale } from './experiment.js';
 import { armClaim } from './judge-training.js';
-import { placementName } from './placement-names.js';
 import type { TranslationRun } from './run-spec.js';
 import { curves } from './training-figures.js';
 

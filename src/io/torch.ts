@@ -31,6 +31,7 @@ import {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../nn/index.js';
+import { placementName } from '../nn/placement-names.js';
 import { sameShape } from '../tensor/shape.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 
@@ -190,18 +191,19 @@ export function toTorchState(model: Module, options: TorchOptions = {}): StateDi
     if (inBody(key)) body.set(key.slice(strip.length), value);
     else rest.set(key, value);
   }
-  const foreign = [...body.keys()].find((key) => /norm\d_out\./.test(key));
+  const placement = [...model.namedModules()]
+    .map(([, module]) => (module as { normPlacement?: string }).normPlacement)
+    .find((name) => name !== undefined && name !== 'post' && name !== 'pre');
+  const key = [...body.keys()].find((name) => /_norm\.|\.qk_l2\.|norm\d?\.(alpha|g)$/.test(name));
+  const foreign = placement ? `normPlacement '${placement}' (${placementName(placement)})` : key;
   const rms = [...body.keys()].some((key) => key.endsWith('norm1.bias')) ? undefined : 'RMSNorm';
   if (foreign || rms) {
-    throw new FormatError(
-      `${foreign ? `a layer with ${foreign} (Peri-LN)` : rms} has no counterpart in PyTorch`,
-      {
-        op: 'toTorchState',
-        expected: "normPlacement 'post' or 'pre' with norm 'layer'",
-        actual: foreign ?? rms,
-        hint: 'save it with encodeSafetensors(model.stateDict()) instead',
-      },
-    );
+    throw new FormatError(`${foreign ? `a layer with ${foreign}` : rms} has no counterpart in PyTorch`, {
+      op: 'toTorchState',
+      expected: "normPlacement 'post' or 'pre' with norm 'layer'",
+      actual: foreign ?? rms,
+      hint: 'save it with encodeSafetensors(model.stateDict()) instead',
+    });
   }
   inferTorchConfig(body);
   const state: StateDict = new Map([...body].map(([key, value]) => [`${prefix}${key}`, value]));

@@ -1,16 +1,75 @@
 /** @file Multi-head attention with PyTorch's packed projection, and its key/value cache for generation. */
-import { crossAttention, linear, selfAttention } from '../autograd/ops/index.js';
+import {
+  addScalar,
+  broadcastTo,
+  concat,
+  crossAttention,
+  div,
+  linear,
+  mul,
+  reshape,
+  scale,
+  selfAttention,
+  slice,
+  sqrt,
+  sum,
+} from '../autograd/ops/index.js';
 import { Parameter, result, type Variable } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
 import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
-import { Linear } from './layers.js';
+import { Linear, type Norm } from './layers.js';
 import { Module, requirePositive } from './module.js';
+import { makeNorm, type NormKind } from './norms.js';
 
 export interface AttentionMask {
   causal?: boolean;
   /** (B) i32: valid keys per sequence. */
   lengths?: Variable | null;
+}
+
+/** What attention may have beyond Vaswani's: all absent by default. */
+export interface AttentionParts {
+  /** On queries and keys, per head or over the whole width ('l2' is always per head). */
+  qkNorm?: NormKind | 'l2';
+  qkWidth?: 'head' | 'model';
+  /** On the values too (HybridNorm), per head. */
+  valueNorm?: NormKind;
+  /** On the heads' result, before the output projection (Sub-LN). */
+  innerNorm?: NormKind;
+  /** A factor per head, before that (NormFormer). */
+  headGain?: boolean;
+  eps?: number;
+}
+
+/**
+ * Queries and keys of length 1 per head, the queries times g · sqrt(dHead) so that logits are g · q̂ k̂ᵀ (Henry et al.
+ * 2020, arXiv 2010.04245). g begins at sqrt(dHead); Henry's log2(n² - n) needs the length n of the texts.
+ */
+class QueryKeyL2 extends Module {
+  readonly g: Parameter;
+
+  constructor(
+    readonly dHead: number,
+    readonly eps: number,
+  ) {
+    super();
+    this.g = new Parameter([1], 'other');
+    this.afterInit();
+  }
+
+  override afterInit(): void {
+    this.g.set([Math.sqrt(this.dHead)]);
+  }
+
+  /** x (…, dHead) to unit vectors: eps is added to the square of the length. */
+  unit(x: Variable): Variable {
+    return div(x, sqrt(addScalar(sum(mul(x, x), { axis: -1, keepDim: true }), this.eps)));
+  }
+
+  query(x: Variable): Variable {
+    return mul(this.unit(x), scale(this.g, Math.sqrt(this.dHead)));
+  }
 }
 
 /**
@@ -21,10 +80,19 @@ export class MultiHeadAttention extends Module {
   readonly inProjWeight: Parameter;
   readonly inProjBias: Parameter;
   readonly outProj: Linear;
+  readonly qNorm: Norm | null;
+  readonly kNorm: Norm | null;
+  readonly vNorm: Norm | null;
+  readonly qkL2: QueryKeyL2 | null;
+  readonly innerNorm: Norm | null;
+  /** (numHeads) */
+  readonly headGain: Parameter | null;
+  readonly #qkWidth: number;
 
   constructor(
     readonly dModel: number,
     readonly numHeads: number,
+    parts: AttentionParts = {},
   ) {
     super();
     requirePositive('MultiHeadAttention', 'dModel', dModel);
@@ -39,12 +107,66 @@ export class MultiHeadAttention extends Module {
     this.inProjWeight = initializeParameter(new Parameter([3 * dModel, dModel], 'inProj'));
     this.inProjBias = new Parameter([3 * dModel], 'attentionBias');
     this.outProj = new Linear(dModel, dModel, { biasRole: 'attentionBias' });
+    const { qkNorm, qkWidth = 'head', valueNorm, innerNorm, headGain, eps = 1e-5 } = parts;
+    const dHead = dModel / numHeads;
+    this.#qkWidth = qkWidth === 'head' ? dHead : dModel;
+    const make = (norm: NormKind | undefined, width: number): Norm | null =>
+      norm ? makeNorm({ norm, dModel: width, eps }) : null;
+    const kind = qkNorm === 'l2' ? undefined : qkNorm;
+    this.qNorm = make(kind, this.#qkWidth);
+    this.kNorm = make(kind, this.#qkWidth);
+    this.vNorm = make(valueNorm, dHead);
+    this.qkL2 = qkNorm === 'l2' ? new QueryKeyL2(dHead, eps) : null;
+    this.innerNorm = make(innerNorm, dModel);
+    this.headGain = headGain ? initializeParameter(new Parameter([numHeads], 'normWeight')) : null;
   }
 
   /** Self-attention: x (B, T, C) to (B, T, C). */
   forward(x: Variable, mask: AttentionMask = {}): Variable {
-    const qkv = linear(x, this.inProjWeight, this.inProjBias); // (B, T, 3C)
-    return this.outProj.forward(selfAttention(qkv, { numHeads: this.numHeads, ...mask }));
+    return this.#finish(selfAttention(this.#project(x), { numHeads: this.numHeads, ...mask }));
+  }
+
+  /** Packed queries, keys and values (B, T, 3C), normed where there are norms for them. */
+  #project(x: Variable): Variable {
+    const qkv = linear(x, this.inProjWeight, this.inProjBias);
+    if (!this.qNorm && !this.qkL2 && !this.vNorm) return qkv;
+    const c = this.dModel;
+    const part = (i: number): Variable => slice(qkv, 2, i * c, (i + 1) * c);
+    return concat([this.#query(part(0)), this.#key(part(1)), this.#value(part(2))], 2);
+  }
+
+  /** Applies `norm` to every `width` elements of the last axis. */
+  #each(x: Variable, width: number, norm: (h: Variable) => Variable): Variable {
+    if (width === this.dModel) return norm(x);
+    return reshape(norm(reshape(x, [...x.shape.slice(0, -1), this.dModel / width, width])), x.shape);
+  }
+
+  #query(q: Variable): Variable {
+    const { qNorm, qkL2, dModel, numHeads } = this;
+    if (qkL2) return this.#each(q, dModel / numHeads, (h) => qkL2.query(h));
+    return qNorm ? this.#each(q, this.#qkWidth, (h) => qNorm.forward(h)) : q;
+  }
+
+  #key(k: Variable): Variable {
+    const { kNorm, qkL2, dModel, numHeads } = this;
+    if (qkL2) return this.#each(k, dModel / numHeads, (h) => qkL2.unit(h));
+    return kNorm ? this.#each(k, this.#qkWidth, (h) => kNorm.forward(h)) : k;
+  }
+
+  #value(v: Variable): Variable {
+    const { vNorm } = this;
+    return vNorm ? this.#each(v, this.dModel / this.numHeads, (h) => vNorm.forward(h)) : v;
+  }
+
+  /** From the heads' result (B, T, C) to the output. */
+  #finish(heads: Variable): Variable {
+    const { headGain, numHeads, innerNorm } = this;
+    let h = heads;
+    if (headGain) {
+      const gain = broadcastTo(reshape(headGain, [numHeads, 1]), [numHeads, this.dModel / numHeads]);
+      h = mul(h, reshape(gain, [this.dModel]));
+    }
+    return this.outProj.forward(innerNorm ? innerNorm.forward(h) : h);
   }
 
   /** Queries from x (B, Tq, C), keys and values from memory (B, Tk, C). */
@@ -54,12 +176,15 @@ export class MultiHeadAttention extends Module {
 
   /** Packed keys and values of a memory (B, Tk, 2C), to be computed once per sentence. */
   projectMemory(memory: Variable): Variable {
-    return linear(memory, this.inProjWeight, this.inProjBias, { rows: [this.dModel, 3 * this.dModel] });
+    const c = this.dModel;
+    const kv = linear(memory, this.inProjWeight, this.inProjBias, { rows: [c, 3 * c] });
+    if (!this.kNorm && !this.qkL2 && !this.vNorm) return kv;
+    return concat([this.#key(slice(kv, 2, 0, c)), this.#value(slice(kv, 2, c, 2 * c))], 2);
   }
 
   attendMemory(x: Variable, kv: Variable, mask: AttentionMask = {}): Variable {
     const q = linear(x, this.inProjWeight, this.inProjBias, { rows: [0, this.dModel] }); // (B, Tq, C)
-    return this.outProj.forward(crossAttention(q, kv, { numHeads: this.numHeads, ...mask }));
+    return this.#finish(crossAttention(this.#query(q), kv, { numHeads: this.numHeads, ...mask }));
   }
 
   /** One more position per sequence: x (B, 1, C); reads and extends the cache. Only inside `noGrad`. */
@@ -67,7 +192,7 @@ export class MultiHeadAttention extends Module {
     const { kernels } = x.runtime;
     const c = this.dModel;
     const batch = x.shape[0];
-    const qkv = linear(x, this.inProjWeight, this.inProjBias); // (B, 1, 3C)
+    const qkv = this.#project(x); // (B, 1, 3C)
     const at = cache.length;
     cache.reserve(at + 1);
     const base = cache.address();
@@ -102,7 +227,7 @@ export class MultiHeadAttention extends Module {
       work,
     );
     cache.length = at + 1;
-    return this.outProj.forward(out);
+    return this.#finish(out);
   }
 }
 

@@ -1,8 +1,10 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
+import { type NormKind, normKinds } from './norms.js';
+import { type NormPlacement, normPlacements } from './placement-names.js';
 import type { PositionKind } from './positions.js';
-import { type NormPlacement, normPlacements, type StackConfig } from './transformer.js';
+import { type QkNorm, qkNorms, type StackConfig } from './transformer.js';
 
 export interface ModelConfig {
   vocabSize: number;
@@ -19,10 +21,19 @@ export interface ModelConfig {
   normPlacement: NormPlacement;
   /** The decoder's placement where it differs from the encoder's. */
   decoderNormPlacement: NormPlacement;
-  /** Norm at the end of each stack: 'auto' puts one where the placement needs it (`pre`, `peri`). */
+  /** Norm at the end of each stack: 'auto' puts one where the placement needs it. */
   finalNorm: 'auto' | boolean;
-  norm: 'layer' | 'rms';
+  /** LayerNorm, RMSNorm, DyT or ScaleNorm, wherever the model has a norm. */
+  norm: NormKind;
   eps: number;
+  /** Norm of queries and keys: 'auto' is none but for the placements that have one (`hybrid`, `olmo2`). */
+  qkNorm: QkNorm;
+  /** 'gpt2': what is added to a stack's residual stream begins smaller by 1/sqrt(number of branches). */
+  residualInit: 'none' | 'gpt2';
+  /** Share of the layers that are Post-LN under `mix`. */
+  mixFraction: number;
+  /** Whether the first layer is Pre-LN under `hybrid`. */
+  preFirst: boolean;
   activation: 'relu' | 'gelu';
   /** On embeddings and on every branch's output. */
   dropout: number;
@@ -48,6 +59,10 @@ const defaults = {
   finalNorm: 'auto',
   norm: 'layer',
   eps: 1e-5,
+  qkNorm: 'auto',
+  residualInit: 'none',
+  mixFraction: 0.25,
+  preFirst: false,
   activation: 'relu',
   dropout: 0,
   activationDropout: 0,
@@ -117,7 +132,7 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   for (const key of ['normPlacement', 'decoderNormPlacement'] as const) {
     must(normPlacements.includes(config[key]), key, `one of ${normPlacements.join(', ')}`);
   }
-  for (const key of ['embeddingNorm', 'tiedEmbeddings'] as const) {
+  for (const key of ['embeddingNorm', 'tiedEmbeddings', 'preFirst'] as const) {
     must(typeof config[key] === 'boolean', key, 'true or false');
   }
   must(
@@ -125,7 +140,14 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
     'finalNorm',
     "'auto', true or false",
   );
-  must(config.norm === 'layer' || config.norm === 'rms', 'norm', "'layer' or 'rms'");
+  must(normKinds.includes(config.norm), 'norm', `one of ${normKinds.join(', ')}`);
+  must(qkNorms.includes(config.qkNorm), 'qkNorm', `one of ${qkNorms.join(', ')}`);
+  must(config.residualInit === 'none' || config.residualInit === 'gpt2', 'residualInit', "'none' or 'gpt2'");
+  must(
+    typeof config.mixFraction === 'number' && config.mixFraction >= 0 && config.mixFraction <= 1,
+    'mixFraction',
+    'a number in [0, 1]',
+  );
   must(config.activation === 'relu' || config.activation === 'gelu', 'activation', "'relu' or 'gelu'");
   must(
     config.positions === 'sinusoidal' || config.positions === 'learned',
@@ -143,13 +165,15 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   return config;
 }
 
-/** The stack's part of a model configuration. */
+/** The stack's part of a model configuration; `otherLayers` are those of an encoder-decoder's other stack. */
 export function stackConfig(
   config: ModelConfig,
   numLayers: number,
   normPlacement = config.normPlacement,
+  otherLayers = 0,
 ): StackConfig {
   const { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm } = config;
+  const { qkNorm, residualInit, mixFraction, preFirst } = config;
   return {
     dModel,
     numHeads,
@@ -162,6 +186,11 @@ export function stackConfig(
     finalNorm,
     normPlacement,
     numLayers,
+    otherLayers,
+    qkNorm,
+    residualInit,
+    mixFraction,
+    preFirst,
   };
 }
 

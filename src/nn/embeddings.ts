@@ -4,8 +4,8 @@ import type { Parameter, Variable } from '../autograd/variable.js';
 import type { ModelConfig } from './config.js';
 import { Dropout, Embedding, Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
+import { makeNorm } from './norms.js';
 import { Positions } from './positions.js';
-import { makeNorm } from './transformer.js';
 
 /** ids (B, T) to vectors (B, T, C): scale · E[id] + segment + position, optional norm, dropout. */
 export class TokenEmbedding extends Module {

@@ -1,5 +1,6 @@
+export { type AdminReport, profileAdmin } from './admin.js';
 export { locateNonFinite } from './anomaly.js';
-export { type AttentionMask, KeyValueCache, MultiHeadAttention } from './attention.js';
+export { type AttentionMask, type AttentionParts, KeyValueCache, MultiHeadAttention } from './attention.js';
 export type { StepInputs } from './batch-tensor.js';
 export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js';
 export { OutputProjection, TokenEmbedding } from './embeddings.js';
@@ -8,12 +9,20 @@ export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm 
 export { MaskedLM, type MaskedLMConfig, type MaskedLMInput, type MaskedLMOptions } from './masked-lm.js';
 export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
+export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
+export {
+  type PairClassInput,
+  PairClassifier,
+  type PairClassifierConfig,
+  type PairClassifierOptions,
+} from './pair-classifier.js';
+export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
+export { type Place, type Placement, placements, type Streams, type Sublayer } from './placements.js';
 export { Positions, sinusoids } from './positions.js';
 export {
   type LayerConfig,
-  type NormPlacement,
-  normPlacements,
-  placements,
+  type LayerPosition,
+  type QkNorm,
   type StackConfig,
   type Trace,
   TransformerDecoder,

@@ -38,6 +38,15 @@ export function initializeModel(model: Module, scheme: InitScheme, seed: number)
   for (const [path, parameter] of model.namedParameters()) {
     draw(parameter, scheme, seed, `init:${path}`, fanIn.get(path) ?? 1);
   }
+  // The packed q, k, v have half of Xavier's variance but in `paper`.
+  const valueGain = scheme === 'paper' ? 1 : Math.SQRT2;
+  for (const [, module] of model.namedModules()) module.afterInit(valueGain);
+}
+
+/** Multiplies `size` values of a parameter from element `start` on. */
+export function multiply(p: Parameter, factor: number, start = 0, size = p.size - start): void {
+  if (factor === 1) return;
+  noGrad(() => p.runtime.kernels.scaleForward(p.ptr + 4 * start, p.ptr + 4 * start, factor, size), p.runtime);
 }
 
 /** A constant of independent N(0, 1) values, keyed by seed and stream name. */

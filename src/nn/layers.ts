@@ -121,11 +121,13 @@ export class FeedForward extends Module {
   readonly linear2: Linear;
   readonly activationDropout: Dropout;
 
+  /** `ffnNorm` (width dFF) stands before W2 in Sub-LN and NormFormer. */
   constructor(
     dModel: number,
     dFF: number,
     readonly activation: Exclude<Activation, 'none'> = 'relu',
     activationDropout = 0,
+    readonly ffnNorm: Norm | null = null,
   ) {
     super();
     this.linear1 = new Linear(dModel, dFF);
@@ -138,6 +140,7 @@ export class FeedForward extends Module {
   }
 
   forward(x: Variable): Variable {
-    return this.linear2.forward(this.activationDropout.forward(this.linear1.forward(x, this.activation)));
+    const h = this.activationDropout.forward(this.linear1.forward(x, this.activation));
+    return this.linear2.forward(this.ffnNorm ? this.ffnNorm.forward(h) : h);
   }
 }

@@ -4,10 +4,9 @@ import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
   crossEntropy,
+  gather,
   linear,
   reshape,
-  slice,
-  tanh,
 } from '../autograd/ops/index.js';
 import { TokenCount } from '../autograd/token-count.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
@@ -19,8 +18,10 @@ import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import type { ForwardOptions } from './models.js';
 import { Module } from './module.js';
+import { makeNorm } from './norms.js';
+import { PooledHead } from './pooled-head.js';
 import { checkRoom } from './room.js';
-import { makeNorm, TransformerEncoder } from './transformer.js';
+import { TransformerEncoder } from './transformer.js';
 
 export interface MaskedLMConfig extends ModelConfig {
   /** Rows of the segment table (BERT has 2); 0 for none. */
@@ -35,8 +36,16 @@ export type MaskedLMOptions = ModelOptions & Partial<Pick<MaskedLMConfig, 'numSe
 export interface MaskedLMInput {
   /** (B, T): masked tokens are whatever the caller put there. */
   ids: Int32Array;
-  /** (B, T): the token that was there, -1 where nothing is to be predicted; only for `loss`. */
+  /**
+   * (B, T): the token that was there, -1 where nothing is to be predicted; only for `loss`. With `masked`, (M): the
+   * tokens of those places.
+   */
   targets?: Int32Array;
+  /**
+   * (M): places to predict as b·T + t, -1 for none, so that M may be the same for every batch of a shape. `loss`
+   * then computes logits there alone.
+   */
+  masked?: Int32Array;
   /** (B): tokens that are not padding; without it all are. */
   lengths?: Int32Array;
   /** (B, T): segment of each token; needed when the model has segments. */
@@ -73,24 +82,6 @@ class MaskedLMHead extends Module {
   }
 }
 
-/** The first position's vector to two logits: dense, tanh, dense. */
-class NextSentenceHead extends Module {
-  readonly pooler: Linear;
-  readonly classifier: Linear;
-
-  constructor(dModel: number) {
-    super();
-    this.pooler = new Linear(dModel, dModel);
-    this.classifier = new Linear(dModel, 2);
-  }
-
-  /** x (B, T, C) to (B, 2). */
-  forward(x: Variable): Variable {
-    const first = reshape(slice(x, 1, 0, 1), [x.shape[0], x.shape[2]]);
-    return this.classifier.forward(tanh(this.pooler.forward(first)));
-  }
-}
-
 /**
  * A masked language model (Devlin et al. 2019): an encoder that sees both sides of a token and predicts the
  * masked ones. BERT itself is `{ numSegments: 2, nextSentence: true, positions: 'learned', activation: 'gelu',
@@ -101,7 +92,7 @@ export class MaskedLM extends Module {
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;
   readonly head: MaskedLMHead;
-  readonly nextSentence: NextSentenceHead | null;
+  readonly nextSentence: PooledHead | null;
 
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: MaskedLMOptions) {
@@ -127,7 +118,7 @@ export class MaskedLM extends Module {
     this.embedding = new TokenEmbedding(config, numSegments);
     this.encoder = new TransformerEncoder(stackConfig(config, config.numLayers));
     this.head = new MaskedLMHead(config, this.embedding.tokens.weight);
-    this.nextSentence = nextSentence ? new NextSentenceHead(config.dModel) : null;
+    this.nextSentence = nextSentence ? new PooledHead(config.dModel, 2) : null;
     this.assignPaths();
     initializeModel(this, config.init, config.seed);
   }
@@ -151,10 +142,17 @@ export class MaskedLM extends Module {
 
   /** The arrays `loss` reads, so that the trainer may record a step and replay it. */
   inputs(batch: MaskedLMInput): StepInputs {
-    const { ids, targets = NONE, lengths = NONE, segments = NONE, nextSentence = NONE } = batch;
+    const {
+      ids,
+      targets = NONE,
+      masked = NONE,
+      lengths = NONE,
+      segments = NONE,
+      nextSentence = NONE,
+    } = batch;
     return {
-      arrays: [ids, targets, lengths, segments, nextSentence],
-      shape: `${batch.batchSize},${batch.seqLen},${hasLabels(batch)}`,
+      arrays: [ids, targets, masked, lengths, segments, nextSentence],
+      shape: `${batch.batchSize},${batch.seqLen},${batch.masked !== undefined},${hasLabels(batch)}`,
     };
   }
 
@@ -168,8 +166,11 @@ export class MaskedLM extends Module {
     const { trace, count, ...rest } = options;
     const masked = count instanceof TokenCount ? count : new TokenCount(count);
     const hidden = this.encode(batch, { trace });
-    const targets = batchTensor(batch.targets, [batch.batchSize, batch.seqLen]);
-    const tokens = crossEntropy(this.head.forward(hidden), targets, { ...rest, count: masked });
+    const rows = batch.batchSize * batch.seqLen;
+    const places = batch.masked ? batchTensor(batch.masked, [batch.masked.length]) : null;
+    const predicted = places ? gather(reshape(hidden, [rows, this.config.dModel]), places) : hidden;
+    const targets = batchTensor(batch.targets, places ? places.shape : [batch.batchSize, batch.seqLen]);
+    const tokens = crossEntropy(this.head.forward(predicted), targets, { ...rest, count: masked });
     if (!batch.nextSentence) return tokens;
     if (!this.nextSentence) {
       throw new ConfigError('the batch has next-sentence labels, the model no head for them', {

@@ -9,8 +9,9 @@ import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
-import { initializeModel } from './init.js';
+import { initializeModel, multiply } from './init.js';
 import { Module } from './module.js';
+import { embeddingInitGain } from './placements.js';
 import { checkRoom } from './room.js';
 import { type Trace, TransformerDecoder, TransformerEncoder } from './transformer.js';
 
@@ -52,13 +53,21 @@ export class Transformer extends Module {
     checkRoom('Transformer', config, config.numEncoderLayers, config.numDecoderLayers);
     this.config = config;
     this.embedding = new TokenEmbedding(config);
-    this.encoder = new TransformerEncoder(stackConfig(config, config.numEncoderLayers));
+    const { numEncoderLayers, numDecoderLayers, normPlacement, decoderNormPlacement } = config;
+    this.encoder = new TransformerEncoder(
+      stackConfig(config, numEncoderLayers, normPlacement, numDecoderLayers),
+    );
     this.decoder = new TransformerDecoder(
-      stackConfig(config, config.numDecoderLayers, config.decoderNormPlacement),
+      stackConfig(config, numDecoderLayers, decoderNormPlacement, numEncoderLayers),
     );
     this.output = new OutputProjection(config, this.embedding.tokens);
     this.assignPaths();
     initializeModel(this, config.init, config.seed);
+  }
+
+  override afterInit(): void {
+    const { decoderNormPlacement, numDecoderLayers } = this.config;
+    multiply(this.embedding.tokens.weight, embeddingInitGain(decoderNormPlacement, numDecoderLayers));
   }
 
   /** source (B, S) i32, lengths (B) i32 to memory (B, S, C). */

@@ -20,6 +20,12 @@ export abstract class Module {
     return false;
   }
 
+  /**
+   * Sets what an initialisation scheme does not know: called by `initializeModel` once all parameters are drawn.
+   * `valueGain` is the gain that brings the scheme's V to Xavier's variance for a matrix of its own.
+   */
+  afterInit(_valueGain: number): void {}
+
   /** Direct children with their key segments. */
   children(): [string, Module][] {
     const found: [string, Module][] = [];

@@ -1,6 +1,6 @@
 /**
- * @file Where the layer norm stands. Every placement is a formula of two or three lines, and the layers below
- * only apply it: read `placements` and you have read the paper's Figure 1.
+ * @file Encoder and decoder layers and their stacks. Where the layer norm stands is the table in placements.ts, which
+ * the layers here only apply: read it and you have read the paper's Figure 1.
  *
  * | Prenorm      | paper     | fairseq                                | PyTorch             | x-transformers            |
  * |--------------|-----------|----------------------------------------|---------------------|---------------------------|
@@ -10,78 +10,63 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import { add } from '../autograd/ops/index.js';
-import type { Variable } from '../autograd/variable.js';
+import { Parameter, type Variable } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
-import { type AttentionMask, type KeyValueCache, MultiHeadAttention } from './attention.js';
-import { Dropout, FeedForward, LayerNorm, type Norm, RMSNorm } from './layers.js';
+import {
+  type AttentionMask,
+  type AttentionParts,
+  type KeyValueCache,
+  MultiHeadAttention,
+} from './attention.js';
+import { initializeParameter, multiply } from './init.js';
+import { Dropout, FeedForward, type Norm } from './layers.js';
 import { Module } from './module.js';
+import { makeNorm, type NormKind } from './norms.js';
+import { type NormPlacement, normPlacements } from './placement-names.js';
+import {
+  type Branch,
+  type Place,
+  type Placement,
+  placementAt,
+  placements,
+  type Streams,
+  type Sublayer,
+  standsAt,
+} from './placements.js';
 
-export type NormPlacement = 'post' | 'pre' | 'peri';
-
-/** One sub-layer: attention or feed-forward, dropout included. */
-type Branch = (x: Variable) => Variable;
-
-interface Norms {
-  norm: Norm;
-  /** The branch's output norm; only where `outputNorm` is set. */
-  normOut: Norm | null;
-}
-
-interface Placement {
-  apply(x: Variable, f: Branch, norms: Norms): Variable;
-  /** Whether the stack ends with a norm when `finalNorm` is 'auto'. */
-  finalNorm: boolean;
-  /** Whether a sub-layer has a second norm, on its output. */
-  outputNorm: boolean;
-}
-
-export const placements: Record<NormPlacement, Placement> = {
-  // Post-LN: Xiong et al. 2020, Fig. 1 (a) and Table 1, left. LN(x + f(x)); no norm at the end.
-  post: {
-    apply: (x, f, { norm }) => norm.forwardSum(x, f(x)),
-    finalNorm: false,
-    outputNorm: false,
-  },
-  // Pre-LN: Xiong et al. 2020, Fig. 1 (b) and Table 1, right. x + f(LN(x)); x_Final = LN(x) before the predictor.
-  pre: {
-    apply: (x, f, { norm }) => add(x, f(norm.forward(x))),
-    finalNorm: true,
-    outputNorm: false,
-  },
-  // Peri-LN: Kim et al. 2025 (arXiv 2502.02732), section 3. x + LN(f(LN(x))), and a final norm.
-  peri: {
-    apply: (x, f, { norm, normOut }) => add(x, (normOut as Norm).forward(f(norm.forward(x)))),
-    finalNorm: true,
-    outputNorm: true,
-  },
-};
-
-export const normPlacements = Object.keys(placements) as NormPlacement[];
-
-/** Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….out`. */
+/** Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….mid`, `….hidden`, `….out`. */
 export type Trace = (name: string, value: Variable) => void;
+
+/** 'auto' leaves it to the placement; the others are norms of queries and keys. */
+export type QkNorm = 'auto' | 'none' | 'layer' | 'rms' | 'l2';
+export const qkNorms: readonly QkNorm[] = ['auto', 'none', 'layer', 'rms', 'l2'];
 
 export interface LayerConfig {
   dModel: number;
   numHeads: number;
   dFF: number;
   normPlacement: NormPlacement;
-  norm: 'layer' | 'rms';
+  norm: NormKind;
   eps: number;
   dropout: number;
   activation: 'relu' | 'gelu';
   activationDropout: number;
+  /** Default 'auto'. */
+  qkNorm?: QkNorm;
+  /** 'gpt2': a stack's output projections begin smaller by 1/sqrt(branches) (Radford et al. 2019). Default 'none'. */
+  residualInit?: 'none' | 'gpt2';
+  /** Mix-LN's share of Post-LN layers. Default 0.25. */
+  mixFraction?: number;
+  /** HybridNorm*: its first layer is Pre-LN. Default false. */
+  preFirst?: boolean;
 }
 
-export function makeNorm(config: Pick<LayerConfig, 'norm' | 'dModel' | 'eps'>): Norm {
-  return config.norm === 'rms'
-    ? new RMSNorm(config.dModel, config.eps)
-    : new LayerNorm(config.dModel, config.eps);
-}
+/** Where a layer stands in its stack; a layer on its own is the first of one. */
+export type LayerPosition = Pick<Place, 'layer' | 'numLayers' | 'otherLayers'>;
+const ALONE: LayerPosition = { layer: 1, numLayers: 1, otherLayers: 0 };
 
-function placementOf(config: LayerConfig): Placement {
-  const placement = placements[config.normPlacement];
-  if (!placement) {
+function placeOf(config: LayerConfig, decoder: boolean, position: LayerPosition): Place {
+  if (!Object.hasOwn(placements, config.normPlacement)) {
     throw new ConfigError(
       `normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`,
       {
@@ -91,99 +76,199 @@ function placementOf(config: LayerConfig): Placement {
       },
     );
   }
-  return placement;
+  const { mixFraction = 0.25, preFirst = false } = config;
+  return { ...position, decoder, mixFraction, preFirst };
+}
+
+/** What both kinds of layers are: sub-layers in a row, with what their placement puts around them. */
+abstract class Layer extends Module {
+  readonly normPlacement: NormPlacement;
+  protected readonly placement: Placement;
+  readonly #config: LayerConfig;
+  readonly #place: Place;
+  #sublayers: Sublayer[] = [];
+
+  constructor(config: LayerConfig, decoder: boolean, position: LayerPosition) {
+    super();
+    this.#config = config;
+    this.normPlacement = config.normPlacement;
+    this.#place = placeOf(config, decoder, position);
+    this.placement = placementAt(config.normPlacement, this.#place);
+  }
+
+  protected makeAttention(): MultiHeadAttention {
+    const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto' } = this.#config;
+    const { innerNorm, headGain, qkNorm } = this.placement;
+    const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
+    const parts: AttentionParts = {
+      qkNorm: qk,
+      qkWidth: qkNorm?.width,
+      valueNorm: qkNorm?.value ? norm : undefined,
+      innerNorm: standsAt(innerNorm, 'attention') ? norm : undefined,
+      headGain,
+      eps,
+    };
+    return new MultiHeadAttention(dModel, numHeads, parts);
+  }
+
+  protected makeFeedForward(): FeedForward {
+    const { dModel, dFF, activation, activationDropout } = this.#config;
+    const inner = standsAt(this.placement.innerNorm, 'ffn');
+    const ffnNorm = inner ? makeNorm({ ...this.#config, dModel: dFF }) : null;
+    return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm);
+  }
+
+  protected makeSublayer(kind: Sublayer['kind'], last: boolean): Sublayer {
+    const { norms = 'both', outputNorms, gain, factor } = this.placement;
+    const sublayer: Sublayer = {
+      kind,
+      last,
+      norm: standsAt(norms, kind) ? makeNorm(this.#config) : null,
+      normOut: standsAt(outputNorms, kind) ? makeNorm(this.#config) : null,
+      gain: gain ? makeGain(gain, this.#config.dModel) : null,
+      factor: factor?.(this.#place) ?? 1,
+    };
+    this.#sublayers.push(sublayer);
+    return sublayer;
+  }
+
+  /** One branch after the other, each under the placement's formula. */
+  protected run(
+    x: Variable,
+    branches: readonly [name: string, branch: Branch][],
+    trace?: Trace,
+    streams: Streams = { layerInput: x, dual: null },
+  ): Variable {
+    const { apply, hidden } = this.placement;
+    streams.layerInput = x;
+    branches.forEach(([name, branch], i) => {
+      const sublayer = this.#sublayers[i];
+      const before = x;
+      let f = branch;
+      if (trace)
+        f = (h) => {
+          const y = branch(h);
+          trace(`${this.path}.${name}`, y);
+          if (sublayer.last && hidden) trace(`${this.path}.hidden`, hidden(before, y, sublayer, streams));
+          return y;
+        };
+      if (sublayer.last) trace?.(`${this.path}.mid`, x);
+      x = apply(x, f, sublayer, streams);
+    });
+    if (!hidden) trace?.(`${this.path}.hidden`, x);
+    trace?.(`${this.path}.out`, x);
+    return x;
+  }
+
+  /** The placement's gain on V, O and the feed-forward, and GPT-2's on what is added to the residual stream. */
+  protected rescale(attention: readonly MultiHeadAttention[], ffn: FeedForward, valueGain: number): void {
+    const gain = this.placement.initGain?.(this.#place);
+    if (gain !== undefined) {
+      for (const { inProjWeight, outProj, dModel } of attention) {
+        multiply(inProjWeight, gain * valueGain, 2 * dModel * dModel);
+        multiply(outProj.weight, gain);
+      }
+      multiply(ffn.linear1.weight, gain);
+      multiply(ffn.linear2.weight, gain);
+    }
+    if (this.#config.residualInit === 'gpt2') {
+      const share = 1 / Math.sqrt(this.#sublayers.length * this.#place.numLayers);
+      for (const { outProj } of attention) multiply(outProj.weight, share);
+      multiply(ffn.linear2.weight, share);
+    }
+  }
+}
+
+function makeGain(kind: 'scalar' | 'vector', dModel: number): Parameter {
+  // The roles say where they begin: 0 and 1.
+  return kind === 'scalar'
+    ? new Parameter([1], 'normBias')
+    : initializeParameter(new Parameter([dModel], 'normWeight'));
 }
 
 /** Self-attention and feed-forward; the layer of encoders and (with a causal mask) of decoder-only models. */
-export class TransformerEncoderLayer extends Module {
+export class TransformerEncoderLayer extends Layer {
   readonly selfAttn: MultiHeadAttention;
   readonly feedForward: FeedForward;
-  readonly norm1: Norm;
+  readonly norm1: Norm | null;
   readonly norm1Out: Norm | null;
-  readonly norm2: Norm;
+  readonly norm2: Norm | null;
   readonly norm2Out: Norm | null;
+  readonly gain1: Parameter | null;
+  readonly gain2: Parameter | null;
   readonly dropout1: Dropout;
   readonly dropout2: Dropout;
-  readonly #placement: Placement;
 
-  constructor(config: LayerConfig) {
-    super();
-    this.#placement = placementOf(config);
-    const { outputNorm } = this.#placement;
-    this.selfAttn = new MultiHeadAttention(config.dModel, config.numHeads);
-    this.feedForward = new FeedForward(
-      config.dModel,
-      config.dFF,
-      config.activation,
-      config.activationDropout,
-    );
-    this.norm1 = makeNorm(config);
-    this.norm1Out = outputNorm ? makeNorm(config) : null;
-    this.norm2 = makeNorm(config);
-    this.norm2Out = outputNorm ? makeNorm(config) : null;
+  constructor(config: LayerConfig, position = ALONE) {
+    super(config, false, position);
+    this.selfAttn = this.makeAttention();
+    this.feedForward = this.makeFeedForward();
+    ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('ffn', true));
     this.dropout1 = new Dropout(config.dropout);
     this.dropout2 = new Dropout(config.dropout);
   }
 
+  override afterInit(valueGain: number): void {
+    this.rescale([this.selfAttn], this.feedForward, valueGain);
+  }
+
   /** x (B, T, C) to (B, T, C). */
-  forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
-    return this.#run(x, (h) => this.selfAttn.forward(h, mask), trace);
+  forward(x: Variable, mask: AttentionMask = {}, trace?: Trace, streams?: Streams): Variable {
+    return this.#run(x, (h) => this.selfAttn.forward(h, mask), trace, streams);
   }
 
   /** One position (B, 1, C) with earlier ones in the cache. */
-  forwardCached(x: Variable, cache: KeyValueCache): Variable {
-    return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache));
+  forwardCached(x: Variable, cache: KeyValueCache, streams?: Streams): Variable {
+    return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache), undefined, streams);
   }
 
-  #run(x: Variable, attend: Branch, trace?: Trace): Variable {
-    const attention = traced(trace, `${this.path}.attention`, (h) => this.dropout1.forward(attend(h)));
-    const ffn = traced(trace, `${this.path}.ffn`, (h) => this.dropout2.forward(this.feedForward.forward(h)));
-    const { apply } = this.#placement;
-    const h = apply(x, attention, { norm: this.norm1, normOut: this.norm1Out });
-    const out = apply(h, ffn, { norm: this.norm2, normOut: this.norm2Out });
-    trace?.(`${this.path}.mid`, h);
-    trace?.(`${this.path}.out`, out);
-    return out;
+  #run(x: Variable, attend: Branch, trace?: Trace, streams?: Streams): Variable {
+    return this.run(
+      x,
+      [
+        ['attention', (h) => this.dropout1.forward(attend(h))],
+        ['ffn', (h) => this.dropout2.forward(this.feedForward.forward(h))],
+      ],
+      trace,
+      streams,
+    );
   }
 }
 
 /** Causal self-attention, attention over the encoder's memory, feed-forward. */
-export class TransformerDecoderLayer extends Module {
+export class TransformerDecoderLayer extends Layer {
   readonly selfAttn: MultiHeadAttention;
   readonly multiheadAttn: MultiHeadAttention;
   readonly feedForward: FeedForward;
-  readonly norm1: Norm;
+  readonly norm1: Norm | null;
   readonly norm1Out: Norm | null;
-  readonly norm2: Norm;
+  readonly norm2: Norm | null;
   readonly norm2Out: Norm | null;
-  readonly norm3: Norm;
+  readonly norm3: Norm | null;
   readonly norm3Out: Norm | null;
+  readonly gain1: Parameter | null;
+  readonly gain2: Parameter | null;
+  readonly gain3: Parameter | null;
   readonly dropout1: Dropout;
   readonly dropout2: Dropout;
   readonly dropout3: Dropout;
-  readonly #placement: Placement;
 
-  constructor(config: LayerConfig) {
-    super();
-    this.#placement = placementOf(config);
-    const { outputNorm } = this.#placement;
-    this.selfAttn = new MultiHeadAttention(config.dModel, config.numHeads);
-    this.multiheadAttn = new MultiHeadAttention(config.dModel, config.numHeads);
-    this.feedForward = new FeedForward(
-      config.dModel,
-      config.dFF,
-      config.activation,
-      config.activationDropout,
-    );
-    this.norm1 = makeNorm(config);
-    this.norm1Out = outputNorm ? makeNorm(config) : null;
-    this.norm2 = makeNorm(config);
-    this.norm2Out = outputNorm ? makeNorm(config) : null;
-    this.norm3 = makeNorm(config);
-    this.norm3Out = outputNorm ? makeNorm(config) : null;
+  constructor(config: LayerConfig, position = ALONE) {
+    super(config, true, position);
+    this.selfAttn = this.makeAttention();
+    this.multiheadAttn = this.makeAttention();
+    this.feedForward = this.makeFeedForward();
+    ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm3, normOut: this.norm3Out, gain: this.gain3 } = this.makeSublayer('ffn', true));
     this.dropout1 = new Dropout(config.dropout);
     this.dropout2 = new Dropout(config.dropout);
     this.dropout3 = new Dropout(config.dropout);
+  }
+
+  override afterInit(valueGain: number): void {
+    this.rescale([this.selfAttn, this.multiheadAttn], this.feedForward, valueGain);
   }
 
   /** x (B, T, C), memory (B, S, C) to (B, T, C). */
@@ -193,55 +278,82 @@ export class TransformerDecoderLayer extends Module {
     mask: AttentionMask,
     memoryMask: AttentionMask,
     trace?: Trace,
+    streams?: Streams,
   ): Variable {
     return this.#run(
       x,
       (h) => this.selfAttn.forward(h, { ...mask, causal: true }),
       (h) => this.multiheadAttn.forwardCross(h, memory, memoryMask),
       trace,
+      streams,
     );
   }
 
   /** One position (B, 1, C); `memoryKV` comes from `multiheadAttn.projectMemory`. */
-  forwardCached(x: Variable, cache: KeyValueCache, memoryKV: Variable, memoryMask: AttentionMask): Variable {
+  forwardCached(
+    x: Variable,
+    cache: KeyValueCache,
+    memoryKV: Variable,
+    memoryMask: AttentionMask,
+    streams?: Streams,
+  ): Variable {
     return this.#run(
       x,
       (h) => this.selfAttn.forwardCached(h, cache),
       (h) => this.multiheadAttn.attendMemory(h, memoryKV, memoryMask),
+      undefined,
+      streams,
     );
   }
 
-  #run(x: Variable, attendSelf: Branch, attendMemory: Branch, trace?: Trace): Variable {
-    const self = traced(trace, `${this.path}.attention`, (h) => this.dropout1.forward(attendSelf(h)));
-    const cross = traced(trace, `${this.path}.cross`, (h) => this.dropout2.forward(attendMemory(h)));
-    const ffn = traced(trace, `${this.path}.ffn`, (h) => this.dropout3.forward(this.feedForward.forward(h)));
-    const { apply } = this.#placement;
-    const h1 = apply(x, self, { norm: this.norm1, normOut: this.norm1Out });
-    const h2 = apply(h1, cross, { norm: this.norm2, normOut: this.norm2Out });
-    const out = apply(h2, ffn, { norm: this.norm3, normOut: this.norm3Out });
-    trace?.(`${this.path}.mid`, h2);
-    trace?.(`${this.path}.out`, out);
-    return out;
+  #run(x: Variable, attendSelf: Branch, attendMemory: Branch, trace?: Trace, streams?: Streams): Variable {
+    return this.run(
+      x,
+      [
+        ['attention', (h) => this.dropout1.forward(attendSelf(h))],
+        ['cross', (h) => this.dropout2.forward(attendMemory(h))],
+        ['ffn', (h) => this.dropout3.forward(this.feedForward.forward(h))],
+      ],
+      trace,
+      streams,
+    );
   }
-}
-
-function traced(trace: Trace | undefined, name: string, f: Branch): Branch {
-  if (!trace) return f;
-  return (x) => {
-    const y = f(x);
-    trace(name, y);
-    return y;
-  };
 }
 
 export interface StackConfig extends LayerConfig {
   numLayers: number;
   finalNorm: 'auto' | boolean;
+  /** Layers of the other stack of an encoder-decoder; 0 (default) where there is none. */
+  otherLayers?: number;
 }
 
-function finalNormOf(config: StackConfig): Norm | null {
-  const wanted = config.finalNorm === 'auto' ? placementOf(config).finalNorm : config.finalNorm;
+function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
+  const { numLayers, otherLayers = 0 } = config;
+  const place = placeOf(config, decoder, { layer: numLayers, numLayers, otherLayers });
+  const { finalNorm } = placements[config.normPlacement];
+  const auto = typeof finalNorm === 'function' ? finalNorm(place) : finalNorm;
+  const wanted = config.finalNorm === 'auto' ? auto : config.finalNorm;
+  if (!wanted && config.normPlacement === 'residual') {
+    throw new ConfigError("ResiDual's second stream ends in the final norm, finalNorm must not be false", {
+      op: 'Transformer',
+      expected: "'auto' or true",
+      actual: config.finalNorm,
+      hint: "without the second stream it is Post-LN: use normPlacement 'post'",
+    });
+  }
   return wanted ? makeNorm(config) : null;
+}
+
+/** Every layer of a stack with its position. */
+function makeLayers<L>(config: StackConfig, make: (position: LayerPosition) => L): L[] {
+  const { numLayers, otherLayers = 0 } = config;
+  return Array.from({ length: numLayers }, (_, i) => make({ layer: i + 1, numLayers, otherLayers }));
+}
+
+/** The end of a stack: the final norm, and where there is a second stream, its sum with the first. */
+function finish(x: Variable, norm: Norm | null, { dual }: Streams): Variable {
+  if (!norm) return x;
+  return dual ? add(x, norm.forward(dual)) : norm.forward(x);
 }
 
 /** A stack of encoder layers, and the final norm where the placement needs one. */
@@ -251,20 +363,22 @@ export class TransformerEncoder extends Module {
 
   constructor(config: StackConfig) {
     super();
-    this.layers = Array.from({ length: config.numLayers }, () => new TransformerEncoderLayer(config));
-    this.norm = finalNormOf(config);
+    this.layers = makeLayers(config, (position) => new TransformerEncoderLayer(config, position));
+    this.norm = finalNormOf(config, false);
   }
 
   forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
-    for (const layer of this.layers) x = layer.forward(x, mask, trace);
-    return this.norm ? this.norm.forward(x) : x;
+    const streams: Streams = { layerInput: x, dual: null };
+    for (const layer of this.layers) x = layer.forward(x, mask, trace, streams);
+    return finish(x, this.norm, streams);
   }
 
   forwardCached(x: Variable, caches: readonly KeyValueCache[]): Variable {
+    const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {
-      x = layer.forwardCached(x, caches[i]);
+      x = layer.forwardCached(x, caches[i], streams);
     });
-    return this.norm ? this.norm.forward(x) : x;
+    return finish(x, this.norm, streams);
   }
 }
 
@@ -275,8 +389,8 @@ export class TransformerDecoder extends Module {
 
   constructor(config: StackConfig) {
     super();
-    this.layers = Array.from({ length: config.numLayers }, () => new TransformerDecoderLayer(config));
-    this.norm = finalNormOf(config);
+    this.layers = makeLayers(config, (position) => new TransformerDecoderLayer(config, position));
+    this.norm = finalNormOf(config, true);
   }
 
   forward(
@@ -286,8 +400,9 @@ export class TransformerDecoder extends Module {
     memoryMask: AttentionMask,
     trace?: Trace,
   ): Variable {
-    for (const layer of this.layers) x = layer.forward(x, memory, mask, memoryMask, trace);
-    return this.norm ? this.norm.forward(x) : x;
+    const streams: Streams = { layerInput: x, dual: null };
+    for (const layer of this.layers) x = layer.forward(x, memory, mask, memoryMask, trace, streams);
+    return finish(x, this.norm, streams);
   }
 
   forwardCached(
@@ -296,9 +411,10 @@ export class TransformerDecoder extends Module {
     memoryKVs: readonly Variable[],
     memoryMask: AttentionMask,
   ): Variable {
+    const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {
-      x = layer.forwardCached(x, caches[i], memoryKVs[i], memoryMask);
+      x = layer.forwardCached(x, caches[i], memoryKVs[i], memoryMask, streams);
     });
-    return this.norm ? this.norm.forward(x) : x;
+    return finish(x, this.norm, streams);
   }
 }

@@ -4,6 +4,7 @@
  * and style are inline and named by hash in the Content-Security-Policy, which forbids everything else.
  */
 import type { ClaimRow, Figure, Results, Series } from '../experiments/results.js';
+import { chart, heatmapTables } from './charts.js';
 import { badge, prose } from './fragments.js';
 import {
   pageScript,
@@ -44,8 +45,8 @@ const policy = [
 /** One HTML page as text; works from `file://` without a network. */
 export function renderReport(results: Results): string {
   const sections = [
-    { id: 'claims', short: 'Claims', title: 'Claims', body: claimsSection(results.claims) },
-    { id: 'figures', short: 'Figures', title: 'Figures', body: figuresSection(results.figures) },
+    { id: 'claims', short: 'Claims', title: 'Claims', body: claimsSection(results) },
+    { id: 'figures', short: 'Figures', title: 'Figures', body: figuresSection(results) },
     { id: 'runs', short: 'Runs', title: 'Runs', body: runsSection(results.runs) },
     {
       id: 'samples',
@@ -83,6 +84,7 @@ export function renderReport(results: Results): string {
 </header>
 <main id="main" tabindex="-1">
 ${summary(results)}
+${contents(results)}
 ${sections.map(
   ({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${title}</h2>
@@ -132,18 +134,64 @@ ${results.preset} on ${results.environment.processes} ${results.environment.proc
 }
 
 /** On a phone the rows become cards; explicit roles keep the table a table for screen readers. */
-function claimsSection(claims: readonly ClaimRow[]): Markup | undefined {
+function claimsSection(results: Results): Markup | undefined {
+  const { claims } = results;
   if (claims.length === 0) return undefined;
-  const columns = ['What the paper says', 'Measured', 'Bar', 'Verdict', 'Expected'];
+  const columns = ['What the paper says', "The paper's number", 'Measured', 'Bar', 'Verdict', 'Expected'];
   return html`<p>Each claim was registered with its bar and its expected verdict before the runs that judge it.
-Values are medians over seeds, with every seed beside them.</p>
-<table class="claims" role="table" aria-labelledby="claims-title">
+Values are medians over seeds with their range; every seed stands below.</p>
+${byExperiment(results, claims).map(
+  ({ name, title, items }) => html`${title ? html`<h3 id="claims-${name}">${title}</h3>` : ''}
+<table class="claims" role="table" aria-label="Claims${title ? `: ${title}` : ''}">
 <thead role="rowgroup"><tr role="row">${columns.map(
     (title) => html`<th role="columnheader" scope="col">${title}</th>`,
   )}</tr></thead>
 <tbody role="rowgroup">
-${claims.map(claimRow)}</tbody>
-</table>`;
+${items.map(claimRow)}</tbody>
+</table>
+`,
+)}`;
+}
+
+interface Group<T> {
+  name: string;
+  /** Empty where nothing says to which experiment the items belong. */
+  title: string;
+  items: T[];
+}
+
+/** In the order of the experiments, and what belongs to none of them last. */
+function byExperiment<T extends { experiment?: string }>(results: Results, items: readonly T[]): Group<T>[] {
+  const listed = (results.experiments ?? []).map(({ name }) => name);
+  const names = [...new Set([...listed, ...items.map(({ experiment }) => experiment ?? '')])];
+  const groups = names.map((name) => ({
+    name,
+    title: results.experiments?.find((one) => one.name === name)?.title ?? name,
+    items: items.filter(({ experiment = '' }) => experiment === name),
+  }));
+  const filled = groups.filter((group) => group.items.length > 0);
+  return [...filled.filter(({ name }) => name), ...filled.filter(({ name }) => !name)].map((group) =>
+    group.name || filled.length === 1 ? group : { ...group, name: 'other', title: 'Other' },
+  );
+}
+
+/** What was run, how long it took, and where it stands. */
+function contents(results: Results): Markup | undefined {
+  const { experiments = [], claims, figures } = results;
+  if (experiments.length === 0) return undefined;
+  const mine = (name: string) => (row: { experiment?: string }) => row.experiment === name;
+  return html`<nav class="contents" aria-label="Experiments"><div class="scroll"><table class="plain"><caption>Experiments</caption>
+<thead><tr><th scope="col">Experiment</th><th scope="col">Claims as expected</th><th scope="col">Figures</th><th scope="col">Runs</th><th scope="col">Time of its runs</th></tr></thead>
+<tbody>${experiments.map(({ name, title, runs, seconds }) => {
+    const judged = claims.filter(mine(name));
+    const drawn = figures.filter(mine(name)).length;
+    return html`<tr><th scope="row">${title} <code>${name}</code></th><td>${
+      judged.length
+        ? html`<a href="#claims-${name}">${judged.filter(isExpected).length} of ${judged.length}</a>`
+        : 'none'
+    }</td><td>${drawn ? html`<a href="#figures-${name}">${drawn}</a>` : 'none'}</td><td>${runs.length}</td><td>${formatDuration(seconds)}</td></tr>
+`;
+  })}</tbody></table></div></nav>`;
 }
 
 function claimRow(claim: ClaimRow): Markup {
@@ -164,18 +212,23 @@ ${
       )}.</p>`
     : ''
 }</details></td>
+<td role="cell" data-label="The paper's number">${
+    claim.paper ? prose(claim.paper) : html`<span class="quiet">none given</span>`
+  }</td>
 <td role="cell" data-label="Measured">${
     perSeed.length === 0
       ? html`<span class="quiet">not measured</span>`
-      : html`<b class="value">${formatNumber(median(perSeed))}</b>`
+      : html`<b class="value">${formatNumber(median(perSeed))}</b>${
+          perSeed.length > 1 ? html` <span class="quiet">${range(perSeed)}</span>` : ''
+        }`
   }
 <span class="metric">${prose(claim.metric)}</span>
 ${
   perSeed.length > 1
-    ? html`<ul class="seeds" aria-label="Per seed">${perSeed.map(
+    ? html`<details><summary>${perSeed.length} seeds<span class="unseen"> of ${claim.claim}</span></summary><ul class="seeds" aria-label="Per seed">${perSeed.map(
         (value, index) =>
           html`<li><span>seed ${seeds[index] ?? index + 1}</span> ${formatNumber(value)}</li>`,
-      )}</ul>`
+      )}</ul></details>`
     : perSeed.length === 1
       ? html`<span class="quiet">one seed (${seeds[0] ?? 1})</span>`
       : ''
@@ -191,38 +244,61 @@ ${
 `;
 }
 
-function figuresSection(figures: readonly Figure[]): Markup | undefined {
+/** Lowest to highest seed; a diverged one is counted, not skipped. */
+function range(perSeed: readonly (number | null)[]): string {
+  const finite = perSeed.filter((value): value is number => Number.isFinite(value));
+  const lost = perSeed.length - finite.length;
+  const span = finite.length
+    ? `${formatNumber(Math.min(...finite))} to ${formatNumber(Math.max(...finite))}`
+    : '';
+  return lost ? `${span}${span ? ', ' : ''}${lost} diverged` : span;
+}
+
+function figuresSection(results: Results): Markup | undefined {
+  const { figures } = results;
   if (figures.length === 0) return undefined;
   return html`<p class="hint">Colour and first marker stand for the placement, the same in every figure. Click or press a legend
 entry to hide a line; drag to zoom, double-click or press <kbd>0</kbd> to see all. With the plot focused, the
 arrow keys read it value by value.</p>
 <noscript><p>Scripts are off, so the plots are not drawn; the tables below each figure hold all their values.</p></noscript>
-${figures.map(figureBlock)}`;
+${byExperiment(results, figures).map(
+  ({ name, title, items }) => html`${title ? html`<h3 id="figures-${name}" class="group">${title}</h3>` : ''}
+${items.map((figure) => figureBlock(figure, figures.indexOf(figure)))}`,
+)}`;
 }
 
 function figureBlock(figure: Figure, index: number): Markup {
   const id = `figure-${index + 1}`;
-  const banded = figure.series.some(({ low, high }) => low && high);
+  const still = chart(figure);
+  const banded = !still && figure.series.some(({ low, high }) => low && high);
   return html`<figure id="${id}" class="figure" aria-labelledby="${id}-title">
 <div class="figure-head">
 <h3 id="${id}-title">${figure.title} <span class="tag">${figure.figure}</span></h3>
 <div class="tools">
-<button type="button" data-reset="${index}" hidden>Reset zoom<span class="unseen"> of ${figure.title}</span></button>
+${
+  still
+    ? ''
+    : html`<button type="button" data-reset="${index}" hidden>Reset zoom<span class="unseen"> of ${figure.title}</span></button>`
+}
 <button type="button" data-csv="${index}" hidden>CSV<span class="unseen"> of ${figure.title}</span></button>
 <button type="button" data-png="${index}" hidden>PNG<span class="unseen"> of ${figure.title}</span></button>
 </div>
 </div>
-<div class="drawing">
+${
+  still
+    ? html`<div class="chart scroll" data-chart="${index}" tabindex="0" role="group" aria-label="${figure.title}. Arrow keys read values.">${still}</div>`
+    : html`<div class="drawing">
 <div class="plot" data-figure="${index}"></div>
 <div class="legend" data-legend="${index}"></div>
-</div>
+</div>`
+}
 <p class="readout unseen" data-readout="${index}" aria-live="polite"></p>
 <figcaption id="${id}-caption">${prose(figure.caption)}${
     banded ? ' Bands span the lowest to the highest seed.' : ''
   }</figcaption>
 <details><summary>Data<span class="unseen"> of ${figure.title}</span></summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Data of ${figure.title}">
-${dataTable(figure)}
+${figure.heatmap ? heatmapTables(figure.heatmap) : dataTable(figure)}
 </div>
 </details>
 </figure>

@@ -1,7 +1,7 @@
 /** @file The lower half of the report: runs, samples, method, settings. */
 import type { Results, RunRecord } from '../experiments/results.js';
 import { badge, placementClass } from './fragments.js';
-import { html, type Markup } from './markup.js';
+import { html, type Markup, raw } from './markup.js';
 import { formatDuration, formatNumber, formatShare, placementName, shortHash } from './wording.js';
 
 interface RunColumn {
@@ -82,6 +82,7 @@ per token, without smoothing.${
       ? html` BLEU stands with its 95&nbsp;% bootstrap interval; loops are the share of hypotheses that end in a repetition.`
       : ''
   }</p>
+${raw(runs.length > 40 ? `<details class="all-runs"><summary>All ${runs.length} runs</summary>` : '')}
 <div class="scroll" tabindex="0" role="region" aria-labelledby="runs-title">
 <table class="runs">
 <thead><tr>${columns.map(
@@ -104,6 +105,7 @@ ${runs.map(
 )}</tbody>
 </table>
 </div>
+${raw(runs.length > 40 ? '</details>' : '')}
 ${[...signatures].map((signature) => html`<p class="fine">BLEU signature: <code>${signature}</code></p>`)}`;
 }
 

@@ -40,7 +40,10 @@ export function renderClaims(results: Results, options: TerminalOptions): string
   const width = usable(options.width);
   const lines: string[] = [];
   if (width < 94) {
-    for (const claim of results.claims) lines.push(...stacked(claim, width, paint), '');
+    for (const { title, claims } of grouped(results)) {
+      if (title) lines.push(...wrap(`== ${title}`, width).map(paint.strong), '');
+      for (const claim of claims) lines.push(...stacked(claim, width, paint), '');
+    }
   } else {
     const fixed = [26, 15, 13, 12];
     const rest = width - fixed.reduce((sum, value) => sum + value + gap, 0);
@@ -48,14 +51,17 @@ export function renderClaims(results: Results, options: TerminalOptions): string
       title,
       width: index === 0 ? rest : fixed[index - 1]!,
     }));
-    const rows = results.claims.map((claim): Cell[] => [
+    const rowOf = (claim: ClaimRow): Cell[] => [
       { text: `${claim.statement} (${claim.figure})${claim.reason ? `\n  ${claim.reason}` : ''}` },
       { text: measured(claim) },
       { text: claim.threshold },
       { text: claim.verdict, paint: verdictPaint(claim, paint) },
       expectation(claim, paint),
-    ]);
-    lines.push(...table(columns, rows, paint, true));
+    ];
+    for (const { title, claims } of grouped(results)) {
+      if (title) lines.push(...wrap(`== ${title}`, width).map(paint.strong));
+      lines.push(...table(columns, claims.map(rowOf), paint, true));
+    }
   }
   const all = results.claims.every(isExpected);
   lines.push(...wrap(outcome(results), width).map(all ? paint.good : paint.bad));
@@ -63,11 +69,69 @@ export function renderClaims(results: Results, options: TerminalOptions): string
   return `${lines.join('\n')}\n`;
 }
 
-/** One line per run: progress, NLL, BLEU with its interval, time and the hash to compare. */
+/** Claims under the title of their experiment; without experiments, one group that has no title. */
+function grouped({ claims, experiments = [] }: Results): { title: string; claims: ClaimRow[] }[] {
+  const names = new Set([
+    ...experiments.map(({ name }) => name),
+    ...claims.map(({ experiment }) => experiment),
+  ]);
+  const groups = [...names].map((name) => {
+    const about = experiments.find((one) => one.name === name);
+    const mine = claims.filter(({ experiment }) => experiment === name);
+    const good = mine.filter(isExpected).length;
+    const time = about ? `, ${formatDuration(about.seconds)}` : '';
+    const title = name ? `${about?.title ?? name}: ${good} of ${mine.length} as expected${time}` : '';
+    return { title, claims: mine };
+  });
+  return groups.filter((group) => group.claims.length > 0);
+}
+
+/** Above this many runs, those that differ in their seed alone share a line. */
+const mostRuns = 40;
+
+function summarised(runs: readonly RunRecord[], width: number, paint: Painter): string {
+  const groups = new Map<string, RunRecord[]>();
+  for (const run of runs) {
+    const key = JSON.stringify([run.experiment, run.label]);
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  const fixed = [5, 24, 8, 12];
+  const label = Math.max(12, width - fixed.reduce((sum, value) => sum + value + gap, 0));
+  const columns: Column[] = [
+    { title: 'Run', width: label },
+    { title: 'Seeds', width: 5, right: true },
+    { title: 'Status', width: 24 },
+    { title: 'NLL', width: 8, right: true },
+    { title: 'Time', width: 12, right: true },
+  ];
+  const kept = width < 74 ? columns.slice(0, 3) : columns;
+  if (kept.length === 3) columns[0]!.width = width - 5 - 24 - 2 * gap > 8 ? width - 5 - 24 - 2 * gap : 8;
+  const rows = [...groups.values()].map((group) => {
+    const counts = [...new Set(group.map(({ status }) => status))].map(
+      (status) => `${group.filter((run) => run.status === status).length} ${status}`,
+    );
+    const nll = group.flatMap(({ finalValidNll }) =>
+      typeof finalValidNll === 'number' ? [finalValidNll] : [],
+    );
+    const cells = [
+      group[0]!.label,
+      String(group.length),
+      counts.join(', '),
+      nll.length ? median(nll).toFixed(3) : '',
+      formatDuration(group.reduce((sum, { seconds }) => sum + seconds, 0)),
+    ];
+    return cells.slice(0, kept.length).map((text) => ({ text }));
+  });
+  const note = `${runs.length} runs in ${groups.size} arms; NLL is the median of the runs that have one. All runs: results.json.`;
+  return `${[...table(kept, rows, paint, false), ...wrap(note, width)].join('\n')}\n`;
+}
+
+/** One line per run, or per arm where there are many: progress, NLL, BLEU with its interval, time and the hash to compare. */
 export function renderRuns(results: Results, options: TerminalOptions): string {
   const paint = painter(options.color);
   const width = usable(options.width);
   const { runs } = results;
+  if (runs.length > mostRuns) return summarised(runs, width, paint);
   let entries = runColumns.map((entry): RunColumn & Column => {
     const cells = runs.map((run) => [...clean(entry.text(run))].length);
     return { ...entry, width: Math.max(entry.title.length, ...cells) };

@@ -1,6 +1,8 @@
 /** @file How numbers, times and verdicts are worded, the same on the page and in the terminal. */
 import type { ClaimRow, Results } from '../experiments/results.js';
 
+export { placementName } from '../nn/placement-names.js';
+
 /** Three significant digits, two below 0.1; or what is left of a number that went through JSON. */
 export function formatNumber(value: number | null | undefined): string {
   if (value === undefined) return '';
@@ -72,10 +74,4 @@ export function timing({ seconds, budgetSeconds }: Results): string {
   const budget = formatDuration(budgetSeconds);
   if (seconds <= budgetSeconds) return `It took ${took}, within the budget of ${budget}.`;
   return `It took ${took}, which is ${formatDuration(seconds - budgetSeconds)} over the budget of ${budget}; no steps were cut.`;
-}
-
-const placements: Record<string, string> = { post: 'Post-LN', pre: 'Pre-LN', peri: 'Peri-LN' };
-
-export function placementName(placement: string): string {
-  return placements[placement] ?? placement;
 }

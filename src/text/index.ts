@@ -8,6 +8,7 @@ export {
 } from './bootstrap.js';
 export { type TrainBPEOptions, trainBPE } from './bpe.js';
 export { repeatedLoopShare } from './loops.js';
+export { type MaskedMarks, maskedMarks } from './masked-marks.js';
 export { tokenize13a } from './tokenize-13a.js';
 export { type EncodeOptions, Tokenizer, type TokenizerJSON } from './tokenizer.js';
 export { lowercase } from './unicode.js';

@@ -1,1 +1,21 @@
+export {
+  type JacobianMeasurement,
+  largestRelu,
+  measureBranchScaling,
+  measureInit,
+  measureJacobian,
+  measureReluNorm,
+  type ScalingMeasurement,
+  shareAbove,
+} from './measure.js';
 export * from './predictions.js';
+export {
+  frobenius,
+  type LayerStatistics,
+  Probe,
+  type ProbeBatch,
+  type ProbeConfig,
+  type ProbeResult,
+  probe,
+  probeHiddenNorms,
+} from './probe.js';

@@ -2,7 +2,9 @@
  * @file The paper's theory as functions from a configuration to a number, with the sharper constants that its
  * bounds leave open. Notation: d = dModel, r = dFF / dModel, L layers (attention and feed-forward each),
  * N = positions averaged by the loss, xbar = E||x||² / d of the hidden state in front of the predictor.
+ * Each names its lemma or theorem of Xiong et al. 2020; the measurement of the same quantity is in measure.ts.
  */
+import { exp64, log64 } from '../runtime/math.js';
 
 /** Lemma 1: E||ReLU(X)||² = s² d / 2 for X ~ N(0, s² I_d). */
 export function reluNorm(d: number, variance = 1): number {
@@ -69,4 +71,60 @@ export function profileRatio(xbarLast: number, xbarLayer: number): number {
  */
 export function theorem1Bound(placement: 'post' | 'pre', d: number, lnD: number, numLayers: number): number {
   return placement === 'post' ? d * Math.sqrt(lnD) : d * Math.sqrt(lnD / numLayers);
+}
+
+/**
+ * Theorem 1: with what probability its bounds hold, at least 0.99 - delta - eps / (0.9 + eps), the squared norm in
+ * front of the last layer norm being (eps, delta)-bounded.
+ */
+export function theorem1Probability(eps: number, delta: number): number {
+  return 0.99 - delta - eps / (0.9 + eps);
+}
+
+/**
+ * (eps, delta)-bounded: Z >= 0 with P[(Z - EZ) / EZ <= eps] >= 1 - delta. For Z = ||N(0, I_d)||² the tail of the
+ * chi-square law gives delta = exp(-d eps² / 8), 0 < eps < 1.
+ */
+export function chiSquareDelta(d: number, eps: number): number {
+  return exp64((-d * eps * eps) / 8);
+}
+
+/** Proof of Theorem 1, by Chernoff and a union over d: max_p ReLU(x_p)² <= 2 ln(100 d) with probability 0.99. */
+export function reluMaximum(d: number): number {
+  return 2 * log64(100 * d);
+}
+
+/** Lemma 3, exact: J has d - 2 singular values 1 / sigma, so its Frobenius norm is sqrt(d - 2) / sigma. */
+export function layerNormJacobianFrobenius(d: number, variance: number, eps = 1e-5): number {
+  return Math.sqrt(d - 2) * layerNormJacobianNorm(variance, eps);
+}
+
+/** Lemma 3, exact for d >= 3: the all-ones vector is annihilated, and x - mean too as eps goes to 0. */
+export function layerNormJacobianRank(d: number): number {
+  return d - 2;
+}
+
+/** The eigenvalue of x - mean under the Jacobian of a norm with eps: eps / (var + eps)^(3/2). */
+export function layerNormRadialEigenvalue(variance: number, eps = 1e-5): number {
+  return eps / ((variance + eps) * Math.sqrt(variance + eps));
+}
+
+/** ||LN(v)||² = d var / (var + eps), with weight 1 and bias 0. */
+export function layerNormOutput(d: number, variance: number, eps = 1e-5): number {
+  return (d * variance) / (variance + eps);
+}
+
+/**
+ * Appendix F, Post-LN: the factor (2/3)^((L - l) / 2) in the bound of layer l's gradient, one sqrt(E||J||²) per
+ * layer above; with dFF = r d it is postHiddenNorm(r)^(-(L - l) / 2). A factor of an upper bound, no prediction.
+ */
+export function postDepthFactor(numLayers: number, layer: number, r = 1): number {
+  let factor = 1;
+  for (let l = layer; l < numLayers; l++) factor /= Math.sqrt(postHiddenNorm(r));
+  return factor;
+}
+
+/** Peri-LN (Kim et al. 2025): W2 times c leaves the function as it is and divides the gradient of W2 by c. */
+export function periScaledGradient(gradient: number, c: number): number {
+  return gradient / c;
 }

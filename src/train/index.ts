@@ -1,5 +1,6 @@
 export { averageCheckpoints } from './average.js';
 export { evaluateLoss } from './evaluate.js';
+export { cyclicTuning, normParameters, normShift, rescaleNorms } from './norm-tuning.js';
 export { type MemoryPlan, plan } from './plan.js';
 export { loadCheckpointWeights } from './saved-state.js';
 export type { Trainable } from './trainable.js';

@@ -35,6 +35,9 @@ const apart: Record<string, string> = {
 /** Single uses that are meant, by file and rule. */
 const meant: Record<string, string> = {
   'experiments/gradients.ts: clocks': 'seconds of a run, reported beside its numbers',
+  'experiments/run-growth.ts: clocks': 'seconds of a run, reported beside its numbers',
+  'experiments/run-vision.ts: clocks': 'seconds of a run, reported beside its numbers',
+  'experiments/run-bert.ts: clocks': 'seconds of a run, reported beside its numbers',
   'experiments/translation.ts: clocks': 'seconds of a run, reported beside its numbers',
   "utf8.ts: the engine's Unicode tables": 'hexadecimal digits in a message',
   'train/pause.ts: clocks': 'decides when to let the host breathe',

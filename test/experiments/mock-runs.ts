@@ -32,7 +32,9 @@ export function gradientRun(
   const stack = (L: number, seed: number) =>
     Array.from({ length: L }, (_, i) => {
       const hidden = hiddenNorm(setting, placement, i + 1);
-      const w2 = 0.35 * Math.sqrt(1.5 / hidden) * (1 + 0.01 * (seed - 101));
+      // On real sentences Post-LN's profile grows towards the last layer.
+      const grown = setting === 'translation' && placement === 'post' ? (i + 1) / L : 1;
+      const w2 = 0.35 * Math.sqrt(1.5 / hidden) * grown * (1 + 0.01 * (seed - 101));
       return { w1: w2, w2, hidden };
     });
   return {

@@ -3,7 +3,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { logSoftmax, noGrad } from '../../src/autograd/index.js';
 import { beamSearch, greedy, lmStepper, sample, translationStepper } from '../../src/generate/index.js';
-import { type CausalLM, KeyValueCache, type ModelOptions, type Transformer } from '../../src/nn/index.js';
+import {
+  type CausalLM,
+  KeyValueCache,
+  type ModelOptions,
+  normPlacements,
+  type Transformer,
+} from '../../src/nn/index.js';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, pairBatch, refusal, smallLM, smallPair } from '../support.js';
 
@@ -16,6 +22,11 @@ const variants: [string, Partial<ModelOptions>][] = [
   ['post', { normPlacement: 'post' }],
   ['pre', { normPlacement: 'pre', positions: 'learned' }],
   ['peri', { normPlacement: 'peri', norm: 'rms', embeddingNorm: true }],
+  ...normPlacements
+    .slice(3)
+    .map((normPlacement): [string, Partial<ModelOptions>] => [normPlacement, { normPlacement }]),
+  ['query and key norms, DyT', { qkNorm: 'layer', norm: 'dyt' }],
+  ['unit queries and keys, ScaleNorm', { qkNorm: 'l2', norm: 'scale' }],
 ];
 
 /** Log-probabilities of the next token behind every position, by one full forward pass. */

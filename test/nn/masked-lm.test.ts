@@ -26,7 +26,7 @@ const random = new RandomStream(5, 'test:masked');
 const rows = [7, 12, 3, 9].map((n) => Array.from({ length: n }, () => 3 + random.nextInt(20)));
 
 /** Rows padded to `seqLen`; every third token is masked (id 0) and to be predicted. */
-function batchOf(of: number[][], seqLen: number, padding = 0): Required<MaskedLMInput> {
+function batchOf(of: number[][], seqLen: number, padding = 0): Omit<Required<MaskedLMInput>, 'masked'> {
   const cells = of.flatMap((row) => Array.from({ length: seqLen }, (_, t) => ({ id: row[t] ?? -1, t })));
   return {
     ids: Int32Array.from(cells, ({ id, t }) => (id < 0 ? padding : t % 3 === 1 ? 0 : id)),
@@ -131,6 +131,35 @@ test('the loss is that of the masked tokens, and the pairs add their mean', () =
   assert.ok(extra > 0.1 && extra < 3, `two classes begin near ln 2, got ${extra}`);
 });
 
+/** The batch with its places gathered, and `spare` places that stand for none. */
+function gathered(batch: ReturnType<typeof batchOf>, spare = 3): Required<MaskedLMInput> {
+  const at = [...batch.targets.keys()].filter((i) => batch.targets[i] >= 0);
+  const none = new Array<number>(spare).fill(-1);
+  return {
+    ...batch,
+    masked: Int32Array.from([...at, ...none]),
+    targets: Int32Array.from([...at.map((i) => batch.targets[i]), ...none]),
+  };
+}
+
+test('logits at the masked places alone give the same loss and gradients', () =>
+  withRuntime(createReferenceRuntime(), () => {
+    const whole = batchOf(rows, 12);
+    for (const smoothing of [0, 0.1]) {
+      const measure = (batch: MaskedLMInput) => {
+        const model = make(bert);
+        const { loss, nll, count } = model.loss(batch, { smoothing });
+        const values = [loss.item(), nll.item(), count];
+        backward(loss);
+        return [...values, ...model.parameters().flatMap((p) => [...p.grad!.toArray()])];
+      };
+      const [a, b] = [measure(whole), measure(gathered(whole))];
+      a.forEach((value, i) => {
+        close(b[i], value, 1e-12 + 1e-9 * Math.abs(value), `number ${i}`);
+      });
+    }
+  }));
+
 test('accumulated halves of equal token counts have the gradient of the whole batch', () =>
   withRuntime(createReferenceRuntime(), () => {
     const model = make(bert);
@@ -183,6 +212,8 @@ test('what does not fit is refused by name', () => {
   assert.match(refusal(() => make(bert).forward({ ...batch, segments: undefined })).message, /segments/);
   assert.match(refusal(() => make(bert).loss({ ...batch, targets: undefined })).message, /targets/);
   assert.match(refusal(() => make({ numSegments: 2 }).loss(batch)).message, /head/);
+  const far = { ...gathered(batch), masked: gathered(batch).masked.fill(4 * 12, 0, 1) };
+  assert.match(refusal(() => make(bert).loss(far)).message, /row 48 is outside/);
 });
 
 test.run();

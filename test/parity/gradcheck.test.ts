@@ -9,7 +9,14 @@ import * as assert from 'uvu/assert';
 import { gradcheck } from '../../src/autograd/gradcheck.js';
 import * as ops from '../../src/autograd/ops/index.js';
 import { Parameter, tensor, type Variable } from '../../src/autograd/variable.js';
-import { CausalLM, MaskedLM, type ModelOptions, Transformer, VisionTransformer } from '../../src/nn/index.js';
+import {
+  CausalLM,
+  MaskedLM,
+  type ModelOptions,
+  PairClassifier,
+  Transformer,
+  VisionTransformer,
+} from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
 import { numbers } from '../kernels/harness.js';
@@ -573,8 +580,30 @@ for (const normPlacement of ['post', 'pre', 'peri'] as const) {
           seqLen: 4,
         };
         checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+        // The same places gathered, and one that stands for none.
+        const gathered = {
+          ...batch,
+          masked: Int32Array.of(1, 3, 4, -1),
+          targets: Int32Array.of(2, 4, 0, -1),
+        };
+        checkModel(model.parameters(), () => model.loss(gathered, { smoothing: 0.1 }).loss);
       }));
   }
+
+  test(`PairClassifier: ${normPlacement}`, () =>
+    withRuntime(runtime, () => {
+      const model = new PairClassifier({ ...tiny, normPlacement, numSegments: 2, numClasses: 3 });
+      perturb(model.parameters());
+      const batch = {
+        ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0, 4, 1, 1, 2),
+        segments: Int32Array.of(0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1),
+        lengths: Int32Array.of(4, 3, 4),
+        labels: Int32Array.of(2, 0, -1),
+        batchSize: 3,
+        seqLen: 4,
+      };
+      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+    }));
 
   test(`VisionTransformer: ${normPlacement}`, () =>
     withRuntime(runtime, () => {

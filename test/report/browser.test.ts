@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderReport } from '../../src/report/html.js';
 import { type BrowserName, findBrowser, launch, skipMessage } from '../browser.js';
-import { mockResults } from './mock-results.js';
+import { largeResults, mockResults } from './mock-results.js';
 
 for (const name of ['chromium', 'firefox'] as const) {
   const executable = findBrowser(name);
@@ -180,6 +180,32 @@ function reportIn(name: BrowserName, executable: string) {
       );
       assert.ok(plot <= width && plot > 0.45 * Math.min(width, 1200), `the plot is ${plot} wide at ${width}`);
     }
+  });
+
+  test('maps and bars answer to the keys and are saved; eighteen lines are drawn', async () => {
+    const second = await browser.newPage();
+    const errors: string[] = [];
+    second.on('console', (message) => errors.push(message.text()));
+    second.on('pageerror', (error) => errors.push(String(error)));
+    const file = join(folder, 'large.html');
+    writeFileSync(file, renderReport(largeResults()));
+    await second.goto(pathToFileURL(file).href);
+    await second.waitForSelector('[data-figure="6"] canvas');
+    await second.focus('[data-chart="4"]');
+    await second.keyboard.press('ArrowRight');
+    await second.keyboard.press('ArrowDown');
+    const said = await second.$eval('[data-readout="4"]', (element) => element.textContent);
+    assert.match(said!, /^Post-LN, warm-up 100, maxLr 2\.5e-4: [\d.]+$/);
+    for (const index of [4, 5, 6]) {
+      const [fileName, data] = await saved(second, `[data-png="${index}"]`);
+      assert.match(fileName, /\.png$/);
+      assert.is(data.slice(1, 4), 'PNG');
+      assert.ok(data.length > 5000);
+    }
+    const [, csv] = await saved(second, '[data-csv="4"]');
+    assert.is(csv.trimEnd().split('\r\n').length, 1 + 3 * 4 * 5);
+    assert.equal(errors, []);
+    await second.close();
   });
 
   test('controls have names and the page needs nobody else', async () => {

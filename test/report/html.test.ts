@@ -1,10 +1,14 @@
 /** @file The report page as text: all of a result shown, all of it escaped, nothing loaded. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Results } from '../../src/experiments/results.js';
 import { renderReport } from '../../src/report/html.js';
-import { mockResults } from './mock-results.js';
+import { largeResults, mockResults } from './mock-results.js';
 
 const page = renderReport(mockResults());
 
@@ -184,7 +188,7 @@ test('values that JSON turned into null are shown as NaN', () => {
       ),
     ),
   );
-  assert.match(claimRow(html, 'post-needs-warmup'), /NaN progress p .*seed 12 NaN/);
+  assert.match(claimRow(html, 'post-needs-warmup'), /NaN .*diverged.*progress p .*seed 12 NaN/);
 });
 
 test('equal results give an equal page', () => {
@@ -200,5 +204,53 @@ function poison<T>(value: T, mark: string): T {
   }
   return value;
 }
+
+test('sixty claims stand under their experiments, with the number of the paper', () => {
+  const html = renderReport(largeResults());
+  for (const name of ['theory', 'fig3', 'tuning', 'placements', 'multi30k']) {
+    assert.is(html.match(new RegExp(`<h3 id="claims-${name}"`, 'g'))?.length, 1, name);
+  }
+  assert.match(html, 'href="#figures-tuning"');
+  assert.is(html.match(/<tr[^>]*id="claim-/g)?.length, 60);
+  const { claim, paper } = largeResults().claims[1]!;
+  assert.is(paper, 'about 28.1 BLEU at lr 1e-3');
+  assert.ok(claimRow(html, claim).includes(paper!));
+  assert.match(html, '<summary>All 150 runs</summary>');
+});
+
+test('one changed value flips the verdict in the table of the documents', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-standard-'));
+  try {
+    const file = join(folder, 'standard.json');
+    const script = new URL('../../scripts/paper-results.mjs', import.meta.url).pathname;
+    const row = (verdict: 'holds' | 'does not hold') => {
+      const results = largeResults();
+      results.claims[1]!.verdict = verdict;
+      results.claims[1]!.statement = 'The one that changes';
+      writeFileSync(file, JSON.stringify(results));
+      const text = execFileSync(process.execPath, [script, '--standard', file, '--print'], {
+        encoding: 'utf8',
+      });
+      assert.is(text.match(/^### Experiment /gm)?.length, 5);
+      return text.split('\n').find((line) => line.includes('The one that changes'))!;
+    };
+    assert.match(row('holds'), /about 28\.1 BLEU.*\| holds \|/);
+    assert.match(row('does not hold'), /about 28\.1 BLEU.*\| does not hold \|/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a heat map has its numbers in the cells and in a table, one scale for all', () => {
+  const results = largeResults();
+  const { panels } = results.figures.find(({ heatmap }) => heatmap)!.heatmap!;
+  panels[1]!.values[2]![3] = 99.5;
+  const html = renderReport(results);
+  assert.is(html.match(/<g data-say="[^"]*maxLr 2e-3: 99\.5"/g)?.length, 1);
+  assert.match(html, '<td>99.5</td>');
+  const fills = [...html.matchAll(/data-say="[^"]*maxLr[^"]*: ([\d.]+)"[^>]*><rect[^>]*fill="(#\w+)"/g)];
+  assert.is(fills.filter(([, , fill]) => fill === '#083e7a').length, 1, 'the one extreme takes the dark end');
+  assert.match(html, /maxLr 4e-3: div\./);
+});
 
 test.run();

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderClaims, renderRuns } from '../../src/report/terminal.js';
-import { mockResults } from './mock-results.js';
+import { largeResults, mockResults } from './mock-results.js';
 
 const plain = { color: false, width: 100 };
 
@@ -71,6 +71,19 @@ test('missing values leave their cells empty', () => {
   results.runs[3].finalValidNll = null;
   results.runs[3].status = 'diverged';
   assert.match(renderRuns(results, plain), 'diverged');
+});
+
+test('sixty claims stand under their experiments, and a hundred and fifty runs in one line per arm', () => {
+  for (const width of [44, 60, 80, 100]) {
+    const claims = renderClaims(largeResults(), { color: false, width });
+    assert.is(claims.match(/^== /gm)?.length, 5);
+    const runs = renderRuns(largeResults(), { color: false, width });
+    assert.match(runs.replace(/\s+/g, ' '), '150 runs in ');
+    for (const line of `${claims}\n${runs}`.split('\n')) assert.ok(line.length <= width, `${width}: ${line}`);
+  }
+  const text = renderRuns(largeResults(), plain);
+  assert.ok(text.split('\n').length < 150 / 2 + 10);
+  assert.match(text, 'diverged');
 });
 
 test.run();

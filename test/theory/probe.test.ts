@@ -4,15 +4,16 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ProbeConfig, probe } from '../../src/experiments/index.js';
 import { mean, slope } from '../../src/experiments/statistics.js';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import {
   lastLayerGradient,
+  type ProbeConfig,
   periHiddenNorm,
   postHiddenNorm,
   preHiddenBounds,
   preToPostRatio,
+  probe,
   profileRatio,
 } from '../../src/theory/index.js';
 import { close } from '../support.js';

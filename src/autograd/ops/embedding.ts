@@ -41,7 +41,7 @@ export function embedding(weight: Variable, ids: Variable, options: { scale?: nu
   return y;
 }
 
-/** Rows of x (N, …) at `ids` (i32, one axis): result (ids, …). */
+/** Rows of x (N, …) at `ids` (i32, one axis): result (ids, …). A negative id gives zeros, and no gradient. */
 export function gather(x: Variable, ids: Variable): Variable {
   requireDType('gather', 'ids', ids, 'i32');
   const width = x.size / Math.max(1, x.shape[0]);

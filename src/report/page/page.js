@@ -14,6 +14,7 @@
 /**
  * @typedef {object} Drawn One figure on the page.
  * @property {Figure} figure
+ * @property {number} index of the figure on the page
  * @property {HTMLElement} host
  * @property {import('uplot') | undefined} plot
  * @property {Look[]} looks of `figure.series`
@@ -54,18 +55,25 @@ const moreColors = [
   ['#5b4fa2', '#a99ff0'],
 ];
 
+/** How their lines are broken, one after each turn of the colours. */
+const strokes = [[], [12, 3], [5, 3], [10, 3, 2, 3], [2, 2]];
+
 /** @type {Drawn[]} */
-const drawn = data.figures.map((figure, index) => {
+const drawn = data.figures.flatMap((figure, index) => {
+  if (figure.heatmap || figure.kind === 'bars') return [];
   const host = element(`[data-figure="${index}"]`);
   const { xs, ys } = align(figure.series);
-  return { figure, host, plot: undefined, looks: [], xs, ys, buttons: [], hidden: new Set(), current: -1 };
+  return [
+    { figure, index, host, plot: undefined, looks: [], xs, ys, buttons: [], hidden: new Set(), current: -1 },
+  ];
 });
 
 /** While the page is laid out for paper, whose width the window does not tell. */
 let printing = false;
 
 setUpTheme();
-drawn.forEach(setUpFigure);
+for (const entry of drawn) setUpFigure(entry, entry.index);
+setUpCharts();
 drawAll();
 setUpSorting();
 setUpCopying();
@@ -146,6 +154,7 @@ function setUpTheme() {
   let before;
   addEventListener('beforeprint', () => {
     printing = true;
+    for (const details of document.querySelectorAll('details')) details.open = true;
     before = root.dataset.theme;
     root.dataset.theme = 'light';
     drawAll();
@@ -213,11 +222,14 @@ function looksOf(figure, colors) {
     const kind = `${series.placement} ${prediction ? 'prediction' : series.dashed === true}`;
     const ordinal = counts.get(kind) ?? 0;
     counts.set(kind, ordinal + 1);
-    const first = { post: 0, pre: 1, peri: 2 }[series.placement] ?? 3;
+    // Beyond the named three, four colours, six markers and the strokes tell some sixty lines apart.
+    const other = others.indexOf(series.placement);
+    const first = { post: 0, pre: 1, peri: 2 }[series.placement] ?? 3 + Math.max(0, other);
+    const stroke = other < 0 ? [] : (strokes[Math.floor(other / moreColors.length) % strokes.length] ?? []);
     const color = baseColor(series, colors);
     return {
       color: prediction || ordinal % 2 ? mix(color, colors.text, 0.42) : color,
-      dash: prediction ? [3, 4] : series.dashed ? [8, 5] : [],
+      dash: prediction ? [3, 4] : series.dashed ? [8, 5] : stroke,
       shape: prediction ? undefined : shapes[(first + 3 * ordinal) % shapes.length],
       hollow: series.dashed === true,
       width: prediction ? 1.5 : 2,
@@ -331,7 +343,7 @@ function setUpFigure(entry, index) {
   makeLegend(entry, index);
   for (const [name, action] of /** @type {[string, () => void][]} */ ([
     ['csv', () => saveCsv(figure)],
-    ['png', () => savePng(entry)],
+    ['png', () => void savePng(entry)],
     ['reset', () => showAll(entry)],
   ])) {
     const button = element(`[data-${name}="${index}"]`);
@@ -507,7 +519,7 @@ function draw(entry, colors) {
           if (key !== 'x') return;
           const { min, max } = plot.scales.x ?? {};
           const whole = (min ?? first) <= first && (max ?? last) >= last;
-          element(`[data-reset="${drawn.indexOf(entry)}"]`).hidden = whole;
+          element(`[data-reset="${entry.index}"]`).hidden = whole;
         },
       ],
     },
@@ -766,7 +778,7 @@ function highlight(entry, index) {
  * @param {number | null | undefined} at
  */
 function readLegend(entry, at) {
-  const legend = element(`[data-legend="${drawn.indexOf(entry)}"]`);
+  const legend = element(`[data-legend="${entry.index}"]`);
   const x = typeof at === 'number' ? entry.xs[at] : undefined;
   element('.at', legend).textContent = show(x);
   entry.buttons.forEach((button, index) => {
@@ -887,19 +899,123 @@ function saveCsv(figure) {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   /** @type {(string | number | null | undefined)[][]} */
-  const rows = [['series', 'placement', figure.xLabel, figure.yLabel, 'lowest seed', 'highest seed']];
+  let rows = [['series', 'placement', figure.xLabel, figure.yLabel, 'lowest seed', 'highest seed']];
   for (const { label, placement, x, y, low, high } of figure.series) {
     x.forEach((value, at) => {
       rows.push([label, placement, value, y[at], low?.[at], high?.[at]]);
     });
   }
   for (const { label, y } of figure.levels ?? []) rows.push([`level: ${label}`, '', '', y, '', '']);
+  if (figure.heatmap) rows = mapRows(figure.heatmap);
   const text = rows.map((row) => row.map(quote).join(',')).join('\r\n');
   save(new Blob([`${text}\r\n`], { type: 'text/csv;charset=utf-8' }), fileName(figure, 'csv'));
 }
 
-/** Title, plot, legend and source on the ground of the page as it is. @param {Drawn} entry */
-function savePng(entry) {
+/**
+ * @param {import('../../experiments/results.js').Heatmap} map
+ * @returns {(string | number | null | undefined)[][]}
+ */
+function mapRows({ rowLabel, columnLabel, rows, columns, panels, valueLabel }) {
+  const cells = panels.flatMap(({ label, values }) =>
+    rows.flatMap((row, r) => columns.map((column, c) => [label, row, column, values[r]?.[c]])),
+  );
+  return [['map', rowLabel, columnLabel, valueLabel], ...cells];
+}
+
+/** Heat maps and bars stand on the page already; here they get their keys and downloads. */
+function setUpCharts() {
+  for (const host of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-chart]'))) {
+    const index = Number(host.dataset.chart);
+    const figure = /** @type {Figure} */ (data.figures[index]);
+    const cells = /** @type {SVGElement[]} */ ([...host.querySelectorAll('[data-say]')]);
+    let at = -1;
+    host.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const columns = Number(cells[0]?.dataset.columns ?? 1);
+      const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+      if (by === undefined || cells.length === 0) return;
+      event.preventDefault();
+      cells[at]?.classList.remove('current');
+      at = at < 0 ? 0 : Math.min(cells.length - 1, Math.max(0, at + by));
+      cells[at]?.classList.add('current');
+      element(`[data-readout="${index}"]`).textContent = cells[at]?.dataset.say ?? '';
+    });
+    host.addEventListener('blur', () => {
+      cells[at]?.classList.remove('current');
+    });
+    const csv = element(`[data-csv="${index}"]`);
+    const png = element(`[data-png="${index}"]`);
+    csv.hidden = false;
+    png.hidden = false;
+    csv.addEventListener('click', () => saveCsv(figure));
+    png.addEventListener('click', () => void saveChart(figure, host));
+  }
+}
+
+/**
+ * @param {Figure} figure
+ * @param {HTMLElement} host
+ */
+async function saveChart(figure, host) {
+  const svgs = [...host.querySelectorAll('svg')];
+  const images = await Promise.all(
+    svgs.map(async (svg) => {
+      const copy = /** @type {SVGElement} */ (svg.cloneNode(true));
+      copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+      copy.setAttribute('color', '#1a1f24');
+      copy.removeAttribute('class');
+      const image = new Image();
+      image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+      await image.decode();
+      return image;
+    }),
+  );
+  const wide = Math.max(...images.map(({ width }) => width));
+  const high = Math.max(...images.map(({ height }) => height));
+  const across = Math.max(1, Math.min(images.length, Math.floor(1100 / wide)));
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  context.font = font(17, '600');
+  const width = Math.max(440, across * (wide + 20) + 20);
+  const title = wrapText(context, figure.title, width - 40);
+  const note = figure.heatmap ? [`${figure.heatmap.valueLabel}; one colour scale`] : [];
+  const top = 30 + title.length * 23 + note.length * 18;
+  canvas.width = 2 * width;
+  canvas.height = 2 * (top + Math.ceil(images.length / across) * (high + 16) + 30);
+  context.scale(2, 2);
+  context.fillStyle = '#ffffff';
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillStyle = '#1a1f24';
+  context.font = font(17, '600');
+  title.forEach((text, line) => {
+    context.fillText(text, 20, 34 + line * 23);
+  });
+  context.font = font(12);
+  if (note[0]) context.fillText(note[0], 20, 34 + title.length * 23);
+  images.forEach((image, at) => {
+    context.drawImage(image, 20 + (at % across) * (wide + 20), top + Math.floor(at / across) * (high + 16));
+  });
+  context.fillText(`prenorm reproduce, preset ${data.preset}`, 20, canvas.height / 2 - 12);
+  canvas.toBlob((blob) => {
+    if (blob) save(blob, fileName(figure, 'png'));
+  }, 'image/png');
+}
+
+/** In the colours of paper, whatever the screen shows. @param {Drawn} entry */
+async function savePng(entry) {
+  const before = root.dataset.theme;
+  root.dataset.theme = 'light';
+  draw(entry, theme());
+  await new Promise((drawnNow) => setTimeout(drawnNow, 20));
+  composePng(entry);
+  if (before) root.dataset.theme = before;
+  else delete root.dataset.theme;
+  draw(entry, theme());
+}
+
+/** Title, plot, legend and source. @param {Drawn} entry */
+function composePng(entry) {
   const { figure, plot, looks, hidden } = entry;
   if (!plot) return;
   const colors = theme();

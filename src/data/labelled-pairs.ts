@@ -1,0 +1,136 @@
+/** @file Pairs of texts with a class each (paraphrase, entailment): the file format and batches for a classifier. */
+import { brief, checkKeys, DataError } from '../errors.js';
+import { RandomStream } from '../random.js';
+import {
+  checkRowOptions,
+  collateRows,
+  PlannedBatches,
+  planRows,
+  type RowBatch,
+  type RowOptions,
+  rowLength,
+  rowOptionKeys,
+} from './row-batches.js';
+
+export interface LabelledPair {
+  first: string;
+  second: string;
+  /** Index into the list of classes. */
+  label: number;
+}
+
+export interface LabelledPairs {
+  pairs: LabelledPair[];
+  /** Names of the classes, sorted by code unit. */
+  classes: string[];
+}
+
+/**
+ * Labelled pairs from text with one a line: text TAB text TAB label. `path` is only for messages, which name file
+ * and line. Line ends may be LF or CRLF; empty lines at the end are ignored, elsewhere they are errors.
+ * @param classes the classes of the training part, when this is another part: any other label is an error
+ */
+export function parseLabelledPairs(text: string, path: string, classes?: readonly string[]): LabelledPairs {
+  const hint = 'one pair a line, text TAB text TAB label';
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1);
+  while (lines.length > 0 && lines[lines.length - 1] === '') lines.pop();
+  if (lines.length === 0) throw new DataError('no labelled pairs: the text is empty', { path, hint });
+  const rows = lines.map((line, i) => {
+    const columns = line.split('\t');
+    const where = { path: `${path}:${i + 1}`, hint };
+    if (columns.length !== 3) {
+      throw new DataError(`line with ${columns.length} columns, a labelled pair has 3`, {
+        ...where,
+        expected: 3,
+        actual: columns.length,
+      });
+    }
+    const empty = ['first text', 'second text', 'label'].find((_, c) => columns[c].trim() === '');
+    if (empty) throw new DataError(`the ${empty} is empty`, where);
+    return columns.map((column) => column.trim());
+  });
+  const names = classes ?? [...new Set(rows.map((row) => row[2]))].sort((a, b) => (a < b ? -1 : 1));
+  const index = new Map(names.map((name, i) => [name, i]));
+  const pairs = rows.map(([first, second, name], i) => {
+    const label = index.get(name);
+    if (label !== undefined) return { first, second, label };
+    throw new DataError(`the label ${brief(name)} does not occur in the training part`, {
+      path: `${path}:${i + 1}`,
+      expected: names,
+      actual: name,
+      hint: `its labels are ${brief(names)}`,
+    });
+  });
+  return { pairs, classes: [...names] };
+}
+
+/** A labelled pair as token ids. */
+export interface LabelledTokens {
+  first: Int32Array;
+  second: Int32Array;
+  label: number;
+}
+
+/** A batch as `PairClassifier` reads it. */
+export interface LabelledBatch extends RowBatch {
+  /** (B): classes. */
+  labels: Int32Array;
+  /** Number of pairs, which the loss is a mean over. */
+  tokens: number;
+}
+
+/** Endless shuffled batches, epoch after epoch. */
+export class LabelledPairBatches extends PlannedBatches<LabelledBatch> {
+  readonly #pairs: readonly LabelledTokens[];
+  readonly #options: RowOptions;
+
+  constructor(pairs: readonly LabelledTokens[], options: RowOptions) {
+    super('LabelledPairBatches');
+    check(this.op, pairs, options);
+    this.#pairs = pairs;
+    this.#options = { ...options };
+    this.begin();
+  }
+
+  protected override plan(epoch: number): (() => LabelledBatch)[] {
+    const random = new RandomStream(this.#options.seed, 'data:labelled-pairs', epoch);
+    return batchesOf(this.#pairs, this.#options, random);
+  }
+}
+
+/** Every pair once, by length: for evaluation. */
+export function* evaluationLabelledPairs(
+  pairs: readonly LabelledTokens[],
+  options: Omit<RowOptions, 'seed'>,
+): Generator<LabelledBatch, void, undefined> {
+  const full = { ...options, seed: 0 };
+  check('evaluationLabelledPairs', pairs, full);
+  for (const batch of batchesOf(pairs, full, null)) yield batch();
+}
+
+function batchesOf(
+  pairs: readonly LabelledTokens[],
+  options: RowOptions,
+  random: RandomStream | null,
+): (() => LabelledBatch)[] {
+  const lengths = pairs.map((pair) => rowLength(pair.first.length, pair.second.length, options.maxLen));
+  return planRows(lengths, options, random).map((rows) => () => {
+    const of = rows.map((row) => pairs[row]);
+    const batch = collateRows(
+      of.map(({ first, second }) => [first, second] as const),
+      options,
+    );
+    return { ...batch, labels: Int32Array.from(of, ({ label }) => label), tokens: of.length };
+  });
+}
+
+function check(op: string, pairs: readonly LabelledTokens[], options: RowOptions): void {
+  checkKeys(op, options, rowOptionKeys);
+  checkRowOptions(op, options);
+  if (pairs.length === 0) throw new DataError('no labelled pairs', { op, hint: 'the corpus is empty' });
+  pairs.forEach(({ first, second }, i) => {
+    if (first.length === 0 || second.length === 0)
+      throw new DataError(`pair ${i + 1} has an empty text`, { op });
+  });
+}

@@ -1,0 +1,86 @@
+/** @file The kinds of norm a configuration may ask for, and the two without a kernel of their own: DyT, ScaleNorm. */
+import { add, addRmsNorm, broadcastTo, mul, scale, tanh } from '../autograd/ops/index.js';
+import { Parameter, type Variable } from '../autograd/variable.js';
+import { initializeParameter } from './init.js';
+import { LayerNorm, type Norm, RMSNorm } from './layers.js';
+import { Module, requirePositive } from './module.js';
+
+export type NormKind = 'layer' | 'rms' | 'dyt' | 'scale';
+export const normKinds: readonly NormKind[] = ['layer', 'rms', 'dyt', 'scale'];
+
+/** Dynamic tanh (Zhu et al. 2025, arXiv 2503.10622): weight ⊙ tanh(alpha · x) + bias; alpha begins at 0.5. */
+export class DyT extends Module implements Norm {
+  readonly alpha: Parameter;
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(dModel: number) {
+    super();
+    requirePositive('DyT', 'dModel', dModel);
+    this.alpha = new Parameter([1], 'other');
+    this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
+    this.bias = new Parameter([dModel], 'normBias');
+    this.afterInit();
+  }
+
+  override afterInit(): void {
+    this.alpha.set([0.5]);
+  }
+
+  forward(x: Variable): Variable {
+    return add(mul(tanh(mul(x, this.alpha)), this.weight), this.bias);
+  }
+
+  forwardSum(x: Variable, residual: Variable): Variable {
+    return this.forward(add(x, residual));
+  }
+}
+
+/**
+ * ScaleNorm (Nguyen and Salazar 2019): g · x / ||x||, one number g that begins at sqrt(dModel). As in RMSNorm, eps is
+ * added to the mean square.
+ */
+export class ScaleNorm extends Module implements Norm {
+  readonly g: Parameter;
+
+  constructor(
+    readonly dModel: number,
+    readonly eps = 1e-5,
+  ) {
+    super();
+    requirePositive('ScaleNorm', 'dModel', dModel);
+    this.g = new Parameter([1], 'other');
+    this.afterInit();
+  }
+
+  override afterInit(): void {
+    this.g.set([Math.sqrt(this.dModel)]);
+  }
+
+  forward(x: Variable): Variable {
+    return addRmsNorm(x, this.#weight(), { eps: this.eps }).out;
+  }
+
+  forwardSum(x: Variable, residual: Variable): Variable {
+    return addRmsNorm(x, this.#weight(), { eps: this.eps, residual }).out;
+  }
+
+  /** x / ||x|| is the root-mean-square norm over sqrt(dModel). */
+  #weight(): Variable {
+    return broadcastTo(scale(this.g, 1 / Math.sqrt(this.dModel)), [this.dModel]);
+  }
+}
+
+/** The norm of a kind over a last axis of width `dModel`. */
+export function makeNorm(config: { norm: NormKind; dModel: number; eps: number }): Norm {
+  switch (config.norm) {
+    case 'rms':
+      return new RMSNorm(config.dModel, config.eps);
+    case 'dyt':
+      return new DyT(config.dModel);
+    case 'scale':
+      return new ScaleNorm(config.dModel, config.eps);
+    default:
+      return new LayerNorm(config.dModel, config.eps);
+  }
+}

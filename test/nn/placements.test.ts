@@ -1,0 +1,324 @@
+/** @file What the placements' papers say of them: identities, constants, initial values; and that they can be stored and replayed. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { backward, noGrad, type Variable } from '../../src/autograd/index.js';
+import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
+import {
+  CausalLM,
+  type ModelOptions,
+  type NormPlacement,
+  normPlacements,
+  type Place,
+  placements,
+  profileAdmin,
+  type Sublayer,
+} from '../../src/nn/index.js';
+import { Adam, inverseSqrt } from '../../src/optim/index.js';
+import { init } from '../../src/runtime/runtime.js';
+import { Trainer } from '../../src/train/index.js';
+import { bits, close, ids, norm, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
+
+const test = suite('nn/placements');
+await init();
+
+const batch = { ids: Int32Array.from({ length: 24 }, (_, i) => (5 * i) % 23), batchSize: 3, seqLen: 8 };
+const targets = Int32Array.from({ length: 24 }, (_, i) => (7 * i + 3) % 23);
+const pairs = pairBatch([
+  [
+    [3, 4, 5, 2],
+    [1, 6, 7, 2],
+  ],
+  [
+    [9, 2],
+    [1, 8, 2],
+  ],
+]);
+
+const logits = (options: Partial<ModelOptions>) =>
+  bits(noGrad(() => smallLM(options).forward(batch)).toArray());
+
+test('equal by construction: Mix-LN at its ends, Sandwich-LN and Peri-LN, LN Scaling in its first layer, Admin before profiling', () => {
+  const post = logits({ normPlacement: 'post' });
+  const pre = logits({ normPlacement: 'pre' });
+  assert.is(logits({ normPlacement: 'mix', mixFraction: 1 }), post);
+  assert.is(logits({ normPlacement: 'mix', mixFraction: 0 }), pre);
+  assert.is.not(logits({ normPlacement: 'mix', mixFraction: 0.5 }), pre);
+  assert.is.not(logits({ normPlacement: 'mix', mixFraction: 0.5 }), post);
+  assert.is(logits({ normPlacement: 'sandwich' }), logits({ normPlacement: 'peri' }));
+  assert.is(logits({ normPlacement: 'admin' }), post);
+  assert.is(logits({ normPlacement: 'lns', numLayers: 1 }), logits({ normPlacement: 'pre', numLayers: 1 }));
+  assert.is.not(logits({ normPlacement: 'lns' }), pre);
+  assert.is(
+    logits({ normPlacement: 'hybrid', preFirst: true, numLayers: 1 }),
+    logits({ normPlacement: 'pre', numLayers: 1 }),
+  );
+});
+
+test('DeepNorm with alpha 1 is Post-LN', () => {
+  const model = smallLM({ normPlacement: 'post' });
+  const [layer] = model.encoder.layers;
+  noGrad(() => {
+    const x = model.embedding.forward(ids([1, 2, 3], [1, 3]));
+    const sublayer: Sublayer = {
+      kind: 'ffn',
+      last: true,
+      norm: layer.norm2,
+      normOut: null,
+      gain: null,
+      factor: 1,
+    };
+    const by = (placement: NormPlacement, factor: number) =>
+      bits(
+        placements[placement]
+          .apply(
+            x,
+            (h) => layer.feedForward.forward(h),
+            { ...sublayer, factor },
+            { layerInput: x, dual: null },
+          )
+          .toArray(),
+      );
+    assert.is(by('deepnorm', 1), by('post', 1));
+    assert.is.not(by('deepnorm', 2), by('post', 1));
+  });
+});
+
+test('ReZero begins as the identity, and learns from the first step on', () => {
+  const model = smallLM({ normPlacement: 'rezero' });
+  const outs: Variable[] = [];
+  let x0: Variable | undefined;
+  noGrad(() => {
+    x0 = model.embedding.forward(ids(batch.ids, [3, 8]));
+    model.encoder.forward(x0, { causal: true }, (name, v) => name.endsWith('.out') && outs.push(v));
+    assert.is(outs.length, 2);
+    for (const out of outs) assert.is(bits(out.toArray()), bits(x0.toArray()));
+  });
+  backward(model.loss({ ...batch, targets }).loss);
+  for (const { gain1, gain2 } of model.encoder.layers) {
+    assert.ok(Math.abs(gain1!.grad!.toArray()[0]) > 0);
+    assert.ok(Math.abs(gain2!.grad!.toArray()[0]) > 0);
+  }
+});
+
+test('with empty branches, what has no norm on the stream hands its input through', () => {
+  const through: NormPlacement[] = [
+    'pre',
+    'peri',
+    'sandwich',
+    'sub',
+    'rezero',
+    'tfixup',
+    'normformer',
+    'lns',
+    'olmo2',
+  ];
+  for (const normPlacement of normPlacements) {
+    const model = smallLM({ normPlacement, numLayers: 4 });
+    for (const [path, parameter] of model.namedParameters())
+      if (/(out_proj|linear2)\.(weight|bias)$/.test(path)) parameter.set(new Float32Array(parameter.size));
+    noGrad(() => {
+      const x = model.embedding.forward(ids(batch.ids, [3, 8]));
+      let last = '';
+      model.encoder.forward(x, { causal: true }, (name, v) => {
+        if (name.endsWith('.out')) last = bits(v.toArray());
+      });
+      assert.is(last === bits(x.toArray()), through.includes(normPlacement), normPlacement);
+    });
+  }
+});
+
+test('with a norm on the branch, a factor on its last matrix leaves the output and divides the gradient', () => {
+  for (const normPlacement of ['peri', 'sandwich', 'olmo2'] as const) {
+    const run = (c: number) => {
+      const model = smallLM({ normPlacement, dModel: 32, dFF: 64 });
+      const { weight } = model.encoder.layers[1].feedForward.linear2;
+      weight.set(weight.toArray().map((v) => v * c));
+      const out = noGrad(() => model.forward(batch)).toArray();
+      backward(model.loss({ ...batch, targets }).loss);
+      return { out, gradient: Array.from(weight.grad!.toArray(), (v) => v * c) };
+    };
+    const off = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      norm(Array.from(a, (v, i) => v - b[i])) / norm(b);
+    const plain = run(1);
+    for (const c of [0.5, 4]) {
+      const scaled = run(c);
+      assert.ok(off(scaled.out, plain.out) < 1e-3, `${normPlacement}, ${c}`);
+      assert.ok(off(scaled.gradient, plain.gradient) < 1e-3, `${normPlacement}, ${c}`);
+    }
+  }
+});
+
+const place = (numLayers: number, otherLayers = 0, decoder = false): Place => ({
+  layer: 1,
+  numLayers,
+  otherLayers,
+  decoder,
+  mixFraction: 0.25,
+  preFirst: false,
+});
+
+test("the constants of DeepNorm, Sub-LN and T-Fixup are the papers'", () => {
+  const { factor, initGain } = placements.deepnorm;
+  for (const [at, alpha, beta] of [
+    [place(12), 2.2134, 0.3195],
+    [place(12, 6), 1.6862, 0.4179],
+    [place(6, 12, true), 2.0598, 0.3433],
+  ] as const) {
+    close(factor!(at), alpha, 5e-5);
+    close(initGain!(at), beta, 5e-5);
+  }
+  const sub = placements.sub.initGain!;
+  close(sub(place(12)), Math.sqrt(Math.log(24)), 1e-12);
+  close(sub(place(12, 6)), Math.sqrt((Math.log(18) * Math.log(24)) / 3), 1e-12);
+  close(sub(place(6, 12, true)), Math.sqrt(Math.log(18)), 1e-12);
+  close(placements.tfixup.initGain!(place(6)), 0.67 * 6 ** -0.25, 1e-12);
+  close(placements.tfixup.initGain!(place(6, 6, true)), 54 ** -0.25, 1e-12);
+});
+
+/** Ratio of a parameter's values to those of Pre-LN from the same seed; they must all agree. */
+function ratio(own: ArrayLike<number>, other: ArrayLike<number>, from = 0, to = own.length): number {
+  const found = own[from] / other[from];
+  for (let i = from; i < to; i++)
+    assert.ok(Math.abs(own[i] - found * other[i]) <= 1e-6 * Math.abs(other[i]) + 1e-9);
+  return found;
+}
+
+test('initial values: V, O and the feed-forward carry the gain, Q and K do not, under every scheme', () => {
+  const depth = { numEncoderLayers: 3, numDecoderLayers: 2 };
+  for (const init of ['paper', 'fairseq', 'torch'] as const) {
+    const base = smallPair({ normPlacement: 'pre', init, ...depth }).stateDict();
+    for (const normPlacement of normPlacements) {
+      const state = smallPair({ normPlacement, init, ...depth }).stateDict();
+      const gainOf = placements[normPlacement].initGain;
+      for (const [path, { data }] of state) {
+        const other = base.get(path)?.data;
+        if (!other || !/weight$/.test(path) || /norm/.test(path)) continue;
+        const decoder = path.startsWith('decoder');
+        const gain = gainOf?.(decoder ? place(2, 3, true) : place(3, 2)) ?? 1;
+        const label = `${normPlacement} ${init} ${path}`;
+        if (path.endsWith('in_proj_weight')) {
+          const third = data.length / 3;
+          close(ratio(data, other, 0, 2 * third), 1, 1e-6, label);
+          // Gains are of Xavier for V alone, which only `paper` has.
+          const value = gainOf ? gain * (init === 'paper' ? 1 : Math.SQRT2) : 1;
+          close(ratio(data, other, 2 * third), value, 1e-6, label);
+        } else if (path === 'embedding.tokens.weight') {
+          close(ratio(data, other), normPlacement === 'tfixup' ? 18 ** -0.25 : 1, 1e-6, label);
+        } else close(ratio(data, other), gain, 1e-6, label);
+      }
+    }
+  }
+});
+
+test("residualInit 'gpt2' divides the output projections by the root of the number of branches", () => {
+  const [plain, scaled] = (['none', 'gpt2'] as const).map((residualInit) =>
+    smallPair({ residualInit, numLayers: 2 }).stateDict(),
+  );
+  for (const [path, { data }] of scaled) {
+    const other = plain.get(path)!.data;
+    if (!/(out_proj|linear2)\.weight$/.test(path)) assert.is(bits(data), bits(other), path);
+    else close(ratio(data, other), 1 / Math.sqrt(path.startsWith('decoder') ? 6 : 4), 1e-6, path);
+  }
+});
+
+test("Admin's omega is the root of the variance before it, per stack", () => {
+  const model = smallPair({ normPlacement: 'admin', dropout: 0.3, numEncoderLayers: 2, numDecoderLayers: 1 });
+  const wanted = new Map<string, number>();
+  noGrad(() => {
+    model.eval().forward(pairs, {
+      trace(name, value) {
+        const values = Array.from(value.toArray());
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        wanted.set(name, values.reduce((a, b) => a + (b - mean) * (b - mean), 0) / values.length);
+      },
+    });
+  });
+  model.train();
+  const report = profileAdmin(model, pairs);
+  assert.ok(model.training && model.encoder.layers[0].training);
+  assert.equal(
+    report.map(({ path }) => path),
+    [
+      ...['0.attention', '0.ffn', '1.attention', '1.ffn'].map((name) => `encoder.layers.${name}`),
+      ...['attention', 'cross', 'ffn'].map((name) => `decoder.layers.0.${name}`),
+    ],
+  );
+  const v = report.map(({ path }) => wanted.get(path)!);
+  const omegas = [1, v[0], v[0] + v[1], v[0] + v[1] + v[2], 1, v[4], v[4] + v[5]].map(Math.sqrt);
+  report.forEach(({ variance, omega }, i) => {
+    close(variance, v[i], 1e-6);
+    close(omega, omegas[i], 1e-6);
+  });
+  const { gain2, gain3 } = model.decoder.layers[0];
+  for (const value of gain2!.toArray()) close(value, omegas[5], 1e-6);
+  for (const value of gain3!.toArray()) close(value, omegas[6], 1e-6);
+  assert.equal(profileAdmin(model, pairs), report, 'profiling again begins with omega 1');
+  assert.match(
+    refusal(() => profileAdmin(smallPair({ normPlacement: 'rezero' }), pairs)).message,
+    /no sub-layer/,
+  );
+});
+
+for (const normPlacement of normPlacements) {
+  test(`${normPlacement}: a state goes through a file and into a model with other values`, () => {
+    for (const make of [smallLM, smallPair]) {
+      const options = { normPlacement, qkNorm: normPlacement === 'sub' ? 'l2' : 'auto' } as const;
+      const model = make({ ...options, seed: 4 });
+      for (const [i, parameter] of model.parameters().entries())
+        parameter.set(parameter.toArray().map((v, j) => v + 0.01 * ((i + j) % 7)));
+      const other = make({ ...options, seed: 5 });
+      const run = (m: typeof model) =>
+        bits(noGrad(() => (m instanceof CausalLM ? m.forward(batch) : m.forward(pairs))).toArray());
+      assert.is.not(run(other), run(model));
+      const bytes = encodeSafetensors(model.stateDict());
+      const { tensors } = decodeSafetensors(bytes, 'memory');
+      other.loadStateDict(
+        new Map([...tensors].map(([key, { shape, data }]) => [key, { shape, data: data as Float32Array }])),
+      );
+      assert.is(run(other), run(model));
+    }
+  });
+
+  test(`${normPlacement}: a replayed step is the eager step, alone and in an encoder-decoder`, () => {
+    const train = (
+      make: () => ReturnType<typeof smallLM> | ReturnType<typeof smallPair>,
+      replay: boolean,
+    ) => {
+      const model = make();
+      const data = {
+        next: () => (model instanceof CausalLM ? { ...batch, targets, tokens: 24 } : { ...pairs, tokens: 7 }),
+        state: () => ({ epoch: 0, batch: 0 }),
+        restore() {},
+      };
+      const trainer = new Trainer({
+        model: model as CausalLM,
+        data: data as never,
+        optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
+        schedule: inverseSqrt({ maxLr: 1e-3, warmupSteps: 2 }),
+        steps: 8,
+        replay,
+      });
+      while (trainer.step < 8) trainer.trainStep();
+      assert.is(trainer.replayRefusal, replay ? null : 'replay is off');
+      return trainer.hash();
+    };
+    const more = normPlacement === 'pre' ? ({ qkNorm: 'l2', norm: 'dyt' } as const) : {};
+    const scaled = normPlacement === 'peri' ? ({ qkNorm: 'rms', norm: 'scale' } as const) : {};
+    for (const make of [smallLM, smallPair]) {
+      const one = () => make({ normPlacement, dropout: 0.1, ...more, ...scaled });
+      assert.is(train(one, true), train(one, false));
+    }
+  });
+}
+
+test('what cannot be is refused by name', () => {
+  const message = (options: object) => refusal(() => new CausalLM({ ...SMALL, ...options })).message;
+  assert.match(message({ normPlacement: 'residual', finalNorm: false }), /finalNorm must not be false/);
+  assert.match(message({ normPlacement: 'middle' }), /normPlacement must be one of post, pre/);
+  assert.match(message({ qkNorm: 'both' }), /qkNorm must be one of auto, none, layer, rms, l2/);
+  assert.match(message({ norm: 'batch' }), /norm must be one of layer, rms, dyt, scale/);
+  assert.match(message({ mixFraction: 1.5 }), /mixFraction must be a number in \[0, 1\]/);
+  assert.match(message({ residualInit: 'small' }), /residualInit/);
+});
+
+test.run();

@@ -1,0 +1,153 @@
+/**
+ * @file Every placement's stack against plain loops in double precision: values under the reference runtime (1e-10) and
+ * the compiled kernels (1e-4), and its gradient against central differences of those loops (1e-6).
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { backward, mul, noGrad, sum, tensor } from '../../src/autograd/index.js';
+import { type NormPlacement, normPlacements, placements, TransformerEncoder } from '../../src/nn/index.js';
+import { createReferenceRuntime } from '../../src/reference/runtime.js';
+import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { numbers } from '../kernels/harness.js';
+import { formulas, ownQk, type Rows, type Sizes, stack } from './placement-formulas.js';
+
+const test = suite('parity/placements');
+const reference = createReferenceRuntime();
+const compiled = await init();
+
+const [T, D, LAYERS] = [3, 4, 3];
+
+interface Case {
+  label: string;
+  placement: NormPlacement;
+  options: {
+    norm?: Sizes['norm'];
+    qkNorm?: 'layer' | 'rms' | 'l2' | 'none';
+    mixFraction?: number;
+    preFirst?: boolean;
+  };
+}
+
+const one = (placement: NormPlacement, options: Case['options'] = {}): Case => ({
+  label: [placement, ...Object.entries(options).map(([key, value]) => `${key} ${value}`)].join(', '),
+  placement,
+  options,
+});
+
+const cases: Case[] = [
+  ...normPlacements.map((placement) => one(placement)),
+  one('mix', { mixFraction: 0.7 }),
+  one('hybrid', { preFirst: true }),
+  one('hybrid', { norm: 'rms' }),
+  one('olmo2', { norm: 'rms' }),
+  ...(['rms', 'dyt', 'scale'] as const).flatMap((norm) => [one('post', { norm }), one('pre', { norm })]),
+  ...(['layer', 'rms', 'l2'] as const).map((qkNorm) => one('pre', { qkNorm })),
+];
+
+/** A stack with every parameter moved off its initial value, and the loops' view of it. */
+function build({ placement, options }: Case) {
+  const { norm = 'layer', qkNorm = 'auto', mixFraction = 0.4, preFirst = false } = options;
+  const model = new TransformerEncoder({
+    dModel: D,
+    numHeads: 2,
+    dFF: 6,
+    numLayers: LAYERS,
+    normPlacement: placement,
+    norm,
+    qkNorm,
+    mixFraction,
+    preFirst,
+    eps: 1e-3,
+    dropout: 0,
+    activation: 'relu',
+    activationDropout: 0,
+    finalNorm: 'auto',
+  });
+  const parameters = [...model.namedParameters()];
+  const weights = new Map<string, { shape: readonly number[]; data: Float64Array }>();
+  parameters.forEach(([path, parameter], i) => {
+    const around = /norm\w*\.weight$|gain|\.g$|alpha$/.test(path) ? 1 : 0;
+    const data = Float64Array.from(numbers(parameter.size, 3 * i + 1, around - 0.7, around + 0.7));
+    parameter.set(data);
+    weights.set(path, { shape: parameter.shape, data });
+  });
+  const own = ownQk[placement];
+  const qk = qkNorm === 'auto' ? (own ? { ...own, kind: norm } : null) : { kind: qkNorm, whole: false };
+  const sizes: Sizes = {
+    d: D,
+    heads: 2,
+    layers: LAYERS,
+    eps: 1e-3,
+    norm,
+    qk: qk as Sizes['qk'],
+    mixFraction,
+    preFirst,
+  };
+  return { model, parameters, weights, sizes };
+}
+
+const input = Float64Array.from(numbers(T * D, 99));
+const asRows = (x: ArrayLike<number>): Rows =>
+  Array.from({ length: T }, (_, t) => Array.from({ length: D }, (_, i) => x[t * D + i]));
+const probe = Array.from({ length: T * D }, (_, i) => ((i * 37 + 11) % 19) / 9.5 - 0.9);
+
+function distance(actual: ArrayLike<number>, expected: readonly number[]): number {
+  const largest = Math.max(...expected.map(Math.abs));
+  return Math.max(...expected.map((v, i) => Math.abs(actual[i] - v))) / largest;
+}
+
+test('every placement has a formula here, and no formula is without a placement', () => {
+  assert.equal(Object.keys(formulas).sort(), [...normPlacements].sort());
+  assert.equal(Object.keys(placements).sort(), [...normPlacements].sort());
+});
+
+for (const item of cases) {
+  test(`${item.label}: the stack is the formula`, () => {
+    for (const [runtime, tolerance] of [
+      [reference, 1e-10],
+      [compiled, 1e-4],
+    ] as const) {
+      withRuntime(runtime, () => {
+        const { model, weights, sizes } = build(item);
+        const out = noGrad(() => model.forward(tensor(input, { shape: [1, T, D] }))).toArray();
+        const expected = stack(item.placement, sizes, weights, asRows(input)).flat();
+        const error = distance(out, expected);
+        if (process.env.PRENORM_PARITY_REPORT) console.log(item.label, error.toExponential(1));
+        assert.ok(error < tolerance, `off by ${error}`);
+      });
+    }
+  });
+
+  test(`${item.label}: its gradient is that of the formula`, () =>
+    withRuntime(reference, () => {
+      const { model, parameters, weights, sizes } = build(item);
+      const x = tensor(input, { shape: [1, T, D], requiresGrad: true });
+      backward(sum(mul(model.forward(x), tensor(probe, { shape: [1, T, D] }))));
+      const at = Float64Array.from(input);
+      const value = () =>
+        stack(item.placement, sizes, weights, asRows(at))
+          .flat()
+          .reduce((total, v, i) => total + v * probe[i], 0);
+      const check = (name: string, data: Float64Array, got: ArrayLike<number>) => {
+        const expected = Array.from(data, (before, i) => {
+          data[i] = before + 1e-5;
+          const above = value();
+          data[i] = before - 1e-5;
+          const below = value();
+          data[i] = before;
+          return (above - below) / 2e-5;
+        });
+        const scale = Math.max(1e-2, ...expected.map(Math.abs));
+        expected.forEach((v, i) => {
+          assert.ok(Math.abs(got[i] - v) < 1e-6 * scale, `${name}[${i}]: ${got[i]} instead of ${v}`);
+        });
+      };
+      check('x', at, x.grad!.toArray());
+      for (const [path, parameter] of parameters) {
+        assert.ok(parameter.grad, path);
+        check(path, weights.get(path)!.data, parameter.grad!.toArray());
+      }
+    }));
+}
+
+test.run();
