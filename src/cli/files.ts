@@ -37,9 +37,10 @@ export async function loadSplits(name: string): Promise<PairSplits> {
   return { train: await read('train'), valid: await read('valid'), test: await read('test') };
 }
 
-/** Plain text by name: the embedded one, or a file. */
+/** Plain text by name: the embedded one, a file, or a folder with text.txt as `prenorm prepare` writes it. */
 export async function loadText(name: string): Promise<string> {
-  const text = name === 'kjv' ? await loadKjv() : await readText(name);
+  const inFolder = join(name, 'text.txt');
+  const text = name === 'kjv' ? await loadKjv() : await readText(existsSync(inFolder) ? inFolder : name);
   if (text.trim() === '') {
     throw new DataError('the text is empty', { path: name, hint: 'give a file with some text in it' });
   }

@@ -26,6 +26,14 @@ function threads(text: string): number | 'auto' {
   return text === 'auto' ? text : whole(1)(text);
 }
 
+function limit(text: string): number {
+  return text === 'none' ? Number.POSITIVE_INFINITY : number(1)(text);
+}
+
+function columns(text: string): number[] {
+  return text.split(',').map(whole(1));
+}
+
 const TRAIN_HELP = `
 A configuration for the embedded German-English pairs:
   { "task": "translation", "data": "ui-de-en", "vocabSize": 1000,
@@ -82,6 +90,28 @@ command('verify', 'carry out recorded runs again and compare every number')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
   .action(async (results, options) => {
     exitCode = await (await import('./verify.js')).verify(results, options);
+  });
+
+command('prepare', 'check, clean and split your own text into a folder that train and reproduce --data read')
+  .argument('<input...>', 'a folder (train.de, train.en, …, or train.tsv), two files, or one file')
+  .requiredOption('--out <dir>', 'folder to write')
+  .addOption(
+    new Option('--kind <name>', 'pairs: source TAB target; labelled: text TAB text TAB label; text: plain')
+      .choices(['pairs', 'labelled', 'text'])
+      .default('pairs'),
+  )
+  .option('--languages <a-b>', 'source and target, as the files are named, e.g. de-en')
+  .option('--test <name>', 'test set of a folder with several, e.g. test_2016_flickr')
+  .option('--columns <list>', 'columns of a tab-separated file to take, e.g. 4,5,1', columns)
+  .option('--header', 'the first line of a tab-separated file names the columns')
+  .option('--tokenize', 'words and punctuation apart')
+  .option('--lowercase', 'small letters only')
+  .option('--max-words <n>', 'longest side of a training pair (default: 175 for pairs)', limit)
+  .option('--max-ratio <x>', 'longer over shorter side of a training pair, or none (default: 1.5)', limit)
+  .option('--vocab-size <n>', 'also train the joint BPE and store it as tokenizer.json', whole(1))
+  .option('--strict', 'refuse bad lines instead of leaving them out')
+  .action(async (inputs, options) => {
+    exitCode = await (await import('./prepare.js')).prepare(inputs, options);
   });
 
 command('train', 'train a model on your own data')

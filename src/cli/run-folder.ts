@@ -40,11 +40,13 @@ export async function loadCorpus(config: TrainConfig, configPath: string): Promi
   return { task: 'lm', name, text: await loadText(name) };
 }
 
+const embedded = { translation: 'ui-de-en', lm: 'kjv' };
+const isEmbedded = (name: string): boolean => Object.values(embedded).includes(name);
+
 /** Data names that are paths are relative to the configuration file. */
 function dataName({ task, data }: TrainConfig, configPath: string): string {
-  const embedded = { translation: 'ui-de-en', lm: 'kjv' };
   if (data === embedded[task]) return data;
-  if (Object.values(embedded).includes(data)) {
+  if (isEmbedded(data)) {
     throw new ConfigError(`data "${data}" is not for task "${task}"`, {
       path: configPath,
       expected: embedded[task],
@@ -62,7 +64,17 @@ export function fingerprint(corpus: Corpus): string {
   return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
 
-export function trainTokenizer(config: TrainConfig, configPath: string, corpus: Corpus): Tokenizer {
+/** A BPE of the training text, or the one that `prenorm prepare` has stored beside it when it has the wanted size. */
+export async function makeTokenizer(
+  config: TrainConfig,
+  configPath: string,
+  corpus: Corpus,
+): Promise<Tokenizer> {
+  const stored = ['prepare.json', 'tokenizer.json'].map((name) => join(corpus.name, name));
+  if (!isEmbedded(corpus.name) && stored.every((path) => existsSync(path))) {
+    const tokenizer = await readTokenizer(stored[1]);
+    if (tokenizer.vocabSize === config.vocabSize) return tokenizer;
+  }
   const texts = corpus.task === 'lm' ? [corpus.text] : corpus.splits.train.flat();
   return inConfig(configPath, () => trainBPE(texts, { vocabSize: config.vocabSize }));
 }

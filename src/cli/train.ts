@@ -19,10 +19,10 @@ import {
   loadCorpus,
   makeBatches,
   makeOptimizer,
+  makeTokenizer,
   readTokenizer,
   runFiles,
   trainable,
-  trainTokenizer,
 } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
 import { checkTrainConfig, decisive, type TrainConfig } from './train-config.js';
@@ -50,7 +50,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const corpus = await loadCorpus(config, configPath);
   const tokenizer = resume
     ? await readTokenizer(files.tokenizer)
-    : trainTokenizer(config, configPath, corpus);
+    : await makeTokenizer(config, configPath, corpus);
   currentRuntime().manualSeed(config.seed ?? 0);
   const model = buildModel(config, configPath, tokenizer);
   const { data, validation } = makeBatches(config, corpus, tokenizer, model);

@@ -6,6 +6,17 @@ export {
   type TokenPair,
   tokenBatches,
 } from './batches.js';
+export {
+  alignedExamples,
+  type CleanOptions,
+  type ColumnOptions,
+  cleanExamples,
+  columnExamples,
+  HOLD_OUT,
+  holdOut,
+  normalizedExamples,
+  type RawExample,
+} from './clean.js';
 export type { BatchSource, Cursor } from './cursor.js';
 export {
   type Digits,
@@ -33,5 +44,6 @@ export {
 } from './masked-pairs.js';
 
 export { type Pair, parsePairs } from './pairs.js';
+export { type DropCount, DropReport, rawLines } from './raw-lines.js';
 export type { RowMarks, RowOptions } from './row-batches.js';
 export { evaluationTextWindows, type LmBatch, TextWindows, type TextWindowsOptions } from './text-windows.js';

@@ -48,6 +48,8 @@ export interface Experiment {
   /** As in `--only`. */
   name: string;
   title: string;
+  /** Takes part only when `--only` names it: other data than the preset's, or far more hours. */
+  onRequest?: true;
   /** The runs of a preset; none where it has no place for them. Experiments may share runs: equal ids, equal runs. */
   runs(scale: Scale): RunSpec[];
   claims: readonly Claim[];

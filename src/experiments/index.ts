@@ -11,6 +11,7 @@ export {
 export { runGradients } from './gradients.js';
 export { classifyRuns } from './judge-training.js';
 export type { GradientsRecord } from './judged.js';
+export { multi30kBars, multi30kRuns, multi30kSizes } from './multi30k.js';
 export {
   experiments,
   isPresetName,
@@ -24,11 +25,20 @@ export type { RunEnvironment, RunKind, RunProgress, RunSpec } from './run-kind.j
 export { executeRun, kindOf, runKinds } from './run-kinds.js';
 export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './run-spec.js';
 export {
+  batchOptions,
+  buildModel,
+  type Evaluation,
   encodeSource,
   type PreparedData,
   prepareOnce,
   prepareTranslation,
   runTranslation,
-  scoreTranslations,
-  translateAll,
 } from './translation.js';
+export {
+  fullTest,
+  KeptWeights,
+  scoreLowerTokens,
+  scoreTranslations,
+  testScoreName,
+  translateAll,
+} from './translation-test.js';

@@ -12,6 +12,7 @@ import { fig3 } from './fig3.js';
 import { fig4 } from './fig4.js';
 import { fig5 } from './fig5.js';
 import { fig6 } from './fig6.js';
+import { multi30k, multi30kLarge } from './multi30k.js';
 import { peri } from './peri.js';
 import { placementCurves } from './placements.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
@@ -21,6 +22,7 @@ import { toy } from './toy.js';
 import { translationGrid } from './translation-grid.js';
 import { tuning } from './tuning.js';
 import { vit } from './vit.js';
+import { wmt14 } from './wmt14.js';
 
 export const experiments: readonly Experiment[] = [
   theory,
@@ -34,6 +36,9 @@ export const experiments: readonly Experiment[] = [
   placementCurves,
   peri,
   vit,
+  multi30k,
+  multi30kLarge,
+  wmt14,
 ];
 
 interface PresetText {
@@ -95,7 +100,9 @@ export function makePreset(name: PresetName, options: PresetOptions = {}): Prese
   const all = experiments
     .map((experiment) => ({ experiment, runs: experiment.runs(scale) }))
     .filter(({ runs }) => runs.length > 0);
-  const chosen = options.only?.length ? choose(all, options.only) : all;
+  const chosen = options.only?.length
+    ? choose(all, options.only)
+    : all.filter(({ experiment }) => !experiment.onRequest);
   const runs = new Map<string, RunSpec>();
   for (const spec of chosen.flatMap((part) => part.runs)) runs.set(spec.id, spec);
   return {

@@ -1,6 +1,7 @@
 /** @file The runs of the two oldest kinds as data: gradients at initialisation, and translation. */
 import type { NormPlacement } from '../nn/index.js';
 import type { ScheduleConfig } from '../optim/index.js';
+import type { WordLanguage } from '../text/index.js';
 import type { RunSpec } from './run-kind.js';
 
 /** Gradient statistics at initialisation over depths and seeds, for one placement. */
@@ -45,8 +46,15 @@ export interface TranslationRun extends RunSpec {
   labelSmoothing: number;
   steps: number;
   evalEvery: number;
+  /** Batches per update; default 1. */
+  accumulate?: number;
   /** Decode the test set at the end. */
   decode: { beamSize: number; lengthPenalty: number; sentences: number } | null;
+  /**
+   * With `decode`: the fuller test of translation-test.ts. `average` is the number of last evaluations whose weights
+   * are averaged, `language` that of the targets.
+   */
+  fullTest?: { average: number; language: WordLanguage };
 }
 
 /** What a translation run is compared by. */

@@ -16,23 +16,16 @@ import {
   type TokenPair,
 } from '../data/index.js';
 import { NumericError } from '../errors.js';
-import { beamSearch, greedy, translationStepper } from '../generate/index.js';
 import { Transformer } from '../nn/index.js';
 import { Adam, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
 import { log64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
-import {
-  BLEU,
-  type BLEUScore,
-  pairedBootstrap,
-  repeatedLoopShare,
-  type Tokenizer,
-  trainBPE,
-} from '../text/index.js';
+import { type Tokenizer, trainBPE } from '../text/index.js';
 import { plan, Trainer } from '../train/index.js';
 import type { RunRecord } from './results.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { TranslationData, TranslationRun } from './run-spec.js';
+import { decodeTest, fullTest, KeptWeights } from './translation-test.js';
 
 export interface PreparedData {
   tokenizer: Tokenizer;
@@ -42,6 +35,13 @@ export interface PreparedData {
   test: TokenPair[];
   /** Unigram NLL per target token of the training text, eos included: what a model knows without looking. */
   unigramNll: number;
+}
+
+/** What a run shows of itself whenever it has been validated; the weights are those of this moment. */
+export interface Evaluation {
+  model: Transformer;
+  step: number;
+  validNll: number;
 }
 
 const defaultLoader: SplitLoader = () => loadUiDeEn();
@@ -157,6 +157,7 @@ export async function runTranslation(
   data: PreparedData,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
+  onEvaluation: (evaluation: Evaluation) => void = () => {},
 ): Promise<RunOutcome> {
   currentRuntime().manualSeed(run.seed);
   const model = buildModel(run, data);
@@ -167,12 +168,14 @@ export async function runTranslation(
     optimizer: buildOptimizer(run, model),
     schedule: makeSchedule(run.schedule),
     steps: run.steps,
+    accumulate: run.accumulate,
     labelSmoothing: run.labelSmoothing,
     validation: [...evaluationPairBatches(data.valid, options)],
     evalEvery: run.evalEvery,
     signal,
   });
   const curve: NonNullable<RunRecord['curve']> = [];
+  const kept = run.fullTest && new KeptWeights(run.fullTest.average);
   let diverged: NumericError | null = null;
   try {
     for await (const m of trainer.run()) {
@@ -181,6 +184,9 @@ export async function runTranslation(
         curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
       }
       onProgress({ done: m.step, total: run.steps, text: `loss ${m.loss.toFixed(3)}` });
+      if (m.validNll === undefined) continue;
+      kept?.add({ step: m.step, validNll: m.validNll, weights: model.stateDict() });
+      onEvaluation({ model, step: m.step, validNll: m.validNll });
     }
   } catch (error) {
     if (!(error instanceof NumericError)) throw error;
@@ -201,83 +207,11 @@ export async function runTranslation(
     unigramNll: data.unigramNll,
     curve,
   };
-  if (run.decode && !diverged) Object.assign(record, decodeTest(model, run, data));
-  return record;
-}
-
-/** Translations of token sequences; in batches of similar length, returned in the order given. */
-export function translateAll(
-  model: Transformer,
-  sources: readonly Int32Array[],
-  tokenizer: Tokenizer,
-  options: { beamSize: number; lengthPenalty: number; batch?: number },
-): string[] {
-  const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
-  const out = new Array<string>(sources.length);
-  model.eval();
-  const size = options.batch ?? (options.beamSize > 1 ? 16 : 64);
-  for (let from = 0; from < order.length; from += size) {
-    const rows = order.slice(from, from + size);
-    const lengths = Int32Array.from(rows, (i) => sources[i].length);
-    const longestRow = Math.max(1, ...lengths);
-    const source = new Int32Array(rows.length * longestRow).fill(tokenizer.padId);
-    rows.forEach((i, row) => {
-      source.set(sources[i], row * longestRow);
-    });
-    const stepper = translationStepper(model, source, lengths);
-    const search = {
-      bos: tokenizer.bosId,
-      eos: tokenizer.eosId,
-      maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
-    };
-    const found =
-      options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
-    rows.forEach((i, row) => {
-      out[i] = tokenizer.decode(found[row].ids);
-    });
+  if (run.decode && !diverged) {
+    const test = kept
+      ? fullTest(model, run, data, kept, () => trainer.evaluate())
+      : decodeTest(model, run, data);
+    Object.assign(record, test);
   }
-  return out;
-}
-
-/** BLEU with its 95 % bootstrap interval, and the share of hypotheses that end in a repeated loop. */
-export function scoreTranslations(
-  hypotheses: readonly string[],
-  references: readonly string[],
-): BLEUScore & { low: number; high: number; loops: number } {
-  const { low, high } = pairedBootstrap(hypotheses, undefined, [references], { samples: 1000, seed: 0 });
-  return { ...BLEU(hypotheses, [references]), low, high, loops: repeatedLoopShare(hypotheses) };
-}
-
-function decodeTest(
-  model: Transformer,
-  run: TranslationRun,
-  data: PreparedData,
-): Pick<RunRecord, 'bleu' | 'samples'> {
-  const { beamSize, lengthPenalty, sentences } = run.decode as NonNullable<TranslationRun['decode']>;
-  const pairs = data.splits.test.slice(0, sentences);
-  const hypotheses = translateAll(
-    model,
-    data.test.slice(0, sentences).map(({ source }) => source),
-    data.tokenizer,
-    { beamSize, lengthPenalty },
-  );
-  const { score, low, high, signature, brevityPenalty, loops } = scoreTranslations(
-    hypotheses,
-    pairs.map(([, target]) => target),
-  );
-  return {
-    bleu: {
-      score,
-      low,
-      high,
-      signature,
-      brevityPenalty,
-      sentences: pairs.length,
-      decoding: beamSize > 1 ? `beam ${beamSize}, length penalty ${lengthPenalty}` : 'greedy',
-      loops,
-    },
-    samples: pairs
-      .slice(0, 12)
-      .map(([source, reference], i) => ({ source, reference, hypothesis: hypotheses[i] })),
-  };
+  return record;
 }

@@ -11,4 +11,6 @@ export { repeatedLoopShare } from './loops.js';
 export { type MaskedMarks, maskedMarks } from './masked-marks.js';
 export { tokenize13a } from './tokenize-13a.js';
 export { type EncodeOptions, Tokenizer, type TokenizerJSON } from './tokenizer.js';
+export { lowercase } from './unicode.js';
 export { UNICODE_VERSION } from './unicode-table.js';
+export { tokenizeWords, type WordLanguage, wordLanguages } from './word-tokenizer.js';

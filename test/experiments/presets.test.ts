@@ -20,7 +20,8 @@ await init();
 const isTranslation = (run: RunSpec): run is TranslationRun => run.kind === 'translation';
 const isGradients = (run: RunSpec): run is GradientsRun => run.kind === 'gradients';
 /** Trainings of the common grid. */
-const trainings = (runs: readonly RunSpec[]) => runs.filter(isTranslation).filter(({ arm }) => !arm.variant);
+const trainings = (runs: readonly RunSpec[]) =>
+  runs.filter(isTranslation).filter(({ id, arm }) => id.startsWith('translation-') && !arm.variant);
 const costOf = (run: RunSpec) => kindOf(run).cost(run);
 
 for (const name of presetNames as PresetName[]) {

@@ -1,0 +1,124 @@
+/**
+ * @file Raw lines to examples: pairs from two files or one, labelled pairs and text, cleaned as parallel data for
+ * translation usually are (Moses' clean-corpus-n; the paper's IWSLT14 recipe: 1 to 175 words, ratio 1.5).
+ */
+import { DataError } from '../errors.js';
+import type { DropReport } from './raw-lines.js';
+
+/** An example before anything is known about its columns' meaning, and where it stands. */
+export interface RawExample {
+  columns: string[];
+  where: string;
+}
+
+/** Which columns of a line to take, counted from 1, and whether the first line names them. */
+export interface ColumnOptions {
+  columns: readonly number[];
+  header: boolean;
+}
+
+export interface CleanOptions {
+  /** Most words of a side; Infinity for any number. */
+  maxWords: number;
+  /** Most words of the longer side per word of the shorter; Infinity for any. */
+  maxRatio: number;
+}
+
+export const NOT_UTF8 = 'not UTF-8';
+export const EMPTY = 'empty';
+
+/** Line i of every file together. @throws DataError when the files differ in length, because then nothing is aligned. */
+export function alignedExamples(
+  files: readonly { path: string; lines: readonly (string | null)[] }[],
+  report: DropReport,
+): RawExample[] {
+  const [first, ...others] = files;
+  for (const other of others) {
+    if (other.lines.length === first.lines.length) continue;
+    throw new DataError(
+      `${other.lines.length} lines, but ${first.path} has ${first.lines.length}: line i must be the translation of line i`,
+      {
+        path: other.path,
+        expected: first.lines.length,
+        actual: other.lines.length,
+        hint: 'look for a missing, an added or a doubled line',
+      },
+    );
+  }
+  return first.lines.flatMap((_, i) => {
+    const bad = files.find(({ lines }) => lines[i] === null);
+    const where = `${(bad ?? first).path}:${i + 1}`;
+    if (bad) report.add(NOT_UTF8, where);
+    return bad ? [] : [{ columns: files.map(({ lines }) => lines[i] as string), where }];
+  });
+}
+
+/** The wanted columns of every line of one tab-separated file. */
+export function columnExamples(
+  file: { path: string; lines: readonly (string | null)[] },
+  options: ColumnOptions,
+  report: DropReport,
+): RawExample[] {
+  const { columns, header } = options;
+  // With all columns wanted a further one is a mistake of the line; with some picked it is not.
+  const plain = columns.every((column, i) => column === i + 1);
+  const least = Math.max(...columns);
+  return file.lines.flatMap((line, i) => {
+    const where = `${file.path}:${i + 1}`;
+    if (header && i === 0) return [];
+    if (line === null) {
+      report.add(NOT_UTF8, where);
+      return [];
+    }
+    const cells = line.split('\t');
+    if (cells.length < least || (plain && cells.length > least)) {
+      report.add(`not ${least} columns`, where);
+      return [];
+    }
+    return [{ columns: columns.map((column) => cells[column - 1]), where }];
+  });
+}
+
+/**
+ * Examples with every column passed through `normalize` (white space, tokens, case) and none empty.
+ * @param normalize gets the text and the number of its column; its result holds no tab and no line break
+ */
+export function normalizedExamples(
+  examples: readonly RawExample[],
+  normalize: (text: string, column: number) => string,
+  report: DropReport,
+): RawExample[] {
+  return examples.flatMap(({ columns, where }) => {
+    const normal = columns.map(normalize);
+    if (normal.every((column) => column !== '')) return [{ columns: normal, where }];
+    report.add(EMPTY, where);
+    return [];
+  });
+}
+
+/** Examples whose texts (the first `texts` columns) keep to the limits; words are what single spaces separate. */
+export function cleanExamples(
+  examples: readonly RawExample[],
+  texts: number,
+  options: CleanOptions,
+  report: DropReport,
+): RawExample[] {
+  return examples.filter(({ columns, where }) => {
+    const words = columns.slice(0, texts).map((column) => column.split(' ').length);
+    const most = Math.max(...words);
+    if (most > options.maxWords) report.add(`more than ${options.maxWords} words`, where);
+    else if (most > options.maxRatio * Math.min(...words)) {
+      report.add(`lengths differ by more than a factor of ${options.maxRatio}`, where);
+    } else return true;
+    return false;
+  });
+}
+
+/** Of training data without a validation part every 23rd example becomes one (the paper's IWSLT14 recipe). */
+export const HOLD_OUT = 23;
+
+/** Takes every 23rd example out, number `offset` (counted from 1) of each 23: the rest, and those. */
+export function holdOut<T>(examples: readonly T[], offset: number): { rest: T[]; held: T[] } {
+  const out = (_: T, i: number): boolean => i % HOLD_OUT === offset - 1;
+  return { rest: examples.filter((e, i) => !out(e, i)), held: examples.filter(out) };
+}
