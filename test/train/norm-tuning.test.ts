@@ -100,10 +100,10 @@ test('refusals name what is missing and leave the model as it was', async () => 
   const model = make();
   const source = model.stateDict();
   move(model, 0.1);
-  const tuned = bits(model.encoder.layers[0].norm1.parameters()[0].toArray());
+  const tuned = bits(model.encoder.layers[0].norm1!.parameters()[0].toArray());
   source.delete('encoder.layers.1.norm2.weight');
   assert.match(refusal(() => rescaleNorms(model, source, 0)).message, /encoder\.layers\.1\.norm2\.weight/);
-  assert.is(bits(model.encoder.layers[0].norm1.parameters()[0].toArray()), tuned);
+  assert.is(bits(model.encoder.layers[0].norm1!.parameters()[0].toArray()), tuned);
   assert.match(refusal(() => normShift(model, source)).message, /norm2\.weight/);
   assert.match(refusal(() => rescaleNorms(model, model.stateDict(), Number.NaN)).message, /lambda/);
   const none = { cycles: 0, predictor: isHead, train() {} };
