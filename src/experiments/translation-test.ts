@@ -55,6 +55,7 @@ export function translateAll(
     };
     const found =
       options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
+    stepper.release?.();
     rows.forEach((i, row) => {
       out[i] = tokenizer.decode(found[row].ids);
     });

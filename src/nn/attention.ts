@@ -244,7 +244,19 @@ export class KeyValueCache {
     capacity = 16,
   ) {
     this.capacity = capacity;
-    this.#storage = persistentStorage(runtime, 'f32', batch * capacity * 2 * dModel);
+    this.#storage = this.#room(capacity);
+  }
+
+  /** Rows are rounded up to a power of two, so that a search that loses rows one by one asks for few sizes. */
+  #room(capacity: number): Storage {
+    let rows = 1;
+    while (rows < this.batch) rows *= 2;
+    return persistentStorage(this.runtime, 'f32', rows * capacity * 2 * this.dModel);
+  }
+
+  /** Gives the memory back; the cache must not be used any more. */
+  release(): void {
+    this.#storage.release();
   }
 
   address(): number {
@@ -256,7 +268,7 @@ export class KeyValueCache {
     if (length <= this.capacity) return;
     const capacity = Math.max(length, this.capacity * 2);
     const row = 2 * this.dModel;
-    const grown = persistentStorage(this.runtime, 'f32', this.batch * capacity * row);
+    const grown = this.#room(capacity);
     for (let b = 0; b < this.batch; b++) {
       this.runtime.kernels.copyForward(
         grown.address() + b * capacity * row * 4,
@@ -264,11 +276,12 @@ export class KeyValueCache {
         this.capacity * row,
       );
     }
+    this.#storage.release();
     this.#storage = grown;
     this.capacity = capacity;
   }
 
-  /** Replaces row b by the former row order[b]: what a beam search does after each step. */
+  /** A cache whose row b is row order[b] of this one, which is released: what a beam search does after each step. */
   reorder(order: ArrayLike<number>): KeyValueCache {
     const next = new KeyValueCache(this.runtime, order.length, this.dModel, this.capacity);
     const size = this.capacity * 2 * this.dModel;
@@ -280,6 +293,7 @@ export class KeyValueCache {
       );
     }
     next.length = this.length;
+    this.release();
     return next;
   }
 }

@@ -66,6 +66,22 @@ export class Storage {
     else this.runtime.heap.writeFloats(ptr, values);
   }
 
+  /** Set by `persistentStorage`: where the block goes back to. */
+  block: PersistentBlock | null = null;
+
+  /**
+   * Gives a long-lived block back at once instead of when the garbage collector finds it, which it does not before a
+   * synchronous loop ends. The storage must not be used any more.
+   */
+  release(): void {
+    if (!this.block) return;
+    releaser.unregister(this);
+    const { owner, ptr, bytes } = this.block;
+    this.block = null;
+    this.place = null;
+    owner.release(ptr, bytes);
+  }
+
   /** Moves the values to the host, so that they survive their frame. */
   settle(): void {
     if (this.host || !this.place || this.place.frame === null) return;
@@ -81,11 +97,15 @@ function popped(): MemoryError {
   });
 }
 
-const releaser = new FinalizationRegistry<{ owner: Runtime['persistent']; ptr: Ptr; bytes: number }>(
-  (block) => {
-    block.owner.release(block.ptr, block.bytes);
-  },
-);
+interface PersistentBlock {
+  owner: Runtime['persistent'];
+  ptr: Ptr;
+  bytes: number;
+}
+
+const releaser = new FinalizationRegistry<PersistentBlock>(({ owner, ptr, bytes }) => {
+  owner.release(ptr, bytes);
+});
 
 /** Storage in the runtime's long-lived memory, zeroed. */
 export function persistentStorage(runtime: Runtime, dtype: DType, size: number): Storage {
@@ -94,7 +114,8 @@ export function persistentStorage(runtime: Runtime, dtype: DType, size: number):
   const ptr = owner.allocate(size * 4);
   runtime.heap.zero(ptr, size);
   const storage = new Storage(runtime, dtype, size, { ptr, frame: null }, null);
-  releaser.register(storage, { owner, ptr, bytes: size * 4 });
+  storage.block = { owner, ptr, bytes: size * 4 };
+  releaser.register(storage, storage.block, storage);
   return storage;
 }
 

@@ -222,4 +222,21 @@ test('a cache grows without losing a value and copies rows on reorder', async ()
   });
 });
 
+test('a search gives its caches back while it runs, not when the garbage collector gets round to it', () => {
+  const model = smallPair({ normPlacement: 'pre' });
+  const source = Int32Array.of(4, 5, 6, 7, 8, 9);
+  const search = () => {
+    const stepper = translationStepper(model, source, Int32Array.of(3, 3));
+    for (let t = 0; t < 20; t++) {
+      stepper.step(new Int32Array(stepper.batch).fill(BOS));
+      stepper.reorder(Int32Array.from({ length: 1 + (t % 4) }, (_, i) => i % stepper.batch));
+    }
+    stepper.release?.();
+  };
+  search();
+  const before = runtime.persistent.inUse;
+  for (let i = 0; i < 50; i++) search();
+  assert.is(runtime.persistent.inUse, before);
+});
+
 test.run();
