@@ -1,5 +1,5 @@
 /**
- * @file Builds everything that is generated: `node scripts/build.mjs [--only wasm]`.
+ * @file Builds everything that is generated: `node scripts/build.mjs [--only wasm|dist]`.
  * 1. assembly/ to build/kernels{,.relaxed,.debug}.wasm with AssemblyScript;
  * 2. src/runtime/generated/: typed bindings made from the compiler's declarations, and the wasm as base64;
  * 3. src/bench/generated/: the benchmark's peak loops as base64;
@@ -24,15 +24,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
+import binaryen from 'assemblyscript/binaryen';
 import esbuild from 'esbuild';
 
+const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined;
 const quiet = process.argv.includes('--quiet');
 const log = (text) => quiet || console.log(text);
 
-await buildWasm();
+if (only !== 'dist') await buildWasm();
 if (only !== 'wasm') {
   for (const step of ['./embed-data.mjs', './embed-report.mjs']) {
     if (existsSync(new URL(step, import.meta.url))) await import(step);
@@ -126,12 +128,38 @@ function writeBindings() {
     'src/runtime/generated/wasm-relaxed.ts',
     `${header('build/kernels.relaxed.wasm')}\nexport const relaxedWasmHash = '${sha256(relaxed)}';\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
   );
+  const forward = forwardOnly(strict);
+  writeIfChanged(
+    'src/runtime/generated/wasm-forward.ts',
+    `${header('build/kernels.wasm')}\n/** Names of the kernels that are not in it. */\nexport const leftOut: string =\n  '${forward.leftOut.join(' ')}';\n/** Deflated. */\nexport const forwardWasmBase64: string =\n  '${deflated(forward.bytes)}';\n`,
+  );
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
+}
+
+/**
+ * The strict kernels without those that only training calls. Functions are taken out, none is changed, so what is
+ * left computes the same bits.
+ */
+function forwardOnly(strict) {
+  const training =
+    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
+  const module = binaryen.readBinary(strict);
+  module.setFeatures(binaryen.Features.All);
+  const names = Array.from(
+    { length: module.getNumExports() },
+    (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name,
+  );
+  const leftOut = names.filter((name) => training.test(name));
+  for (const name of leftOut) module.removeExport(name);
+  module.runPasses(['remove-unused-module-elements']);
+  if (!module.validate()) throw new Error('the forward kernels are not valid');
+  const bytes = Buffer.from(module.emitBinary());
+  module.dispose();
+  return { bytes, leftOut };
 }
 
 function buildTypeScript() {
   rmSync('dist', { recursive: true, force: true });
-  const require = createRequire(import.meta.url);
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { stdio: 'inherit' });
 }
@@ -157,7 +185,7 @@ async function joinModules() {
     logLevel: 'warning',
   };
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
-  const apart = ['conformance/index', 'experiments/index', 'reference/runtime'];
+  const apart = ['conformance/index', 'experiments/index', 'reference/runtime', 'external', 'inference'];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
   // The index has the subpaths as namespaces. As objects that a bundler may leave out they cost nothing where they
   // are not used, and no file of their own where the index is imported.
@@ -187,9 +215,16 @@ export const ${name} = { ${members} };\n`;
     subpaths
       .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
       .join('');
-  const entries = [...apart, 'cli/main', 'cli/bench', 'bench/index'].map((name) => [name, `dist/${name}.js`]);
+  const entries = [
+    ...apart.filter((name) => name !== 'external'),
+    'cli/main',
+    'cli/bench',
+    'bench/index',
+  ].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
+  // Its kernels lie beside the chunks, so its own code has to lie there too.
+  entries.push(['chunks/external', 'dist/runtime/external.js']);
   writeFileSync('dist/library.js', library);
   const joined = await esbuild.build({
     ...options,
@@ -201,13 +236,22 @@ export const ${name} = { ${members} };\n`;
     ...options,
     entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
   });
+  // The library keeps its names, for stack traces; programs end with a message.
+  const outputs = { ...joined.metafile.outputs, ...worker.metafile.outputs };
+  const program = /^dist\/(cli|bench|experiments|report|reference|theory|conformance)\//;
+  const isProgram = (file) => {
+    const inputs = Object.entries(outputs[file].inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    return inputs.length > 0 && inputs.every(([input]) => program.test(input));
+  };
+  const shortNames = { minify: true, format: 'esm', target: 'es2022', legalComments: 'inline' };
   for (const file of readdirSync('dist', { recursive: true }))
     if (file.endsWith('.js')) rmSync(join('dist', file));
-  for (const file of [joined, worker].flatMap((result) => Object.keys(result.metafile.outputs))) {
+  for (const file of Object.keys(outputs)) {
     const target = file.replace('build/dist', 'dist');
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
-    writeFileSync(target, readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, ''));
+    const text = readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, '');
+    writeFileSync(target, isProgram(file) ? (await esbuild.transform(text, shortNames)).code : text);
   }
   rmSync('build/dist', { recursive: true });
   copyFileSync('build/kernels.wasm', 'dist/chunks/prenorm-kernels.wasm');
@@ -216,7 +260,28 @@ export const ${name} = { ${members} };\n`;
     const spaces = `export {${namespaces.map(([, space]) => space)}} from './library.js';\n`;
     writeFileSync(`dist/${name}.js`, name === 'index' ? text + spaces : text);
   }
+  writeFileSync(
+    'dist/external.js',
+    "export * from './index.js';\nexport { createRuntime, init } from './chunks/external.js';\n",
+  );
+  pruneDeclarations(Object.values(exports).flatMap((entry) => entry.types ?? []));
   log('dist: built');
+}
+
+/** Keeps the declarations that somebody who imports an entry can reach. */
+function pruneDeclarations(entries) {
+  const reached = new Set();
+  const visit = (path) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const [, target] of readFileSync(path, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']*)\.js'/g))
+      visit(join(dirname(path), `${target}.d.ts`));
+  };
+  for (const entry of entries) visit(join(entry));
+  for (const file of readdirSync('dist', { recursive: true })) {
+    const path = join('dist', file);
+    if (file.endsWith('.d.ts') && !reached.has(path)) rmSync(path);
+  }
 }
 
 function deflated(bytes) {

@@ -1,15 +1,28 @@
 /**
  * @file Embeds what the report page needs into src/report/generated/uplot.ts: the plotting library (uPlot) and the
- * page's own script and style, as text with the hashes its Content-Security-Policy names. Run by
+ * page's own script and style, deflated, with the hashes its Content-Security-Policy names. Run by
  * scripts/build.mjs, or alone: `node scripts/embed-report.mjs`.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
+import { transformSync } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const read = (path) => readFileSync(join(root, path), 'utf8').replaceAll('\r\n', '\n').trim();
+
+/** Our own parts are written to be read; top-level names stay, because the page is a script and no module. */
+function shorter(path) {
+  const text = read(path);
+  if (path.startsWith('node_modules/')) return text;
+  return transformSync(text, {
+    loader: path.endsWith('.css') ? 'css' : 'js',
+    minify: true,
+    target: 'es2022',
+  }).code.trim();
+}
 
 const uplot = JSON.parse(read('node_modules/uplot/package.json'));
 const copyright = read('node_modules/uplot/LICENSE').match(/^Copyright .*$/m)?.[0];
@@ -22,7 +35,7 @@ const parts = [
   { name: 'uplotStyle', path: 'node_modules/uplot/dist/uPlot.min.css' },
   { name: 'pageScript', path: 'src/report/page/page.js' },
   { name: 'pageStyle', path: 'src/report/page/page.css' },
-].map(({ name, path }) => ({ name, path, text: read(path) }));
+].map(({ name, path }) => ({ name, path, text: shorter(path) }));
 
 const digest = createHash('sha256');
 for (const { path, text } of parts) {
@@ -39,13 +52,18 @@ const lines = [
   ` * ${notice}`,
   ' */',
   '',
+  "import { inflateRawSync } from 'node:zlib';",
+  '',
+  "const text = (deflated: string): string => inflateRawSync(Buffer.from(deflated, 'base64')).toString();",
+  '',
   `export const uplotNotice: string = ${JSON.stringify(notice)};`,
 ];
 for (const { name, path, text } of parts) {
   const hash = createHash('sha256').update(text).digest('base64');
   lines.push('', `/** ${path} */`);
   // The annotations keep the literals out of the declaration file.
-  lines.push(`export const ${name}: string =\n  ${JSON.stringify(text)};`);
+  const deflated = deflateRawSync(text, { level: 9 }).toString('base64');
+  lines.push(`export const ${name}: string = text(\n  '${deflated}',\n);`);
   lines.push(`export const ${name}Hash: string = 'sha256-${hash}';`);
 }
 const module = `${lines.join('\n')}\n`;

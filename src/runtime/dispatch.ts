@@ -59,6 +59,8 @@ export interface ReplayHost {
   /** The plain kernels. */
   kernels: Kernels;
   pool: ThreadPool | null;
+  /** Long-lived memory. */
+  allocate(bytes: number): Ptr;
   writeInts(ptr: Ptr, values: ArrayLike<number>): void;
   writeFloats(ptr: Ptr, values: ArrayLike<number>): void;
 }
@@ -67,18 +69,14 @@ let programs = 0;
 
 const threadsOf = (pool: ThreadPool | null): number => (pool && pool.ended === null ? pool.threads : 1);
 
-/** Makes a program of a recording. `allocate` gives long-lived memory; sizes are powers of two, for reuse. */
-export function toProgram(
-  recording: Recording,
-  host: ReplayHost,
-  allocate: (bytes: number) => Ptr,
-): RecordedProgram {
+/** Makes a program of a recording (without a refusal). Sizes are powers of two, for reuse of their memory. */
+export function toProgram(recording: Recording, host: ReplayHost): RecordedProgram {
   const { calls, uploads, actions } = recording;
   const threads = threadsOf(host.pool);
   const words = threads > 1 ? encodeCalls(calls) : new Float64Array(0);
   let bytes = words.length > 0 ? 4096 : 0;
   while (bytes < words.length * 8) bytes *= 2;
-  const ptr = bytes > 0 ? allocate(bytes) : 0;
+  const ptr = bytes > 0 ? host.allocate(bytes) : 0;
   host.pool?.write(ptr, words);
   const walk = walkOf(calls, host.kernels, 0, threads, 0);
   return { id: ++programs, calls, uploads, actions, ptr, bytes, words: words.length, walk, threads };

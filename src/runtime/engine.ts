@@ -5,20 +5,13 @@
 import { ConfigError, MemoryError } from '../errors.js';
 import { seedKey } from '../random.js';
 import { Arena, type Frame } from './arena.js';
-import {
-  dividedKernels,
-  type RecordedProgram,
-  type ReplayHost,
-  recordingKernels,
-  replayProgram,
-  toProgram,
-} from './dispatch.js';
+import type { dividedKernels, RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
 import type { Heap } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
 import type { Kernels, Ptr } from './kernels.js';
 import { PersistentAllocator } from './persistent.js';
 import { BlankHeap, noKernels } from './planning.js';
-import { ThreadPool } from './pool.js';
+import type { ThreadPool } from './pool.js';
 import { type InputArray, Recording } from './recording.js';
 
 export type { RecordedProgram } from './dispatch.js';
@@ -58,6 +51,7 @@ export class Runtime {
   /** The kernels themselves, undivided and unrecorded. */
   #plain: Kernels;
   #pool: ThreadPool | null = null;
+  #divide: typeof dividedKernels | null = null;
   #threadsReason = 'one thread was asked for (the default)';
   #recording: Recording | null = null;
 
@@ -113,6 +107,12 @@ export class Runtime {
     this.#threadsReason = reason;
     if (threads === 1) return;
     try {
+      // Only where there are threads: a page that has one does not load them.
+      const [{ ThreadPool }, { dividedKernels }] = await Promise.all([
+        import('./pool.js'),
+        import('./dispatch.js'),
+      ]);
+      this.#divide = dividedKernels;
       this.#pool = await ThreadPool.start(
         { ...instance, worker, allocate: (bytes) => this.persistent.allocate(bytes) },
         threads,
@@ -122,7 +122,12 @@ export class Runtime {
       return;
     }
     this.#shareWorkspace();
-    (this as { kernels: Kernels }).kernels = dividedKernels(this.#plain, this.#pool);
+    this.#useKernels();
+  }
+
+  #useKernels(): void {
+    (this as { kernels: Kernels }).kernels =
+      this.#pool && this.#divide ? this.#divide(this.#plain, this.#pool) : this.#plain;
   }
 
   /** Threads that compute a step. */
@@ -144,9 +149,7 @@ export class Runtime {
   instrument(around: (name: keyof Kernels, kernel: (...args: number[]) => unknown) => unknown): void {
     const entries = Object.entries(this.#plain) as [keyof Kernels, (...args: number[]) => unknown][];
     this.#plain = Object.fromEntries(entries.map(([name, kernel]) => [name, around(name, kernel)])) as never;
-    (this as { kernels: Kernels }).kernels = this.#pool
-      ? dividedKernels(this.#plain, this.#pool)
-      : this.#plain;
+    this.#useKernels();
   }
 
   /** The recording under way, for ops that have to do something before a replay. */
@@ -156,9 +159,14 @@ export class Runtime {
 
   /**
    * Runs `fn` and writes down its kernel calls. `inputs` are the arrays whose values may differ in a replay.
-   * Nothing of it may depend on anything else that changes: see `Recording`.
+   * Nothing of it may depend on anything else that changes: see `Recording`. `tableOf` makes the kernels that write
+   * themselves down; who never records does not load it.
    */
-  record<T>(inputs: readonly InputArray[], fn: () => T): { value: T; recording: Recording } {
+  record<T>(
+    inputs: readonly InputArray[],
+    tableOf: typeof recordingKernels,
+    fn: () => T,
+  ): { value: T; recording: Recording } {
     const recording = new Recording(inputs);
     const self = this as { kernels: Kernels };
     const before = self.kernels;
@@ -167,18 +175,13 @@ export class Runtime {
       return { value: fn(), recording };
     }
     this.#recording = recording;
-    self.kernels = recordingKernels(before, recording, () => this.#recording === recording);
+    self.kernels = tableOf(before, recording, () => this.#recording === recording);
     try {
       return { value: fn(), recording };
     } finally {
       self.kernels = before;
       this.#recording = null;
     }
-  }
-
-  /** Makes a recording (without a refusal) ready to be replayed. */
-  program(recording: Recording): RecordedProgram {
-    return toProgram(recording, this.#replayHost(), (bytes) => this.persistent.allocate(bytes));
   }
 
   /**
@@ -189,17 +192,15 @@ export class Runtime {
     return this.arena.depth === 0 && !this.#recording && !this.#planning;
   }
 
-  replay(program: RecordedProgram, inputs: readonly InputArray[]): void {
-    replayProgram(program, this.#replayHost(), inputs);
-  }
-
   /** Gives a program's memory back. */
   forget(program: RecordedProgram): void {
     if (program.bytes > 0) this.persistent.release(program.ptr, program.bytes);
   }
 
-  #replayHost(): ReplayHost {
+  /** What programs are made for and run on. */
+  replayHost(): ReplayHost {
     return {
+      allocate: (bytes) => this.persistent.allocate(bytes),
       kernels: this.#plain,
       pool: this.#pool,
       writeInts: (ptr, values) => this.heap.writeInts(ptr, values),

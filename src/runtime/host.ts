@@ -1,6 +1,6 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { ConfigError } from '../errors.js';
-import { availableCores, nodeBuiltin, threadsUnavailable } from './pool.js';
+import { availableCores, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
 export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
@@ -28,7 +28,7 @@ function fileBeside(name: string): BufferSource | null {
 }
 
 /** The host's own decoder where it has one: a loop in JavaScript takes longer than all the rest of `init()`. */
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const { fromBase64: decode } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
   if (decode) return decode.call(Uint8Array, text);
   if (typeof Buffer === 'function') return new Uint8Array(Buffer.from(text, 'base64'));
@@ -36,7 +36,7 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Node's own, where there is one: its streams take longer to load than this takes to run. */
-async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
+export async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
   const zlib = nodeBuiltin('node:zlib') as typeof import('node:zlib') | null;
   if (zlib) return new Uint8Array(zlib.inflateRawSync(bytes));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));

@@ -7,6 +7,7 @@ import { Runtime } from './engine.js';
 import { WasmHeap } from './heap.js';
 import { chooseThreads, packagedWasm } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
+import type { Kernels } from './kernels.js';
 
 export { type InputArray, type MemoryReport, type RecordedProgram, Runtime } from './engine.js';
 
@@ -33,8 +34,27 @@ let starting: Promise<Runtime> | null = null;
 let defaultRuntime: Runtime | null = null;
 let current: Runtime | null = null;
 
+/** Where an entry of the package has its kernels. */
+export interface KernelSupply {
+  load(simd: 'strict' | 'relaxed'): WasmSource | Promise<WasmSource>;
+  /** Puts something in the place of kernels that this build leaves out. */
+  complete?(kernels: Kernels): Promise<Kernels>;
+}
+
+const inlined: KernelSupply = { load: packagedWasm };
+
 /** Makes a runtime of its own, independent of the default one. */
-export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
+export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
+  return createRuntimeFrom(inlined, options);
+}
+
+/** Makes the default runtime ready. Call it once before anything else; further calls return at once. */
+export function init(options: InitOptions = {}): Promise<Runtime> {
+  return initFrom(inlined, options);
+}
+
+/** `createRuntime` with kernels from `supply`. */
+export async function createRuntimeFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
   checkKeys('init', options, ['threads', 'simd', 'worker', 'wasm', 'maxMemory']);
   const simd = options.simd ?? 'strict';
   if (simd !== 'strict' && simd !== 'relaxed') {
@@ -52,18 +72,20 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
     );
   }
   const { threads, reason } = chooseThreads(options.threads ?? 1);
-  const source = options.wasm ?? (await packagedWasm(simd));
+  const source = options.wasm ?? (await supply.load(simd));
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
-  const { kernels, memory, heapBase } = instance;
+  const { memory, heapBase } = instance;
+  const kernels =
+    supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
   const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
   await runtime.startThreads(instance, threads, reason, options.worker);
   return runtime;
 }
 
-/** Makes the default runtime ready. Call it once before anything else; further calls return at once. */
-export async function init(options: InitOptions = {}): Promise<Runtime> {
+/** `init` with kernels from `supply`. */
+export async function initFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
   // Two calls that overlap share one runtime.
-  if (!starting || Object.keys(options).length > 0) starting = createRuntime(options);
+  if (!starting || Object.keys(options).length > 0) starting = createRuntimeFrom(supply, options);
   const attempt = starting;
   try {
     const runtime = await attempt;

@@ -7,6 +7,7 @@ import { backward } from '../autograd/tape.js';
 import { TokenCount } from '../autograd/token-count.js';
 import type { Parameter } from '../autograd/variable.js';
 import type { StepInputs } from '../nn/batch-tensor.js';
+import { recordingKernels, replayProgram, toProgram } from '../runtime/dispatch.js';
 import type { RecordedProgram, Runtime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 
@@ -113,7 +114,7 @@ export class RecordedSteps<B> {
     const tokens = new TokenCount(count);
     const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
     const position = this.#runtime.randomPosition;
-    const { value, recording } = this.#runtime.record(inputs.arrays, () => {
+    const { value, recording } = this.#runtime.record(inputs.arrays, recordingKernels, () => {
       const result = this.#model.loss(batch, { smoothing, count: tokens });
       const at = result.loss.ptr;
       backward(result.loss);
@@ -122,7 +123,7 @@ export class RecordedSteps<B> {
     if (recording.refusal !== null) this.refusal = recording.refusal;
     else {
       if (this.#programs.size >= MOST_PROGRAMS) this.#forgetOldest();
-      const program = this.#runtime.program(recording);
+      const program = toProgram(recording, this.#runtime.replayHost());
       const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
       this.#programs.set(key, { program, loss: value.at, tokens, count: value.count, overwrites });
     }
@@ -139,7 +140,7 @@ export class RecordedSteps<B> {
     const runtime = this.#runtime;
     tokens.divisor = divisor;
     tokens.valid = null;
-    runtime.replay(program, inputs.arrays);
+    replayProgram(program, runtime.replayHost(), inputs.arrays);
     for (const parameter of overwrites) parameter.takeZero();
     const loss = runtime.heap.floats(at, 1)[0];
     this.#checkAt(runtime.randomPosition, loss, check);

@@ -27,6 +27,8 @@ const RANKS: Record<string, number> = {
   'src/conformance': 6,
   'src/cli': 7,
   'src/index.ts': 8,
+  'src/external.ts': 9,
+  'src/inference.ts': 8,
 };
 /** Places of one rank that may use each other in this order: a file format is below what writes it. */
 const WITHIN = [

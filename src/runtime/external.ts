@@ -1,0 +1,50 @@
+/**
+ * @file Kernels that lie beside the program as a file, prenorm/kernels.wasm, for `prenorm/external`: nothing of them is
+ * in the JavaScript, and caches keep them apart from it.
+ */
+import { EnvironmentError } from '../errors.js';
+import { nodeBuiltin } from './node-builtin.js';
+import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
+
+const external: KernelSupply = {
+  load: (simd) => {
+    if (simd === 'relaxed') {
+      throw new EnvironmentError('only the strict kernels lie beside this entry', {
+        op: 'init',
+        hint: "leave out simd: 'relaxed', or import init from `prenorm`",
+      });
+    }
+    // Bundlers look for exactly this expression, and copy the file.
+    return fromAddress(new URL('./prenorm-kernels.wasm', import.meta.url));
+  },
+};
+
+/** Like `init` of `prenorm`, with the kernels fetched from their file. */
+export function init(options: InitOptions = {}): Promise<Runtime> {
+  return initFrom(external, options);
+}
+
+/** Like `createRuntime` of `prenorm`, with the kernels fetched from their file. */
+export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
+  return createRuntimeFrom(external, options);
+}
+
+async function fromAddress(address: URL): Promise<BufferSource> {
+  const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
+  if (fs && address.protocol === 'file:') return new Uint8Array(fs.readFileSync(address));
+  let problem: string;
+  try {
+    const response = await fetch(address);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    // "\0asm"; a server that answers everything with its start page gives "<!do".
+    if (response.ok && bytes[0] === 0 && bytes[1] === 97) return bytes;
+    problem = response.ok ? 'what came is no WebAssembly' : `the server answered ${response.status}`;
+  } catch (error) {
+    problem = (error as Error).message;
+  }
+  throw new EnvironmentError(`the kernels could not be loaded from ${address.href}: ${problem}`, {
+    op: 'init',
+    path: address.href,
+    hint: 'put prenorm/kernels.wasm where it can be fetched, and give it: init({ wasm: await fetch(address) })',
+  });
+}

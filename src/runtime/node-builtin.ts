@@ -1,0 +1,31 @@
+/** @file What Node has and a browser has not, asked for without an import; and whether threads can be had. */
+
+/** Why this host cannot have more than one thread; null when it can. */
+export function threadsUnavailable(): string | null {
+  if (nodeBuiltin('node:worker_threads')) return null;
+  if (typeof process !== 'undefined' && process.versions?.node) {
+    return 'this Node has no process.getBuiltinModule: use 20.16, 22.3 or later';
+  }
+  const scope = globalThis as { crossOriginIsolated?: boolean; document?: unknown };
+  if (typeof Worker === 'undefined') return 'this host has no workers';
+  if (scope.crossOriginIsolated === false) {
+    return 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
+  }
+  if (scope.document !== undefined) {
+    return 'the main thread of a page must not wait for others: run the engine in a worker';
+  }
+  return null;
+}
+
+/** Processors this process may use. */
+export function availableCores(): number {
+  const os = nodeBuiltin('node:os') as { availableParallelism?: () => number } | null;
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
+}
+
+/** A module of Node's own without an import, which bundlers for the browser would stumble over. */
+export function nodeBuiltin(name: string): unknown {
+  const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
+  return host?.getBuiltinModule?.(name) ?? null;
+}
