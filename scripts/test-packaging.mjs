@@ -121,8 +121,9 @@ const node = (files) => {
   return JSON.parse(run(process.execPath, [Object.keys(files)[0]], path));
 };
 
+// The packages lie one folder above the project; Vite serves none from there unless told.
 const viteConfig = (entry) =>
-  `export default { logLevel: 'warn', ${entry === 'prenorm/external' ? "optimizeDeps: { exclude: ['prenorm'] }, " : ''}build: { target: 'es2022' } };\n`;
+  `export default { logLevel: 'warn', ${entry === 'prenorm/external' ? "optimizeDeps: { exclude: ['prenorm'] }, " : ''}server: { fs: { allow: ['..'] } }, build: { target: 'es2022' } };\n`;
 const viteProject = (name, entry) =>
   project(tools, name, {
     'index.html': html(''),
