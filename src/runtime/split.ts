@@ -90,8 +90,7 @@ const optimizer: Rule = (v) => ({
   ns: v.numSegments * 4000,
 });
 
-// Marked as pure, here and below: bundlers leave the tables out of programs that neither record nor divide.
-const rules = /* @__PURE__ */ ((): { [N in KernelName]?: Rule } => ({
+const rules: { [N in KernelName]?: Rule } = {
   sgemm: product,
   sgemmValidRows: (v) => {
     const split = product(v);
@@ -165,16 +164,16 @@ const rules = /* @__PURE__ */ ((): { [N in KernelName]?: Rule } => ({
   sgdStep: optimizer,
   adamStep: optimizer,
   radamStep: optimizer,
-}))();
+};
 
 function moving(names: string, step: number): Named {
   return Object.fromEntries(names.split(' ').flatMap((name) => (name ? [[name, step]] : [])));
 }
 
-export const kernelNames = /* @__PURE__ */ Object.keys(kernelParameters) as KernelName[];
-const parameters = /* @__PURE__ */ kernelNames.map((name) => kernelParameters[name] as readonly string[]);
-const ruleOf = /* @__PURE__ */ kernelNames.map((name) => rules[name]);
-const workspaceAt = /* @__PURE__ */ parameters.map((names) => names.indexOf('workspace'));
+export const kernelNames = Object.keys(kernelParameters) as KernelName[];
+const parameters = kernelNames.map((name) => kernelParameters[name] as readonly string[]);
+const ruleOf = kernelNames.map((name) => rules[name]);
+const workspaceAt = parameters.map((names) => names.indexOf('workspace'));
 
 /** Number of a kernel in programs, -1 for what cannot be recorded. */
 export function kernelNumber(name: keyof Kernels): number {
