@@ -228,6 +228,8 @@ export const ${name} = { ${members} };\n`;
   ].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
+  // A file of its own, which bundlers leave out of programs that neither record nor divide.
+  entries.push(['chunks/split', 'dist/runtime/split.js']);
   // Its kernels lie beside the chunks, so its own code has to lie there too.
   entries.push(['chunks/external', 'dist/runtime/external.js']);
   writeFileSync('dist/library.js', library);
