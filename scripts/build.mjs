@@ -122,11 +122,16 @@ function writeBindings() {
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\nexport const strictWasmHash = '${sha256(strict)}';\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
+    `${header('build/kernels.wasm')}\nexport { strictWasmHash } from './wasm-hash.js';\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
-    `${header('build/kernels.relaxed.wasm')}\nexport const relaxedWasmHash = '${sha256(relaxed)}';\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
+    `${header('build/kernels.relaxed.wasm')}\nexport { relaxedWasmHash } from './wasm-hash.js';\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
+  );
+  // Apart, because who wants to name the kernels need not load them.
+  writeIfChanged(
+    'src/runtime/generated/wasm-hash.ts',
+    `${header('build/')}\nexport const strictWasmHash = '${sha256(strict)}';\nexport const relaxedWasmHash = '${sha256(relaxed)}';\n`,
   );
   const forward = forwardOnly(strict);
   writeIfChanged(
@@ -223,6 +228,8 @@ export const ${name} = { ${members} };\n`;
   ].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
+  // A file of its own, which bundlers leave out of programs that neither record nor divide.
+  entries.push(['chunks/split', 'dist/runtime/split.js']);
   // Its kernels lie beside the chunks, so its own code has to lie there too.
   entries.push(['chunks/external', 'dist/runtime/external.js']);
   writeFileSync('dist/library.js', library);

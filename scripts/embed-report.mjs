@@ -8,21 +8,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
-import { transformSync } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const read = (path) => readFileSync(join(root, path), 'utf8').replaceAll('\r\n', '\n').trim();
-
-/** Our own parts are written to be read; top-level names stay, because the page is a script and no module. */
-function shorter(path) {
-  const text = read(path);
-  if (path.startsWith('node_modules/')) return text;
-  return transformSync(text, {
-    loader: path.endsWith('.css') ? 'css' : 'js',
-    minify: true,
-    target: 'es2022',
-  }).code.trim();
-}
 
 const uplot = JSON.parse(read('node_modules/uplot/package.json'));
 const copyright = read('node_modules/uplot/LICENSE').match(/^Copyright .*$/m)?.[0];
@@ -35,7 +23,7 @@ const parts = [
   { name: 'uplotStyle', path: 'node_modules/uplot/dist/uPlot.min.css' },
   { name: 'pageScript', path: 'src/report/page/page.js' },
   { name: 'pageStyle', path: 'src/report/page/page.css' },
-].map(({ name, path }) => ({ name, path, text: shorter(path) }));
+].map(({ name, path }) => ({ name, path, text: read(path) }));
 
 const digest = createHash('sha256');
 for (const { path, text } of parts) {

@@ -28,6 +28,12 @@ export interface MemoryReport {
   bufferBytes: number;
 }
 
+/** What divides work among threads. */
+export interface ThreadSupport {
+  ThreadPool: typeof ThreadPool;
+  dividedKernels: typeof dividedKernels;
+}
+
 export class Runtime {
   readonly kernels: Kernels;
   readonly heap: Heap;
@@ -102,18 +108,14 @@ export class Runtime {
     instance: KernelInstance,
     threads: number,
     reason: string,
+    support: ThreadSupport | undefined,
     worker: string | URL | null = null,
   ): Promise<void> {
     this.#threadsReason = reason;
-    if (threads === 1) return;
+    if (threads === 1 || !support) return;
     try {
-      // Only where there are threads: a page that has one does not load them.
-      const [{ ThreadPool }, { dividedKernels }] = await Promise.all([
-        import('./pool.js'),
-        import('./dispatch.js'),
-      ]);
-      this.#divide = dividedKernels;
-      this.#pool = await ThreadPool.start(
+      this.#divide = support.dividedKernels;
+      this.#pool = await support.ThreadPool.start(
         { ...instance, worker, allocate: (bytes) => this.persistent.allocate(bytes) },
         threads,
       );

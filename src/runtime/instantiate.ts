@@ -48,7 +48,35 @@ export async function instantiateKernels(
   });
 }
 
+/** A module that returns a 128-bit vector: valid exactly where SIMD is. */
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+]);
+
+/** Why the kernels did not compile, and what helps. */
+function obstacle(cause?: unknown): EnvironmentError {
+  const [message, hint] =
+    typeof WebAssembly === 'undefined'
+      ? [
+          'this host has no WebAssembly',
+          'use Node 20 or later or a current browser; some turn it off in a lockdown mode',
+        ]
+      : !WebAssembly.validate(SIMD_PROBE)
+        ? ['the WebAssembly of this host has no SIMD', 'use Node 20 or later, or a browser of 2023 or later']
+        : /content.security.policy|unsafe-eval|\bCSP\b/i.test(String(cause))
+          ? [
+              "the page's Content-Security-Policy forbids WebAssembly",
+              "add 'wasm-unsafe-eval' to its script-src",
+            ]
+          : [
+              'the kernels could not be compiled',
+              'this host needs WebAssembly with SIMD, and the whole file of the kernels',
+            ];
+  return new EnvironmentError(message, { op: 'init', hint, cause });
+}
+
 async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembly.Module> {
+  if (typeof WebAssembly === 'undefined') throw obstacle();
   if (source instanceof WebAssembly.Module) return source;
   try {
     // Told by its method: to name Response would make Node load its whole fetch, which takes longer than the rest.
@@ -58,11 +86,7 @@ async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembl
       : new Uint8Array(given as ArrayBuffer);
     return await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
   } catch (cause) {
-    throw new EnvironmentError('the kernels could not be compiled', {
-      op: 'init',
-      hint: 'this host needs WebAssembly with SIMD (Node 20+, or a browser of 2023 or later), and a Content-Security-Policy that allows wasm-unsafe-eval',
-      cause,
-    });
+    throw obstacle(cause);
   }
 }
 

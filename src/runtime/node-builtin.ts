@@ -11,6 +11,9 @@ export function threadsUnavailable(): string | null {
   if (scope.crossOriginIsolated === false) {
     return 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
   }
+  if (typeof SharedArrayBuffer === 'undefined') {
+    return 'this host has no SharedArrayBuffer: memory cannot be shared with workers';
+  }
   if (scope.document !== undefined) {
     return 'the main thread of a page must not wait for others: run the engine in a worker';
   }

@@ -3,11 +3,13 @@
  * current one, to which new tensors and modules belong.
  */
 import { ConfigError, checkKeys, EnvironmentError } from '../errors.js';
-import { Runtime } from './engine.js';
+import { dividedKernels } from './dispatch.js';
+import { Runtime, type ThreadSupport } from './engine.js';
 import { WasmHeap } from './heap.js';
 import { chooseThreads, packagedWasm } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
 import type { Kernels } from './kernels.js';
+import { ThreadPool } from './pool.js';
 
 export { type InputArray, type MemoryReport, type RecordedProgram, Runtime } from './engine.js';
 
@@ -37,11 +39,13 @@ let current: Runtime | null = null;
 /** Where an entry of the package has its kernels. */
 export interface KernelSupply {
   load(simd: 'strict' | 'relaxed'): WasmSource | Promise<WasmSource>;
+  /** What threads need; an entry that is never divided leaves it out. */
+  support?: ThreadSupport;
   /** Puts something in the place of kernels that this build leaves out. */
   complete?(kernels: Kernels): Promise<Kernels>;
 }
 
-const inlined: KernelSupply = { load: packagedWasm };
+const inlined: KernelSupply = { load: packagedWasm, support: { ThreadPool, dividedKernels } };
 
 /** Makes a runtime of its own, independent of the default one. */
 export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
@@ -71,14 +75,20 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
       },
     );
   }
-  const { threads, reason } = chooseThreads(options.threads ?? 1);
+  const { threads, reason } =
+    supply.support || (options.threads ?? 1) === 1
+      ? chooseThreads(options.threads ?? 1)
+      : {
+          threads: 1,
+          reason: 'prenorm/inference computes on one thread: import init from `prenorm` for more',
+        };
   const source = options.wasm ?? (await supply.load(simd));
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
   const { memory, heapBase } = instance;
   const kernels =
     supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
   const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
-  await runtime.startThreads(instance, threads, reason, options.worker);
+  await runtime.startThreads(instance, threads, reason, supply.support, options.worker);
   return runtime;
 }
 

@@ -9,7 +9,7 @@ import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256 } from '../io/sha256.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { evaluateLoss } from './evaluate.js';

@@ -1,0 +1,120 @@
+/**
+ * @file `npm run size [-- --write]`: what a page downloads, against the budgets. Bundles each way of importing the
+ * package as a user's bundler would, lets size-limit judge the files (budgets: `.size-limit.json`), and checks or, with
+ * --write, renews the table of README.md. Embedded data, the relaxed kernels and threads come on demand and are not
+ * counted; the kernels that `init()` loads are.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const model = `
+import { CausalLM } from './dist/nn/index.js';
+import { lmStepper, sample } from './dist/generate/index.js';
+import { decodeSafetensors } from './dist/io/index.js';
+export { CausalLM, lmStepper, sample, decodeSafetensors };`;
+
+/** Ways of importing, and the kernels that come with each. */
+export const imports = {
+  entry: { program: `export * from './dist/index.js';`, kernels: 'generated/wasm.js' },
+  inference: {
+    program: `${model}\nexport { init } from './dist/inference.js';`,
+    kernels: 'generated/wasm-forward.js',
+  },
+  external: { program: `export * from './dist/external.js';`, kernels: null },
+};
+
+/** Minified files that a page loads before it can compute. */
+export async function bundle({ program, kernels }) {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents: program, resolveDir: root },
+    bundle: true,
+    minify: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    outdir: 'out',
+    external: ['node:*'],
+    metafile: true,
+    write: false,
+    absWorkingDir: root,
+  });
+  const outputs = metafile.outputs;
+  const needed = new Set();
+  // The package's own chunks carry the name of what they hold, or are the one that such a chunk loads.
+  const isKernels = (path) =>
+    kernels !== null &&
+    (outputs[path]?.entryPoint ?? '').includes(`/${kernels.slice(10, -3)}-`) &&
+    !/relaxed/.test(path);
+  const visit = (path) => {
+    if (needed.has(path) || !outputs[path]) return;
+    needed.add(path);
+    for (const { path: next, kind } of outputs[path].imports)
+      if (kind === 'import-statement' || isKernels(next)) visit(next);
+  };
+  visit(Object.keys(outputs).find((path) => outputs[path].entryPoint === '<stdin>'));
+  if (kernels !== null && needed.size < 2) throw new Error('the kernels are not among what is loaded');
+  return outputFiles.filter(({ path }) => [...needed].some((name) => path.endsWith(`/${name}`)));
+}
+
+/** Bytes of the unpacked package. */
+export function unpackedSize() {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return JSON.parse(output)[0].unpackedSize;
+}
+
+async function main() {
+  const folder = join(root, 'build/size');
+  rmSync(folder, { recursive: true, force: true });
+  for (const [name, way] of Object.entries(imports)) {
+    mkdirSync(join(folder, name), { recursive: true });
+    (await bundle(way)).forEach(({ contents }, i) => {
+      writeFileSync(join(folder, name, `${i}.js`), contents);
+    });
+  }
+  const bin = createRequire(import.meta.url).resolve('size-limit/package.json');
+  let results;
+  try {
+    results = execFileSync(process.execPath, [join(dirname(bin), 'bin.js'), '--json'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+  } catch (error) {
+    results = error.stdout || error.stderr;
+  }
+  const budgets = JSON.parse(readFileSync(join(root, '.size-limit.json'), 'utf8'));
+  const kb = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
+  const rows = JSON.parse(results).map(({ name, size, passed }, i) => [
+    name,
+    kb(size),
+    budgets[i].limit,
+    passed,
+  ]);
+  const unpacked = unpackedSize();
+  rows.push(['package, unpacked', `${(unpacked / 1e6).toFixed(2)} MB`, '1.5 MB', unpacked <= 1.5e6]);
+  const table = [
+    '| what | measured | budget | |',
+    '|---|---|---|---|',
+    ...rows.map(
+      ([name, size, limit, passed]) => `| ${name} | ${size} | ${limit} | ${passed ? 'met' : 'MISSED'} |`,
+    ),
+  ].join('\n');
+  console.log(table);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const renewed = readme.replace(
+    /(<!-- size -->\n)[\s\S]*?(<!-- \/size -->)/,
+    (_, start, end) => `${start}${table}\n${end}`,
+  );
+  if (process.argv.includes('--write')) writeFileSync(join(root, 'README.md'), renewed);
+  if (rows.some(([, , , passed]) => !passed)) process.exitCode = 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
