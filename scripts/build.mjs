@@ -157,7 +157,7 @@ async function joinModules() {
     logLevel: 'warning',
   };
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
-  const apart = ['conformance/index', 'experiments/index', 'reference/runtime'];
+  const apart = ['conformance/index', 'experiments/index', 'reference/runtime', 'worker/index'];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
   // The index has the subpaths as namespaces. As objects that a bundler may leave out they cost nothing where they
   // are not used, and no file of their own where the index is imported.
@@ -187,7 +187,10 @@ export const ${name} = { ${members} };\n`;
     subpaths
       .map((name) => list(name, `./${name}.js`, (symbol) => `${symbol} as ${unique(name, symbol)}`))
       .join('');
-  const entries = [...apart, 'cli/main', 'cli/bench', 'bench/index'].map((name) => [name, `dist/${name}.js`]);
+  const entries = [...apart, 'worker/trainer-worker', 'cli/main', 'cli/bench', 'bench/index'].map((name) => [
+    name,
+    `dist/${name}.js`,
+  ]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
   writeFileSync('dist/library.js', library);
