@@ -14,7 +14,11 @@ export function lossChart(element) {
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const make = () => {
     plot?.destroy();
-    const axis = { stroke: color('--quiet'), grid: { stroke: color('--line') }, ticks: { stroke: color('--line') } };
+    const axis = {
+      stroke: color('--quiet'),
+      grid: { stroke: color('--line') },
+      ticks: { stroke: color('--line') },
+    };
     plot = new uPlot(
       {
         width: element.clientWidth,

@@ -2,13 +2,17 @@
 
 /** One function with one SIMD instruction: valid exactly where the kernels are. */
 const SIMD = Uint8Array.of(
-  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
+  ...[
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98,
+    11,
+  ],
 );
 const EMPTY = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
 
 /** Why nothing can be trained here; null when it can. */
 export function obstacle() {
-  if (typeof WebAssembly !== 'object') return 'This browser has no WebAssembly, which the training needs. Use a newer one.';
+  if (typeof WebAssembly !== 'object')
+    return 'This browser has no WebAssembly, which the training needs. Use a newer one.';
   if (!WebAssembly.validate(SIMD)) {
     return 'This browser has no SIMD in WebAssembly, which the training needs. Use Chrome 91, Firefox 89, Safari 16.4 or later.';
   }

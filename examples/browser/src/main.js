@@ -110,7 +110,8 @@ async function train() {
     }
     say(`Done: ${step} steps, loss ${lastLoss}.`);
   } catch (error) {
-    if (error.name === 'AbortError') say(`Stopped after step ${step}. Resume when you like, even after a reload.`);
+    if (error.name === 'AbortError')
+      say(`Stopped after step ${step}. Resume when you like, even after a reload.`);
     else if (error.code === 'CHECKPOINT') notice(`The last checkpoint is not saved: ${error.message}`);
     else throw error;
   } finally {
@@ -168,7 +169,11 @@ async function reopen() {
   step = restored?.step ?? 0;
   chart.set(restored?.losses ?? []);
   lastLoss = restored?.losses.at(-1)?.toFixed(3) ?? '';
-  say(step === 0 ? 'A run that has not begun.' : `The run of last time: step ${step} of ${setup.steps}, loss ${lastLoss}.`);
+  say(
+    step === 0
+      ? 'A run that has not begun.'
+      : `The run of last time: step ${step} of ${setup.steps}, loss ${lastLoss}.`,
+  );
   if (step > 0) await fingerprint();
 }
 
