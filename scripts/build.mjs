@@ -190,7 +190,14 @@ async function joinModules() {
     logLevel: 'warning',
   };
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
-  const apart = ['conformance/index', 'experiments/index', 'reference/runtime', 'external', 'inference'];
+  const apart = [
+    'conformance/index',
+    'experiments/index',
+    'reference/runtime',
+    'external',
+    'inference',
+    'worker/index',
+  ];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
   // The index has the subpaths as namespaces. As objects that a bundler may leave out they cost nothing where they
   // are not used, and no file of their own where the index is imported.
@@ -222,6 +229,7 @@ export const ${name} = { ${members} };\n`;
       .join('');
   const entries = [
     ...apart.filter((name) => name !== 'external'),
+    'worker/trainer-worker',
     'cli/main',
     'cli/bench',
     'bench/index',

@@ -7,6 +7,7 @@ export {
   pairedBootstrap,
 } from './bootstrap.js';
 export { type TrainBPEOptions, trainBPE } from './bpe.js';
+export { CharTokenizer, type CharTokenizerJSON, trainChars } from './char-tokenizer.js';
 export { repeatedLoopShare } from './loops.js';
 export { type MaskedMarks, maskedMarks } from './masked-marks.js';
 export { tokenize13a } from './tokenize-13a.js';

@@ -25,6 +25,7 @@ const RANKS: Record<string, number> = {
   'src/report': 6,
   'src/bench': 6,
   'src/conformance': 6,
+  'src/worker': 6,
   'src/cli': 7,
   'src/index.ts': 8,
   'src/external.ts': 9,

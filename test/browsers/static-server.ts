@@ -1,4 +1,5 @@
 /** @file Serves the repository's files to a test page, on this machine only. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +10,8 @@ const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.json': 'application/json',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
 };
 
 /** The two headers that make a page cross-origin isolated, so that memory may be shared with its workers. */
@@ -24,7 +27,7 @@ export async function serve(
 ): Promise<{ url: string; server: Server }> {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
-    if (path === '/') {
+    if (path === '/' && !existsSync(join(root, 'index.html'))) {
       response.writeHead(200, { 'content-type': TYPES['.html'], ...headers });
       response.end(
         '<!doctype html><html lang="en"><title>Prenorm test page</title><link rel="icon" href="data:,">',
@@ -32,9 +35,10 @@ export async function serve(
       return;
     }
     try {
-      const body = await readFile(join(root, path));
+      const file = path === '/' ? '/index.html' : path;
+      const body = await readFile(join(root, file));
       response.writeHead(200, {
-        'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+        'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
         ...headers,
       });
       response.end(body);

@@ -1,0 +1,73 @@
+/** The text to learn: pasted, typed, dropped or chosen. Large ones are kept aside, because a text field would choke. */
+
+/** More would not be learnt in an afternoon, and a browser needs several times as much memory. */
+export const MAX_CHARS = 4_000_000;
+const SHOWN_WHOLE = 200_000;
+const PREVIEW = 2_000;
+
+export function textInput({ area, file, section, size, notice }) {
+  let kept = null;
+
+  const describe = () => {
+    const length = kept === null ? area.value.length : kept.length;
+    size.textContent = length === 0 ? '' : `${length.toLocaleString('en')} characters`;
+  };
+  const set = (whole, total = whole.length, unit = 'characters') => {
+    const text = whole.slice(0, MAX_CHARS).replace(/[\uD800-\uDBFF]$/, '');
+    if (total > MAX_CHARS) {
+      notice(
+        `The text has ${total.toLocaleString('en')} ${unit}. The first ${text.length.toLocaleString('en')} characters are used; the rest is left out.`,
+      );
+    }
+    const isLarge = text.length > SHOWN_WHOLE;
+    kept = isLarge ? text : null;
+    area.value = isLarge ? `${text.slice(0, PREVIEW)}\n… (only the beginning is shown)` : text;
+    area.readOnly = isLarge;
+    describe();
+  };
+  const read = async (blob) => {
+    const head = await blob.slice(0, 4 * MAX_CHARS).arrayBuffer();
+    // Cut inside a character, the last one becomes U+FFFD.
+    const text = new TextDecoder().decode(head);
+    if (text.slice(0, 10_000).includes('\0')) {
+      notice(`${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`);
+    } else if (blob.size > head.byteLength) set(text.replace(/\uFFFD+$/, ''), blob.size, 'bytes');
+    else set(text);
+  };
+
+  area.addEventListener('paste', (event) => {
+    const pasted = event.clipboardData?.getData('text/plain') ?? '';
+    if (pasted.length <= SHOWN_WHOLE && kept === null) return; // the field's own way
+    event.preventDefault();
+    set(pasted);
+  });
+  area.addEventListener('input', () => {
+    if (kept === null && area.value.length > SHOWN_WHOLE) set(area.value);
+    else describe();
+  });
+  file.addEventListener('change', () => {
+    if (file.files?.[0]) read(file.files[0]);
+    file.value = '';
+  });
+  for (const type of ['dragover', 'dragleave', 'drop']) {
+    section.addEventListener(type, (event) => {
+      event.preventDefault();
+      section.classList.toggle('over', type === 'dragover');
+      if (type !== 'drop') return;
+      const dropped = event.dataTransfer?.files?.[0];
+      if (dropped) read(dropped);
+      else set(event.dataTransfer?.getData('text/plain') ?? '');
+    });
+  }
+  return {
+    set,
+    get: () => kept ?? area.value,
+    setDisabled(disabled) {
+      area.disabled = disabled;
+      file.disabled = disabled;
+    },
+    clear() {
+      set('');
+    },
+  };
+}

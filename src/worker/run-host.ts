@@ -1,0 +1,282 @@
+/** @file The worker's side of a training: one trainer, and an answer to every request of protocol.ts. */
+import { brief, ConfigError, DataError, EnvironmentError } from '../errors.js';
+import { lmStepper, sample } from '../generate/index.js';
+import { CheckpointStore, encodeSafetensors } from '../io/index.js';
+import { CausalLM, type Transformer } from '../nn/index.js';
+import { capabilities } from '../runtime/capabilities.js';
+import { init } from '../runtime/runtime.js';
+import { type StepMetrics, Trainer } from '../train/index.js';
+import { buildModel, checkRunConfig, type Dataset, loadDataset, trainerOptions } from './build-run.js';
+import type {
+  FromWorker,
+  Generated,
+  GenerateOptions,
+  RequestName,
+  Requests,
+  Restored,
+  Snapshot,
+  ToWorker,
+  WorkerReady,
+} from './protocol.js';
+import { fromWire, toWire } from './wire-error.js';
+
+/** Steps that may wait for a slow reader; then training waits for it. */
+const MAX_WAITING = 256;
+
+type Post = (message: FromWorker, transfer: ArrayBuffer[]) => void;
+type Handlers = { [N in RequestName]: (payload: Requests[N][0]) => Promise<Requests[N][1]> };
+
+interface Run {
+  trainer: Trainer<unknown>;
+  model: CausalLM | Transformer;
+  dataset: Dataset;
+  store: CheckpointStore | null;
+}
+
+export class RunHost {
+  readonly #post: Post;
+  #run: Run | null = null;
+  #running = false;
+  #paused = false;
+  #stop: 'cancel' | 'leave' | null = null;
+  #cancelled = false;
+  /** Metrics that were not sent, because the reader still has the last ones. */
+  #waiting: StepMetrics[] = [];
+  #readerBusy = false;
+  /** Wakes the loop when something it waits for may have changed. */
+  #wake: () => void = () => {};
+  #kept: ((error: Error | null) => void) | null = null;
+
+  constructor(post: Post) {
+    this.#post = post;
+  }
+
+  async receive(message: ToWorker): Promise<void> {
+    if (message.type === 'taken') {
+      this.#readerBusy = false;
+      this.#sendMetrics();
+      this.#wake();
+    } else if (message.type === 'kept') this.#kept?.(message.error && fromWire(message.error));
+    else {
+      const { id, name } = message;
+      try {
+        const result = await (this.#handlers[name] as (payload: unknown) => Promise<unknown>)(
+          message.payload,
+        );
+        this.#post({ type: 'answer', id, result }, buffersOf(result));
+      } catch (error) {
+        this.#post({ type: 'refusal', id, error: toWire(error) }, []);
+      }
+    }
+  }
+
+  readonly #handlers: Handlers = {
+    start: (config) => this.#start(config),
+    run: () => this.#train(),
+    pause: async () => {
+      this.#paused = true;
+      return { step: this.#started.trainer.step };
+    },
+    resume: async () => {
+      this.#paused = false;
+      this.#wake();
+      return { step: this.#started.trainer.step };
+    },
+    stop: async (how) => {
+      if (this.#running) {
+        this.#stop = how;
+        this.#wake();
+      }
+      return { step: this.#started.trainer.step };
+    },
+    snapshot: async () => this.#snapshot(),
+    restore: (bytes) => this.#restore(bytes),
+    evaluate: async () => {
+      const { trainer, dataset } = this.#started;
+      if (dataset.validation?.length) return trainer.evaluate();
+      throw new DataError('there is no validation data', {
+        op: 'evaluate',
+        hint: 'hold out a share with dataset.validation',
+      });
+    },
+    generate: (options) => this.#generate(options),
+    hash: async () => this.#started.trainer.hash(),
+  };
+
+  /** What the trainer asks of a signal; unlike a real one, it serves again after a cancelled run. */
+  get #signal(): AbortSignal {
+    const isCancelled = (): boolean => this.#cancelled;
+    return {
+      get aborted() {
+        return isCancelled();
+      },
+    } as AbortSignal;
+  }
+
+  get #started(): Run {
+    if (this.#run) return this.#run;
+    throw new EnvironmentError('the training did not start', { op: 'WorkerTrainer' });
+  }
+
+  async #start(config: Requests['start'][0]): Promise<WorkerReady> {
+    const { keepCheckpoints, ...runConfig } = config;
+    checkRunConfig(runConfig);
+    const runtime = await init(config.runtime ?? {});
+    runtime.manualSeed(config.seed ?? 0);
+    const dataset = await loadDataset(config.dataset, config.seed ?? 0);
+    const model = buildModel(runConfig, dataset);
+    const store = config.store === undefined ? null : await CheckpointStore.open(config.store);
+    const trainer = new Trainer({
+      ...trainerOptions(runConfig, dataset, model),
+      signal: this.#signal,
+      onCheckpoint: store || keepCheckpoints ? (bytes, step) => this.#keep(bytes, step) : undefined,
+    });
+    this.#listen(trainer);
+    this.#run = { trainer, model, dataset, store };
+    return {
+      capabilities: capabilities(),
+      parameters: model.numParameters(),
+      vocabSize: model.config.vocabSize,
+      tokens: dataset.tokens ?? null,
+      tokenizer: dataset.tokenizer?.toJSON?.() ?? null,
+      store: (store?.backend ?? null) as WorkerReady['store'],
+    };
+  }
+
+  #listen(trainer: Trainer<unknown>): void {
+    trainer.on('checkpoint', ({ step, bytes }) => this.#post({ type: 'checkpointed', step, bytes }, []));
+    trainer.on('checkpointFailed', ({ step, error, savedStep }) =>
+      this.#post({ type: 'checkpointFailed', step, savedStep, error: toWire(error) }, []),
+    );
+  }
+
+  /** Stores a checkpoint here, or hands it over and waits until it is dealt with: at most one is on its way. */
+  async #keep(bytes: Uint8Array, step: number): Promise<void> {
+    if (this.#run?.store) {
+      await this.#run.store.write(bytes);
+      return;
+    }
+    const copy = new Uint8Array(bytes);
+    const error = await new Promise<Error | null>((resolve) => {
+      this.#kept = resolve;
+      this.#post({ type: 'checkpoint', step, bytes: copy }, [copy.buffer]);
+    });
+    this.#kept = null;
+    if (error) throw error;
+  }
+
+  async #train(): Promise<{ step: number }> {
+    const { trainer } = this.#started;
+    if (this.#running) throw new ConfigError('it runs already', { op: 'run' });
+    this.#running = true;
+    this.#stop = null;
+    this.#cancelled = false;
+    this.#waiting = [];
+    this.#readerBusy = false;
+    try {
+      for await (const metrics of trainer.run()) {
+        this.#waiting.push(metrics);
+        this.#sendMetrics();
+        while (!this.#stop && (this.#paused || this.#waiting.length >= MAX_WAITING)) {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+        if (this.#stop === 'leave') break;
+        // The trainer writes its checkpoint and throws an AbortError before the next step.
+        if (this.#stop === 'cancel') this.#cancelled = true;
+      }
+      return { step: trainer.step };
+    } finally {
+      this.#running = false;
+      if (this.#waiting.length > 0) this.#flush();
+    }
+  }
+
+  #sendMetrics(): void {
+    if (!this.#readerBusy && this.#waiting.length > 0) this.#flush();
+  }
+
+  #flush(): void {
+    this.#readerBusy = true;
+    this.#post({ type: 'metrics', metrics: this.#waiting }, []);
+    this.#waiting = [];
+  }
+
+  #snapshot(): Snapshot {
+    const { trainer, model, dataset } = this.#started;
+    return {
+      step: trainer.step,
+      weights: encodeSafetensors(model.stateDict(), { format: 'pt', step: String(trainer.step) }),
+      checkpoint: new Uint8Array(trainer.save()),
+      tokenizer: dataset.tokenizer?.toJSON?.() ?? null,
+    };
+  }
+
+  async #restore(from: Uint8Array | 'store'): Promise<Restored | null> {
+    const { trainer, store } = this.#started;
+    if (this.#running)
+      throw new ConfigError('it runs: pause is not enough, stop it first', { op: 'restore' });
+    let bytes: Uint8Array;
+    if (from === 'store') {
+      if (!store)
+        throw new ConfigError('there is no store', { op: 'restore', hint: 'name one with `store`' });
+      const stored = await store.read();
+      if (!stored) return null;
+      bytes = stored.bytes;
+    } else bytes = from;
+    trainer.restore(bytes, from === 'store' ? `store ${store?.name}` : 'checkpoint');
+    return { step: trainer.step, losses: [...trainer.losses] };
+  }
+
+  async #generate(options: GenerateOptions): Promise<Generated> {
+    const { model, dataset } = this.#started;
+    if (!(model instanceof CausalLM)) {
+      throw new ConfigError('only a causalLM continues a text', { op: 'generate' });
+    }
+    const { tokenizer } = dataset;
+    const { prompt, length, seed = 0, temperature, topK } = options;
+    if (typeof prompt === 'string' && !tokenizer) {
+      throw new ConfigError('the data has no tokenizer, so the prompt must be ids', { op: 'generate' });
+    }
+    if (!(Number.isInteger(length) && length >= 0 && length <= MAX_GENERATED)) {
+      throw new ConfigError(
+        `length must be a whole number from 0 to ${MAX_GENERATED}, got ${brief(length)}`,
+        {
+          op: 'generate',
+        },
+      );
+    }
+    const ids = Array.from(typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt);
+    if (ids.length === 0) throw new DataError('the prompt is empty', { op: 'generate' });
+    const begun = ids.length;
+    const room = Math.min(model.config.maxSeqLen, dataset.seqLen ?? model.config.maxSeqLen);
+    for (let part = 0; ids.length < begun + length; part++) {
+      // The model reads `room` tokens at once: a longer text goes on from the last half of what it could read.
+      const context = ids.slice(-Math.max(1, part === 0 ? Math.min(begun, room - 1) : Math.floor(room / 2)));
+      const some = Math.min(begun + length - ids.length, Math.max(1, room - context.length));
+      model.eval();
+      ids.push(
+        ...sample(lmStepper(model, 1), {
+          prompt: context,
+          length: some,
+          seed: seed + part,
+          temperature,
+          topK,
+        }),
+      );
+    }
+    const drawn = Int32Array.from(ids.slice(begun));
+    return { ids: drawn, text: tokenizer ? tokenizer.decode(drawn) : null };
+  }
+}
+
+const MAX_GENERATED = 100_000;
+
+/** Buffers of a result's arrays: they move instead of being copied. */
+function buffersOf(result: unknown): ArrayBuffer[] {
+  if (typeof result !== 'object' || result === null) return [];
+  return Object.values(result).flatMap((value) =>
+    ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer ? [value.buffer] : [],
+  );
+}

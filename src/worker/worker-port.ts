@@ -1,0 +1,69 @@
+/** @file Starts a training worker in a browser or in Node, and hides the difference between the two. */
+import { EnvironmentError } from '../errors.js';
+import { nodeBuiltin } from '../runtime/node-builtin.js';
+import type { FromWorker, ToWorker } from './protocol.js';
+
+/** A page's own worker, or what gives one: for bundlers that want to see `new Worker` themselves. */
+export type WorkerSource = string | URL | (() => Worker);
+
+export interface WorkerPort {
+  post(message: ToWorker, transfer?: ArrayBuffer[]): void;
+  /** A Node process may end while nothing is asked of the worker. */
+  setBusy(busy: boolean): void;
+  terminate(): void;
+}
+
+/** `failed` is called when the worker cannot be loaded or ends by itself. */
+export function openWorker(
+  source: WorkerSource | undefined,
+  receive: (message: FromWorker) => void,
+  failed: (error: EnvironmentError) => void,
+): WorkerPort {
+  const fail = (reason: string, cause?: unknown): void =>
+    failed(
+      new EnvironmentError(`the training worker failed: ${reason}`, {
+        op: 'WorkerTrainer',
+        hint: 'where a bundler or a server has moved its file, say where it lies with `worker`',
+        cause,
+      }),
+    );
+  const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
+  if (node && typeof source !== 'function') {
+    // A loader that runs these sources as they are does not reach into workers: there the built file serves.
+    const built = import.meta.url.endsWith('.ts') ? '../../dist/worker/' : './';
+    const url = source ? new URL(source) : new URL(`${built}trainer-worker.js`, import.meta.url);
+    const worker = new node.Worker(url, { execArgv: [] });
+    worker.on('message', receive);
+    worker.on('error', (error) => fail(error.message, error));
+    worker.on('exit', (code) => fail(`it ended with code ${code}`));
+    return {
+      post: (message, transfer) => worker.postMessage(message, transfer),
+      setBusy: (busy) => (busy ? worker.ref() : worker.unref()),
+      terminate: () => void worker.terminate(),
+    };
+  }
+  if (typeof Worker === 'undefined') {
+    throw new EnvironmentError('this host has no workers', {
+      op: 'WorkerTrainer',
+      hint: 'use Trainer, which has the same interface, in this thread',
+    });
+  }
+  const worker = makeWorker(source);
+  worker.onmessage = ({ data }) => receive(data as FromWorker);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    fail(event.message || 'its file could not be loaded');
+  };
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    setBusy: () => {},
+    terminate: () => worker.terminate(),
+  };
+}
+
+function makeWorker(source: WorkerSource | undefined): Worker {
+  if (typeof source === 'function') return source();
+  if (source) return new Worker(source, { type: 'module' });
+  // Written out, because bundlers look for exactly this call.
+  return new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' });
+}

@@ -1,0 +1,296 @@
+/**
+ * @file A training in a worker, with the interface of `Trainer`: the page stays free, the bits stay the same. What
+ * crosses is plain data (protocol.ts). The worker never has more than one batch of metrics on its way: while the
+ * reader is busy it collects, and when 256 steps wait, training waits too.
+ */
+import { ConfigError, type EnvironmentError, type PrenormError } from '../errors.js';
+import { unshared } from '../io/browser-storage.js';
+import type { StepMetrics } from '../train/index.js';
+import { pause } from '../train/pause.js';
+import type {
+  FromWorker,
+  Generated,
+  GenerateOptions,
+  RequestName,
+  Requests,
+  Restored,
+  RunConfig,
+  Snapshot,
+  WorkerReady,
+} from './protocol.js';
+import { fromWire, toWire } from './wire-error.js';
+import { openWorker, type WorkerPort, type WorkerSource } from './worker-port.js';
+
+export interface WorkerTrainerOptions extends RunConfig {
+  /**
+   * Where trainer-worker.js lies when a bundler or a Blob has moved it, or a function that makes the worker. Default:
+   * beside this module.
+   */
+  worker?: WorkerSource;
+  /** Aborting it is `cancel()`. */
+  signal?: AbortSignal;
+  /** Called with checkpoint bytes as `Trainer` does, one at a time; training waits until it is done. */
+  onCheckpoint?: (bytes: Uint8Array<ArrayBuffer>, step: number) => void | Promise<void>;
+}
+
+export interface WorkerTrainerEvents {
+  step: StepMetrics;
+  evaluate: { step: number; validNll: number };
+  checkpoint: { step: number; bytes: number };
+  checkpointFailed: { step: number; error: PrenormError; savedStep: number | null };
+}
+
+interface Pending {
+  resolve(result: never): void;
+  reject(error: unknown): void;
+}
+
+export class WorkerTrainer {
+  /** Resolves when the worker has loaded kernels, data and model; rejects with what went wrong. */
+  readonly ready: Promise<WorkerReady>;
+  readonly #options: WorkerTrainerOptions;
+  readonly #port: WorkerPort;
+  readonly #pending = new Map<number, Pending>();
+  readonly #listeners: { [K in keyof WorkerTrainerEvents]?: ((event: WorkerTrainerEvents[K]) => void)[] } =
+    {};
+  #nextId = 1;
+  #step = 0;
+  #failure: Error | null = null;
+  #batch: StepMetrics[] = [];
+  #arrived: () => void = () => {};
+  #running = false;
+
+  /**
+   * Starts the worker. Buffers of the dataset move to it, so they are empty here afterwards; shared ones and parts of
+   * larger ones are copied.
+   * @throws ConfigError for a value that cannot cross, e.g. a function, naming it
+   */
+  constructor(options: WorkerTrainerOptions) {
+    const { worker, signal, onCheckpoint, ...config } = options;
+    if (config.dataset?.kind === 'module') {
+      config.dataset = { ...config.dataset, url: String(config.dataset.url) };
+    }
+    checkPlain(config, 'options');
+    this.#options = options;
+    this.#port = openWorker(
+      worker,
+      (message) => this.#receive(message),
+      (error) => this.#fail(error),
+    );
+    const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
+    this.ready = this.#ask('start', message, transfer);
+    this.ready.catch(() => {}); // told again to whoever asks for anything
+    signal?.addEventListener('abort', () => void this.cancel().catch(() => {}), { once: true });
+  }
+
+  /** Steps done, as far as this side has heard. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Calls `listener` on every event of that kind; returns a function that stops it. */
+  on<K extends keyof WorkerTrainerEvents>(
+    event: K,
+    listener: (payload: WorkerTrainerEvents[K]) => void,
+  ): () => void {
+    this.#listeners[event] ??= [];
+    const list = this.#listeners[event] as ((payload: WorkerTrainerEvents[K]) => void)[];
+    list.push(listener);
+    return () => {
+      const at = list.indexOf(listener);
+      if (at >= 0) list.splice(at, 1);
+    };
+  }
+
+  #emit<K extends keyof WorkerTrainerEvents>(event: K, payload: WorkerTrainerEvents[K]): void {
+    for (const listener of [...(this.#listeners[event] ?? [])]) listener(payload);
+  }
+
+  /**
+   * Trains until `steps`, yielding the metrics of each, as `Trainer.run()` does. Breaking out stops the worker after
+   * its step; calling `run()` again goes on.
+   * @throws AbortError after `cancel()`; whatever error the training ends with, of the same class
+   */
+  async *run(): AsyncGenerator<StepMetrics, void, void> {
+    if (this.#options.signal?.aborted) throw new DOMException('training was aborted', 'AbortError');
+    await this.ready;
+    if (this.#running) throw new ConfigError('it runs already', { op: 'WorkerTrainer.run' });
+    this.#running = true;
+    this.#batch = [];
+    let over = false;
+    const result = this.#ask('run', null).finally(() => {
+      over = true;
+      this.#arrived();
+    });
+    result.catch(() => {}); // thrown below, when all metrics before it are handed out
+    try {
+      for (;;) {
+        const metrics = this.#batch.shift();
+        if (metrics) {
+          this.#step = metrics.step;
+          if (metrics.validNll !== undefined) {
+            this.#emit('evaluate', { step: metrics.step, validNll: metrics.validNll });
+          }
+          this.#emit('step', metrics);
+          yield metrics;
+          if (this.#batch.length === 0) this.#port.post({ type: 'taken' });
+          // A burst of metrics must not keep the page from its clicks.
+          await pause();
+          continue;
+        }
+        if (over) break;
+        await new Promise<void>((resolve) => {
+          this.#arrived = resolve;
+        });
+      }
+      await result;
+    } finally {
+      if (!over) {
+        await this.#ask('stop', 'leave').catch(() => {});
+        await result.catch(() => {});
+      }
+      this.#running = false;
+    }
+  }
+
+  /** Training waits after the step under way; `run()` yields nothing more until `resume()`. */
+  pause(): Promise<{ step: number }> {
+    return this.#whenReady('pause', null);
+  }
+
+  resume(): Promise<{ step: number }> {
+    return this.#whenReady('resume', null);
+  }
+
+  /** Ends `run()` after the step under way, with a checkpoint and an AbortError. The trainer can still be used. */
+  cancel(): Promise<{ step: number }> {
+    return this.#whenReady('stop', 'cancel');
+  }
+
+  /** Weights and checkpoint between two steps, also while it trains. */
+  snapshot(): Promise<Snapshot> {
+    return this.#whenReady('snapshot', null);
+  }
+
+  /**
+   * Goes on from a checkpoint, bit for bit; without bytes, from the newest one in `store`, where null says that there
+   * is none.
+   * @throws CheckpointError when it does not fit; nothing is changed then
+   */
+  async restore(bytes?: Uint8Array): Promise<Restored | null> {
+    const restored = await this.#whenReady('restore', bytes === undefined ? 'store' : unshared(bytes));
+    if (restored) this.#step = restored.step;
+    return restored;
+  }
+
+  /** Mean negative log-likelihood per validation token. */
+  evaluate(): Promise<number> {
+    return this.#whenReady('evaluate', null);
+  }
+
+  /** Continues a prompt with the weights of the moment, also while it trains. */
+  generate(options: GenerateOptions): Promise<Generated> {
+    return this.#whenReady('generate', options);
+  }
+
+  /** SHA-256 over losses and weights, as `Trainer.hash()`. */
+  hash(): Promise<string> {
+    return this.#whenReady('hash', null);
+  }
+
+  /** Ends the worker at once. What is under way is refused with an AbortError. */
+  close(): void {
+    this.#port.terminate();
+    this.#end(new DOMException('the trainer was closed', 'AbortError'));
+  }
+
+  async #whenReady<N extends RequestName>(name: N, payload: Requests[N][0]): Promise<Requests[N][1]> {
+    await this.ready;
+    return this.#ask(name, payload);
+  }
+
+  #ask<N extends RequestName>(
+    name: N,
+    payload: Requests[N][0],
+    transfer?: ArrayBuffer[],
+  ): Promise<Requests[N][1]> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#port.setBusy(true);
+      this.#port.post({ type: 'request', id, name, payload } as never, transfer);
+    });
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'metrics') {
+      this.#batch.push(...message.metrics);
+      this.#arrived();
+    } else if (message.type === 'checkpoint') void this.#keep(message.bytes, message.step);
+    else if (message.type === 'checkpointed') {
+      this.#emit('checkpoint', { step: message.step, bytes: message.bytes });
+    } else if (message.type === 'checkpointFailed') {
+      const { step, savedStep, error } = message;
+      this.#emit('checkpointFailed', { step, savedStep, error: fromWire(error) as PrenormError });
+    } else if (message.type === 'answer') this.#settle(message.id)?.resolve(message.result as never);
+    else if (message.type === 'refusal') this.#settle(message.id)?.reject(fromWire(message.error));
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    this.#port.setBusy(this.#pending.size > 0);
+    return pending;
+  }
+
+  async #keep(bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {
+    try {
+      await this.#options.onCheckpoint?.(bytes, step);
+      this.#port.post({ type: 'kept', error: null });
+    } catch (error) {
+      this.#port.post({ type: 'kept', error: toWire(error) });
+    }
+  }
+
+  #fail(error: EnvironmentError): void {
+    this.#port.terminate();
+    this.#end(error);
+  }
+
+  #end(error: Error): void {
+    this.#failure ??= error;
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(this.#failure);
+  }
+}
+
+/** The dataset's buffers, ready to move: those that are wholly one's own move, others are copied. */
+function prepared<C extends RunConfig>(config: C): { message: C; transfer: ArrayBuffer[] } {
+  const transfer: ArrayBuffer[] = [];
+  const dataset = Object.fromEntries(
+    Object.entries(config.dataset ?? {}).map(([key, value]) => {
+      if (value instanceof ArrayBuffer) transfer.push(value);
+      if (!ArrayBuffer.isView(value)) return [key, value];
+      const view = value as Int32Array;
+      const whole = view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
+      const own = whole ? view : view.slice();
+      transfer.push(own.buffer as ArrayBuffer);
+      return [key, own];
+    }),
+  );
+  return { message: { ...config, dataset } as C, transfer };
+}
+
+/** A closure would be refused by the browser with a message that names nothing. */
+function checkPlain(value: unknown, path: string, depth = 0): void {
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw new ConfigError(`${path} is a ${typeof value}, which cannot go to a worker`, {
+      op: 'WorkerTrainer',
+      actual: typeof value,
+      hint: 'give plain data; for data of your own, the address of a module that exports dataset()',
+    });
+  }
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 16) return;
+  if (value instanceof ArrayBuffer || (typeof Blob === 'function' && value instanceof Blob)) return;
+  for (const [key, part] of Object.entries(value)) checkPlain(part, `${path}.${key}`, depth + 1);
+}

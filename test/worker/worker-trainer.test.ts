@@ -1,0 +1,265 @@
+/** The trainer in a worker (Node's here): the same bits as in this thread, whatever is asked in between. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { evaluationTextWindows, TextWindows } from '../../src/data/index.js';
+import { CheckpointError, ConfigError, DataError, EnvironmentError, NumericError } from '../../src/errors.js';
+import { decodeSafetensors } from '../../src/io/index.js';
+import { CausalLM } from '../../src/nn/index.js';
+import { AdamW, makeSchedule } from '../../src/optim/index.js';
+import { init } from '../../src/runtime/runtime.js';
+import { trainChars } from '../../src/text/index.js';
+import { Trainer } from '../../src/train/index.js';
+import { WorkerTrainer, type WorkerTrainerOptions } from '../../src/worker/index.js';
+
+const test = suite('worker trainer');
+const text = 'In the beginning was the word, and the word was with the others. '.repeat(40);
+const model = { dModel: 16, numHeads: 2, numLayers: 1, dropout: 0.1, maxSeqLen: 16 } as const;
+const schedule = { kind: 'inverseSqrt', maxLr: 0.01, warmupSteps: 5 } as const;
+
+const config = (more: Partial<WorkerTrainerOptions> = {}): WorkerTrainerOptions => ({
+  model: { kind: 'causalLM', ...model },
+  optimizer: { kind: 'adamw' },
+  schedule,
+  dataset: { kind: 'text', text, batchSize: 4, seqLen: 16 },
+  steps: 30,
+  seed: 3,
+  ...more,
+});
+
+const open: WorkerTrainer[] = [];
+function start(more: Partial<WorkerTrainerOptions> = {}): WorkerTrainer {
+  const trainer = new WorkerTrainer(config(more));
+  open.push(trainer);
+  return trainer;
+}
+test.after.each(() => {
+  for (const trainer of open.splice(0)) trainer.close();
+});
+
+async function rejection(work: Promise<unknown> | (() => unknown)): Promise<unknown> {
+  try {
+    await (typeof work === 'function' ? work() : work);
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}
+
+async function finish(trainer: WorkerTrainer): Promise<string> {
+  for await (const _ of trainer.run());
+  return trainer.hash();
+}
+
+let expected = '';
+let expectedNll = 0;
+test.before(async () => {
+  const runtime = await init();
+  runtime.manualSeed(3);
+  const tokenizer = trainChars(text);
+  const ids = tokenizer.encode(text);
+  const cut = ids.length - Math.floor(ids.length * 0.1);
+  const lm = new CausalLM({ seed: 3, ...model, vocabSize: tokenizer.vocabSize });
+  const trainer = new Trainer({
+    model: lm,
+    data: new TextWindows(ids.subarray(0, cut), { batchSize: 4, seqLen: 16, seed: 3 }),
+    validation: [...evaluationTextWindows(ids.subarray(cut), { batchSize: 4, seqLen: 16 })],
+    optimizer: new AdamW(lm.parameters(), { lr: schedule.maxLr }),
+    schedule: makeSchedule(schedule),
+    steps: 30,
+  });
+  for await (const _ of trainer.run());
+  expected = trainer.hash();
+  expectedNll = trainer.evaluate();
+});
+
+test('gives the bits of this thread, and every step in order', async () => {
+  const trainer = start();
+  const ready = await trainer.ready;
+  assert.is(ready.capabilities.simd, 'strict');
+  assert.is(ready.vocabSize, trainChars(text).vocabSize);
+  const steps: number[] = [];
+  let validNll: number | undefined;
+  for await (const metrics of trainer.run()) {
+    steps.push(metrics.step);
+    validNll = metrics.validNll;
+  }
+  assert.equal(
+    steps,
+    Array.from({ length: 30 }, (_, i) => i + 1),
+  );
+  assert.is(validNll, expectedNll);
+  assert.is(await trainer.evaluate(), expectedNll);
+  assert.is(await trainer.hash(), expected);
+});
+
+test('pauses, is looked at, generates and goes on with the same bits', async () => {
+  const trainer = start();
+  let asked = false;
+  for await (const { step } of trainer.run()) {
+    if (step < 5 || asked) continue;
+    asked = true;
+    const at = (await trainer.pause()).step;
+    const { text: drawn, ids } = await trainer.generate({ prompt: 'In the', length: 50, seed: 1 });
+    assert.is(ids.length, 50);
+    assert.is(drawn?.length, 50);
+    assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
+    const snapshot = await trainer.snapshot();
+    assert.ok(snapshot.step - at <= 1, 'it did not pause');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.is((await trainer.snapshot()).step, snapshot.step);
+    assert.ok(decodeSafetensors(snapshot.weights, 'weights').tensors.has('embedding.tokens.weight'));
+    await trainer.resume();
+  }
+  assert.ok(asked);
+  assert.is(await trainer.hash(), expected);
+});
+
+test('cancel ends the run with an AbortError and a checkpoint; run() again goes on', async () => {
+  const saved: number[] = [];
+  const trainer = start({ onCheckpoint: (_, step) => void saved.push(step) });
+  const error = await rejection(async () => {
+    for await (const { step } of trainer.run()) if (step === 4) void trainer.cancel();
+  });
+  assert.is((error as Error).name, 'AbortError');
+  assert.is(saved.length, 1);
+  assert.is((await trainer.snapshot()).step, saved[0]);
+  assert.is(await finish(trainer), expected);
+});
+
+test('a signal cancels, and one that is aborted refuses to begin', async () => {
+  const controller = new AbortController();
+  const trainer = start({ signal: controller.signal });
+  const error = await rejection(async () => {
+    for await (const { step } of trainer.run()) if (step === 2) controller.abort();
+  });
+  assert.is((error as Error).name, 'AbortError');
+  assert.is(((await rejection(finish(trainer))) as Error).name, 'AbortError');
+});
+
+test('breaking out stops the worker; run() again goes on', async () => {
+  const trainer = start();
+  for await (const { step } of trainer.run()) if (step === 3) break;
+  const { step } = await trainer.snapshot();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.is((await trainer.snapshot()).step, step);
+  assert.is(await finish(trainer), expected);
+});
+
+test('a checkpoint goes on in another worker, bit for bit', async () => {
+  let checkpoint: Uint8Array | undefined;
+  const first = start({
+    checkpointEvery: 10,
+    onCheckpoint: (bytes, step) => {
+      if (step === 10) checkpoint = bytes;
+    },
+  });
+  for await (const { step } of first.run()) if (step === 14) break;
+  const shared = new Uint8Array(new SharedArrayBuffer(checkpoint?.length ?? 0));
+  shared.set(checkpoint as Uint8Array);
+  const second = start();
+  const restored = await second.restore(shared);
+  assert.is(restored?.step, 10);
+  assert.is(restored?.losses.length, 10);
+  assert.is(await finish(second), expected);
+});
+
+test('a slow reader makes training wait instead of filling memory', async () => {
+  const trainer = start({ steps: 5000, model: { kind: 'causalLM', ...model, dModel: 8 } });
+  let read = 0;
+  for await (const { step } of trainer.run()) {
+    read = step;
+    if (step === 3) {
+      let before = -1;
+      for (let now = 0; now !== before; ) {
+        before = now;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        now = (await trainer.snapshot()).step;
+      }
+      assert.ok(before <= 600, `the worker is at step ${before}`);
+      assert.ok(before >= 200, `the worker is at step ${before}`);
+    }
+    if (step === 700) break;
+  }
+  assert.is(read, 700);
+});
+
+test('errors keep their class, message and fields', async () => {
+  const unknown = await rejection(start({ stepz: 3 } as never).ready);
+  assert.instance(unknown, ConfigError);
+  assert.match((unknown as Error).message, 'did you mean "steps"?');
+  const short = await rejection(
+    start({ dataset: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
+  );
+  assert.instance(short, DataError);
+  assert.is((short as DataError).code, 'DATA');
+  assert.is((short as DataError).expected, 65);
+  const exploding = start({ schedule: { kind: 'constant', maxLr: 1e30 }, optimizer: { kind: 'sgd' } });
+  const numeric = await rejection(finish(exploding));
+  assert.instance(numeric, NumericError);
+  assert.type((numeric as NumericError).step, 'number');
+  const trainer = start();
+  const damaged = await rejection(trainer.restore(new Uint8Array(100)));
+  assert.instance(damaged, CheckpointError);
+  assert.is(await finish(trainer), expected);
+});
+
+test('a checkpoint that cannot be kept is an event, and training goes on', async () => {
+  const trainer = start({
+    checkpointEvery: 10,
+    onCheckpoint: (_, step) => {
+      if (step === 10) throw new CheckpointError('no room', { expected: 5 });
+    },
+  });
+  const events: unknown[] = [];
+  trainer.on('checkpointFailed', ({ step, error, savedStep }) =>
+    events.push([step, error.message, error.expected, savedStep]),
+  );
+  trainer.on('checkpoint', ({ step }) => events.push(step));
+  assert.is(await finish(trainer), expected);
+  assert.equal(events, [[10, 'no room', 5, null], 20, 30, 30]);
+});
+
+test('what cannot cross is refused by name', async () => {
+  const closure = (() => 0) as never;
+  const error = await rejection(() => start({ schedule: { kind: 'constant', maxLr: closure } }));
+  assert.instance(error, ConfigError);
+  assert.match((error as Error).message, 'options.schedule.maxLr is a function');
+});
+
+test('data comes from a module, bytes move', async () => {
+  const trainer = start({
+    model: { kind: 'causalLM', ...model, vocabSize: 11 },
+    dataset: {
+      kind: 'module',
+      url: new URL('./dataset-module.mjs', import.meta.url),
+      options: { batchSize: 2, seqLen: 8 },
+    },
+  });
+  let last = Number.NaN;
+  for await (const { loss } of trainer.run()) last = loss;
+  assert.ok(last < 2, String(last));
+  const missing = await rejection(
+    start({ dataset: { kind: 'module', url: 'file:///nowhere.mjs' }, model: { kind: 'causalLM', ...model } })
+      .ready,
+  );
+  assert.instance(missing, DataError);
+
+  const bytes = new TextEncoder().encode(text);
+  assert.is(
+    await finish(start({ dataset: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } })),
+    expected,
+  );
+  assert.is(bytes.length, 0, 'the buffer was copied');
+});
+
+test('a worker that cannot be loaded, or ends, is an EnvironmentError', async () => {
+  const lost = await rejection(start({ worker: new URL('./no-such-file.js', import.meta.url) }).ready);
+  assert.instance(lost, EnvironmentError);
+  assert.match((lost as Error).message, 'say where it lies');
+  const trainer = start();
+  await trainer.ready;
+  trainer.close();
+  assert.is(((await rejection(trainer.hash())) as Error).name, 'AbortError');
+});
+
+test.run();
