@@ -117,3 +117,40 @@ export async function waitForStatus(page: Page, pattern: string, seconds = 120):
 export async function stepOf(page: Page): Promise<number> {
   return Number(/[Ss]tep (\d+)/.exec(await textOf(page, '#status'))?.[1] ?? 0);
 }
+
+/** A text pasted, a model chosen; Train is the next click. */
+export async function prepareRun(page: Page, steps: number, size: 'tiny' | 'small' = 'tiny'): Promise<void> {
+  await paste(page, someText(10));
+  await page.select('#size', size);
+  await fill(page, '#steps', String(steps));
+}
+
+/** Milliseconds of the longest task (0: none over 50) and of clicks, from the input to its handler and the next frame. */
+export async function measureFreedom(
+  page: Page,
+  seconds: number,
+): Promise<{ longest: number; percentile95: number; clicks: number }> {
+  await page.evaluate(() => {
+    const seen = { longest: 0, delays: [] as number[] };
+    (globalThis as unknown as { seen: typeof seen }).seen = seen;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) seen.longest = Math.max(seen.longest, entry.duration);
+    }).observe({ type: 'longtask' });
+    document.querySelector('h1')?.addEventListener('click', (event) => {
+      requestAnimationFrame(() => seen.delays.push(performance.now() - event.timeStamp));
+    });
+  });
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
+    await page.click('h1');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  const { longest, delays } = await page.evaluate(
+    () => (globalThis as unknown as { seen: { longest: number; delays: number[] } }).seen,
+  );
+  delays.sort((a, b) => a - b);
+  return {
+    longest,
+    percentile95: delays[Math.floor(delays.length * 0.95)] ?? Number.NaN,
+    clicks: delays.length,
+  };
+}

@@ -16,8 +16,8 @@ export function lossChart(element) {
     plot?.destroy();
     const axis = {
       stroke: color('--quiet'),
-      grid: { stroke: color('--line') },
-      ticks: { stroke: color('--line') },
+      grid: { stroke: color('--line'), width: 1 },
+      ticks: { stroke: color('--line'), width: 1 },
     };
     plot = new uPlot(
       {
@@ -28,7 +28,7 @@ export function lossChart(element) {
         cursor: { drag: { x: false, y: false } },
         series: [
           { label: 'step' },
-          { label: 'loss', stroke: color('--accent'), width: 1.5 },
+          { label: 'loss', stroke: color('--accent'), width: 1.5, points: { show: false } },
           {
             label: 'held out',
             stroke: color('--second'),

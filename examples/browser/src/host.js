@@ -52,6 +52,7 @@ export async function registerServiceWorker(mayReload) {
     if (globalThis.crossOriginIsolated || sessionStorage.getItem('isolated-once') || !mayReload()) return;
     sessionStorage.setItem('isolated-once', 'yes');
     location.reload();
+    await new Promise(() => {}); // the next load goes on
   } catch {
     // Without it the page trains with one thread, and says so.
   }

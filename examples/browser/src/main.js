@@ -44,7 +44,7 @@ function show() {
   const done = setup !== null && step >= setup.steps;
   const begun = trainer !== null;
   $('train').textContent = running ? 'Stop' : begun && !done ? 'Resume' : 'Train';
-  $('train').disabled = !running && done;
+  $('train').hidden = !running && done;
   $('again').hidden = !begun || running;
   for (const id of ['size', 'steps']) $(id).disabled = begun;
   input.setDisabled(begun);
@@ -236,10 +236,10 @@ if (reason) {
   say('Nothing can be trained here.');
   $('train').disabled = true;
 } else {
-  registerServiceWorker(() => trainer === null && input.get() === '');
-  $('host').textContent = globalThis.crossOriginIsolated
-    ? ''
-    : 'SharedArrayBuffer is not available here, so training uses one thread.';
+  if (!globalThis.crossOriginIsolated) {
+    $('host').textContent = 'SharedArrayBuffer is not available here, so training uses one thread.';
+  }
   await attempt(reopen);
+  await registerServiceWorker(() => !running && (trainer !== null || input.get() === ''));
 }
 document.documentElement.dataset.ready = 'yes';
