@@ -52,9 +52,11 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   const out = options.out ?? join('runs', preset.name);
   await makeFolder(out);
   const processes = Math.max(1, options.processes ?? cpus().length);
-  const records = await carryOut(preset, options, out, processes);
-  if (!records) return EXIT.interrupted;
-  const results = collect(preset, options, records, processes, (performance.now() - started) / 1000);
+  const carried = await carryOut(preset, options, out, processes);
+  if (!carried) return EXIT.interrupted;
+  const { records, earlier } = carried;
+  const seconds = (performance.now() - started) / 1000 + earlier / processes;
+  const results = collect(preset, options, records, processes, seconds);
   const text = `${JSON.stringify(results, null, 1)}\n`;
   await writeText(join(out, 'results.json'), text);
   await writeText(join(out, 'report.html'), renderReport(results));
@@ -71,14 +73,14 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   return asExpected ? EXIT.done : EXIT.failed;
 }
 
-/** All records in the order of the preset, stored one by one; null when interrupted. */
+/** All records in the order of the preset, stored one by one, and the seconds of those that were there; null when interrupted. */
 async function carryOut(
   preset: Preset,
   options: ReproduceOptions,
   out: string,
   processes: number,
   execute: RunExecutor = runPool,
-): Promise<RunRecord[] | null> {
+): Promise<{ records: RunRecord[]; earlier: number } | null> {
   const store = new RunStore(join(out, 'runs'), options.simd);
   const signal = interruptSignal();
   const records = new Map<string, RunRecord>();
@@ -88,6 +90,7 @@ async function carryOut(
       if (record) records.set(spec.id, record);
     }
   }
+  const earlier = [...records.values()].reduce((sum, { seconds }) => sum + seconds, 0);
   const missing = preset.runs.filter((spec) => !records.has(spec.id));
   const bars = progressBars({ quiet: options.json });
   bars.log(
@@ -120,7 +123,7 @@ async function carryOut(
     return null;
   }
   bars.stop();
-  return preset.runs.map((spec) => records.get(spec.id) as RunRecord);
+  return { records: preset.runs.map((spec) => records.get(spec.id) as RunRecord), earlier };
 }
 
 function selectPreset(options: ReproduceOptions): Preset {

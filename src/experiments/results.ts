@@ -138,7 +138,7 @@ export interface Results {
   prenorm: string;
   kernelHash: string;
   environment: { runtime: string; platform: string; cpu: string; cores: number; processes: number };
-  /** Wall-clock seconds of the whole command. */
+  /** Wall-clock seconds of the whole command; runs kept from an earlier part count by their own seconds over the processes. */
   seconds: number;
   budgetSeconds: number;
   /** Named settings shown in the report's header: model, data, optimizer, initialisation. */
