@@ -79,7 +79,7 @@ type Records = readonly RunRecord[];
 const recordOf = (records: Records, id: string) => records.find((record) => record.id === `law-${id}`);
 const list = (record: RunRecord, name: string) => record.measured?.[name] as number[];
 const worst = (values: readonly number[]) => Math.max(...values.map(Math.abs));
-const percent = (value: number) => `${(100 * value).toPrecision(2)} %`;
+const percent = (value: number) => `${Number((100 * value).toPrecision(3))} %`;
 
 /** A judgement of the records with the given ids. */
 function judge(
