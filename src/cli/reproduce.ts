@@ -50,7 +50,7 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
     return EXIT.done;
   }
   const out = options.out ?? join('runs', preset.name);
-  await makeFolder(out);
+  await makeFolder(join(out, 'runs'));
   const processes = Math.max(1, options.processes ?? cpus().length);
   const carried = await carryOut(preset, options, out, processes);
   if (!carried) return EXIT.interrupted;

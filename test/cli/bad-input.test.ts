@@ -290,7 +290,7 @@ test('reproduce', async () => {
   const options = { simd, preset: 'quick', out: at('results') };
   await refused(
     () => reproduce({ ...options, preset: 'fast' }),
-    /no preset "fast" \(use one of quick, standard, paper\)/,
+    /no preset "fast" \(use one of quick, standard, multi30k, paper\)/,
   );
   await refused(() => reproduce({ ...options, only: ['fig9'] }), /--only does not know "fig9"/);
   await refused(() => reproduce({ ...options, preset: 'paper' }), /paper preset needs your copy/);

@@ -45,7 +45,7 @@ test('what is no results file, and a row that is not there, are usage errors', (
     );
     const missing = await prenorm(['verify', 'y.json', '--row', 'b'], { cwd });
     assert.is(missing.code, 2);
-    assert.match(missing.stderr, /no row "b".*a/);
+    assert.match(missing.stderr, /no row "b".*e\.g\. a/);
     const kind = await prenorm(['verify', 'y.json'], { cwd });
     assert.is(kind.code, 2, kind.stderr);
     assert.match(kind.stderr, /no kind of run "none"/);
