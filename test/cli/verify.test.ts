@@ -39,8 +39,9 @@ test('what is no results file, and a row that is not there, are usage errors', (
       join(cwd, 'y.json'),
       JSON.stringify({
         format: 'prenorm-results',
+        kernelHash: 'k',
         claims: [],
-        runs: [{ id: 'a', experiment: 'toy', hash: 'h' }],
+        runs: [{ id: 'a', experiment: 'none', hash: 'h', label: 'a', config: { kind: 'none' } }],
       }),
     );
     const missing = await prenorm(['verify', 'y.json', '--row', 'b'], { cwd });
