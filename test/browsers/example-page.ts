@@ -77,6 +77,18 @@ export async function settled(page: Page): Promise<void> {
   }
 }
 
+/**
+ * From inside the page: the driver's own reload goes to the document before the one that the service worker isolated,
+ * because isolation moves a page to another process.
+ */
+export async function reload(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    delete document.documentElement.dataset.ready;
+    location.reload();
+  });
+  await settled(page);
+}
+
 /** By the clipboard: copied from a field of its own, pasted with the keyboard. */
 export async function paste(page: Page, text: string): Promise<void> {
   await page.evaluate((value) => {

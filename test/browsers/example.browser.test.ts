@@ -14,6 +14,7 @@ import {
   type Opened,
   openPage,
   prepareRun,
+  reload,
   serveExample,
   settled,
   someText,
@@ -97,8 +98,7 @@ for (const name of ['chromium', 'firefox'] as const) {
       await waitForStatus(page, '^Stopped after step');
       const stopped = await stepOf(page);
       assert.ok(stopped >= 1 && stopped < STEPS, `stopped at ${stopped}`);
-      await page.reload();
-      await settled(page);
+      await reload(page);
       assert.is(await stepOf(page), stopped);
       assert.is(await page.$eval('#text', (field) => (field as HTMLTextAreaElement).value), someText(10));
       assert.is(await textOf(page, '#train'), 'Resume');
@@ -164,13 +164,11 @@ if (findBrowser('chromium')) {
       site.server.removeAllListeners('request');
       site.server.on('request', gone as never);
       try {
-        await page.reload();
-        await settled(page);
+        await reload(page);
         await prepare(page);
         await page.click('#train');
         await waitForStatus(page, '^Done');
-        await page.reload();
-        await settled(page);
+        await reload(page);
         assert.is(await stepOf(page), STEPS);
       } finally {
         site.server.removeAllListeners('request');
