@@ -38,6 +38,9 @@ export class RunHost {
   #run: Run | null = null;
   #running = false;
   #paused = false;
+  /** Whether the loop waits between two steps, and who wants to be told when it does. */
+  #standing = false;
+  #halted: (() => void)[] = [];
   #stop: 'cancel' | 'leave' | null = null;
   #cancelled = false;
   /** Metrics that were not sent, because the reader still has the last ones. */
@@ -75,6 +78,11 @@ export class RunHost {
     run: () => this.#train(),
     pause: async () => {
       this.#paused = true;
+      // A step may be under way; who asked to pause may look at the model once it has ended.
+      if (this.#running && !this.#standing)
+        await new Promise<void>((resolve) => {
+          this.#halted.push(resolve);
+        });
       return { step: this.#started.trainer.step };
     },
     resume: async () => {
@@ -180,8 +188,10 @@ export class RunHost {
         while (!this.#stop && (this.#paused || this.#waiting.length >= MAX_WAITING)) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
+            this.#stand(true);
           });
         }
+        this.#standing = false;
         if (this.#stop === 'leave') break;
         // The trainer writes its checkpoint and throws an AbortError before the next step.
         if (this.#stop === 'cancel') this.#cancelled = true;
@@ -189,8 +199,14 @@ export class RunHost {
       return { step: trainer.step };
     } finally {
       this.#running = false;
+      this.#stand(false);
       if (this.#waiting.length > 0) this.#flush();
     }
+  }
+
+  #stand(standing: boolean): void {
+    this.#standing = standing;
+    for (const tell of this.#halted.splice(0)) tell();
   }
 
   #sendMetrics(): void {

@@ -104,7 +104,7 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.is(drawn?.length, 50);
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
     const snapshot = await trainer.snapshot();
-    assert.ok(snapshot.step - at <= 1, 'it did not pause');
+    assert.is(snapshot.step, at, 'it did not pause');
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.is((await trainer.snapshot()).step, snapshot.step);
     assert.ok(decodeSafetensors(snapshot.weights, 'weights').tensors.has('embedding.tokens.weight'));
