@@ -33,20 +33,17 @@ function extra(grid: TranslationGrid): TranslationRun[] {
       schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: 0, tailStart: Math.floor((steps * 6) / 15) },
       warmupLabel: 'no warm-up, constant then inverse sqrt',
     }),
-    gridRun(grid, { placement: 'post', ...none, variant: 'radam' }, seed, {
-      optimizer: radam,
-      schedule: linear,
-      warmupLabel: 'RAdam, no warm-up, linear decay',
-    }),
+    ...(['post', 'pre'] as const).map((placement) =>
+      gridRun(grid, { placement, ...none, variant: 'radam' }, seed, {
+        optimizer: radam,
+        schedule: linear,
+        warmupLabel: 'RAdam, no warm-up, linear decay',
+      }),
+    ),
     gridRun(grid, { placement: 'post', ...none, variant: 'radam-default' }, seed, {
       optimizer: { ...radam, betas: [0.9, 0.999] },
       schedule: linear,
       warmupLabel: 'RAdam (0.9, 0.999), no warm-up, linear decay',
-    }),
-    gridRun(grid, { placement: 'pre', ...none, variant: 'radam' }, seed, {
-      optimizer: radam,
-      schedule: linear,
-      warmupLabel: 'RAdam, no warm-up, linear decay',
     }),
     gridRun(grid, { placement: 'pre', ...none, variant: 'adam-linear' }, seed, {
       schedule: linear,

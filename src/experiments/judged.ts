@@ -27,3 +27,23 @@ export function allSeeds(good: readonly boolean[]): Verdict {
   if (good.every(Boolean)) return 'holds';
   return good.some(Boolean) ? 'not decided' : 'does not hold';
 }
+
+/** One number per run; every one must be good. */
+export function everyRun(
+  runs: readonly RunRecord[],
+  metric: string,
+  threshold: string,
+  of: (run: RunRecord) => number,
+  good: (value: number) => boolean,
+): Judged {
+  if (runs.length === 0) return NOT_RUN;
+  const values = runs.map(of);
+  return {
+    seeds: runs.map(({ seed }) => seed),
+    perSeed: values,
+    metric,
+    threshold,
+    verdict: allSeeds(values.map(good)),
+    runHashes: runs.map(({ hash }) => hash),
+  };
+}

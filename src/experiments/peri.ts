@@ -10,7 +10,7 @@
 import type { NormPlacement } from '../nn/index.js';
 import { placementName } from '../nn/placement-names.js';
 import type { Experiment, Scale } from './experiment.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { everyRun, type Judged } from './judged.js';
 import type { Figure, RunRecord } from './results.js';
 import { factors, type GrowthRun } from './run-growth.js';
 import { maxOverMin, mean, slope } from './statistics.js';
@@ -44,37 +44,17 @@ function linearity(variance: readonly number[]): number {
 const growth = (run: RunRecord) =>
   (end(run, 'variance').at(-1) ?? Number.NaN) / (list(run, 'variance@0').at(-1) as number);
 
-/** One number a run of a placement; a run that diverged is on no good side. */
-function perRun(
-  runs: readonly RunRecord[],
-  placement: NormPlacement,
-  metric: string,
-  threshold: string,
-  of: (run: RunRecord) => number,
-  good: (value: number) => boolean,
-): Judged {
-  const own = runs.filter((run) => run.placement === placement);
-  if (own.length === 0) return NOT_RUN;
-  const values = own.map(of);
-  return {
-    seeds: own.map(({ seed }) => seed),
-    perSeed: values,
-    metric,
-    threshold,
-    verdict: allSeeds(values.map(good)),
-    runHashes: own.map(({ hash }) => hash),
-  };
-}
+const placed = (runs: readonly RunRecord[], placement: NormPlacement): RunRecord[] =>
+  runs.filter((run) => run.placement === placement);
 
 /** Of Pre-LN over the same of Peri-LN, paired by seed and rate. */
 function preOverPeri(runs: readonly RunRecord[], metric: string, of: (run: RunRecord) => number): Judged {
-  const peri = runs.filter(({ placement }) => placement === 'peri');
+  const peri = placed(runs, 'peri');
   const partner = (run: RunRecord) =>
     peri.find(({ seed, config }) => seed === run.seed && config.lr === run.config.lr);
-  const paired = runs.filter((run) => run.placement === 'pre' && partner(run));
-  return perRun(
+  const paired = placed(runs, 'pre').filter(partner);
+  return everyRun(
     paired,
-    'pre',
     metric,
     '> 1',
     (run) => of(run) / of(partner(run) as RunRecord),
@@ -116,9 +96,8 @@ export const peri: Experiment = {
       protocol: `W2 of the middle layer times ${factors.join(', ')}, b2 = 0, untrained: largest change of a logit over the largest logit`,
       expected: 'holds',
       judge: (runs) =>
-        perRun(
-          runs,
-          'peri',
+        everyRun(
+          placed(runs, 'peri'),
           'relative change',
           '< 1e-3',
           (run) => Math.max(...list(run, 'scaledOutputs')),
@@ -133,9 +112,8 @@ export const peri: Experiment = {
       protocol: 'the same scaling: |c · ||dW2(c)|| / ||dW2(1)|| - 1|, the largest',
       expected: 'holds',
       judge: (runs) =>
-        perRun(
-          runs,
-          'peri',
+        everyRun(
+          placed(runs, 'peri'),
           'relative deviation',
           '< 1e-3',
           (run) => Math.max(...list(run, 'scaledGradient')),
@@ -149,9 +127,8 @@ export const peri: Experiment = {
       protocol: 'the same scaling: smallest relative change over the factors',
       expected: 'holds',
       judge: (runs) =>
-        perRun(
-          runs,
-          'pre',
+        everyRun(
+          placed(runs, 'pre'),
           'relative change',
           '> 1e-2',
           (run) => Math.min(...list(run, 'scaledOutputs')),
@@ -165,9 +142,8 @@ export const peri: Experiment = {
       protocol: 'largest over smallest variance of a layer after the last step, each rate and seed',
       expected: 'holds',
       judge: (runs) =>
-        perRun(
-          runs,
-          'post',
+        everyRun(
+          placed(runs, 'post'),
           'largest / smallest',
           '< 1.3',
           (run) => maxOverMin(end(run, 'variance')),
@@ -181,9 +157,8 @@ export const peri: Experiment = {
       protocol: 'R² of a line through the variances of the layers after the last step, each rate and seed',
       expected: 'holds',
       judge: (runs) =>
-        perRun(
-          runs,
-          'peri',
+        everyRun(
+          placed(runs, 'peri'),
           'R²',
           '> 0.9',
           (run) => linearity(end(run, 'variance')),

@@ -3,7 +3,6 @@
  * and, where asked for, fine-tuning from several of its checkpoints and from scratch.
  */
 import { evaluationMaskedPairs, MaskedPairBatches } from '../data/index.js';
-import { NumericError } from '../errors.js';
 import { sha256 } from '../io/index.js';
 import { MaskedLM, type MaskedLMOptions, type NormPlacement, type StateDict } from '../nn/index.js';
 import { AdamW, linearDecay } from '../optim/index.js';
@@ -12,6 +11,8 @@ import { type BertData, type PreparedBert, prepareBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
 import type { RunRecord } from './results.js';
 import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
+import type { TranslationRun } from './run-spec.js';
+import { trainCurve } from './training-curve.js';
 
 export interface BertArm {
   placement: NormPlacement;
@@ -24,14 +25,7 @@ export interface BertRun extends RunSpec {
   arm: BertArm;
   seed: number;
   data: BertData;
-  model: {
-    dModel: number;
-    numHeads: number;
-    dFF: number;
-    numLayers: number;
-    dropout: number;
-    normPlacement: NormPlacement;
-    init: 'paper' | 'fairseq' | 'torch';
+  model: TranslationRun['model'] & {
     embeddingNorm: boolean;
     embeddingScale: 'sqrt' | number;
   };
@@ -104,21 +98,15 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOu
     evalEvery: run.evalEvery,
     signal: environment.signal,
   });
-  const curve: NonNullable<RunRecord['curve']> = [];
   const kept = new Map<number, StateDict>();
-  let diverged: NumericError | null = null;
-  try {
-    for await (const m of trainer.run()) {
-      if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1) {
-        curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
-      }
-      if (run.fineTuning?.checkpoints.includes(m.step)) kept.set(m.step, model.stateDict());
-      environment.onProgress({ done: m.step, total, text: `loss ${m.loss.toFixed(3)}` });
-    }
-  } catch (error) {
-    if (!(error instanceof NumericError)) throw error;
-    diverged = error;
-  }
+  const { curve, diverged, finalValidNll } = await trainCurve(
+    trainer,
+    total,
+    environment.onProgress,
+    ({ step }) => {
+      if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
+    },
+  );
   const measured: NonNullable<RunRecord['measured']> = {};
   if (run.fineTuning && !diverged) Object.assign(measured, await tune(run, data, kept, environment, total));
   const hash = trainer.hash();
@@ -130,7 +118,7 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOu
     seed: run.seed,
     config: { ...run } as unknown as Record<string, unknown>,
     status: diverged ? 'diverged' : 'measured',
-    finalValidNll: diverged ? undefined : curve[curve.length - 1].validNll,
+    finalValidNll,
     steps: trainer.step,
     hash: sha256(new TextEncoder().encode(`${hash}${JSON.stringify(measured)}`)),
     unigramNll: data.unigramNll,

@@ -4,16 +4,15 @@
  */
 import { backward, noGrad, type Variable } from '../autograd/index.js';
 import { type LmBatch, TextWindows } from '../data/index.js';
-import { NumericError } from '../errors.js';
 import { Sha256 } from '../io/sha256.js';
 import { CausalLM, type NormPlacement } from '../nn/index.js';
 import { Adam } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { frobenius } from '../theory/index.js';
 import { Trainer } from '../train/index.js';
-import type { RunRecord } from './results.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 import { mean } from './statistics.js';
+import { trainCurve } from './training-curve.js';
 
 /** Factors on W2 in the scaling law. */
 export const factors = [0.5, 2, 4];
@@ -145,21 +144,11 @@ export const growthKind: RunKind<GrowthRun> = {
       steps: run.steps,
       signal,
     });
-    const curve: NonNullable<RunRecord['curve']> = [];
     const gradNorms: number[] = [];
-    let diverged = false;
-    try {
-      for await (const m of trainer.run()) {
-        gradNorms.push(m.gradNorm);
-        if (m.step % 10 === 0 || m.step === 1)
-          curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, gradNorm: m.gradNorm });
-        if (m.step % run.measureEvery === 0) measure(m.step);
-        onProgress({ done: m.step, total: run.steps, text: `loss ${m.loss.toFixed(3)}` });
-      }
-    } catch (error) {
-      if (!(error instanceof NumericError)) throw error;
-      diverged = true;
-    }
+    const { curve, diverged } = await trainCurve(trainer, run.steps, onProgress, ({ step, gradNorm }) => {
+      gradNorms.push(gradNorm);
+      if (step % run.measureEvery === 0) measure(step);
+    });
     if (!diverged) measured.gradientsAfter = gradients(model, probe);
     measured.lossSpikes = spikes(trainer.losses, 1.25);
     measured.gradSpikes = spikes(gradNorms, 3);

@@ -4,14 +4,13 @@
  * knows without looking.
  */
 import { evaluationTextWindows, TextWindows } from '../data/index.js';
-import { NumericError } from '../errors.js';
 import { CausalLM, type ModelOptions, type NormPlacement, profileAdmin } from '../nn/index.js';
 import { Adam, makeSchedule, type ScheduleConfig } from '../optim/index.js';
 import { log64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { Trainer } from '../train/index.js';
-import type { RunRecord } from './results.js';
 import type { RunKind, RunSpec } from './run-kind.js';
+import { trainCurve } from './training-curve.js';
 
 export interface PlacementRun extends RunSpec {
   kind: 'placement';
@@ -70,24 +69,7 @@ export const placementKind: RunKind<PlacementRun> = {
       evalEvery: spec.evalEvery,
       signal,
     });
-    const curve: NonNullable<RunRecord['curve']> = [];
-    let diverged = false;
-    try {
-      for await (const m of trainer.run()) {
-        if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1)
-          curve.push({
-            step: m.step,
-            lr: m.lr,
-            trainLoss: m.loss,
-            validNll: m.validNll,
-            gradNorm: m.gradNorm,
-          });
-        onProgress({ done: m.step, total: steps, text: `loss ${m.loss.toFixed(3)}` });
-      }
-    } catch (error) {
-      if (!(error instanceof NumericError)) throw error;
-      diverged = true;
-    }
+    const { curve, diverged, finalValidNll } = await trainCurve(trainer, steps, onProgress);
     return {
       id: spec.id,
       experiment: 'placement',
@@ -96,7 +78,7 @@ export const placementKind: RunKind<PlacementRun> = {
       seed,
       config: { ...spec },
       status: diverged ? 'diverged' : 'measured',
-      finalValidNll: diverged ? undefined : curve[curve.length - 1].validNll,
+      finalValidNll,
       steps: trainer.step,
       hash: trainer.hash(),
       measured: { unigramNll: entropy },

@@ -5,16 +5,15 @@
 
 import { noGrad } from '../autograd/index.js';
 import type { BatchSource, Cursor } from '../data/index.js';
-import { NumericError } from '../errors.js';
 import type { NormPlacement } from '../nn/index.js';
 import { Adam, makeSchedule, type ScheduleConfig } from '../optim/index.js';
 import { RandomStream } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { Probe, type ProbeBatch } from '../theory/index.js';
 import { Trainer } from '../train/index.js';
-import type { RunRecord } from './results.js';
 import type { RunKind, RunSpec } from './run-kind.js';
 import { mean } from './statistics.js';
+import { trainCurve } from './training-curve.js';
 
 export interface ToyRun extends RunSpec {
   kind: 'toy';
@@ -81,17 +80,7 @@ export const toyKind: RunKind<ToyRun> = {
       steps: run.steps,
       signal,
     });
-    const curve: NonNullable<RunRecord['curve']> = [];
-    let diverged = false;
-    try {
-      for await (const { step, lr, loss, gradNorm } of trainer.run()) {
-        if (step % 10 === 0 || step === 1) curve.push({ step, lr, trainLoss: loss, gradNorm });
-        onProgress({ done: step, total: run.steps, text: `loss ${loss.toFixed(3)}` });
-      }
-    } catch (error) {
-      if (!(error instanceof NumericError)) throw error;
-      diverged = true;
-    }
+    const { curve, diverged } = await trainCurve(trainer, run.steps, onProgress);
     return {
       id: run.id,
       experiment: 'toy',

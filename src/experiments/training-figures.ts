@@ -108,7 +108,7 @@ export function schedules(runs: readonly RunRecord[], experiment: string): Figur
   const series: Series[] = [];
   const seen = new Set<string>();
   for (const run of trained(runs)) {
-    const { variant = '', warmup, maxLr } = armOf(run);
+    const { variant = '', warmup } = armOf(run);
     if (variant === 'sgd' || variant.startsWith('init-')) continue;
     const label = run.label.replace(/^[^,]*, /, '');
     if (seen.has(label)) continue;
@@ -119,7 +119,7 @@ export function schedules(runs: readonly RunRecord[], experiment: string): Figur
     series.push({
       label: `${label}, sum ${sum.toPrecision(3)}`,
       placement: 'schedule',
-      dashed: !warmup || maxLr === 0,
+      dashed: !warmup,
       x: points.map((p) => p.step),
       y: points.map((p) => p.lr),
     });

@@ -15,16 +15,15 @@ import {
   type SplitLoader,
   type TokenPair,
 } from '../data/index.js';
-import { NumericError } from '../errors.js';
 import { Transformer } from '../nn/index.js';
 import { Adam, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
 import { log64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { type Tokenizer, trainBPE } from '../text/index.js';
 import { plan, Trainer } from '../train/index.js';
-import type { RunRecord } from './results.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { TranslationData, TranslationRun } from './run-spec.js';
+import { trainCurve } from './training-curve.js';
 import { decodeTest, fullTest, KeptWeights } from './translation-test.js';
 
 export interface PreparedData {
@@ -174,25 +173,17 @@ export async function runTranslation(
     evalEvery: run.evalEvery,
     signal,
   });
-  const curve: NonNullable<RunRecord['curve']> = [];
   const kept = run.fullTest && new KeptWeights(run.fullTest.average);
-  let diverged: NumericError | null = null;
-  try {
-    for await (const m of trainer.run()) {
-      // Losses are thinned for the plot; the hash covers all of them.
-      if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1) {
-        curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
-      }
-      onProgress({ done: m.step, total: run.steps, text: `loss ${m.loss.toFixed(3)}` });
-      if (m.validNll === undefined) continue;
-      kept?.add({ step: m.step, validNll: m.validNll, weights: model.stateDict() });
-      onEvaluation({ model, step: m.step, validNll: m.validNll });
-    }
-  } catch (error) {
-    if (!(error instanceof NumericError)) throw error;
-    diverged = error;
-  }
-  const finalValidNll = diverged ? undefined : curve[curve.length - 1].validNll;
+  const { curve, diverged, finalValidNll } = await trainCurve(
+    trainer,
+    run.steps,
+    onProgress,
+    ({ step, validNll }) => {
+      if (validNll === undefined) return;
+      kept?.add({ step, validNll, weights: model.stateDict() });
+      onEvaluation({ model, step, validNll });
+    },
+  );
   const record: RunOutcome = {
     id: run.id,
     experiment: 'translation',

@@ -9,7 +9,7 @@
  * and of lambda is reported, not gated.
  */
 import type { Experiment, Scale } from './experiment.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { everyRun } from './judged.js';
 import type { Figure, RunRecord, Series } from './results.js';
 import { type ArmName, arms, lambdas, type NormTuningRun, shifts } from './run-vision.js';
 import { mean } from './statistics.js';
@@ -18,26 +18,6 @@ const FRACTIONS = [0.05, 0.2, 1];
 
 const value = (run: RunRecord, name: string) => run.measured?.[name] as number;
 const list = (run: RunRecord, name: string) => run.measured?.[name] as number[];
-
-/** Judges one number per seed. */
-function perSeed(
-  runs: readonly RunRecord[],
-  metric: string,
-  threshold: string,
-  of: (run: RunRecord) => number,
-  good: (value: number) => boolean,
-): Judged {
-  if (runs.length === 0) return NOT_RUN;
-  const values = runs.map(of);
-  return {
-    seeds: runs.map(({ seed }) => seed),
-    perSeed: values,
-    metric,
-    threshold,
-    verdict: allSeeds(values.map(good)),
-    runHashes: runs.map(({ hash }) => hash),
-  };
-}
 
 const source = 'Tan et al. 2025';
 
@@ -72,7 +52,7 @@ export const vit: Experiment = {
         'elements outside norms and head that differ from the source in any bit, all shifts and fractions',
       expected: 'holds',
       judge: (runs) =>
-        perSeed(
+        everyRun(
           runs,
           'changed elements',
           '= 0',
@@ -87,7 +67,7 @@ export const vit: Experiment = {
       protocol: 'trainable elements minus 2d (number of norms) minus the head',
       expected: 'holds',
       judge: (runs) =>
-        perSeed(
+        everyRun(
           runs,
           'difference',
           '= 0',
@@ -102,7 +82,7 @@ export const vit: Experiment = {
       protocol: 'elements that differ in any bit at either end',
       expected: 'holds',
       judge: (runs) =>
-        perSeed(
+        everyRun(
           runs,
           'differing elements',
           '= 0',
@@ -118,7 +98,7 @@ export const vit: Experiment = {
         'all target images, joint arm: smallest rise of the norm shift from one data shift to the next larger',
       expected: 'holds',
       judge: (runs) =>
-        perSeed(
+        everyRun(
           runs,
           'smallest rise',
           '> 0',
@@ -137,7 +117,7 @@ export const vit: Experiment = {
       expected: 'not tested',
       reason: 'reported without a verdict: the number of cycles, rates and epochs are not public',
       judge: (runs) => ({
-        ...perSeed(
+        ...everyRun(
           runs,
           'mean accuracy gained',
           'none: reported',
@@ -157,7 +137,7 @@ export const vit: Experiment = {
       expected: 'not tested',
       reason: 'reported without a verdict: half a point is two of 400 test images',
       judge: (runs) => ({
-        ...perSeed(
+        ...everyRun(
           runs,
           'mean accuracy gained',
           'none: reported',
