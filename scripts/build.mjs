@@ -118,20 +118,22 @@ function writeBindings() {
   const relaxed = readFileSync('build/kernels.relaxed.wasm');
   const header = (source) =>
     `// Auto-generated from ${source} by \`node scripts/build.mjs\`. Do not edit.\n// sha256 of the strict kernels: ${sha256(strict)}\n`;
+  const hashLine = (name, bytes) => `export const ${name}WasmHash = '${sha256(bytes)}';\n`;
   mkdirSync('src/runtime/generated', { recursive: true });
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\nexport { strictWasmHash } from './wasm-hash.js';\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
+    `${header('build/kernels.wasm')}\n${hashLine('strict', strict)}/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
-    `${header('build/kernels.relaxed.wasm')}\nexport { relaxedWasmHash } from './wasm-hash.js';\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
+    `${header('build/kernels.relaxed.wasm')}\n${hashLine('relaxed', relaxed)}/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
   );
-  // Apart, because who wants to name the kernels need not load them.
+  // Once more and apart, because who wants to name the kernels need not load them. The files above do not take it from
+  // here: see checkOnDemand.
   writeIfChanged(
     'src/runtime/generated/wasm-hash.ts',
-    `${header('build/')}\nexport const strictWasmHash = '${sha256(strict)}';\nexport const relaxedWasmHash = '${sha256(relaxed)}';\n`,
+    `${header('build/')}\n${hashLine('strict', strict)}${hashLine('relaxed', relaxed)}`,
   );
   const forward = forwardOnly(strict);
   writeIfChanged(
@@ -281,8 +283,31 @@ export const ${name} = { ${members} };\n`;
     'dist/external.js',
     "export * from './index.js';\nexport { createRuntime, init } from './chunks/external.js';\n",
   );
+  checkOnDemand(paths.map((path) => join(path)));
   pruneDeclarations(Object.values(exports).flatMap((entry) => entry.types ?? []));
   log('dist: built');
+}
+
+/**
+ * What `import()` loads must not need what is loaded already. A bundler puts such common code into the user's entry,
+ * and where that waits for the import at its top level (`await init()`), each waits for the other, without a message.
+ */
+function checkOnDemand(entries) {
+  const named = (file, pattern) =>
+    [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, path]) => join(dirname(file), path));
+  const needs = (file, found = new Set()) => {
+    if (found.has(file)) return found;
+    found.add(file);
+    for (const path of named(file, /\bfrom ?["'](\.[^"']*)["']/g)) needs(path, found);
+    return found;
+  };
+  const loaded = new Set(entries.flatMap((file) => [...needs(file)]));
+  for (const file of loaded) {
+    for (const path of named(file, /\bimport\("(\.[^"]*)"\)/g)) {
+      const common = [...needs(path)].filter((needed) => loaded.has(needed));
+      if (common.length > 0) throw new Error(`${path}, loaded on demand, needs ${common} of the library`);
+    }
+  }
 }
 
 /** Keeps the declarations that somebody who imports an entry can reach. */

@@ -1,12 +1,21 @@
-/** @file What every cell of the import matrix runs: a few short trainings of the conformance run. */
+/** @file What most cells of the import matrix run: a few short trainings of the conformance run. */
 import { runConformance } from 'prenorm/conformance';
 
 const items = ['causal-lm', 'translation-post', 'vision'];
 
-export async function train(init, options) {
+/** `say` hears how far it is: a page that says nothing new for long is given up. */
+export async function train(
+  init,
+  options,
+  say = (stage) => {
+    globalThis.stage = stage;
+  },
+) {
   try {
+    say('init');
     const runtime = await init(options);
-    const result = await runConformance({ only: items });
+    say('training');
+    const result = await runConformance({ only: items, onItem: ({ name }) => say(`${name} done`) });
     return {
       hashes: result.items.map(({ name, hash }) => `${name} ${hash}`),
       threads: runtime.threads,

@@ -1,0 +1,76 @@
+/** @file Opens pages in Chromium and Firefox and waits for what they compute. */
+import { launch } from '../../test/browser.ts';
+import { serve } from '../../test/browsers/static-server.ts';
+
+/** A page that says nothing new for so long is given up; how long it takes in all depends on the machine. */
+const SILENCE_MS = 120_000;
+const browsers = {};
+
+/**
+ * What a page comes to. A request to another origin is a failure, and so is an error in the console that the page does
+ * not report itself.
+ * @param {object} options
+ * @param {string} options.before a script that runs before the page's own
+ * @param {string} options.outcome an expression: undefined until there is a result
+ * @param {string} options.stage an expression: changes while the page gets on
+ */
+export async function inBrowser(
+  name,
+  url,
+  { before, outcome = 'globalThis.outcome', stage = 'globalThis.stage' } = {},
+) {
+  browsers[name] ??= await launch(name);
+  const tab = await browsers[name].newPage();
+  const problems = [];
+  tab.on('pageerror', (error) => problems.push(error.message));
+  tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  tab.on('request', (request) => {
+    const other =
+      !/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin;
+    if (other) problems.push(`a request to ${request.url()}`);
+  });
+  try {
+    if (before) await tab.evaluateOnNewDocument(before);
+    await tab.goto(url);
+    const result = await settled(tab, `({ outcome: ${outcome}, stage: ${stage} })`, problems);
+    if (problems.length > 0 && !result.error) throw new Error(problems.join('\n'));
+    return { ...result, where: name };
+  } finally {
+    await tab.close();
+  }
+}
+
+/** Asks again and again, as long as the answer's stage changes. */
+async function settled(tab, question, problems) {
+  let stage = 'nothing';
+  let last = Date.now();
+  while (Date.now() - last < SILENCE_MS) {
+    // A page that loads itself anew, as Vite's do, cannot answer at that moment.
+    const answer = await tab.evaluate(question).catch((error) => ({ failed: error.message }));
+    if (answer.outcome !== undefined) return answer.outcome;
+    const now = answer.failed ?? answer.stage ?? stage;
+    if (now !== stage) last = Date.now();
+    stage = now;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(
+    [`no result; for ${SILENCE_MS / 1000} s nothing new after "${stage}"`, ...problems].join('\n'),
+  );
+}
+
+/** The same, of files served from `path`, in one browser after the other. */
+export async function inStatic(names, path, { headers = {}, file = '/index.html', ...options } = {}) {
+  const { url, server } = await serve(path, headers);
+  try {
+    const outcomes = [];
+    for (const name of names) outcomes.push(await inBrowser(name, url + file, options));
+    return outcomes;
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+export async function closeBrowsers() {
+  for (const browser of Object.values(browsers)) await browser.close();
+}

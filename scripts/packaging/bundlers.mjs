@@ -1,0 +1,101 @@
+/** @file What Vite, webpack and esbuild make of a program, in a browser. */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { inBrowser, inStatic } from './browser.mjs';
+import { project, run, tools } from './folders.mjs';
+import { html } from './pages.mjs';
+
+const bin = (path, file) => join(path, 'node_modules', file);
+const projectFor = (tool, entry, files) => project(tools, `${tool}-${entry.replace('/', '-')}`, files);
+
+/**
+ * The packages lie one folder above these projects, and the server of Vite gives none from there unless told; kernels in a
+ * file of their own want the package left as it is.
+ */
+const viteConfig = (entry) => `export default {
+  logLevel: 'warn',
+  ${entry === 'prenorm/external' ? "optimizeDeps: { exclude: ['prenorm'] }," : ''}
+  server: { fs: { allow: ['..'] } },
+  build: { target: 'es2022' },
+};
+`;
+const viteProject = (tool, entry, files) =>
+  projectFor(tool, entry, {
+    'index.html': html(),
+    'vite.config.js': viteConfig(entry),
+    'package.json': '{"type":"module"}',
+    ...files,
+  });
+
+export function viteDev(names, entry, files) {
+  return viteServes(names, viteProject('vite-dev', entry, files), tools);
+}
+
+export function viteBuild(names, entry, files) {
+  return viteBuilds(names, viteProject('vite-build', entry, files), tools);
+}
+
+/** A page from the server of Vite, which is installed in `home`. */
+export async function viteServes(names, path, home, options) {
+  const port = await freePort();
+  const address = ['--port', String(port), '--strictPort', '--host', '127.0.0.1'];
+  const server = spawn(process.execPath, [bin(home, 'vite/bin/vite.js'), ...address], { cwd: path });
+  let said = '';
+  for (const stream of [server.stdout, server.stderr])
+    stream.on('data', (text) => {
+      said += text;
+    });
+  const ended = new Promise((resolve) => server.on('exit', resolve));
+  try {
+    const url = `http://127.0.0.1:${port}/`;
+    for (let tries = 0; ; tries++) {
+      const answer = await fetch(url).catch(() => null);
+      if (answer?.ok) break;
+      if (tries > 300 || server.exitCode !== null) throw new Error('the server of Vite did not start');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const outcomes = [];
+    for (const name of names) outcomes.push(await inBrowser(name, url, options));
+    return outcomes;
+  } catch (error) {
+    throw new Error(`${error.message}\n${said}`);
+  } finally {
+    server.kill();
+    await ended;
+  }
+}
+
+/** A page built by Vite and served as files. */
+export function viteBuilds(names, path, home, options) {
+  run(process.execPath, [bin(home, 'vite/bin/vite.js'), 'build'], path);
+  return inStatic(names, join(path, 'dist'), options);
+}
+
+export function webpack(names, entry, files) {
+  const path = projectFor('webpack', entry, {
+    'webpack.config.cjs':
+      "module.exports = { mode: 'production', entry: './main.js', target: ['web', 'es2022'], performance: { hints: false }, output: { filename: 'main.js' } };\n",
+    ...files,
+  });
+  run(process.execPath, [bin(tools, 'webpack/bin/webpack.js'), '--fail-on-warnings'], path);
+  writeFileSync(join(path, 'dist/index.html'), html());
+  return inStatic(names, join(path, 'dist'));
+}
+
+/** One file out of everything, `import()` included. */
+export function esbuild(names, entry, files) {
+  const path = projectFor('esbuild', entry, { 'index.html': html({ script: './out.js' }), ...files });
+  const args = ['main.js', '--bundle', '--minify', '--format=esm', '--outfile=out.js'];
+  run(bin(tools, '.bin/esbuild'), args, path);
+  return inStatic(names, path);
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
