@@ -123,14 +123,13 @@ function writeBindings() {
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\n${hashLine('strict', strict)}/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
+    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
-    `${header('build/kernels.relaxed.wasm')}\n${hashLine('relaxed', relaxed)}/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
+    `${header('build/kernels.relaxed.wasm')}\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
   );
-  // Once more and apart, because who wants to name the kernels need not load them. The files above do not take it from
-  // here: see checkOnDemand.
+  // Apart, because who wants to name the kernels need not load them.
   writeIfChanged(
     'src/runtime/generated/wasm-hash.ts',
     `${header('build/')}\n${hashLine('strict', strict)}${hashLine('relaxed', relaxed)}`,

@@ -5,8 +5,7 @@ import { arch, cpus, loadavg, platform, release } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { BenchResults } from '../bench/results.js';
 import type { Row } from '../bench/row.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
-import { relaxedWasmHash } from '../runtime/generated/wasm-relaxed.js';
+import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { packageVersion } from './version.js';
 
 export interface RunDescription {

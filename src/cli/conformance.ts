@@ -1,7 +1,7 @@
 /** @file `prenorm conformance`: trains the fixed models and compares hashes with the pinned ones. */
 import { type ConformanceResult, type ItemResult, runConformance } from '../conformance/index.js';
 import { capabilities } from '../runtime/capabilities.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { EXIT, note } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';

@@ -1,8 +1,7 @@
 /** @file `prenorm info`: what this host can do, versions and hashes. */
 import { arch, cpus, platform } from 'node:os';
 import { capabilities } from '../runtime/capabilities.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
-import { relaxedWasmHash } from '../runtime/generated/wasm-relaxed.js';
+import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { EXIT } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';

@@ -17,7 +17,7 @@ import {
   type TranslationRun,
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { log64 } from '../runtime/math.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { makeFolder, readJson, writeText } from './files.js';
 import { packageVersion } from './version.js';
 

@@ -3,7 +3,7 @@ import { ConfigError, DataError } from '../errors.js';
 import { executeRun, kindOf, type Results, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
 import { formatDuration } from '../report/wording.js';
-import { strictWasmHash } from '../runtime/generated/wasm.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { loadSplits, loadText, readJson } from './files.js';
 import { progressBars } from './progress.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { pinned } from '../../src/conformance/index.js';
-import { strictWasmHash } from '../../src/runtime/generated/wasm.js';
+import { strictWasmHash } from '../../src/runtime/generated/wasm-hash.js';
 
 const test = suite('kernels/reproducible');
 const root = fileURLToPath(new URL('../../', import.meta.url));

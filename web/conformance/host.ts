@@ -1,7 +1,7 @@
 /** @file The run itself, the same in a worker and in the page: options in, messages out. */
 import { type ItemResult, itemNames, runConformance } from '../../src/conformance/index.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
-import { strictWasmHash } from '../../src/runtime/generated/wasm.js';
+import { strictWasmHash } from '../../src/runtime/generated/wasm-hash.js';
 import { init } from '../../src/runtime/runtime.js';
 
 /** Source of src/runtime/kernel-worker.ts, put in by scripts/build-conformance-page.mjs: the page is one file. */
