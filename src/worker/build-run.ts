@@ -1,8 +1,16 @@
 /** @file From a run as plain data to what a trainer takes. Runs in the worker. */
 import { type BatchSource, evaluationTextWindows, TextWindows } from '../data/index.js';
 import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
-import { Sha256 } from '../io/sha256.js';
-import { CausalLM, Transformer } from '../nn/index.js';
+import { decodeSafetensors } from '../io/index.js';
+import { Sha256, sha256 } from '../io/sha256.js';
+import {
+  CausalLM,
+  MaskedLM,
+  PairClassifier,
+  type StateDict,
+  Transformer,
+  VisionTransformer,
+} from '../nn/index.js';
 import { Adam, AdamW, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
 import { CharTokenizer, decodeUtf8Strict, Tokenizer, trainBPE, trainChars } from '../text/index.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
@@ -34,6 +42,7 @@ const keys: readonly string[] = [
   'optimizer',
   'schedule',
   'dataset',
+  'weights',
   'steps',
   'seed',
   'labelSmoothing',
@@ -149,27 +158,58 @@ function makeTokenizer(spec: TokenizerSpec, text: string): TextCodec {
   });
 }
 
-export function buildModel(config: RunConfig, dataset: Dataset): CausalLM | Transformer {
+export type WorkerModel = CausalLM | Transformer | MaskedLM | PairClassifier | VisionTransformer;
+
+const textModels = {
+  causalLM: CausalLM,
+  transformer: Transformer,
+  maskedLM: MaskedLM,
+  pairClassifier: PairClassifier,
+};
+
+/** The model with its initial values, or with `weights`. */
+export function buildModel(config: RunConfig, dataset: Dataset): WorkerModel {
+  const model = newModel(config, dataset);
+  if (config.weights === undefined) return model;
+  if (!(config.weights instanceof Uint8Array)) {
+    throw new ConfigError(`weights must be a Uint8Array of safetensors, got ${brief(config.weights)}`, {
+      op: 'weights',
+    });
+  }
+  const state: StateDict = new Map();
+  for (const [name, { shape, data }] of decodeSafetensors(config.weights, 'weights').tensors) {
+    if (data instanceof Float32Array || data instanceof Float64Array) state.set(name, { shape, data });
+  }
+  const isPretrained = model instanceof PairClassifier && !state.has('head.classifier.weight');
+  if (isPretrained) model.loadPretrained(state);
+  else model.loadStateDict(state, { path: 'weights' });
+  return model;
+}
+
+function newModel(config: RunConfig, dataset: Dataset): WorkerModel {
+  const seed = config.seed ?? 0;
+  if (config.model.kind === 'visionTransformer') {
+    const { kind, ...options } = config.model;
+    return new VisionTransformer({ seed, ...options });
+  }
   const { kind, vocabSize = dataset.tokenizer?.vocabSize, ...rest } = config.model;
+  if (!Object.hasOwn(textModels, kind)) {
+    const expected = [...Object.keys(textModels), 'visionTransformer'];
+    throw new ConfigError(`kind must be one of ${expected.join(', ')}, got ${brief(kind)}`, {
+      op: 'model',
+      expected,
+    });
+  }
   if (vocabSize === undefined) {
     throw new ConfigError('vocabSize is missing, and the data has no tokenizer that knows it', {
       op: 'model',
     });
   }
-  const options = { seed: config.seed ?? 0, ...rest, vocabSize };
-  if (kind === 'transformer') return new Transformer(options);
-  if (kind === 'causalLM') return new CausalLM({ maxSeqLen: dataset.seqLen, ...options });
-  throw new ConfigError(`kind must be causalLM or transformer, got ${brief(kind)}`, {
-    op: 'model',
-    expected: ['causalLM', 'transformer'],
-  });
+  const length = kind === 'causalLM' ? { maxSeqLen: dataset.seqLen } : {};
+  return new textModels[kind]({ seed, ...length, ...rest, vocabSize } as never);
 }
 
-function buildOptimizer(
-  spec: OptimizerSpec,
-  lr: number | undefined,
-  model: CausalLM | Transformer,
-): Optimizer {
+function buildOptimizer(spec: OptimizerSpec, lr: number | undefined, model: WorkerModel): Optimizer {
   const { kind, ...options } = spec;
   const kinds = { adam: Adam, adamw: AdamW, sgd: SGD, radam: RAdam };
   if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind)) {
@@ -182,7 +222,7 @@ function buildOptimizer(
 export function trainerOptions(
   config: RunConfig,
   dataset: Dataset,
-  model: CausalLM | Transformer,
+  model: WorkerModel,
 ): TrainerOptions<unknown> {
   const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery, checkpointEvery } = config;
   return {
@@ -207,6 +247,7 @@ function decisive(config: RunConfig, dataset: Dataset): Record<string, unknown> 
   const { kind, ...rest } = config.dataset;
   const { batchSize, seqLen } = rest as { batchSize?: number; seqLen?: number };
   const data = { kind, batchSize, seqLen, sha256: dataset.sha256 };
-  const all = { model, optimizer, schedule, seed, labelSmoothing, clipNorm, accumulate, data };
+  const weights = config.weights && sha256(config.weights);
+  const all = { model, optimizer, schedule, seed, labelSmoothing, clipNorm, accumulate, data, weights };
   return JSON.parse(JSON.stringify(all));
 }

@@ -2,7 +2,12 @@
  * @file The messages between a page and its training worker. Everything is plain data: what crosses is written down
  * here and nowhere else.
  */
-import type { ModelOptions } from '../nn/index.js';
+import type {
+  MaskedLMOptions,
+  ModelOptions,
+  PairClassifierOptions,
+  VisionTransformerOptions,
+} from '../nn/index.js';
 import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics } from '../train/index.js';
@@ -10,10 +15,14 @@ import type { WireError } from './wire-error.js';
 
 type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** The vocabulary is the tokenizer's where the data has one. */
-export type ModelSpec = { kind: 'causalLM' | 'transformer' } & Omit<ModelOptions, 'vocabSize'> & {
-    vocabSize?: number;
-  };
+type WithTokenizer<O> = Omit<O, 'vocabSize'> & { vocabSize?: number };
+
+/** The vocabulary is the tokenizer's where the data has one. The last three kinds take data of a module. */
+export type ModelSpec =
+  | ({ kind: 'causalLM' | 'transformer' } & WithTokenizer<ModelOptions>)
+  | ({ kind: 'maskedLM' } & WithTokenizer<MaskedLMOptions>)
+  | ({ kind: 'pairClassifier' } & WithTokenizer<PairClassifierOptions>)
+  | ({ kind: 'visionTransformer' } & VisionTransformerOptions);
 
 /** `lr` may be left out where there is a schedule. */
 export type OptimizerSpec =
@@ -62,6 +71,11 @@ export interface RunConfig {
   optimizer: OptimizerSpec;
   schedule?: ScheduleConfig;
   dataset: DatasetSpec;
+  /**
+   * Safetensors to begin from instead of random values, e.g. `weights` of a snapshot: fine-tuning. A pairClassifier
+   * also takes those of a maskedLM, and begins its own head anew.
+   */
+  weights?: Uint8Array;
   steps: number;
   /** Seed of data order, initial values and dropout. Default 0. */
   seed?: number;
@@ -80,7 +94,8 @@ export interface RunConfig {
 export interface WorkerReady {
   capabilities: Capabilities;
   parameters: number;
-  vocabSize: number;
+  /** null for images. */
+  vocabSize: number | null;
   /** Tokens to train on, where the worker knows. */
   tokens: number | null;
   /** `toJSON()` of the tokenizer, for `{ kind: 'saved' }` and for whoever uses the weights. */

@@ -2,11 +2,18 @@
 import { brief, ConfigError, DataError, EnvironmentError } from '../errors.js';
 import { lmStepper, sample } from '../generate/index.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
-import { CausalLM, type Transformer } from '../nn/index.js';
+import { CausalLM } from '../nn/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
-import { buildModel, checkRunConfig, type Dataset, loadDataset, trainerOptions } from './build-run.js';
+import {
+  buildModel,
+  checkRunConfig,
+  type Dataset,
+  loadDataset,
+  trainerOptions,
+  type WorkerModel,
+} from './build-run.js';
 import type {
   FromWorker,
   Generated,
@@ -28,7 +35,7 @@ type Handlers = { [N in RequestName]: (payload: Requests[N][0]) => Promise<Reque
 
 interface Run {
   trainer: Trainer<unknown>;
-  model: CausalLM | Transformer;
+  model: WorkerModel;
   dataset: Dataset;
   store: CheckpointStore | null;
 }
@@ -144,7 +151,7 @@ export class RunHost {
     return {
       capabilities: capabilities(),
       parameters: model.numParameters(),
-      vocabSize: model.config.vocabSize,
+      vocabSize: 'vocabSize' in model.config ? model.config.vocabSize : null,
       tokens: dataset.tokens ?? null,
       tokenizer: dataset.tokenizer?.toJSON?.() ?? null,
       store: (store?.backend ?? null) as WorkerReady['store'],
