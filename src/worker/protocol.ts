@@ -8,18 +8,20 @@ import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics } from '../train/index.js';
 import type { WireError } from './wire-error.js';
 
-type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+/** Plain data: what JSON can say. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** The vocabulary is the tokenizer's where the data has one. */
+/** The model and its options. The vocabulary is the tokenizer's where the data has one. */
 export type ModelSpec = { kind: 'causalLM' | 'transformer' } & Omit<ModelOptions, 'vocabSize'> & {
     vocabSize?: number;
   };
 
-/** `lr` may be left out where there is a schedule. */
+/** The optimizer and its options; `lr` may be left out where there is a schedule. */
 export type OptimizerSpec =
   | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
   | ({ kind: 'sgd' } & Partial<SGDOptions>);
 
+/** How a text becomes ids. */
 export type TokenizerSpec =
   /** Unicode characters, the `maxVocab - 1` most frequent ones (default 512). */
   | { kind: 'chars'; maxVocab?: number }
@@ -28,6 +30,7 @@ export type TokenizerSpec =
   /** What `toJSON()` of either made. */
   | { kind: 'saved'; json: unknown };
 
+/** What a run is trained on: a text, token ids, or a module of one's own. */
 export type DatasetSpec =
   | {
       kind: 'text';
@@ -89,6 +92,7 @@ export interface WorkerReady {
   store: 'opfs' | 'indexeddb' | null;
 }
 
+/** A run between two steps. */
 export interface Snapshot {
   step: number;
   /** Safetensors with the weights alone, for any program. */
@@ -98,11 +102,13 @@ export interface Snapshot {
   tokenizer: unknown;
 }
 
+/** Where a restored run stands, and its losses so far. */
 export interface Restored {
   step: number;
   losses: number[];
 }
 
+/** As `SampleOptions` of `prenorm/generate`. */
 export interface GenerateOptions {
   /** Text where the data has a tokenizer, else ids. */
   prompt: string | readonly number[];
@@ -113,6 +119,7 @@ export interface GenerateOptions {
   topK?: number;
 }
 
+/** What was drawn, without the prompt. */
 export interface Generated {
   ids: Int32Array<ArrayBuffer>;
   /** null without a tokenizer. */
