@@ -26,6 +26,7 @@ import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 import binaryen from 'assemblyscript/binaryen';
 import esbuild from 'esbuild';
+import { pruneDeclarations } from './prune-declarations.mjs';
 
 const require = createRequire(import.meta.url);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -283,7 +284,10 @@ export const ${name} = { ${members} };\n`;
     "export * from './index.js';\nexport { createRuntime, init } from './chunks/external.js';\n",
   );
   checkOnDemand(paths.map((path) => join(path)));
-  pruneDeclarations(Object.values(exports).flatMap((entry) => entry.types ?? []));
+  pruneDeclarations(
+    'dist',
+    Object.values(exports).flatMap((entry) => entry.types ?? []),
+  );
   log('dist: built');
 }
 
@@ -306,22 +310,6 @@ function checkOnDemand(entries) {
       const common = [...needs(path)].filter((needed) => loaded.has(needed));
       if (common.length > 0) throw new Error(`${path}, loaded on demand, needs ${common} of the library`);
     }
-  }
-}
-
-/** Keeps the declarations that somebody who imports an entry can reach. */
-function pruneDeclarations(entries) {
-  const reached = new Set();
-  const visit = (path) => {
-    if (reached.has(path)) return;
-    reached.add(path);
-    for (const [, target] of readFileSync(path, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']*)\.js'/g))
-      visit(join(dirname(path), `${target}.d.ts`));
-  };
-  for (const entry of entries) visit(join(entry));
-  for (const file of readdirSync('dist', { recursive: true })) {
-    const path = join('dist', file);
-    if (file.endsWith('.d.ts') && !reached.has(path)) rmSync(path);
   }
 }
 

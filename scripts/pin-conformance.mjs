@@ -33,13 +33,17 @@ else if (process.argv.includes('--check')) {
     `// Written by \`node scripts/pin-conformance.mjs\`. A change of the total or of an item is a
 // change of the bits: see docs/determinism.md.
 
+/** The hashes that this version must give. */
 export interface Pinned {
   /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
   readonly kernels: { readonly strict: string; readonly relaxed: string };
+  /** SHA-256 over all items. */
   readonly total: string;
+  /** SHA-256 by item. */
   readonly items: Readonly<Record<string, string>>;
 }
 
+/** The hashes of this version; docs/determinism.md says when they change. */
 export const pinned: Pinned = {
   kernels: {
     strict: '${strict}',

@@ -3,6 +3,10 @@
  * and again as fields, so that programs can react without parsing text.
  */
 
+/**
+ * `code` of an error: which class it is, as a string that survives a worker's message or another copy of the
+ * library.
+ */
 export type ErrorCode =
   | 'SHAPE'
   | 'CONFIG'
@@ -13,12 +17,15 @@ export type ErrorCode =
   | 'NUMERIC'
   | 'ENVIRONMENT';
 
+/** What an error says besides its message. */
 export interface ErrorFields {
   /** The operation that refused, e.g. `layerNorm`. */
   op?: string;
   /** File or module path the error is about, e.g. `encoder.layers.2.norm1` or `data/train.tsv:17`. */
   path?: string;
+  /** What was required. */
   expected?: unknown;
+  /** What came. */
   actual?: unknown;
   /** What to do about it, one sentence. */
   hint?: string;
@@ -82,6 +89,7 @@ export class FormatError extends errorClass('FormatError', 'FORMAT') {}
 export class CheckpointError extends errorClass('CheckpointError', 'CHECKPOINT') {}
 /** Memory is exhausted, or a tensor is used after its arena was popped. */
 export class MemoryError extends errorClass('MemoryError', 'MEMORY') {}
+/** What a NumericError says besides: where training stood. */
 export interface NumericFields extends ErrorFields {
   /** The training step (1, 2, …) that failed. */
   step?: number;

@@ -1,4 +1,7 @@
-/** @file The library's entry: runtime, tensors, autograd, and the names most programs need. */
+/**
+ * @file The library's entry: runtime, tensors, autograd, and the names most programs need.
+ * @module prenorm
+ */
 export * from './autograd/index.js';
 export * as data from './data/index.js';
 export {
@@ -7,9 +10,11 @@ export {
   DataError,
   EnvironmentError,
   type ErrorCode,
+  type ErrorFields,
   FormatError,
   MemoryError,
   NumericError,
+  type NumericFields,
   PrenormError,
   ShapeError,
 } from './errors.js';
@@ -22,13 +27,15 @@ export {
   createRuntime,
   currentRuntime,
   type InitOptions,
+  type InputArray,
   init,
   type MemoryReport,
   manualSeed,
   Runtime,
+  type WasmSource,
   withRuntime,
 } from './runtime/runtime.js';
-export { type Shape, Tensor } from './tensor/index.js';
+export { type DType, type HostArray, type NestedNumbers, type Shape, Tensor } from './tensor/index.js';
 export * as text from './text/index.js';
 export * as theory from './theory/index.js';
 export {

@@ -1,4 +1,6 @@
-/** @file `init` for programs that run trained models and never train: smaller kernels, the same bits. */
-
+/**
+ * @file `init` for programs that run trained models and never train: smaller kernels, the same bits.
+ * @module prenorm/inference
+ */
 export { createRuntime, init } from './runtime/forward.js';
-export type { InitOptions } from './runtime/runtime.js';
+export type { InitOptions, Runtime, WasmSource } from './runtime/runtime.js';

@@ -211,6 +211,7 @@ export class BackwardContext {
   }
 }
 
+/** What `backward` does besides computing gradients. */
 export interface BackwardOptions {
   /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. */
   retainGraph?: boolean;

@@ -25,17 +25,20 @@ export interface TapeNode {
   readonly sequence: number;
 }
 
+/** A tensor that ops take and give, and that may carry a gradient. */
 export class Variable extends Tensor {
+  /** Whether `backward()` is to compute its gradient. */
   requiresGrad: boolean;
-  /** The op that produced this variable, or null for a leaf. */
+  /** The op that produced this variable, or null for a leaf. @internal */
   node: TapeNode | null = null;
-  /** Address of this variable's gradient while `backward()` runs, 0 when none has arrived. */
+  /** Address of this variable's gradient while `backward()` runs, 0 when none has arrived. @internal */
   gradPtr: Ptr = 0;
-  /** When set, `grad` keeps the gradient after `backward()` also for a variable that is not a leaf. */
+  /** When set, `grad` keeps the gradient after `backward()` also for a variable that is not a leaf. @internal */
   retain = false;
   /** @internal Gradient carried out of the arena after `backward()`. */
   settledGrad: Tensor | null = null;
 
+  /** @internal */
   constructor(storage: Storage, shape: Shape, offset = 0, requiresGrad = false) {
     super(storage, shape, offset);
     this.requiresGrad = requiresGrad;
@@ -85,7 +88,7 @@ export class Parameter extends Variable {
     runtime.graphChanged();
   }
 
-  /** Address of the gradient block, made (zeroed) on first use; what it holds is the gradient. */
+  /** Address of the gradient block, made (zeroed) on first use; what it holds is the gradient. @internal */
   gradAddress(): Ptr {
     if (!this.#grad) this.bindGrad(persistentStorage(this.runtime, 'f32', this.size), 0);
     const { storage, offset } = this.#grad as { storage: Storage; offset: number };
@@ -94,19 +97,19 @@ export class Parameter extends Variable {
     return address;
   }
 
-  /** Whether the gradient only counts as zero and its memory is to be overwritten. */
+  /** Whether the gradient only counts as zero and its memory is to be overwritten. @internal */
   get gradIsZero(): boolean {
     return this.#isZero;
   }
 
-  /** Like `gradIsZero`; from here on the memory counts, so the caller overwrites all of it. */
+  /** Like `gradIsZero`; from here on the memory counts, so the caller overwrites all of it. @internal */
   takeZero(): boolean {
     const isZero = this.#isZero;
     this.#isZero = false;
     return isZero;
   }
 
-  /** Moves the gradient to `storage` (an optimizer's flat block), keeping its value. */
+  /** Moves the gradient to `storage` (an optimizer's flat block), keeping its value. @internal */
   bindGrad(storage: Storage, offset: number): void {
     if (this.#grad && !this.takeZero())
       storage.write(offset, this.#grad.storage.read(this.#grad.offset, this.size));
@@ -114,7 +117,7 @@ export class Parameter extends Variable {
     this.runtime.graphChanged();
   }
 
-  /** Whether the gradient lives in `storage`. */
+  /** Whether the gradient lives in `storage`. @internal */
   gradIn(storage: Storage): boolean {
     return this.#grad?.storage === storage;
   }

@@ -1,5 +1,9 @@
+/**
+ * @file Fixed trainings whose hashes are pinned: does this host compute the right bits?
+ * @module prenorm/conformance
+ */
 export type { Parts } from './item.js';
-export { pinned } from './pinned.js';
+export { type Pinned, pinned } from './pinned.js';
 export {
   type ConformanceOptions,
   type ConformanceResult,

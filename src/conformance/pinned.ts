@@ -1,13 +1,17 @@
 // Written by `node scripts/pin-conformance.mjs`. A change of the total or of an item is a
 // change of the bits: see docs/determinism.md.
 
+/** The hashes that this version must give. */
 export interface Pinned {
   /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
   readonly kernels: { readonly strict: string; readonly relaxed: string };
+  /** SHA-256 over all items. */
   readonly total: string;
+  /** SHA-256 by item. */
   readonly items: Readonly<Record<string, string>>;
 }
 
+/** The hashes of this version; docs/determinism.md says when they change. */
 export const pinned: Pinned = {
   kernels: {
     strict: '2f025ce584d92db3ef9945faf20dabdd4482be2d00e55939e9b12df674cbe78a',

@@ -27,8 +27,10 @@ export const items: readonly Item[] = [
   large,
 ];
 
+/** Names of the items, in the order in which they run. */
 export const itemNames: readonly string[] = items.map(({ name }) => name);
 
+/** What one item gave, and what it must give. */
 export interface ItemResult {
   name: string;
   about: string;
@@ -40,6 +42,7 @@ export interface ItemResult {
   ok: boolean;
 }
 
+/** What a conformance run gave. */
 export interface ConformanceResult {
   items: ItemResult[];
   /** SHA-256 of the lines "item hash"; null when only some items ran. */
@@ -49,9 +52,11 @@ export interface ConformanceResult {
   ok: boolean;
 }
 
+/** What to run. `replay` is the trainer's, and changes no bit. */
 export interface ConformanceOptions extends ItemOptions {
   /** Names of the items to run; default: all. */
   only?: readonly string[];
+  /** Called after each item; the next begins when its promise is settled. */
   onItem?: (result: ItemResult) => void | Promise<void>;
 }
 

@@ -13,6 +13,7 @@ export interface TokenPair {
   target: Int32Array;
 }
 
+/** A batch as `Transformer` reads it. */
 export interface PairBatch {
   batchSize: number;
   /** Length of the padded source, S. */
@@ -35,6 +36,7 @@ export interface PairBatch {
   indices: Int32Array;
 }
 
+/** How pairs become batches. The ids are the tokenizer's. */
 export interface PairBatchOptions {
   /** Upper bound of B * S + B * T, padding included. */
   maxTokens: number;

@@ -8,8 +8,14 @@ export interface Cursor {
 
 /** What a training loop needs of a dataset: an endless, resumable sequence of batches. */
 export interface BatchSource<Batch> {
+  /** The next batch; after the last of an epoch comes the first of another. */
   next(): Batch;
+  /** Where `next()` stands. */
   state(): Cursor;
+  /**
+   * Goes to a cursor.
+   * @throws DataError for one that the data does not have.
+   */
   restore(cursor: Cursor): void;
 }
 

@@ -5,6 +5,7 @@
  */
 import { type Pair, parsePairs } from './pairs.js';
 
+/** Sentence pairs in the three parts of an experiment. */
 export interface PairSplits {
   train: Pair[];
   valid: Pair[];
@@ -14,6 +15,7 @@ export interface PairSplits {
 /** Pairs by name, from wherever the caller keeps them. */
 export type SplitLoader = (name: string) => Promise<PairSplits>;
 
+/** The digits data set of Alpaydin and Kaynak (UCI, 1998), as scikit-learn distributes it. */
 export interface Digits {
   /** (1797, 64): rows of 8 x 8 pixels, top to bottom, scaled to 0..1 (sixteenths, so exact). */
   images: Float32Array;

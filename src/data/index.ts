@@ -1,3 +1,7 @@
+/**
+ * @file Batches of pairs, of running text and of masked text; cleaning; the embedded data sets.
+ * @module prenorm/data
+ */
 export {
   evaluationPairBatches,
   type PairBatch,
@@ -45,5 +49,5 @@ export {
 
 export { type Pair, parsePairs } from './pairs.js';
 export { type DropCount, DropReport, rawLines } from './raw-lines.js';
-export type { RowMarks, RowOptions } from './row-batches.js';
+export type { PlannedBatches, RowBatch, RowMarks, RowOptions } from './row-batches.js';
 export { evaluationTextWindows, type LmBatch, TextWindows, type TextWindowsOptions } from './text-windows.js';

@@ -12,6 +12,7 @@ import {
   rowOptionKeys,
 } from './row-batches.js';
 
+/** Two texts with a class, e.g. whether one is a paraphrase of the other. */
 export interface LabelledPair {
   first: string;
   second: string;
@@ -19,6 +20,7 @@ export interface LabelledPair {
   label: number;
 }
 
+/** What a file of labelled pairs holds. */
 export interface LabelledPairs {
   pairs: LabelledPair[];
   /** Names of the classes, sorted by code unit. */

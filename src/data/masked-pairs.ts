@@ -19,6 +19,7 @@ import {
   rowOptionKeys,
 } from './row-batches.js';
 
+/** What masked language models are trained on. */
 export interface MaskedTexts {
   /** Running texts, each a list of sentences as token ids: what follows what is known. */
   documents: readonly (readonly Int32Array[])[];
@@ -26,6 +27,7 @@ export interface MaskedTexts {
   pairs?: readonly (readonly [first: Int32Array, second: Int32Array])[];
 }
 
+/** How texts become rows, and how much of them is masked. */
 export interface MaskedPairOptions extends RowOptions {
   marks: RowMarks & {
     maskId: number;

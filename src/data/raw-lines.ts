@@ -16,6 +16,7 @@ const NAMED = 5;
 export class DropReport {
   readonly #counts = new Map<string, DropCount>();
 
+  /** Counts a line that cannot be used; `where` is its place, e.g. `train.de:17`. */
   add(reason: string, where: string): void {
     const known = this.#counts.get(reason) ?? { reason, count: 0, first: [] };
     known.count++;
@@ -23,10 +24,12 @@ export class DropReport {
     this.#counts.set(reason, known);
   }
 
+  /** How many lines were left out. */
   get total(): number {
     return this.list().reduce((sum, { count }) => sum + count, 0);
   }
 
+  /** All reasons so far. */
   list(): DropCount[] {
     return [...this.#counts.values()];
   }

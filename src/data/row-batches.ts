@@ -13,6 +13,7 @@ export interface RowMarks {
   sepId: number;
 }
 
+/** How rows of one or two segments are cut and batched. */
 export interface RowOptions {
   marks: RowMarks;
   seed: number;
@@ -26,6 +27,7 @@ export interface RowOptions {
   lengthMultiple?: number;
 }
 
+/** A batch of rows, as `MaskedLM` and `PairClassifier` read it. */
 export interface RowBatch {
   batchSize: number;
   seqLen: number;

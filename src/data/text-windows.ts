@@ -7,6 +7,7 @@ import { checkKeys, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInteger } from './cursor.js';
 
+/** A batch as `CausalLM` reads it. */
 export interface LmBatch {
   batchSize: number;
   seqLen: number;
@@ -18,6 +19,7 @@ export interface LmBatch {
   tokens: number;
 }
 
+/** B windows of T tokens per batch; the seed decides their order and where an epoch begins. */
 export interface TextWindowsOptions {
   batchSize: number;
   seqLen: number;

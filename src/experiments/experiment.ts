@@ -3,7 +3,12 @@ import type { Judged } from './judged.js';
 import type { Figure, RunRecord, Verdict } from './results.js';
 import type { RunSpec } from './run-kind.js';
 
+/**
+ * Sizes to reproduce at: `quick` in minutes, `standard` in hours on the embedded data; `multi30k` and `paper` need
+ * a folder of data.
+ */
 export type PresetName = 'quick' | 'standard' | 'multi30k' | 'paper';
+/** All presets. */
 export const presetNames: readonly PresetName[] = ['quick', 'standard', 'multi30k', 'paper'];
 
 /** What decides the sizes of an experiment. Presets change sizes and seeds, never the code path. */
@@ -26,6 +31,7 @@ export interface JudgeContext {
   log: (x: number) => number;
 }
 
+/** One sentence of the paper, and how this package judges it. */
 export interface Claim {
   claim: string;
   /** What the paper says. */
@@ -36,14 +42,17 @@ export interface Claim {
   figure: string;
   /** How it is judged here, one sentence. */
   protocol: string;
+  /** The verdict registered before the runs. */
   expected: Verdict | ((scale: Scale) => Verdict);
   /** Why, where `holds` is not expected. */
   reason?: string;
   /** Presets that judge it; default: all that run its experiment. */
   presets?: readonly PresetName[];
+  /** The verdict from the experiment's records; `not tested` when they are missing. */
   judge(runs: readonly RunRecord[], context: JudgeContext): Judged;
 }
 
+/** The runs, claims and figures behind one figure or table. */
 export interface Experiment {
   /** As in `--only`. */
   name: string;

@@ -21,6 +21,10 @@ const TOY = { vocabSize: 1000, batch: 8, length: 32 };
 /** Positions the loss of the probe averages over. */
 export const TOY_POSITIONS = TOY.batch * TOY.length;
 
+/**
+ * Carries out a gradients run: one point per depth and seed. `data` is for the `translation` setting, null
+ * elsewhere.
+ */
 export async function runGradients(
   run: GradientsRun,
   data: PreparedData | null,

@@ -1,3 +1,7 @@
+/**
+ * @file What `prenorm reproduce` runs: presets, runs, claims and their verdicts.
+ * @module prenorm/experiments
+ */
 export { placementName } from '../nn/placement-names.js';
 export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
@@ -10,7 +14,7 @@ export {
 } from './experiment.js';
 export { runGradients } from './gradients.js';
 export { classifyRuns } from './judge-training.js';
-export type { GradientsRecord } from './judged.js';
+export type { GradientsRecord, Judged } from './judged.js';
 export { multi30kBars, multi30kRuns, multi30kSizes } from './multi30k.js';
 export {
   experiments,
@@ -19,9 +23,19 @@ export {
   makeFigures,
   makePreset,
   type Preset,
+  type PresetOptions,
 } from './registry.js';
-export type { ClaimRow, Figure, GradientPoint, Results, RunRecord, Series, Verdict } from './results.js';
-export type { RunEnvironment, RunKind, RunProgress, RunSpec } from './run-kind.js';
+export type {
+  ClaimRow,
+  Figure,
+  GradientPoint,
+  Heatmap,
+  Results,
+  RunRecord,
+  Series,
+  Verdict,
+} from './results.js';
+export type { RunEnvironment, RunKind, RunOutcome, RunProgress, RunSpec } from './run-kind.js';
 export { executeRun, kindOf, runKinds } from './run-kinds.js';
 export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './run-spec.js';
 export {
@@ -35,10 +49,12 @@ export {
   runTranslation,
 } from './translation.js';
 export {
+  type EvaluatedWeights,
   fullTest,
   KeptWeights,
   scoreLowerTokens,
   scoreTranslations,
+  type TestData,
   testScoreName,
   translateAll,
 } from './translation-test.js';

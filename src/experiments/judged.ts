@@ -4,6 +4,7 @@ import type { ClaimRow, GradientPoint, RunRecord, Verdict } from './results.js';
 /** A gradients run with its measurements. */
 export type GradientsRecord = RunRecord & { points: GradientPoint[] };
 
+/** What a judgement adds to a claim: the metric per seed, its threshold, the verdict, and the runs it rests on. */
 export type Judged = Pick<
   ClaimRow,
   'seeds' | 'perSeed' | 'metric' | 'threshold' | 'verdict' | 'runHashes'

@@ -24,6 +24,7 @@ import { tuning } from './tuning.js';
 import { vit } from './vit.js';
 import { wmt14 } from './wmt14.js';
 
+/** All experiments, in the order of the report. */
 export const experiments: readonly Experiment[] = [
   theory,
   fig3,
@@ -68,6 +69,7 @@ const texts: Record<PresetName, PresetText> = {
   },
 };
 
+/** The experiments and runs of one preset. */
 export interface Preset extends PresetText {
   name: PresetName;
   scale: Scale;
@@ -79,6 +81,7 @@ export interface Preset extends PresetText {
   runs: RunSpec[];
 }
 
+/** What of a preset to run, and on what. */
 export interface PresetOptions {
   /** Shifts every seed, for a fresh reproduction. */
   seed?: number;
@@ -137,6 +140,7 @@ function choose(all: Preset['experiments'], only: readonly string[]): Preset['ex
     .filter(({ runs }) => runs.length > 0);
 }
 
+/** Whether `name` is a preset. */
 export function isPresetName(name: string): name is PresetName {
   return presetNames.includes(name as PresetName);
 }

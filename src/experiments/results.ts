@@ -7,6 +7,7 @@ import type { LayerStatistics } from '../theory/index.js';
 /** How a claim fared. */
 export type Verdict = 'holds' | 'does not hold' | 'not decided' | 'not tested';
 
+/** A claim with its verdict and what it rests on. */
 export interface ClaimRow {
   /** Short id, e.g. `post-needs-warmup`. */
   claim: string;
@@ -37,6 +38,7 @@ export interface ClaimRow {
   command: string;
 }
 
+/** One line or set of bars: y over x, null where there is no number. */
 export interface Series {
   /** Legend text. */
   label: string;
@@ -62,6 +64,7 @@ export interface Heatmap {
   valueLabel: string;
 }
 
+/** A figure as data; the report draws it. */
 export interface Figure {
   id: string;
   /** Absent: `lines`. `bars` draws the last point of each series as one bar, from `low` to `high` its interval. */
@@ -93,6 +96,7 @@ export interface GradientPoint {
   decoder?: LayerStatistics[];
 }
 
+/** What one run left behind. Equal specifications give equal records but for `seconds`. */
 export interface RunRecord {
   id: string;
   experiment: string;
@@ -101,6 +105,10 @@ export interface RunRecord {
   placement: string;
   seed: number;
   config: Record<string, unknown>;
+  /**
+   * `trained`, `behind` and `failed` by progress (from 0.85, below, below 0.25), `diverged` at a value that is not
+   * finite, `measured` where nothing is to be classified.
+   */
   status: 'trained' | 'behind' | 'failed' | 'diverged' | 'measured';
   /** Progress p = (U - NLL) / (U - R), where it is defined. */
   progress?: number;
@@ -130,6 +138,7 @@ export interface RunRecord {
   samples?: { source: string; reference: string; hypothesis: string }[];
 }
 
+/** What `results.json` holds. */
 export interface Results {
   format: 'prenorm-results';
   version: 1;

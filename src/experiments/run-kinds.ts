@@ -12,6 +12,7 @@ import { toyKind } from './run-toy.js';
 import { normTuningKind } from './run-vision.js';
 import { translationKind } from './translation.js';
 
+/** All kinds. */
 export const runKinds: readonly RunKind[] = [
   gradientsKind,
   lawKind,
@@ -23,7 +24,10 @@ export const runKinds: readonly RunKind[] = [
   normTuningKind as RunKind,
 ];
 
-/** @throws ConfigError for a kind that is not in the table. */
+/**
+ * The kind that carries out a specification.
+ * @throws ConfigError for a kind that is not in the table.
+ */
 export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
   const found = runKinds.find(({ kind }) => kind === spec.kind);
   if (found) return found;

@@ -19,6 +19,7 @@ export interface GradientsRun extends RunSpec {
   trained?: { steps: number; maxLr: number };
 }
 
+/** Data of a translation run; BPE of `vocabSize` is trained on both sides, batches hold `maxTokens`. */
 export interface TranslationData {
   /** `ui-de-en` is embedded; anything else is a folder with train.tsv, valid.tsv and test.tsv. */
   name: string;

@@ -26,6 +26,7 @@ import type { TranslationData, TranslationRun } from './run-spec.js';
 import { trainCurve } from './training-curve.js';
 import { decodeTest, fullTest, KeptWeights } from './translation-test.js';
 
+/** Tokenised pairs with their tokenizer; `splits` are the texts. */
 export interface PreparedData {
   tokenizer: Tokenizer;
   splits: PairSplits;
@@ -107,11 +108,13 @@ function longest(pairs: readonly TokenPair[]): number {
   return pairs.reduce((n, { source, target }) => Math.max(n, source.length, target.length + 1), 1);
 }
 
+/** The untrained model of a run, with positions for the longest sequence of the data. */
 export function buildModel(run: Pick<TranslationRun, 'model' | 'seed'>, data: PreparedData): Transformer {
   const maxSeqLen = Math.max(longest(data.train), longest(data.valid), longest(data.test)) + 2;
   return new Transformer({ ...run.model, vocabSize: data.tokenizer.vocabSize, maxSeqLen, seed: run.seed });
 }
 
+/** Options of `PairBatches` for a data set; pairs that are too long are dropped. */
 export function batchOptions(data: TranslationData, tokenizer: Tokenizer) {
   return {
     maxTokens: data.maxTokens,

@@ -1,3 +1,7 @@
+/**
+ * @file Greedy search, beam search and sampling with a key/value cache.
+ * @module prenorm/generate
+ */
 export {
   type BeamOptions,
   beamSearch,

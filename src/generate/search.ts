@@ -4,6 +4,7 @@ import { RandomStream } from '../random.js';
 import { exp64, pow64 } from '../runtime/math.js';
 import type { Stepper } from './stepper.js';
 
+/** Ids of the marks, and where a search ends. */
 export interface SearchOptions {
   bos: number;
   eos: number;
@@ -11,6 +12,7 @@ export interface SearchOptions {
   maxLength: number;
 }
 
+/** One generated sequence. */
 export interface Hypothesis {
   /** Generated ids without bos and eos. */
   ids: Int32Array;
@@ -49,6 +51,7 @@ export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
   return out.map(({ ids, logProb }) => ({ ids: Int32Array.from(ids), logProb }));
 }
 
+/** From where, how long and how freely to sample. */
 export interface SampleOptions {
   /** Ids to start from; at least one. */
   prompt: ArrayLike<number>;
@@ -103,6 +106,7 @@ function draw(logProbs: Float32Array, temperature: number, topK: number, u: numb
   return kept[kept.length - 1];
 }
 
+/** How many hypotheses are kept per row, and how they are ranked. */
 export interface BeamOptions extends SearchOptions {
   beamSize: number;
   /** Scores are logProb / length^penalty, eos counted in the length; the paper uses 1.2, fairseq's default is 1. */

@@ -10,6 +10,10 @@ import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
 import { arenaStorage } from '../tensor/tensor.js';
 
+/**
+ * A model that gives log-probabilities of the next token for `batch` rows; `lmStepper` and `translationStepper`
+ * make one, with caches.
+ */
 export interface Stepper {
   readonly batch: number;
   readonly vocabSize: number;

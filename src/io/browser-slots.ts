@@ -1,4 +1,5 @@
 /** @file The two kinds of browser storage under `CheckpointStore`: files of the origin (OPFS), and IndexedDB. */
+/** The two slots of a store, written in turn. */
 export type SlotName = 'a' | 'b';
 
 /** Two places for bytes. `write` may be cut short by anything; it never touches the other slot. */
@@ -8,6 +9,7 @@ export interface Slots {
   read(slot: SlotName): Promise<Uint8Array | null>;
   /** Head and body, one after the other. The head is written last. */
   write(slot: SlotName, head: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Empties a slot; none is no error. */
   remove(slot: SlotName): Promise<void>;
 }
 

@@ -7,12 +7,14 @@ import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../er
 import { indexedDbSlots, originPrivateSlots, type SlotName, type Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
 
+/** What a store gives back. */
 export interface StoredCheckpoint {
   bytes: Uint8Array<ArrayBuffer>;
   /** Writes so far, this one included. */
   generation: number;
 }
 
+/** Where a store keeps its bytes. */
 export interface CheckpointStoreOptions {
   /** Default: 'opfs' where it works, else 'indexeddb'. */
   backend?: 'opfs' | 'indexeddb';

@@ -22,8 +22,10 @@ export const CHECKPOINT_FORMAT = 'prenorm-checkpoint';
 /** Raised with every change an older Prenorm could not read. */
 export const CHECKPOINT_VERSION = 1;
 
+/** Plain JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** What `encodeCheckpoint` writes: all that a run needs to go on. */
 export interface CheckpointContent {
   /** Weights, moments and whatever else is numbers, by name. */
   tensors: ReadonlyMap<string, TensorEntry>;
@@ -41,6 +43,7 @@ export interface CheckpointContent {
   extra?: Json;
 }
 
+/** What `decodeCheckpoint` read and checked. */
 export interface Checkpoint extends Required<Omit<CheckpointContent, 'tensors'>> {
   tensors: Map<string, DecodedTensor>;
 }

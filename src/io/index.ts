@@ -1,7 +1,24 @@
+/**
+ * @file Checkpoints, safetensors, PyTorch state dicts, storage in the browser.
+ * @module prenorm/io
+ */
 export type { SlotName, Slots } from './browser-slots.js';
 export { CheckpointStore, type CheckpointStoreOptions, type StoredCheckpoint } from './browser-storage.js';
-export { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
-export { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+export {
+  type Checkpoint,
+  type CheckpointContent,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Json,
+} from './checkpoint-file.js';
+export {
+  type DecodedSafetensors,
+  type DecodedTensor,
+  decodeSafetensors,
+  encodeSafetensors,
+  type TensorData,
+  type TensorEntry,
+} from './safetensors.js';
 export { sha256 } from './sha256.js';
 export {
   decodeTorchSafetensors,
@@ -10,5 +27,10 @@ export {
   loadTorchSafetensors,
   loadTorchState,
   saveTorchSafetensors,
+  type TensorShapes,
+  type TorchConfig,
+  type TorchKind,
+  type TorchOptions,
+  type TorchState,
   toTorchState,
 } from './torch.js';

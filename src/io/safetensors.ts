@@ -7,6 +7,7 @@
 import { brief, FormatError, formatShape } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 
+/** Values of one tensor; BigInt arrays are 64-bit integers. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -19,11 +20,13 @@ export type TensorData =
   | BigInt64Array
   | BigUint64Array;
 
+/** A tensor to write; `data` is row-major and decides the dtype. */
 export interface TensorEntry {
   shape: readonly number[];
   data: TensorData;
 }
 
+/** A tensor as a file had it. */
 export interface DecodedTensor {
   /** As in the file, e.g. `F32`; `F16` and `BF16` arrive as a Float32Array, which holds them exactly. */
   dtype: string;
@@ -31,6 +34,7 @@ export interface DecodedTensor {
   data: TensorData;
 }
 
+/** Content of a safetensors file. */
 export interface DecodedSafetensors {
   /** In the order of the file's data. */
   tensors: Map<string, DecodedTensor>;

@@ -35,6 +35,7 @@ import { placementName } from '../nn/placement-names.js';
 import { sameShape } from '../tensor/shape.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 
+/** What a state is of: `torch.nn.Transformer`, one of its stacks, or a layer. */
 export type TorchKind = 'transformer' | 'encoder' | 'decoder' | 'encoder-layer' | 'decoder-layer';
 
 /** What the shapes of a state tell. All but `kind` are keys of a model's configuration. */
@@ -50,6 +51,7 @@ export interface TorchConfig {
   finalNorm: boolean;
 }
 
+/** Where in a larger state to look. */
 export interface TorchOptions {
   /** Where the module sits in the state of a larger one, e.g. `transformer.`; keys elsewhere are left alone. */
   prefix?: string;
@@ -59,13 +61,15 @@ export interface TorchOptions {
   output?: string;
 }
 
+/** A PyTorch state under our names. */
 export interface TorchState {
   config: TorchConfig;
   /** Keys of our model, ready for `loadStateDict`. */
   state: StateDict;
 }
 
-type Shapes = ReadonlyMap<string, { shape: readonly number[] }>;
+/** Anything by name that has shapes: a state dict, or a decoded file. */
+export type TensorShapes = ReadonlyMap<string, { shape: readonly number[] }>;
 
 const EMBEDDING = 'embedding.tokens.weight';
 const OUTPUT = 'output.linear.weight';
@@ -74,7 +78,7 @@ const OUTPUT = 'output.linear.weight';
  * The kind and the sizes of a PyTorch state, every tensor of it checked.
  * @throws FormatError naming the missing or unexpected keys, or the tensor whose shape does not fit.
  */
-export function inferTorchConfig(state: Shapes, options: TorchOptions = {}): TorchConfig {
+export function inferTorchConfig(state: TensorShapes, options: TorchOptions = {}): TorchConfig {
   const { prefix = '' } = options;
   const body = bodyOf(state, options);
   const kind = kindOf(body);
@@ -253,7 +257,7 @@ function bodyOf<T>(
   return new Map(inside.map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
-function kindOf(body: Shapes): TorchKind | undefined {
+function kindOf(body: TensorShapes): TorchKind | undefined {
   const has = (start: string): boolean => [...body.keys()].some((key) => key.startsWith(start));
   if (has('encoder.layers.') || has('decoder.layers.')) return 'transformer';
   if (has('layers.0.self_attn.')) return has('layers.0.multihead_attn.') ? 'decoder' : 'encoder';
@@ -261,7 +265,7 @@ function kindOf(body: Shapes): TorchKind | undefined {
   return undefined;
 }
 
-function sizesOf(kind: TorchKind, body: Shapes): TorchConfig {
+function sizesOf(kind: TorchKind, body: TensorShapes): TorchConfig {
   const stacks = kind === 'transformer' ? ['encoder.', 'decoder.'] : [''];
   const first = kind.endsWith('-layer') ? '' : `${stacks[0]}layers.0.`;
   const shape = body.get(`${first}linear1.weight`)?.shape;
@@ -337,7 +341,7 @@ function expectedShapes(config: TorchConfig): Map<string, number[]> {
   return shapes;
 }
 
-function check(body: Shapes, expected: ReadonlyMap<string, number[]>): void {
+function check(body: TensorShapes, expected: ReadonlyMap<string, number[]>): void {
   const missing = [...expected.keys()].filter((key) => !body.has(key));
   const unexpected = [...body.keys()].filter((key) => !expected.has(key));
   if (missing.length > 0 || unexpected.length > 0) {

@@ -22,6 +22,7 @@ import { Linear, type Norm } from './layers.js';
 import { Module, requirePositive } from './module.js';
 import { makeNorm, type NormKind } from './norms.js';
 
+/** Which keys a query sees: with `causal` (default false) none behind its own position. */
 export interface AttentionMask {
   causal?: boolean;
   /** (B) i32: valid keys per sequence. */
@@ -46,7 +47,7 @@ export interface AttentionParts {
  * Queries and keys of length 1 per head, the queries times g · sqrt(dHead) so that logits are g · q̂ k̂ᵀ (Henry et al.
  * 2020, arXiv 2010.04245). g begins at sqrt(dHead); Henry's log2(n² - n) needs the length n of the texts.
  */
-class QueryKeyL2 extends Module {
+export class QueryKeyL2 extends Module {
   readonly g: Parameter;
 
   constructor(
@@ -67,6 +68,7 @@ class QueryKeyL2 extends Module {
     return div(x, sqrt(addScalar(sum(mul(x, x), { axis: -1, keepDim: true }), this.eps)));
   }
 
+  /** x (…, dHead) as queries. */
   query(x: Variable): Variable {
     return mul(this.unit(x), scale(this.g, Math.sqrt(this.dHead)));
   }
@@ -182,6 +184,7 @@ export class MultiHeadAttention extends Module {
     return concat([this.#key(slice(kv, 2, 0, c)), this.#value(slice(kv, 2, c, 2 * c))], 2);
   }
 
+  /** Queries from x (B, Tq, C), keys and values as `projectMemory` packed them. */
   attendMemory(x: Variable, kv: Variable, mask: AttentionMask = {}): Variable {
     const q = linear(x, this.inProjWeight, this.inProjBias, { rows: [0, this.dModel] }); // (B, Tq, C)
     return this.#finish(crossAttention(this.#query(q), kv, { numHeads: this.numHeads, ...mask }));
@@ -259,6 +262,7 @@ export class KeyValueCache {
     this.#storage.release();
   }
 
+  /** @internal */
   address(): number {
     return this.#storage.address();
   }

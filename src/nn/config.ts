@@ -7,6 +7,11 @@ import type { PositionKind } from './positions.js';
 import type { StackConfig } from './transformer.js';
 import { type QkNorm, qkNorms } from './transformer-layers.js';
 
+/**
+ * A complete model configuration, as `resolveConfig` returns it. Defaults: 4 heads, 6 layers, 256 positions, Pre-LN
+ * with LayerNorm (eps 1e-5), ReLU, no dropout, sinusoidal positions, tied embeddings scaled by sqrt(dModel),
+ * `fairseq` initialisation, seed 0.
+ */
 export interface ModelConfig {
   vocabSize: number;
   dModel: number;

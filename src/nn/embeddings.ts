@@ -52,6 +52,7 @@ export class OutputProjection extends Module {
     return (this.#tied ?? (this.linear as Linear)).weight;
   }
 
+  /** Logits, without a bias. */
   forward(x: Variable): Variable {
     return this.#tied ? linear(x, this.#tied.weight, null) : (this.linear as Linear).forward(x);
   }

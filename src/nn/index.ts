@@ -1,13 +1,29 @@
+/**
+ * @file Modules and models: layers, norms, placements, initialisations, Transformers.
+ * @module prenorm/nn
+ */
 export { type AdminReport, profileAdmin } from './admin.js';
-export { locateNonFinite } from './anomaly.js';
-export { type AttentionMask, type AttentionParts, KeyValueCache, MultiHeadAttention } from './attention.js';
+export { type AnomalyContext, locateNonFinite } from './anomaly.js';
+export {
+  type AttentionMask,
+  type AttentionParts,
+  KeyValueCache,
+  MultiHeadAttention,
+  type QueryKeyL2,
+} from './attention.js';
 export type { StepInputs } from './batch-tensor.js';
 export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js';
 export { OutputProjection, TokenEmbedding } from './embeddings.js';
 export { type InitScheme, initializeModel, initSchemes, randomNormal } from './init.js';
 export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm } from './layers.js';
-export { MaskedLM, type MaskedLMConfig, type MaskedLMInput, type MaskedLMOptions } from './masked-lm.js';
-export { CausalLM, type LmInput, type PairInput, Transformer } from './models.js';
+export {
+  MaskedLM,
+  type MaskedLMConfig,
+  type MaskedLMHead,
+  type MaskedLMInput,
+  type MaskedLMOptions,
+} from './masked-lm.js';
+export { CausalLM, type ForwardOptions, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
 export {
@@ -17,8 +33,17 @@ export {
   type PairClassifierOptions,
 } from './pair-classifier.js';
 export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
-export { type Place, type Placement, placements, type Streams, type Sublayer } from './placements.js';
-export { Positions, sinusoids } from './positions.js';
+export {
+  type Branch,
+  type Place,
+  type Placement,
+  placements,
+  type Streams,
+  type Sublayer,
+  type SublayerKinds,
+} from './placements.js';
+export type { PooledHead } from './pooled-head.js';
+export { type PositionKind, Positions, sinusoids } from './positions.js';
 export { type StackConfig, TransformerDecoder, TransformerEncoder } from './transformer.js';
 export {
   type LayerConfig,
@@ -30,6 +55,7 @@ export {
 } from './transformer-layers.js';
 export {
   type ImageInput,
+  type ImageShape,
   VisionTransformer,
   type VisionTransformerConfig,
   type VisionTransformerOptions,

@@ -18,7 +18,13 @@ import { fnv1a, seedKey } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Module } from './module.js';
 
+/**
+ * How parameters begin. `paper`: Gaussian with variance 2 / (in + out), embeddings N(0, 1/d), biases 0; `fairseq`:
+ * Xavier uniform, packed q, k, v with gain 1/sqrt(2); `torch`: as PyTorch's translation tutorial, embeddings
+ * included.
+ */
 export type InitScheme = 'paper' | 'fairseq' | 'torch';
+/** All schemes. */
 export const initSchemes: readonly InitScheme[] = ['paper', 'fairseq', 'torch'];
 
 /** Draws all parameters of a model anew. */

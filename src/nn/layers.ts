@@ -53,6 +53,7 @@ export class Embedding extends Module {
 
 /** What all normalisations share: apply to x, or to x + residual without a pass of its own for the sum. */
 export interface Norm extends Module {
+  /** x (…, C), normalised over the last axis. */
   forward(x: Variable): Variable;
   /** norm(x + residual) */
   forwardSum(x: Variable, residual: Variable): Variable;
@@ -110,6 +111,7 @@ export class Dropout extends Module {
     super();
   }
 
+  /** x with a share p of its elements set to 0 and the rest divided by 1 - p. */
   forward(x: Variable): Variable {
     return this.training ? dropout(x, this.p, this.path) : x;
   }
@@ -139,6 +141,7 @@ export class FeedForward extends Module {
     return true;
   }
 
+  /** x (…, C) to (…, C), through a hidden layer of width dFF. */
   forward(x: Variable): Variable {
     const h = this.activationDropout.forward(this.linear1.forward(x, this.activation));
     return this.linear2.forward(this.ffnNorm ? this.ffnNorm.forward(h) : h);

@@ -23,6 +23,7 @@ import { PooledHead } from './pooled-head.js';
 import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
 
+/** A complete configuration of `MaskedLM`. */
 export interface MaskedLMConfig extends ModelConfig {
   /** Rows of the segment table (BERT has 2); 0 for none. */
   numSegments: number;
@@ -30,6 +31,7 @@ export interface MaskedLMConfig extends ModelConfig {
   nextSentence: boolean;
 }
 
+/** What a user writes: as `ModelOptions`, without segments and next-sentence head unless asked for. */
 export type MaskedLMOptions = ModelOptions & Partial<Pick<MaskedLMConfig, 'numSegments' | 'nextSentence'>>;
 
 /** Sequences with some tokens masked. */
@@ -57,7 +59,7 @@ export interface MaskedLMInput {
 }
 
 /** Hidden vectors to logits: dense, GELU, norm, then the token table and a bias per token. */
-class MaskedLMHead extends Module {
+export class MaskedLMHead extends Module {
   readonly transform: Linear;
   readonly norm: Norm;
   readonly bias: Parameter;
@@ -76,6 +78,7 @@ class MaskedLMHead extends Module {
     this.#table = table;
   }
 
+  /** x (…, C) to logits (…, vocabSize). */
   forward(x: Variable): Variable {
     const h = this.norm.forward(this.transform.forward(x, 'gelu'));
     return linear(h, this.decoder ? this.decoder.weight : this.#table, this.bias);

@@ -31,6 +31,7 @@ export interface PairInput {
   targetLen: number;
 }
 
+/** What a forward pass does beside computing its result. */
 export interface ForwardOptions {
   /** Receives named intermediates of every layer. */
   trace?: Trace;

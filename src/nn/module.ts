@@ -8,9 +8,15 @@ import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
 import { type HostArray, Tensor } from '../tensor/tensor.js';
 
+/** Values of a model by path (`encoder.layers.0.linear1.weight`), row-major. */
 export type StateDict = Map<string, { shape: readonly number[]; data: HostArray }>;
 
+/**
+ * Base of layers and models. Parameters, modules and arrays of modules among its own properties are its children,
+ * in the order the constructor made them.
+ */
 export abstract class Module {
+  /** Whether dropout is active; `train()` and `eval()` set it. */
   training = true;
   /** Path from the model's root, e.g. `encoder.layers.2.norm1`; empty until the root names it. */
   path = '';
@@ -59,6 +65,7 @@ export abstract class Module {
     for (const [name, child] of this.children()) yield* child.namedParameters(join(prefix, name), seen);
   }
 
+  /** All parameters of the tree, each once, in the order of `namedParameters`. */
   parameters(): Parameter[] {
     return [...this.namedParameters()].map(([, parameter]) => parameter);
   }
@@ -79,15 +86,18 @@ export abstract class Module {
     for (const [path, parameter] of this.namedParameters()) parameter.path = path;
   }
 
+  /** Switches the whole tree to training (dropout on), with `false` to evaluation. Returns itself. */
   train(mode = true): this {
     for (const [, module] of this.namedModules()) module.training = mode;
     return this;
   }
 
+  /** The same as `train(false)`. */
   eval(): this {
     return this.train(false);
   }
 
+  /** Sets the gradients of all parameters to 0. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.zeroGrad();
   }

@@ -5,6 +5,7 @@ import { initializeParameter } from './init.js';
 import { LayerNorm, type Norm, RMSNorm } from './layers.js';
 import { Module, requirePositive } from './module.js';
 
+/** `layer` is LayerNorm, `rms` RMSNorm, `dyt` DyT (no statistics at all), `scale` ScaleNorm. */
 export type NormKind = 'layer' | 'rms' | 'dyt' | 'scale';
 export const normKinds: readonly NormKind[] = ['layer', 'rms', 'dyt', 'scale'];
 

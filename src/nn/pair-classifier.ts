@@ -15,12 +15,14 @@ import { PooledHead } from './pooled-head.js';
 import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
 
+/** A complete configuration of `PairClassifier`. */
 export interface PairClassifierConfig extends ModelConfig {
   /** Rows of the segment table, as in the masked language model; 0 for none. */
   numSegments: number;
   numClasses: number;
 }
 
+/** What a user writes: as `ModelOptions`, and `numClasses`. */
 export type PairClassifierOptions = ModelOptions &
   Partial<Pick<PairClassifierConfig, 'numSegments'>> &
   Pick<PairClassifierConfig, 'numClasses'>;

@@ -46,25 +46,30 @@ export interface Place {
   preFirst: boolean;
 }
 
-type At = 'both' | 'attention' | 'ffn' | 'none';
+/** Which sub-layers of a layer have something. */
+export type SublayerKinds = 'both' | 'attention' | 'ffn' | 'none';
 
+/** A placement as code: what happens around a sub-layer, and the parts and initial values that it needs. */
 export interface Placement {
+  /** The formula: x (B, T, C) after one sub-layer f. */
   apply(x: Variable, f: Branch, sublayer: Sublayer, streams: Streams): Variable;
   /** Whether the stack ends with a norm when `finalNorm` is 'auto'. */
   finalNorm: boolean | ((place: Place) => boolean);
   /** Which sub-layers have the norm N. Default both. */
-  norms?: At;
+  norms?: SublayerKinds;
   /** Which have another one on their output. Default none. */
-  outputNorms?: At;
+  outputNorms?: SublayerKinds;
+  /** A learnable factor: one number, or one per component of x. */
   gain?: 'scalar' | 'vector';
   /** Norm before the output projection of attention, and before the last matrix of the feed-forward. */
-  innerNorm?: At;
+  innerNorm?: SublayerKinds;
   /** A factor per attention head. */
   headGain?: boolean;
   /** What `qkNorm: 'auto'` means: per head, or over the whole width; `value` norms the values too. */
   qkNorm?: { width: 'head' | 'model'; value: boolean };
   /** Another placement in some layers. */
   choose?(place: Place): NormPlacement;
+  /** A fixed number of the formula, by depth, e.g. DeepNorm's α. */
   factor?(place: Place): number;
   /** Gain of V, O and the feed-forward at initialisation, on top of Xavier's. */
   initGain?(place: Place): number;
@@ -124,6 +129,7 @@ const peri: Placement = {
   outputNorms: 'both',
 };
 
+/** The formula of every placement; docs/placements.md has them as a table, with their sources. */
 export const placements: Record<NormPlacement, Placement> = {
   post,
   pre,
@@ -218,7 +224,8 @@ export const placements: Record<NormPlacement, Placement> = {
 };
 
 /** Whether a table entry names a kind of sub-layer. */
-export const standsAt = (at: At | undefined, kind: Sublayer['kind']): boolean => at === 'both' || at === kind;
+export const standsAt = (at: SublayerKinds | undefined, kind: Sublayer['kind']): boolean =>
+  at === 'both' || at === kind;
 
 /** The placement of one layer. */
 export function placementAt(name: NormPlacement, place: Place): Placement {

@@ -8,6 +8,7 @@ import { persistentStorage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
 
+/** `sinusoidal` (Vaswani et al. 2017, section 3.5) or a `learned` table. */
 export type PositionKind = 'sinusoidal' | 'learned';
 
 /** Adds a position row to every token embedding. */

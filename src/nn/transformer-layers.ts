@@ -40,6 +40,7 @@ export type Trace = (name: string, value: Variable) => void;
 export type QkNorm = 'auto' | 'none' | 'layer' | 'rms' | 'l2';
 export const qkNorms: readonly QkNorm[] = ['auto', 'none', 'layer', 'rms', 'l2'];
 
+/** One layer; the keys mean what they mean in `ModelConfig`. */
 export interface LayerConfig {
   dModel: number;
   numHeads: number;
@@ -82,6 +83,7 @@ export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPo
 /** What both kinds of layers are: sub-layers in a row, with what their placement puts around them. */
 abstract class Layer extends Module {
   readonly normPlacement: NormPlacement;
+  /** @internal */
   protected readonly placement: Placement;
   readonly #config: LayerConfig;
   readonly #place: Place;
@@ -95,6 +97,7 @@ abstract class Layer extends Module {
     this.placement = placementAt(config.normPlacement, this.#place);
   }
 
+  /** @internal */
   protected makeAttention(): MultiHeadAttention {
     const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto' } = this.#config;
     const { innerNorm, headGain, qkNorm } = this.placement;
@@ -110,6 +113,7 @@ abstract class Layer extends Module {
     return new MultiHeadAttention(dModel, numHeads, parts);
   }
 
+  /** @internal */
   protected makeFeedForward(): FeedForward {
     const { dModel, dFF, activation, activationDropout } = this.#config;
     const inner = standsAt(this.placement.innerNorm, 'ffn');
@@ -117,6 +121,7 @@ abstract class Layer extends Module {
     return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm);
   }
 
+  /** @internal */
   protected makeSublayer(kind: Sublayer['kind'], last: boolean): Sublayer {
     const { norms = 'both', outputNorms, gain, factor } = this.placement;
     const sublayer: Sublayer = {
@@ -131,7 +136,7 @@ abstract class Layer extends Module {
     return sublayer;
   }
 
-  /** One branch after the other, each under the placement's formula. */
+  /** One branch after the other, each under the placement's formula. @internal */
   protected run(
     x: Variable,
     branches: readonly [name: string, branch: Branch][],
@@ -159,7 +164,10 @@ abstract class Layer extends Module {
     return x;
   }
 
-  /** The placement's gain on V, O and the feed-forward, and GPT-2's on what is added to the residual stream. */
+  /**
+   * The placement's gain on V, O and the feed-forward, and GPT-2's on what is added to the residual stream.
+   * @internal
+   */
   protected rescale(attention: readonly MultiHeadAttention[], ffn: FeedForward, valueGain: number): void {
     const gain = this.placement.initGain?.(this.#place);
     if (gain !== undefined) {

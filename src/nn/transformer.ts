@@ -16,6 +16,7 @@ import {
   TransformerEncoderLayer,
 } from './transformer-layers.js';
 
+/** A stack of equal layers; `finalNorm` 'auto' puts a norm at its end where the placement needs one. */
 export interface StackConfig extends LayerConfig {
   numLayers: number;
   finalNorm: 'auto' | boolean;
@@ -63,12 +64,14 @@ export class TransformerEncoder extends Module {
     this.norm = finalNormOf(config, false);
   }
 
+  /** x (B, T, C) to (B, T, C). `trace` sees what each layer computes. */
   forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
     const streams: Streams = { layerInput: x, dual: null };
     for (const layer of this.layers) x = layer.forward(x, mask, trace, streams);
     return finish(x, this.norm, streams);
   }
 
+  /** x (B, 1, C), the newest position, with a cache per layer that holds the ones before; causal. */
   forwardCached(x: Variable, caches: readonly KeyValueCache[]): Variable {
     const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {
@@ -89,6 +92,7 @@ export class TransformerDecoder extends Module {
     this.norm = finalNormOf(config, true);
   }
 
+  /** x (B, T, C), attending to itself and to `memory` (B, S, C), to (B, T, C). */
   forward(
     x: Variable,
     memory: Variable,
@@ -101,6 +105,10 @@ export class TransformerDecoder extends Module {
     return finish(x, this.norm, streams);
   }
 
+  /**
+   * x (B, 1, C), the newest position; `memoryKVs` are what each layer's `projectMemory` made of the encoder's
+   * output.
+   */
   forwardCached(
     x: Variable,
     caches: readonly KeyValueCache[],

@@ -41,9 +41,10 @@ const stackKeys = [
   'positions',
   'init',
   'seed',
-] as const satisfies readonly (keyof ModelConfig)[];
+] as const satisfies readonly (keyof VisionTransformerConfig)[];
 
-interface ImageShape {
+/** The images of a `VisionTransformer` and what they are sorted into. */
+export interface ImageShape {
   /** Height and width of the (square) images. */
   imageSize: number;
   /** Height and width of a patch; divides imageSize. */
@@ -53,10 +54,25 @@ interface ImageShape {
   numClasses: number;
 }
 
-export type VisionTransformerConfig = Pick<ModelConfig, (typeof stackKeys)[number]> & ImageShape;
+/** A complete configuration: the keys of a model that mean something without tokens, and the images. */
+export type VisionTransformerConfig = ImageShape &
+  Omit<
+    ModelConfig,
+    | 'vocabSize'
+    | 'numEncoderLayers'
+    | 'numDecoderLayers'
+    | 'decoderNormPlacement'
+    | 'maxSeqLen'
+    | 'embeddingNorm'
+    | 'tiedEmbeddings'
+    | 'embeddingScale'
+  >;
+
+/** What a user writes; the rest has defaults. */
 export type VisionTransformerOptions = Partial<VisionTransformerConfig> &
   Pick<VisionTransformerConfig, 'dModel' | 'imageSize' | 'patchSize' | 'numClasses'>;
 
+/** A batch of images, row-major, with their classes. */
 export interface ImageInput {
   /** (B, imageSize, imageSize, channels) */
   images: Float32Array;

@@ -2,6 +2,10 @@ import type { Parameter } from '../autograd/variable.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import { checkBeta, checkRate, integerPower, Optimizer, type ParamGroup } from './optimizer.js';
 
+/**
+ * `lr` is the rate; `eps` (default 1e-8) is added to the root of the second moment; `weightDecay` is 0, in AdamW
+ * 0.01.
+ */
 export interface AdamOptions {
   lr: number;
   /** Decay rates of the two moments. Default [0.9, 0.999]; the paper's translation runs use [0.9, 0.98]. */
@@ -12,8 +16,11 @@ export interface AdamOptions {
 
 /** Moments and bias corrections, which all of the family share. */
 abstract class AdamFamily extends Optimizer {
+  /** @internal */
   protected readonly beta1: number;
+  /** @internal */
   protected readonly beta2: number;
+  /** @internal */
   protected readonly eps: number;
 
   constructor(
@@ -34,6 +41,7 @@ abstract class AdamFamily extends Optimizer {
     this.buffer('v');
   }
 
+  /** @internal */
   protected hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     const correction1 = 1 - integerPower(this.beta1, this.stepCount);
     const correction2 = 1 - integerPower(this.beta2, this.stepCount);
@@ -49,10 +57,12 @@ abstract class AdamFamily extends Optimizer {
     this.decay(group, slots);
   }
 
+  /** @internal */
   protected decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     slots[4] = group.weightDecay;
   }
 
+  /** @internal */
   protected update(clip: number): void {
     const { kernels } = this.runtime;
     kernels.adamStep(
@@ -84,6 +94,7 @@ export class AdamW extends AdamFamily {
     super('AdamW', params, options, 0.01);
   }
 
+  /** @internal */
   protected override decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     slots[5] = group.lr * group.weightDecay;
   }
@@ -100,6 +111,7 @@ export class RAdam extends AdamFamily {
     super('RAdam', params, options, 0);
   }
 
+  /** @internal */
   protected override hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     super.hyperparameters(group, slots);
     const t = this.stepCount;
@@ -111,6 +123,7 @@ export class RAdam extends AdamFamily {
       rho > 5 ? Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho)) : -1;
   }
 
+  /** @internal */
   protected override update(clip: number): void {
     const { kernels } = this.runtime;
     kernels.radamStep(

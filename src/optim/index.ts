@@ -1,5 +1,15 @@
+/**
+ * @file Optimizers with the conventions of `torch.optim`, gradient clipping, schedules of the learning rate.
+ * @module prenorm/optim
+ */
 export { Adam, type AdamOptions, AdamW, RAdam } from './adam.js';
-export { clipGradNorm, Optimizer, type OptimizerState, type ParamGroup } from './optimizer.js';
+export {
+  clipGradNorm,
+  Optimizer,
+  type OptimizerGroup,
+  type OptimizerState,
+  type ParamGroup,
+} from './optimizer.js';
 export {
   constant,
   cosine,

@@ -11,6 +11,7 @@ import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
 
+/** Parameters with a rate or a weight decay of their own; what is left out is the optimizer's. */
 export interface ParamGroup {
   params: Iterable<Parameter>;
   /** Overrides the optimizer's rate for this group; a schedule multiplies both alike. */
@@ -26,7 +27,8 @@ export interface OptimizerState {
   buffers: Record<string, HostArray>;
 }
 
-interface Group {
+/** Parameters that share a rate, as the optimizer holds them. */
+export interface OptimizerGroup {
   lr: number;
   /** Rate relative to the optimizer's; what a schedule keeps fixed. */
   lrScale: number;
@@ -40,17 +42,29 @@ const PAD = 16;
 /** Longer parameters are cut, so that threads get equal shares; the same as in src/runtime/split.ts. */
 const SEGMENT = 8192;
 
+/**
+ * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out
+ * those that are frozen.
+ * A parameter belongs to the newest optimizer built over it; an older one refuses to step.
+ * @throws ConfigError for a rate or decay that is negative or not finite, and when nothing is trainable.
+ */
 export abstract class Optimizer {
   abstract readonly kind: string;
   readonly runtime: Runtime;
-  readonly groups: Group[];
+  readonly groups: OptimizerGroup[];
   /** Updates made so far. */
   stepCount = 0;
+  /** @internal */
   protected readonly total: number;
+  /** @internal */
   protected readonly numSegments: number;
+  /** @internal */
   protected readonly grads: Storage;
+  /** @internal */
   protected readonly table: Storage;
+  /** @internal */
   protected readonly hyper: Storage;
+  /** @internal */
   protected readonly buffers: Record<string, Storage> = {};
   readonly #clip: Storage;
   #clipped = false;
@@ -186,10 +200,12 @@ export abstract class Optimizer {
     this.runtime.setRandomPosition(this.stepCount, 0);
   }
 
-  /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). */
+  /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). @internal */
   protected abstract hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void;
+  /** @internal */
   protected abstract update(clip: number): void;
 
+  /** @internal */
   protected buffer(name: string): Storage {
     this.buffers[name] ??= persistentStorage(this.runtime, 'f32', this.total);
     return this.buffers[name];

@@ -12,8 +12,10 @@ import { brief, ConfigError, checkKeys } from '../errors.js';
 import { cos64 } from '../runtime/math.js';
 import { checkRate } from './optimizer.js';
 
+/** The learning rate of a step; steps count 1, 2, …. */
 export type Schedule = (step: number) => number;
 
+/** The highest rate, and the steps of linear rise to it (0 for none). */
 export interface InverseSqrtOptions {
   maxLr: number;
   warmupSteps: number;
@@ -120,7 +122,10 @@ const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = 
   stepDecay,
 };
 
-/** @throws ConfigError for an unknown kind or key. */
+/**
+ * The schedule that a configuration describes.
+ * @throws ConfigError for an unknown kind or key.
+ */
 export function makeSchedule(config: ScheduleConfig): Schedule {
   const { kind, ...options } = config;
   if (typeof kind !== 'string' || !Object.hasOwn(makers, kind)) {

@@ -2,6 +2,9 @@ import type { Parameter } from '../autograd/variable.js';
 import { checkKeys } from '../errors.js';
 import { checkBeta, Optimizer, type ParamGroup } from './optimizer.js';
 
+/**
+ * `lr` is the rate; `momentum` (default 0) in [0, 1); `nesterov` (default false) looks ahead by one momentum step.
+ */
 export interface SGDOptions {
   lr: number;
   momentum?: number;
@@ -25,6 +28,7 @@ export class SGD extends Optimizer {
     if (this.#momentum > 0) this.buffer('momentum');
   }
 
+  /** @internal */
   protected hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     slots[0] = group.lr;
     slots[4] = group.weightDecay;
@@ -32,6 +36,7 @@ export class SGD extends Optimizer {
     slots[9] = this.#nesterov ? 1 : 0;
   }
 
+  /** @internal */
   protected update(clip: number): void {
     const momentum = this.buffers.momentum?.address() ?? 0;
     this.runtime.kernels.sgdStep(

@@ -1,4 +1,7 @@
-/** @file A runtime whose kernels are the references: whole models, tape and optimizers in double precision. */
+/**
+ * @file A runtime whose kernels are the references: whole models, tape and optimizers in double precision.
+ * @module prenorm/reference
+ */
 import { ReferenceHeap } from '../runtime/heap.js';
 import { Runtime } from '../runtime/runtime.js';
 import { createReferenceKernels } from './index.js';

@@ -1,6 +1,7 @@
 /** @file What this host can do, and why not where it cannot. */
 import { currentRuntime } from './runtime.js';
 
+/** What this host and the current runtime can do. */
 export interface Capabilities {
   /** Kernels in use. */
   simd: 'strict' | 'relaxed' | 'reference';

@@ -17,6 +17,7 @@ import { type InputArray, Recording } from './recording.js';
 export type { RecordedProgram } from './dispatch.js';
 export type { InputArray } from './recording.js';
 
+/** What the runtime's memory is used for, in bytes. */
 export interface MemoryReport {
   /** Bytes of step-arena in use now. */
   arenaInUse: number;
@@ -34,13 +35,22 @@ export interface ThreadSupport {
   dividedKernels: typeof dividedKernels;
 }
 
+/**
+ * A memory with its kernels, threads and random state; made by `init` and `createRuntime`. Tensors of two runtimes
+ * do not mix.
+ */
 export class Runtime {
+  /** @internal */
   readonly kernels: Kernels;
+  /** @internal */
   readonly heap: Heap;
+  /** @internal */
   readonly arena: Arena;
+  /** @internal */
   readonly persistent: PersistentAllocator;
   /** `f32` in wasm, `f64` under the reference kernels. */
   readonly precision: 'f32' | 'f64';
+  /** Which kernels compute: `reference` is the double-precision one. */
   readonly simd: 'strict' | 'relaxed' | 'reference';
   readonly #rng: Ptr;
   /** Scratch for kernels that pack; its content never outlives a kernel call. */
@@ -61,6 +71,7 @@ export class Runtime {
   #threadsReason = 'one thread was asked for (the default)';
   #recording: Recording | null = null;
 
+  /** @internal */
   constructor(kernels: Kernels, heap: Heap, base: number, simd: 'strict' | 'relaxed' | 'reference') {
     this.kernels = kernels;
     this.#plain = kernels;
@@ -82,7 +93,7 @@ export class Runtime {
     return start;
   }
 
-  /** Scratch of at least `bytes`, shared by all kernel calls. */
+  /** Scratch of at least `bytes`, shared by all kernel calls. @internal */
   workspace(bytes: number): Ptr {
     if (bytes > this.#workspaceBytes) {
       // The smaller block stays allocated: backwards that are recorded already hold its address.
@@ -103,6 +114,7 @@ export class Runtime {
   /**
    * Starts worker threads over this runtime's (shared) memory. When they do not start, one thread is used and
    * `threadsReason` says why.
+   * @internal
    */
   async startThreads(
     instance: KernelInstance,
@@ -147,14 +159,17 @@ export class Runtime {
     this.#pool?.end('the runtime was closed');
   }
 
-  /** Puts something around every kernel, eager and replayed, for measurements. Only before the first step. */
+  /**
+   * Puts something around every kernel, eager and replayed, for measurements. Only before the first step.
+   * @internal
+   */
   instrument(around: (name: keyof Kernels, kernel: (...args: number[]) => unknown) => unknown): void {
     const entries = Object.entries(this.#plain) as [keyof Kernels, (...args: number[]) => unknown][];
     this.#plain = Object.fromEntries(entries.map(([name, kernel]) => [name, around(name, kernel)])) as never;
     this.#useKernels();
   }
 
-  /** The recording under way, for ops that have to do something before a replay. */
+  /** The recording under way, for ops that have to do something before a replay. @internal */
   get recording(): Recording | null {
     return this.#recording;
   }
@@ -163,6 +178,7 @@ export class Runtime {
    * Runs `fn` and writes down its kernel calls. `inputs` are the arrays whose values may differ in a replay.
    * Nothing of it may depend on anything else that changes: see `Recording`. `tableOf` makes the kernels that write
    * themselves down; who never records does not load it.
+   * @internal
    */
   record<T>(
     inputs: readonly InputArray[],
@@ -189,17 +205,18 @@ export class Runtime {
   /**
    * Whether `replay` can run now. A program lies at fixed addresses of the empty arena, so nothing may be alive
    * there.
+   * @internal
    */
   get canReplay(): boolean {
     return this.arena.depth === 0 && !this.#recording && !this.#planning;
   }
 
-  /** Gives a program's memory back. */
+  /** Gives a program's memory back. @internal */
   forget(program: RecordedProgram): void {
     if (program.bytes > 0) this.persistent.release(program.ptr, program.bytes);
   }
 
-  /** What programs are made for and run on. */
+  /** What programs are made for and run on. @internal */
   replayHost(): ReplayHost {
     return {
       allocate: (bytes) => this.persistent.allocate(bytes),
@@ -210,13 +227,13 @@ export class Runtime {
     };
   }
 
-  /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. */
+  /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. @internal */
   allocate(count: number): Ptr {
     if (this.arena.depth === 0) this.#implicit = this.arena.push();
     return this.arena.allocate(count * 4);
   }
 
-  /** The frame new allocations belong to. */
+  /** The frame new allocations belong to. @internal */
   currentFrame(): Frame {
     if (this.arena.depth === 0) this.#implicit = this.arena.push();
     return this.arena.top as Frame;
@@ -232,6 +249,10 @@ export class Runtime {
     return this.#seed;
   }
 
+  /**
+   * Sets the seed of dropout and of layers made from here on.
+   * @throws ConfigError unless it is a non-negative integer.
+   */
   manualSeed(seed: number): void {
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, {
@@ -249,13 +270,14 @@ export class Runtime {
     return { step: this.#step, microbatch: this.#microbatch };
   }
 
+  /** Moves the generator, as a resumed run does; `backward` and optimizers move it on. */
   setRandomPosition(step: number, microbatch: number): void {
     this.#step = step;
     this.#microbatch = microbatch;
     this.#writeRng();
   }
 
-  /** Address of [seedLo, seedHi, step, microbatch], read by the random kernels. */
+  /** Address of [seedLo, seedHi, step, microbatch], read by the random kernels. @internal */
   get rng(): Ptr {
     return this.#rng;
   }
@@ -265,6 +287,7 @@ export class Runtime {
     this.heap.writeInts(this.#rng, [low, high, this.#step, this.#microbatch]);
   }
 
+  /** What is in use now. */
   memory(): MemoryReport {
     return {
       arenaInUse: this.arena.inUse,
@@ -277,6 +300,7 @@ export class Runtime {
   /**
    * Runs `fn` with kernels that compute nothing and an arena that only counts, and tells the most bytes it
    * would have had in use: the peak of a step, before step 1. Values read inside are meaningless.
+   * @internal
    */
   measure(fn: () => void): { peakBytes: number } {
     if (this.#planning) throw new MemoryError('plan() cannot be nested', { op: 'plan' });
@@ -308,21 +332,25 @@ export class Runtime {
     }
   }
 
-  /** Grows whenever parameters appear or their gradients move: what was recorded before may not hold any more. */
+  /**
+   * Grows whenever parameters appear or their gradients move: what was recorded before may not hold any more.
+   * @internal
+   */
   get graphVersion(): number {
     return this.#graphVersion;
   }
 
+  /** @internal */
   graphChanged(): void {
     this.#graphVersion++;
   }
 
-  /** A number of its own for each layer made outside a model: names the stream of its initial values. */
+  /** A number of its own for each layer made outside a model: names the stream of its initial values. @internal */
   nextLayer(): number {
     return this.#layers++;
   }
 
-  /** True inside `plan()`: nothing is computed, so nothing may be kept. */
+  /** True inside `plan()`: nothing is computed, so nothing may be kept. @internal */
   get planning(): boolean {
     return this.#planning;
   }

@@ -18,6 +18,7 @@ export interface KernelInstance {
   heapBase: number;
 }
 
+/** The kernels' file (`prenorm/kernels.wasm`) as bytes, as a compiled module, or as what `fetch` gave. */
 export type WasmSource = BufferSource | WebAssembly.Module | Response;
 
 /** Compiles (when needed) and instantiates kernels over a fresh memory. */

@@ -10,6 +10,7 @@
 import type { Ptr } from './kernels.js';
 import type { Call } from './program.js';
 
+/** An array of a batch, whose values may differ in the replay of a recorded step. */
 export type InputArray = Int32Array | Float32Array;
 
 /** One place in memory that is filled from an input before a replay. */

@@ -12,7 +12,9 @@ import type { Kernels } from './kernels.js';
 import { ThreadPool } from './pool.js';
 
 export { type InputArray, type MemoryReport, type RecordedProgram, Runtime } from './engine.js';
+export type { WasmSource } from './instantiate.js';
 
+/** How a runtime computes and what it may use; everything has a default. */
 export interface InitOptions {
   /**
    * Threads that compute one step, the calling one included; their number changes no bit of any result. Default 1.

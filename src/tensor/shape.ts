@@ -1,6 +1,7 @@
 /** @file Shapes: sizes, broadcasting, axes. */
 import { formatShape, ShapeError } from '../errors.js';
 
+/** Sizes of the axes, outermost first; [] is a scalar. */
 export type Shape = readonly number[];
 
 /** Number of elements of a shape; 1 for a scalar. */

@@ -13,7 +13,9 @@ import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
 import { type Shape, sameShape, sizeOf } from './shape.js';
 
+/** Elements: 32-bit floats, or 32-bit integers for ids and lengths. */
 export type DType = 'f32' | 'i32';
+/** Values as JavaScript has them: Float32Array, or Float64Array in double precision, or Int32Array. */
 export type HostArray = Float32Array | Float64Array | Int32Array;
 
 export class Storage {
@@ -130,13 +132,20 @@ export function hostStorage(runtime: Runtime, dtype: DType, values: HostArray): 
   return new Storage(runtime, dtype, values.length, null, values);
 }
 
+/**
+ * Numbers of a shape in a runtime's memory, row-major, without a gradient. Made by `tensor`, ops and modules.
+ * Unless it is a leaf or a parameter it can be read until its step ends.
+ */
 export class Tensor {
+  /** @internal */
   readonly storage: Storage;
   readonly shape: Shape;
+  /** Number of elements. */
   readonly size: number;
-  /** First element within the storage; views of a leading slice start later. */
+  /** First element within the storage; views of a leading slice start later. @internal */
   readonly offset: number;
 
+  /** @internal */
   constructor(storage: Storage, shape: Shape, offset = 0) {
     this.storage = storage;
     this.shape = shape;
@@ -151,19 +160,22 @@ export class Tensor {
     }
   }
 
+  /** The runtime whose memory holds it. */
   get runtime(): Runtime {
     return this.storage.runtime;
   }
 
+  /** Kind of its elements. */
   get dtype(): DType {
     return this.storage.dtype;
   }
 
+  /** Number of axes. */
   get rank(): number {
     return this.shape.length;
   }
 
-  /** Address of the first element; valid until the current frame is popped. */
+  /** Address of the first element; valid until the current frame is popped. @internal */
   get ptr(): Ptr {
     return this.storage.address() + this.offset * 4;
   }
@@ -198,6 +210,7 @@ export class Tensor {
     return this;
   }
 
+  /** Shape and values as text, cut where there are many; also what `console.log` shows in Node. */
   toString(): string {
     return formatTensor(this.dtype, this.shape, this.toArray());
   }
@@ -240,6 +253,7 @@ export function hostValues(
   return { storage: hostStorage(runtime, dtype, Array_.from(values)), shape: [...wanted] };
 }
 
+/** Rows of rows of numbers, all of one length per level. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 const SCALAR: number[] = [];

@@ -15,6 +15,7 @@ const MAX_ORDER = 4;
 /** Stands for log(0); finite, so that it can be averaged. The value is sacreBLEU's. */
 const LOG_OF_ZERO = -9999999999;
 
+/** How texts are compared; the defaults are sacreBLEU's. */
 export interface BLEUOptions {
   /** Compare without case. Default false. */
   lowercase?: boolean;
@@ -31,6 +32,7 @@ export interface BLEUOptions {
   effectiveOrder?: boolean;
 }
 
+/** A score and what it was computed from. */
 export interface BLEUScore {
   /** 0 to 100. */
   score: number;

@@ -16,6 +16,7 @@ import {
   signatureOf,
 } from './bleu.js';
 
+/** BLEU's options, and how it is resampled. */
 export interface BootstrapOptions extends BLEUOptions {
   /** Resamples. Default 1000. */
   samples?: number;

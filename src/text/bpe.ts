@@ -9,6 +9,7 @@ import { PairQueue } from './pair-queue.js';
 import { pieceEnd } from './pre-split.js';
 import { DEFAULT_SPECIAL_TOKENS, Tokenizer } from './tokenizer.js';
 
+/** Size and special tokens of the vocabulary. */
 export interface TrainBPEOptions {
   /** Ids wanted: special tokens + 256 bytes + merges. Fewer come out when no pair is left to merge. */
   vocabSize: number;

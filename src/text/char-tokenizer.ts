@@ -59,7 +59,10 @@ export class CharTokenizer {
     return ids.slice(0, n);
   }
 
-  /** @throws DataError for an id outside [0, vocabSize) */
+  /**
+   * The text of ids; id 0 becomes U+FFFD.
+   * @throws DataError for an id outside [0, vocabSize)
+   */
   decode(ids: ArrayLike<number>): string {
     return Array.from(ids, (id, i) => {
       const char = this.#chars[id];
@@ -72,11 +75,15 @@ export class CharTokenizer {
     }).join('');
   }
 
+  /** What `JSON.stringify` writes and `fromJSON` reads. */
   toJSON(): CharTokenizerJSON {
     return { format: 'prenorm-chars', version: 1, chars: this.#chars.slice(1).join('') };
   }
 
-  /** @throws FormatError when it is not what `toJSON` made */
+  /**
+   * Reads what `toJSON` made, as an object.
+   * @throws FormatError when it is something else
+   */
   static fromJSON(data: unknown): CharTokenizer {
     if (!isJsonObject(data) || data.format !== 'prenorm-chars' || data.version !== 1) {
       throw new FormatError('not a tokenizer of characters', { op: 'CharTokenizer.fromJSON' });

@@ -21,6 +21,7 @@ const MAX_TOKEN_BYTES = (MAX_PIECE + 1) * 3;
 const MAX_SPELLED_BYTES = 1 << 28;
 const MAX_CACHED_PIECES = 32768;
 
+/** Marks around the text. */
 export interface EncodeOptions {
   /** Put `bosId` first. Default false. */
   bos?: boolean;

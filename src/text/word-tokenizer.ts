@@ -14,7 +14,9 @@
 import { splitWords } from './tokenize-13a.js';
 import { characterClass, LETTER, lowercase, MARK, NUMBER } from './unicode.js';
 
+/** Languages with abbreviations and apostrophes of their own, and all others. */
 export type WordLanguage = 'en' | 'de' | 'other';
+/** All of them. */
 export const wordLanguages: readonly WordLanguage[] = ['en', 'de', 'other'];
 
 const SHORT_FORMS = new Set(['s', 't', 'd', 'm', 're', 've', 'll']);

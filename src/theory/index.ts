@@ -1,3 +1,7 @@
+/**
+ * @file The paper's predictions as functions, and measurements of the same quantities.
+ * @module prenorm/theory
+ */
 export {
   type JacobianMeasurement,
   largestRelu,

@@ -6,6 +6,7 @@ import { backward, mul, noGrad, sum, tensor, type Variable } from '../autograd/i
 import { randomNormal } from '../nn/index.js';
 import { Probe, type ProbeConfig, type ProbeResult, probe } from './probe.js';
 
+/** A Jacobian (d, d) and the properties that the lemmas speak about. */
 export interface JacobianMeasurement {
   /** Row-major (d, d), entry (i, j) = d out_i / d x_j. */
   matrix: Float64Array;
@@ -129,6 +130,7 @@ export function shareAbove(values: ArrayLike<number>, eps: number): number {
   return all.filter((v) => v > (1 + eps) * mean).length / all.length;
 }
 
+/** The effect of scaling one weight. */
 export interface ScalingMeasurement {
   /** Relative change of the logits, ||a - b|| / ||a||. */
   outputChange: number;

@@ -30,6 +30,7 @@ import { Module } from '../nn/module.js';
 import type { Trace } from '../nn/transformer-layers.js';
 import { RandomStream } from '../random.js';
 
+/** Model and data of a probe; `batch` rows of `length` tokens. */
 export interface ProbeConfig {
   setting: 'theory' | 'toy';
   placement: NormPlacement;
@@ -56,6 +57,7 @@ export interface LayerStatistics {
   hidden: number;
 }
 
+/** What a probe measured; layers from the first on. */
 export interface ProbeResult {
   layers: LayerStatistics[];
   /** Mean over the batches. */
@@ -111,6 +113,7 @@ export class Probe extends Module {
     return linear(this.encoder.forward(x, {}, trace), this.embedding.tokens.weight, null);
   }
 
+  /** Mean cross-entropy per token. */
   loss(
     batch: ProbeBatch,
     { trace, ...options }: CrossEntropyOptions & { trace?: Trace } = {},
@@ -119,6 +122,7 @@ export class Probe extends Module {
     return crossEntropy(this.forward(batch, { trace }), targets, options);
   }
 
+  /** The arrays `loss` reads. */
   inputs({ ids, targets, batchSize, seqLen }: ProbeBatch): StepInputs {
     return { arrays: [ids, targets], shape: `${batchSize},${seqLen}` };
   }

@@ -1,3 +1,7 @@
+/**
+ * @file The trainer, the memory plan, evaluation, averaging, tuning of norms.
+ * @module prenorm/train
+ */
 export { averageCheckpoints } from './average.js';
 export { evaluateLoss } from './evaluate.js';
 export { cyclicTuning, normParameters, normShift, rescaleNorms } from './norm-tuning.js';

@@ -3,6 +3,7 @@ import { backward } from '../autograd/tape.js';
 import { withRuntime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 
+/** Bytes of memory that one training step takes, by what they are for. */
 export interface MemoryPlan {
   /** Bytes of parameters. */
   parameters: number;

@@ -19,14 +19,19 @@ import { RecordedSteps } from './recorded-steps.js';
 import { checkConfig, misfit, readTrainerState } from './saved-state.js';
 import type { Trainable } from './trainable.js';
 
+/** What to train, on what, how long, and what happens in between. */
 export interface TrainerOptions<B> {
+  /** Turns a batch into a loss; models of `prenorm/nn` do, and so may your own. */
   model: Trainable<B>;
+  /** Where batches come from; its cursor goes into checkpoints. */
   data: BatchSource<B>;
+  /** Over the trainable parameters of `model`. */
   optimizer: Optimizer;
   /** Rate per step (1, 2, …); default: the optimizer's own, constant. */
   schedule?: Schedule;
   /** Steps to train in all, counted from the start of the run, resumed or not. */
   steps: number;
+  /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
   labelSmoothing?: number;
   /** Largest joint gradient norm; off by default, as in the paper. */
   clipNorm?: number;
@@ -38,16 +43,21 @@ export interface TrainerOptions<B> {
   evalEvery?: number;
   /** Called with checkpoint bytes every `checkpointEvery` steps and when the run ends or is aborted. */
   onCheckpoint?: (bytes: Uint8Array, step: number) => void | Promise<void>;
+  /** Steps between two checkpoints. Default: none before the end. */
   checkpointEvery?: number;
   /** Stored in checkpoints and compared on resume. */
   config?: Record<string, unknown>;
+  /** Ends `run()` between two steps. */
   signal?: AbortSignal;
   /** Record steps and replay them, to the same bits but faster. Default true. */
   replay?: boolean;
 }
 
+/** What one update measured. */
 export interface StepMetrics {
+  /** Steps done, this one included: 1, 2, …. */
   step: number;
+  /** Learning rate of the update. */
   lr: number;
   /** Mean (smoothed) loss per token of this step, before the update. */
   loss: number;
@@ -59,6 +69,7 @@ export interface StepMetrics {
   validNll?: number;
 }
 
+/** Events of `Trainer.on` and their payloads; `step` also comes out of `run()`. `bytes` is the size of the file. */
 export interface TrainerEvents {
   step: StepMetrics;
   evaluate: { step: number; validNll: number };
@@ -88,6 +99,10 @@ const optionKeys = [
   'replay',
 ] as const;
 
+/**
+ * Trains a model: batches, loss, gradients, clipping, update, evaluation, checkpoints. With the same options and
+ * seed the weights are the same, bit for bit, with or without threads, replay and resume.
+ */
 export class Trainer<B> {
   readonly options: TrainerOptions<B>;
   /** Steps done. */

@@ -1,10 +1,14 @@
-/** @file `prenorm/worker`: training off the main thread. */
+/**
+ * @file Training off the main thread.
+ * @module prenorm/worker
+ */
 export type {
   DatasetSpec,
   Generated,
   GenerateOptions,
   ModelSpec,
   OptimizerSpec,
+  Plain,
   Restored,
   RunConfig,
   Snapshot,

@@ -13,22 +13,24 @@ import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics } from '../train/index.js';
 import type { WireError } from './wire-error.js';
 
-type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+/** Plain data: what JSON can say. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
 type WithTokenizer<O> = Omit<O, 'vocabSize'> & { vocabSize?: number };
 
-/** The vocabulary is the tokenizer's where the data has one. The last three kinds take data of a module. */
+/** The model and its options. The vocabulary is the tokenizer's where the data has one; the last three kinds take data of a module. */
 export type ModelSpec =
   | ({ kind: 'causalLM' | 'transformer' } & WithTokenizer<ModelOptions>)
   | ({ kind: 'maskedLM' } & WithTokenizer<MaskedLMOptions>)
   | ({ kind: 'pairClassifier' } & WithTokenizer<PairClassifierOptions>)
   | ({ kind: 'visionTransformer' } & VisionTransformerOptions);
 
-/** `lr` may be left out where there is a schedule. */
+/** The optimizer and its options; `lr` may be left out where there is a schedule. */
 export type OptimizerSpec =
   | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
   | ({ kind: 'sgd' } & Partial<SGDOptions>);
 
+/** How a text becomes ids. */
 export type TokenizerSpec =
   /** Unicode characters, the `maxVocab - 1` most frequent ones (default 512). */
   | { kind: 'chars'; maxVocab?: number }
@@ -37,6 +39,7 @@ export type TokenizerSpec =
   /** What `toJSON()` of either made. */
   | { kind: 'saved'; json: unknown };
 
+/** What a run is trained on: a text, token ids, or a module of one's own. */
 export type DatasetSpec =
   | {
       kind: 'text';
@@ -104,6 +107,7 @@ export interface WorkerReady {
   store: 'opfs' | 'indexeddb' | null;
 }
 
+/** A run between two steps. */
 export interface Snapshot {
   step: number;
   /** Safetensors with the weights alone, for any program. */
@@ -113,11 +117,13 @@ export interface Snapshot {
   tokenizer: unknown;
 }
 
+/** Where a restored run stands, and its losses so far. */
 export interface Restored {
   step: number;
   losses: number[];
 }
 
+/** As `SampleOptions` of `prenorm/generate`. */
 export interface GenerateOptions {
   /** Text where the data has a tokenizer, else ids. */
   prompt: string | readonly number[];
@@ -128,6 +134,7 @@ export interface GenerateOptions {
   topK?: number;
 }
 
+/** What was drawn, without the prompt. */
 export interface Generated {
   ids: Int32Array<ArrayBuffer>;
   /** null without a tokenizer. */

@@ -21,6 +21,7 @@ import type {
 import { fromWire, toWire } from './wire-error.js';
 import { openWorker, type WorkerPort, type WorkerSource } from './worker-port.js';
 
+/** A run, and what belongs to this side of it. */
 export interface WorkerTrainerOptions extends RunConfig {
   /**
    * Where trainer-worker.js lies when a bundler or a Blob has moved it, or a function that makes the worker. Default:
@@ -33,6 +34,7 @@ export interface WorkerTrainerOptions extends RunConfig {
   onCheckpoint?: (bytes: Uint8Array<ArrayBuffer>, step: number) => void | Promise<void>;
 }
 
+/** Events of `WorkerTrainer.on`, the same as those of `Trainer`. */
 export interface WorkerTrainerEvents {
   step: StepMetrics;
   evaluate: { step: number; validNll: number };
@@ -45,6 +47,7 @@ interface Pending {
   reject(error: unknown): void;
 }
 
+/** `Trainer` in a worker of its own, to the same bits: the page stays free while it trains. */
 export class WorkerTrainer {
   /** Resolves when the worker has loaded kernels, data and model; rejects with what went wrong. */
   readonly ready: Promise<WorkerReady>;
@@ -158,6 +161,7 @@ export class WorkerTrainer {
     return this.#whenReady('pause', null);
   }
 
+  /** Ends `pause()`. */
   resume(): Promise<{ step: number }> {
     return this.#whenReady('resume', null);
   }

@@ -7,6 +7,7 @@ import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
+/** How q, k and v are read; every head has C / numHeads components and logits are divided by their root. */
 export interface AttentionOptions {
   numHeads: number;
   /** Key j is visible to query i only when j <= i + queryOffset. */

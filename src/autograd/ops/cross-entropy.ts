@@ -5,6 +5,7 @@ import { record } from '../tape.js';
 import { TokenCount } from '../token-count.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
+/** Smoothing (default 0) and divisor of a loss. */
 export interface CrossEntropyOptions {
   /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
   smoothing?: number;
@@ -12,6 +13,7 @@ export interface CrossEntropyOptions {
   count?: number | TokenCount;
 }
 
+/** A loss to call `backward` on, and what it was made of. */
 export interface CrossEntropyResult {
   /** Scalar: sum of the (smoothed) loss over valid rows, divided by `count`. */
   loss: Variable;

@@ -4,6 +4,7 @@ import { sameShape } from '../../tensor/shape.js';
 import { noGrad, record } from '../tape.js';
 import { result, runtimeOf, tensor, Variable } from '../variable.js';
 
+/** An op as a pair of functions on tensors. */
 export interface CustomOp {
   /** Shown in error messages. */
   name: string;

@@ -4,8 +4,10 @@ import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
+/** What follows a linear layer; `gelu` is the exact form with erf. */
 export type Activation = 'none' | 'relu' | 'gelu';
 
+/** Activation (default none) and rows (default all). */
 export interface LinearOptions {
   activation?: Activation;
   /** Use only rows [from, to) of weight and bias: a part of a packed projection. */

@@ -4,6 +4,7 @@ import { sizeOf } from '../../tensor/shape.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
+/** Which operands are read transposed; default neither. */
 export interface MatmulOptions {
   /** Use a with its last two axes swapped; nothing is copied. */
   transposeA?: boolean;

@@ -8,6 +8,7 @@ import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
+/** `eps` (default 1e-5) is added to the variance or the mean square. */
 export interface NormOptions {
   eps?: number;
   /** Added to x before normalising: out = norm(x + residual). */
@@ -51,6 +52,7 @@ function check(
   return width;
 }
 
+/** A norm fused with the addition in front of it. */
 export interface NormResult {
   /** norm(x + residual) */
   out: Variable;
@@ -137,6 +139,7 @@ export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions =
   return { out, sum };
 }
 
+/** Layer norm over the last axis: x (…, C), weight (C), bias (C) or null; result (…, C). */
 export const layerNorm = (
   x: Variable,
   weight: Variable,
@@ -144,6 +147,7 @@ export const layerNorm = (
   options: NormOptions = {},
 ): Variable => addLayerNorm(x, weight, bias, options).out;
 
+/** Root-mean-square norm over the last axis: x (…, C), weight (C); result (…, C). */
 export const rmsNorm = (x: Variable, weight: Variable, options: NormOptions = {}): Variable =>
   addRmsNorm(x, weight, options).out;
 

@@ -4,6 +4,7 @@ import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
 import { scale } from './binary.js';
 
+/** What is reduced, and the shape of what is left. */
 export interface ReduceOptions {
   /** The axis to reduce; all elements when left out. */
   axis?: number;

@@ -58,6 +58,7 @@ export const log = (x: Variable): Variable =>
     (k, dx, dy, p, _y, n) => k.divForward(dx, dy, p, n),
   );
 
+/** Hyperbolic tangent. */
 export const tanh = (x: Variable): Variable =>
   unary(
     'tanh',
@@ -75,6 +76,7 @@ export const sigmoid = (x: Variable): Variable =>
     (k, dx, dy, _x, y, n) => k.sigmoidBackward(dx, dy, y, n),
   );
 
+/** Square root. */
 export const sqrt = (x: Variable): Variable =>
   unary(
     'sqrt',
@@ -87,6 +89,7 @@ export const sqrt = (x: Variable): Variable =>
     },
   );
 
+/** Sine; NaN from |x| = 2^30 on. */
 export const sin = (x: Variable): Variable =>
   unary(
     'sin',
@@ -98,6 +101,7 @@ export const sin = (x: Variable): Variable =>
     },
   );
 
+/** Cosine; NaN from |x| = 2^30 on. */
 export const cos = (x: Variable): Variable =>
   unary(
     'cos',
