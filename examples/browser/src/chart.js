@@ -16,6 +16,9 @@ export function lossChart(element) {
     plot?.destroy();
     const axis = {
       stroke: color('--quiet'),
+      labelSize: 18,
+      labelGap: 0,
+      labelFont: '12px system-ui, sans-serif',
       grid: { stroke: color('--line'), width: 1 },
       ticks: { stroke: color('--line'), width: 1 },
     };
@@ -24,7 +27,10 @@ export function lossChart(element) {
         width: element.clientWidth,
         height: HEIGHT,
         scales: { x: { time: false } },
-        axes: [axis, { ...axis, size: 44 }],
+        axes: [
+          { ...axis, label: 'step' },
+          { ...axis, size: 44, label: 'nats per character' },
+        ],
         cursor: { drag: { x: false, y: false } },
         series: [
           { label: 'step' },
