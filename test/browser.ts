@@ -47,14 +47,41 @@ export function findBrowser(name: BrowserName): string | undefined {
   return found;
 }
 
+export interface LaunchChoices {
+  /** Further arguments of Chromium. */
+  args?: string[];
+  /** Preferences of Firefox. */
+  preferences?: Record<string, unknown>;
+  /** Slows hidden tabs down as a person's browser does; a driven Chromium does not do it by itself. */
+  throttlesHidden?: boolean;
+}
+
+const UNTHROTTLED = [
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+];
+
 /** A headless browser with a fresh profile, which does nothing on the network by itself. */
-export async function launch(name: BrowserName, executablePath = findBrowser(name)): Promise<Browser> {
+export async function launch(
+  name: BrowserName,
+  executablePath = findBrowser(name),
+  { args = [], preferences, throttlesHidden = false }: LaunchChoices = {},
+): Promise<Browser> {
   if (!executablePath) throw new Error(`${name}: not found`);
-  if (name === 'firefox') return puppeteer.launch({ browser: 'firefox', executablePath, headless: true });
+  if (name === 'firefox') {
+    return puppeteer.launch({
+      browser: 'firefox',
+      executablePath,
+      headless: true,
+      extraPrefsFirefox: preferences,
+    });
+  }
   const asRoot = process.getuid?.() === 0;
   return puppeteer.launch({
     executablePath,
     headless: true,
+    ignoreDefaultArgs: throttlesHidden ? UNTHROTTLED : [],
     args: [
       ...(asRoot ? ['--no-sandbox'] : []),
       '--disable-gpu',
@@ -63,6 +90,7 @@ export async function launch(name: BrowserName, executablePath = findBrowser(nam
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...args,
     ],
   });
 }

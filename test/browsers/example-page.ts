@@ -1,60 +1,44 @@
-/** @file Builds examples/browser and uses its page as a person does. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+/** @file The page of examples/browser as a person uses it. */
 import type { Browser, Page } from 'puppeteer-core';
-import { serve } from './static-server.js';
-
-const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..');
-const folder = join(root, 'examples/browser');
-const program = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-
-/** Installs what the example needs unless it is there, builds it, and serves it as a static host would. */
-export async function serveExample(headers: Record<string, string> = {}) {
-  if (!existsSync(join(folder, 'node_modules/vite'))) {
-    execFileSync(program, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-      cwd: folder,
-      stdio: 'pipe',
-    });
-  }
-  const built = join(folder, 'dist/index.html');
-  const sources = [
-    'index.html',
-    'vite.config.js',
-    'service-worker.js',
-    'src/main.js',
-    'src/style.css',
-    'src/chart.js',
-  ];
-  const newest = Math.max(
-    statSync(join(root, 'dist/index.js')).mtimeMs,
-    ...sources.map((file) => statSync(join(folder, file)).mtimeMs),
-  );
-  if (!existsSync(built) || statSync(built).mtimeMs < newest) {
-    execFileSync(program, ['run', 'build'], { cwd: folder, stdio: 'pipe' });
-  }
-  return serve(join(folder, 'dist'), headers);
-}
-
-/** Some pages of text that are the same everywhere. */
-export function someText(pages: number): string {
-  const words =
-    'the of and that to in he shall unto for his a they be is him not them it with all thou was'.split(' ');
-  let state = 7;
-  return Array.from({ length: pages * 300 }, () => {
-    state = (state * 1103515245 + 12345) % 2147483648;
-    return words[Math.floor(state / 65536) % words.length];
-  }).join(' ');
-}
+import * as assert from 'uvu/assert';
+import { type BrowserName, findBrowser, type LaunchChoices, launch } from '../browser.js';
+import { someText } from './example-site.js';
 
 export interface Opened {
   page: Page;
+  browser: Browser;
   /** Console errors, exceptions, requests to elsewhere. */
   problems: string[];
 }
 
-export async function openPage(browser: Browser, url: string): Promise<Opened> {
-  const page = await browser.newPage();
+export interface Circumstances extends LaunchChoices {
+  /** Run in the page before its own scripts. */
+  before?: string;
+  /** A context of its own, as a window that keeps nothing. */
+  incognito?: boolean;
+}
+
+/** A fresh browser with the page at `url`; afterwards there must have been no error and no request to elsewhere. */
+export async function inBrowser(
+  name: BrowserName,
+  url: string,
+  work: (opened: Opened) => Promise<void>,
+  { before, incognito, ...choices }: Circumstances = {},
+): Promise<void> {
+  const browser = await launch(name, findBrowser(name), choices);
+  try {
+    const context = incognito ? await browser.createBrowserContext() : browser.defaultBrowserContext();
+    const page = await context.newPage();
+    if (before) await page.evaluateOnNewDocument(before);
+    const problems = await openPage(page, url);
+    await work({ page, browser, problems });
+    assert.equal(problems, []);
+  } finally {
+    await browser.close();
+  }
+}
+
+export async function openPage(page: Page, url: string): Promise<string[]> {
   const problems: string[] = [];
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   page.on('pageerror', (error) => problems.push(String(error)));
@@ -64,11 +48,11 @@ export async function openPage(browser: Browser, url: string): Promise<Opened> {
   });
   await page.goto(url);
   await settled(page);
-  return { page, problems };
+  return problems;
 }
 
 /** The page may load itself once more, when its service worker is there. */
-export async function settled(page: Page): Promise<void> {
+async function settled(page: Page): Promise<void> {
   const isReady = () => document.documentElement.dataset.ready === 'yes';
   for (let quiet = 0; quiet < 3; ) {
     const ready = await page.evaluate(isReady).catch(() => false);
@@ -89,8 +73,16 @@ export async function reload(page: Page): Promise<void> {
   await settled(page);
 }
 
-/** By the clipboard: copied from a field of its own, pasted with the keyboard. */
-export async function paste(page: Page, text: string): Promise<void> {
+/** With the keys: `press(page, 'Control', 'v')`. */
+export async function press(page: Page, ...keys: string[]): Promise<void> {
+  const last = keys.pop() as 'v';
+  for (const key of keys) await page.keyboard.down(key as 'Control');
+  await page.keyboard.press(last);
+  for (const key of keys) await page.keyboard.up(key as 'Control');
+}
+
+/** To the clipboard, from a field of its own. */
+export async function copy(page: Page, text: string): Promise<void> {
   await page.evaluate((value) => {
     const field = document.createElement('textarea');
     field.id = 'scratch';
@@ -98,14 +90,14 @@ export async function paste(page: Page, text: string): Promise<void> {
     document.body.append(field);
     field.select();
   }, text);
-  await page.keyboard.down('Control');
-  await page.keyboard.press('c');
-  await page.keyboard.up('Control');
+  await press(page, 'Control', 'c');
   await page.evaluate(() => document.getElementById('scratch')?.remove());
+}
+
+export async function paste(page: Page, text: string): Promise<void> {
+  await copy(page, text);
   await page.click('#text');
-  await page.keyboard.down('Control');
-  await page.keyboard.press('v');
-  await page.keyboard.up('Control');
+  await press(page, 'Control', 'v');
 }
 
 export async function fill(page: Page, selector: string, value: string): Promise<void> {
@@ -116,18 +108,28 @@ export async function fill(page: Page, selector: string, value: string): Promise
 export const textOf = (page: Page, selector: string): Promise<string> =>
   page.$eval(selector, (element) => element.textContent ?? '');
 
-/** Waits until the status says it. */
-export async function waitForStatus(page: Page, pattern: string, seconds = 120): Promise<string> {
+/** Waits until an element says it. */
+export async function waitForText(page: Page, id: string, pattern: string, seconds = 120): Promise<string> {
   await page.waitForFunction(
-    (source) => new RegExp(source).test(document.getElementById('status')?.textContent ?? ''),
+    (element, source) => new RegExp(source).test(document.getElementById(element)?.textContent ?? ''),
     { timeout: seconds * 1000, polling: 50 },
+    id,
     pattern,
   );
-  return textOf(page, '#status');
+  return textOf(page, `#${id}`);
 }
+
+export const waitForStatus = (page: Page, pattern: string): Promise<string> =>
+  waitForText(page, 'status', pattern);
 
 export async function stepOf(page: Page): Promise<number> {
   return Number(/[Ss]tep (\d+)/.exec(await textOf(page, '#status'))?.[1] ?? 0);
+}
+
+/** Waits for it: it is made after the last step. */
+export async function fingerprintOf(page: Page, step: number): Promise<string> {
+  const text = await waitForText(page, 'fingerprint', `at step ${step}: `);
+  return text.split(': ')[1];
 }
 
 /** A text pasted, a model chosen; Train is the next click. */
@@ -137,32 +139,20 @@ export async function prepareRun(page: Page, steps: number, size: 'tiny' | 'smal
   await fill(page, '#steps', String(steps));
 }
 
-/** Milliseconds of the longest task (0: none over 50) and of clicks, from the input to its handler and the next frame. */
-export async function measureFreedom(
-  page: Page,
-  seconds: number,
-): Promise<{ longest: number; percentile95: number; clicks: number }> {
-  await page.evaluate(() => {
-    const seen = { longest: 0, delays: [] as number[] };
-    (globalThis as unknown as { seen: typeof seen }).seen = seen;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) seen.longest = Math.max(seen.longest, entry.duration);
-    }).observe({ type: 'longtask' });
-    document.querySelector('h1')?.addEventListener('click', (event) => {
-      requestAnimationFrame(() => seen.delays.push(performance.now() - event.timeStamp));
-    });
-  });
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    await page.click('h1');
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  const { longest, delays } = await page.evaluate(
-    () => (globalThis as unknown as { seen: { longest: number; delays: number[] } }).seen,
-  );
-  delays.sort((a, b) => a - b);
-  return {
-    longest,
-    percentile95: delays[Math.floor(delays.length * 0.95)] ?? Number.NaN,
-    clicks: delays.length,
-  };
+/** A run that is stopped somewhere, and goes on to its end after a reload; returns its fingerprint. */
+export async function trainWithReload(page: Page, steps: number): Promise<string> {
+  await prepareRun(page, steps);
+  await page.click('#train');
+  await waitForStatus(page, '^Step \\d+ of');
+  await page.click('#train');
+  await waitForStatus(page, '^Stopped after step');
+  const stopped = await stepOf(page);
+  assert.ok(stopped >= 1 && stopped < steps, `stopped at ${stopped}`);
+  await reload(page);
+  assert.is(await stepOf(page), stopped);
+  assert.is(await page.$eval('#text', (field) => (field as HTMLTextAreaElement).value), someText(10));
+  assert.is(await textOf(page, '#train'), 'Resume');
+  await page.click('#train');
+  await waitForStatus(page, `^Done: ${steps} steps`);
+  return fingerprintOf(page, steps);
 }

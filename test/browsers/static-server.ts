@@ -20,10 +20,11 @@ export const ISOLATION: Readonly<Record<string, string>> = {
   'cross-origin-embedder-policy': 'require-corp',
 };
 
-/** Starts on a free port; paths never leave `root`. */
+/** Starts on a free port; paths never leave `root`. `change` may put another body in place of a file's. */
 export async function serve(
   root: string,
   headers: Record<string, string> = {},
+  change: (path: string, body: Buffer) => string | Buffer = (_, body) => body,
 ): Promise<{ url: string; server: Server }> {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
@@ -36,7 +37,7 @@ export async function serve(
     }
     try {
       const file = path === '/' ? '/index.html' : path;
-      const body = await readFile(join(root, file));
+      const body = change(file, await readFile(join(root, file)));
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
         ...headers,

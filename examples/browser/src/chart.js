@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
-const HEIGHT = 220;
+const HEIGHT = 240;
 
 export function lossChart(element) {
   let steps = [];
@@ -16,6 +16,9 @@ export function lossChart(element) {
     plot?.destroy();
     const axis = {
       stroke: color('--quiet'),
+      labelSize: 18,
+      labelGap: 0,
+      labelFont: '12px system-ui, sans-serif',
       grid: { stroke: color('--line'), width: 1 },
       ticks: { stroke: color('--line'), width: 1 },
     };
@@ -23,8 +26,18 @@ export function lossChart(element) {
       {
         width: element.clientWidth,
         height: HEIGHT,
-        scales: { x: { time: false } },
-        axes: [axis, { ...axis, size: 44 }],
+        scales: {
+          // Without steps the axes are there already.
+          x: {
+            time: false,
+            range: (_, min, max) => (min === null ? [0, 100] : [min, Math.max(max, min + 1)]),
+          },
+          y: { range: (_, min, max) => (min === null ? [0, 5] : uPlot.rangeNum(min, max, 0.1, true)) },
+        },
+        axes: [
+          { ...axis, size: 32, label: 'step' },
+          { ...axis, size: 44, label: 'nats per character' },
+        ],
         cursor: { drag: { x: false, y: false } },
         series: [
           { label: 'step' },

@@ -2,13 +2,10 @@ import { CheckpointStore } from 'prenorm/io';
 import { WorkerTrainer } from 'prenorm/worker';
 import { lossChart } from './chart.js';
 import { describeHost, obstacle, registerServiceWorker, threadsToUse } from './host.js';
+import { runConfig } from './run-config.js';
 import { textInput } from './text-input.js';
 
 const $ = (id) => document.getElementById(id);
-const SIZES = {
-  tiny: { dModel: 64, numHeads: 4, numLayers: 2 },
-  small: { dModel: 128, numHeads: 4, numLayers: 4 },
-};
 const RUN = 'example-run';
 
 const chart = lossChart($('chart'));
@@ -28,9 +25,11 @@ let running = false;
 let step = 0;
 let rate = { step: 0, time: 0 };
 
-function notice(text) {
+/** `kind` 'ask' is something to be done before it can begin: it goes away once it is done. */
+function notice(text, kind = 'fact') {
   const line = document.createElement('p');
   line.textContent = text;
+  line.dataset.kind = kind;
   $('notices').append(line);
   while ($('notices').children.length > 3) $('notices').firstChild.remove();
 }
@@ -44,26 +43,23 @@ function show() {
   const done = setup !== null && step >= setup.steps;
   const begun = trainer !== null;
   $('train').textContent = running ? 'Stop' : begun && !done ? 'Resume' : 'Train';
+  const focused = document.activeElement;
   $('train').hidden = !running && done;
   $('again').hidden = !begun || running;
+  // Whoever uses the keyboard must not lose the place with the button.
+  if (focused?.hidden) (focused.id === 'train' ? $('again') : $('text')).focus();
+  // Four times a second is too much to be read out.
+  $('status').setAttribute('aria-live', running ? 'off' : 'polite');
   for (const id of ['size', 'steps']) $(id).disabled = begun;
-  input.setDisabled(begun);
+  input.setLocked(begun);
   for (const id of ['sample', 'download']) $(id).disabled = !begun;
   if (setup) $('progress').value = step / setup.steps;
 }
 
-const model = (size) => ({ kind: 'causalLM', ...SIZES[size], normPlacement: 'pre' });
-
 /** The run that `setup` describes, in a worker. */
-async function open({ text, size, steps }, isKept) {
+async function open(setup, isKept) {
   trainer = new WorkerTrainer({
-    model: model(size),
-    optimizer: { kind: 'adamw', betas: [0.9, 0.98] },
-    schedule: { kind: 'inverseSqrt', maxLr: 0.002, warmupSteps: 50 },
-    dataset: { kind: 'text', text, batchSize: 8, seqLen: 64 },
-    steps,
-    clipNorm: 1,
-    evalEvery: 100,
+    ...runConfig(setup),
     checkpointEvery: 50,
     store: isKept ? RUN : undefined,
     runtime: { threads: threadsToUse() },
@@ -77,9 +73,10 @@ async function open({ text, size, steps }, isKept) {
 async function begin() {
   const text = input.get();
   const steps = Number($('steps').value);
-  if (text.trim() === '') return notice('There is no text yet: paste one, or drop a file.');
+  for (const line of $('notices').querySelectorAll('[data-kind="ask"]')) line.remove();
+  if (text.trim() === '') return notice('There is no text yet: paste one, or drop a file.', 'ask');
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= 100_000)) {
-    return notice('Steps must be a whole number from 1 to 100,000.');
+    return notice('Steps must be a whole number from 1 to 100,000.', 'ask');
   }
   setup = { text, size: $('size').value, steps };
   step = 0;
@@ -102,21 +99,25 @@ async function train() {
   running = true;
   rate = { step, time: performance.now() };
   show();
+  let outcome = '';
   try {
     for await (const metrics of trainer.run()) {
       step = metrics.step;
       chart.add(metrics);
       report(metrics);
     }
-    say(`Done: ${step} steps, loss ${lastLoss}.`);
+    outcome = `Done: ${step} steps, loss ${lastLoss}.`;
   } catch (error) {
-    if (error.name === 'AbortError')
-      say(`Stopped after step ${step}. Resume when you like, even after a reload.`);
-    else if (error.code === 'CHECKPOINT') notice(`The last checkpoint is not saved: ${error.message}`);
-    else throw error;
+    if (error.name === 'AbortError') {
+      outcome = `Stopped after step ${step}. Resume when you like, even after a reload.`;
+    } else if (error.code === 'CHECKPOINT') {
+      notice(`The last checkpoint is not saved: ${error.message}`);
+      outcome = `Ended after step ${step}, which is not saved.`;
+    } else throw error;
   } finally {
     running = false;
     show();
+    if (outcome) say(outcome);
     await fingerprint();
   }
 }
@@ -165,7 +166,10 @@ async function reopen() {
   $('steps').value = setup.steps;
   say('Loading the run of last time …');
   await open(setup, true);
-  const restored = await trainer.restore();
+  const restored = await trainer.restore().catch((error) => {
+    notice(`The checkpoint that is kept here is not used: ${error.message}`);
+    return null;
+  });
   step = restored?.step ?? 0;
   chart.set(restored?.losses ?? []);
   lastLoss = restored?.losses.at(-1)?.toFixed(3) ?? '';
@@ -199,9 +203,11 @@ $('again').addEventListener('click', async () => {
   show();
 });
 
+let sampling = false;
 $('sample').addEventListener('click', async () => {
+  if (sampling) return; // disabled, the button would lose the focus
+  sampling = true;
   const prompt = $('prompt').value;
-  $('sample').disabled = true;
   try {
     const { text } = await trainer.generate({
       prompt: prompt === '' ? '\n' : prompt,
@@ -213,7 +219,7 @@ $('sample').addEventListener('click', async () => {
   } catch (error) {
     notice(error.message);
   }
-  $('sample').disabled = trainer === null;
+  sampling = false;
 });
 
 $('download').addEventListener('click', async () => {

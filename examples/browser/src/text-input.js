@@ -7,6 +7,7 @@ const PREVIEW = 2_000;
 
 export function textInput({ area, file, section, size, notice }) {
   let kept = null;
+  let locked = false;
 
   const describe = () => {
     const length = kept === null ? area.value.length : kept.length;
@@ -22,7 +23,7 @@ export function textInput({ area, file, section, size, notice }) {
     const isLarge = text.length > SHOWN_WHOLE;
     kept = isLarge ? text : null;
     area.value = isLarge ? `${text.slice(0, PREVIEW)}\n… (only the beginning is shown)` : text;
-    area.readOnly = isLarge;
+    area.readOnly = isLarge || locked;
     describe();
   };
   const read = async (blob) => {
@@ -36,6 +37,7 @@ export function textInput({ area, file, section, size, notice }) {
   };
 
   area.addEventListener('paste', (event) => {
+    if (locked) return;
     const pasted = event.clipboardData?.getData('text/plain') ?? '';
     if (pasted.length <= SHOWN_WHOLE && kept === null) return; // the field's own way
     event.preventDefault();
@@ -54,6 +56,7 @@ export function textInput({ area, file, section, size, notice }) {
       event.preventDefault();
       section.classList.toggle('over', type === 'dragover');
       if (type !== 'drop') return;
+      if (locked) return notice('A run has begun with the text that is here. Start over to use another.');
       const dropped = event.dataTransfer?.files?.[0];
       if (dropped) read(dropped);
       else set(event.dataTransfer?.getData('text/plain') ?? '');
@@ -62,12 +65,11 @@ export function textInput({ area, file, section, size, notice }) {
   return {
     set,
     get: () => kept ?? area.value,
-    setDisabled(disabled) {
-      area.disabled = disabled;
-      file.disabled = disabled;
-    },
-    clear() {
-      set('');
+    /** A run has begun: the text can be read, not changed. */
+    setLocked(isLocked) {
+      locked = isLocked;
+      area.readOnly = locked || kept !== null;
+      file.disabled = locked;
     },
   };
 }
