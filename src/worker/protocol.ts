@@ -65,11 +65,14 @@ export interface RunConfig {
   optimizer: OptimizerSpec;
   schedule?: ScheduleConfig;
   dataset: DatasetSpec;
+  /** Steps to train in all. */
   steps: number;
   /** Seed of data order, initial values and dropout. Default 0. */
   seed?: number;
   labelSmoothing?: number;
+  /** Largest joint gradient norm; off by default. */
   clipNorm?: number;
+  /** Batches per update. Default 1. */
   accumulate?: number;
   evalEvery?: number;
   checkpointEvery?: number;
@@ -82,6 +85,7 @@ export interface RunConfig {
 /** What the worker says once it is ready to train. */
 export interface WorkerReady {
   capabilities: Capabilities;
+  /** Parameter elements of the model. */
   parameters: number;
   vocabSize: number;
   /** Tokens to train on, where the worker knows. */
@@ -115,6 +119,7 @@ export interface GenerateOptions {
   /** Tokens to draw. */
   length: number;
   seed?: number;
+  /** Default 1. */
   temperature?: number;
   topK?: number;
 }
