@@ -34,11 +34,17 @@ export interface ErrorFields {
 
 /** Base class of every error Prenorm throws on purpose. */
 export class PrenormError extends Error {
+  /** Which kind of error it is; the same as its class. */
   readonly code: ErrorCode;
+  /** The operation that refused, e.g. `layerNorm`. */
   readonly op?: string;
+  /** File or module path the error is about. */
   readonly path?: string;
+  /** What was required. */
   readonly expected?: unknown;
+  /** What came. */
   readonly actual?: unknown;
+  /** What to do about it. */
   readonly hint?: string;
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}) {
@@ -101,8 +107,11 @@ export interface NumericFields extends ErrorFields {
 
 /** A NaN or an infinity appeared; `path` names the first module that produced it, `op` the op. */
 export class NumericError extends errorClass('NumericError', 'NUMERIC') {
+  /** The training step (1, 2, …) that failed. */
   readonly step?: number;
+  /** Joint gradient norms of the steps before, the latest last. */
   readonly gradNorms?: NumericFields['gradNorms'];
+  /** Gradient norms of each layer in the last step that was finite. */
   readonly layerGradNorms?: NumericFields['layerGradNorms'];
 
   constructor(message: string, fields: NumericFields = {}) {

@@ -21,9 +21,11 @@ export interface GradcheckOptions {
   maxElements?: number;
 }
 
-/** Largest relative error, and how many elements were tried. */
+/** What was compared. */
 export interface GradcheckReport {
+  /** Largest relative error. */
   maxError: number;
+  /** Elements that were tried. */
   elements: number;
 }
 

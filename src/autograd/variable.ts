@@ -75,6 +75,7 @@ export class Variable extends Tensor {
 export class Parameter extends Variable {
   /** Path in the model, e.g. `encoder.layers.0.linear1.weight`; set by the model that owns it. */
   path = '';
+  /** What it is for. */
   readonly role: ParameterRole;
   #grad: { storage: Storage; offset: number } | null = null;
   /** The gradient counts as zero, whatever its memory holds: `zeroGrad()` writes nothing. */

@@ -33,7 +33,9 @@ export const itemNames: readonly string[] = items.map(({ name }) => name);
 /** What one item gave, and what it must give. */
 export interface ItemResult {
   name: string;
+  /** What is trained, with what. */
   about: string;
+  /** What was hashed, by name. */
   parts: Parts;
   /** SHA-256 of the lines "part hash". */
   hash: string;

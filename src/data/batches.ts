@@ -9,12 +9,15 @@ import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInte
 
 /** A pair as token ids, without the beginning and end marks of the target, which the batch adds. */
 export interface TokenPair {
+  /** (tokens) */
   source: Int32Array;
+  /** (tokens) */
   target: Int32Array;
 }
 
 /** A batch as `Transformer` reads it. */
 export interface PairBatch {
+  /** B, different from batch to batch. */
   batchSize: number;
   /** Length of the padded source, S. */
   sourceLen: number;
@@ -40,6 +43,7 @@ export interface PairBatch {
 export interface PairBatchOptions {
   /** Upper bound of B * S + B * T, padding included. */
   maxTokens: number;
+  /** Decides the order of every epoch. */
   seed: number;
   padId: number;
   bosId: number;

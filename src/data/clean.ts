@@ -7,7 +7,9 @@ import type { DropReport } from './raw-lines.js';
 
 /** An example before anything is known about its columns' meaning, and where it stands. */
 export interface RawExample {
+  /** The text of each column. */
   columns: string[];
+  /** File and line, e.g. `train.tsv:17`. */
   where: string;
 }
 

@@ -2,7 +2,9 @@ import { brief, ConfigError, DataError } from '../errors.js';
 
 /** A position in the training data: the batch that `next()` returns next. Plain JSON, for checkpoints. */
 export interface Cursor {
+  /** From 0. */
   epoch: number;
+  /** Within the epoch, from 0. */
   batch: number;
 }
 

@@ -9,13 +9,16 @@ import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInte
 /** Ids that stand beside the text's own; see `maskedMarks` of the tokenizers. */
 export interface RowMarks {
   padId: number;
+  /** Stands first in every row ([CLS]). */
   clsId: number;
+  /** Ends every segment ([SEP]). */
   sepId: number;
 }
 
 /** How rows of one or two segments are cut and batched. */
 export interface RowOptions {
   marks: RowMarks;
+  /** Decides the order of every epoch, and what is masked. */
   seed: number;
   /** Longest row, marks included; of two segments the longer one is cut at its end, and of equal ones the second. */
   maxLen: number;

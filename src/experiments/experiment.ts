@@ -33,6 +33,7 @@ export interface JudgeContext {
 
 /** One sentence of the paper, and how this package judges it. */
 export interface Claim {
+  /** Short id, e.g. `post-needs-warmup`. */
   claim: string;
   /** What the paper says. */
   statement: string;

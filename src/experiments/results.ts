@@ -144,11 +144,13 @@ export interface Results {
   version: 1;
   preset: string;
   command: string;
+  /** Version of the package. */
   prenorm: string;
   kernelHash: string;
   environment: { runtime: string; platform: string; cpu: string; cores: number; processes: number };
   /** Wall-clock seconds of the whole command; runs kept from an earlier part count by their own seconds over the processes. */
   seconds: number;
+  /** Seconds the preset may take. */
   budgetSeconds: number;
   /** Named settings shown in the report's header: model, data, optimizer, initialisation. */
   settings: { name: string; value: string }[];

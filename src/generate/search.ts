@@ -6,7 +6,9 @@ import type { Stepper } from './stepper.js';
 
 /** Ids of the marks, and where a search ends. */
 export interface SearchOptions {
+  /** Id that a sequence begins with. */
   bos: number;
+  /** Id that ends it. */
   eos: number;
   /** Most tokens to generate, eos not counted: behind that many only eos may follow. */
   maxLength: number;
@@ -55,7 +57,9 @@ export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
 export interface SampleOptions {
   /** Ids to start from; at least one. */
   prompt: ArrayLike<number>;
+  /** Tokens to draw, fewer when `eos` comes. */
   length: number;
+  /** Equal seeds draw equal tokens. */
   seed: number;
   /** Below 1 sharpens, above 1 flattens. Default 1. */
   temperature?: number;
@@ -108,6 +112,7 @@ function draw(logProbs: Float32Array, temperature: number, topK: number, u: numb
 
 /** How many hypotheses are kept per row, and how they are ranked. */
 export interface BeamOptions extends SearchOptions {
+  /** Hypotheses kept per row. */
   beamSize: number;
   /** Scores are logProb / length^penalty, eos counted in the length; the paper uses 1.2, fairseq's default is 1. */
   lengthPenalty?: number;

@@ -15,6 +15,7 @@ import { arenaStorage } from '../tensor/tensor.js';
  * make one, with caches.
  */
 export interface Stepper {
+  /** Rows it has now. */
   readonly batch: number;
   readonly vocabSize: number;
   /** Feeds one token per row; returns log-probabilities (batch, vocabSize) of the next. */

@@ -9,6 +9,7 @@ import { Sha256 } from './sha256.js';
 
 /** What a store gives back. */
 export interface StoredCheckpoint {
+  /** As they were written. */
   bytes: Uint8Array<ArrayBuffer>;
   /** Writes so far, this one included. */
   generation: number;

@@ -41,6 +41,7 @@ export type TorchKind = 'transformer' | 'encoder' | 'decoder' | 'encoder-layer' 
 /** What the shapes of a state tell. All but `kind` are keys of a model's configuration. */
 export interface TorchConfig {
   kind: TorchKind;
+  /** Width of the hidden vectors. */
   dModel: number;
   dFF: number;
   /** Layers of a stack; not for `transformer`. */
@@ -48,6 +49,7 @@ export interface TorchConfig {
   /** Only for `transformer`. */
   numEncoderLayers?: number;
   numDecoderLayers?: number;
+  /** Whether its stacks end in a norm. */
   finalNorm: boolean;
 }
 

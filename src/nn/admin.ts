@@ -7,9 +7,11 @@ import { type Trace, TransformerDecoderLayer, type TransformerEncoderLayer } fro
 
 /** What was measured, and what was set, per sub-layer in the order they run. */
 export interface AdminReport {
+  /** The layer. */
   path: string;
   /** Var f: of all elements of the branch's output. */
   variance: number;
+  /** ω, which multiplies the sub-layer's residual stream. */
   omega: number;
 }
 

@@ -33,6 +33,7 @@ export interface AttentionMask {
 export interface AttentionParts {
   /** On queries and keys, per head or over the whole width ('l2' is always per head). */
   qkNorm?: NormKind | 'l2';
+  /** Whether queries and keys are normed per head (default) or over the whole width. */
   qkWidth?: 'head' | 'model';
   /** On the values too (HybridNorm), per head. */
   valueNorm?: NormKind;
@@ -40,6 +41,7 @@ export interface AttentionParts {
   innerNorm?: NormKind;
   /** A factor per head, before that (NormFormer). */
   headGain?: boolean;
+  /** Added to the variance. Default 1e-5. */
   eps?: number;
 }
 
@@ -79,7 +81,9 @@ export class QueryKeyL2 extends Module {
  * Parameters: in_proj_weight (3·dModel, dModel), in_proj_bias, out_proj.weight, out_proj.bias.
  */
 export class MultiHeadAttention extends Module {
+  /** (3·dModel, dModel): queries, keys, values. */
   readonly inProjWeight: Parameter;
+  /** (3·dModel) */
   readonly inProjBias: Parameter;
   readonly outProj: Linear;
   readonly qNorm: Norm | null;
@@ -236,7 +240,9 @@ export class MultiHeadAttention extends Module {
 
 /** Keys and values of the positions generated so far, (B, capacity, 2C), in persistent memory. */
 export class KeyValueCache {
+  /** Positions it holds. */
   length = 0;
+  /** Positions it has room for. */
   capacity: number;
   #storage: Storage;
 

@@ -7,6 +7,7 @@ import { hostStorage } from '../tensor/tensor.js';
 
 /** What a step reads from a batch: all that may differ between two batches of one `shape`. */
 export interface StepInputs {
+  /** The arrays themselves, not copies: by them a recorded step knows its inputs. */
   arrays: readonly InputArray[];
   /** Names everything else the computation depends on. */
   shape: string;

@@ -7,53 +7,59 @@ import type { PositionKind } from './positions.js';
 import type { StackConfig } from './transformer.js';
 import { type QkNorm, qkNorms } from './transformer-layers.js';
 
-/**
- * A complete model configuration, as `resolveConfig` returns it. Defaults: 4 heads, 6 layers, 256 positions, Pre-LN
- * with LayerNorm (eps 1e-5), ReLU, no dropout, sinusoidal positions, tied embeddings scaled by sqrt(dModel),
- * `fairseq` initialisation, seed 0.
- */
+/** A complete model configuration, as `resolveConfig` returns it. */
 export interface ModelConfig {
+  /** Number of token ids. */
   vocabSize: number;
+  /** Width of the hidden vectors; a multiple of `numHeads`. */
   dModel: number;
+  /** Attention heads per layer. Default 4. */
   numHeads: number;
-  /** Layers of the stack; for the encoder-decoder, of both stacks unless given apart. */
+  /** Layers of the stack; for the encoder-decoder, of both stacks unless given apart. Default 6. */
   numLayers: number;
+  /** Default: `numLayers`; only in the encoder-decoder. */
   numEncoderLayers: number;
+  /** Default: `numLayers`; only in the encoder-decoder. */
   numDecoderLayers: number;
   /** Width of the feed-forward hidden layer. Default 4·dModel. */
   dFF: number;
-  /** Most positions a sequence may have. */
+  /** Most positions a sequence may have. Default 256. */
   maxSeqLen: number;
+  /** Where the norms stand. Default `pre`. */
   normPlacement: NormPlacement;
-  /** The decoder's placement where it differs from the encoder's. */
+  /** The decoder's placement. Default: `normPlacement`. */
   decoderNormPlacement: NormPlacement;
-  /** Norm at the end of each stack: 'auto' puts one where the placement needs it. */
+  /** Norm at the end of each stack: 'auto' (default) puts one where the placement needs it. */
   finalNorm: 'auto' | boolean;
-  /** LayerNorm, RMSNorm, DyT or ScaleNorm, wherever the model has a norm. */
+  /** LayerNorm (default), RMSNorm, DyT or ScaleNorm, wherever the model has a norm. */
   norm: NormKind;
+  /** Added to the variance in every norm. Default 1e-5. */
   eps: number;
-  /** Norm of queries and keys: 'auto' is none but for the placements that have one (`hybrid`, `olmo2`). */
+  /** Norm of queries and keys: 'auto' (default) is none but for the placements that have one (`hybrid`, `olmo2`). */
   qkNorm: QkNorm;
-  /** 'gpt2': what is added to a stack's residual stream begins smaller by 1/sqrt(number of branches). */
+  /** 'gpt2': what is added to a stack's residual stream begins smaller by 1/sqrt(number of branches). Default 'none'. */
   residualInit: 'none' | 'gpt2';
-  /** Share of the layers that are Post-LN under `mix`. */
+  /** Share of the layers that are Post-LN under `mix`. Default 0.25. */
   mixFraction: number;
-  /** Whether the first layer is Pre-LN under `hybrid`. */
+  /** Whether the first layer is Pre-LN under `hybrid`. Default false. */
   preFirst: boolean;
+  /** Inside the feed-forward. Default `relu`. */
   activation: 'relu' | 'gelu';
-  /** On embeddings and on every branch's output. */
+  /** On embeddings and on every branch's output; in [0, 1), default 0. */
   dropout: number;
-  /** Inside the feed-forward, after the activation (fairseq's activation_dropout). */
+  /** Inside the feed-forward, after the activation (fairseq's activation_dropout); default 0. */
   activationDropout: number;
+  /** Default `sinusoidal`. */
   positions: PositionKind;
-  /** A norm on the embeddings, before the first layer. */
+  /** A norm on the embeddings, before the first layer. Default false. */
   embeddingNorm: boolean;
-  /** Use the embedding table as output projection. */
+  /** Use the embedding table as output projection. Default true. */
   tiedEmbeddings: boolean;
-  /** Factor on token embeddings; 'sqrt' is sqrt(dModel). */
+  /** Factor on token embeddings; 'sqrt' (default) is sqrt(dModel). */
   embeddingScale: 'sqrt' | number;
+  /** How parameters begin. Default `fairseq`. */
   init: InitScheme;
-  /** Seed of the initial values. */
+  /** Seed of the initial values. Default 0. */
   seed: number;
 }
 

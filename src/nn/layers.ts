@@ -13,7 +13,9 @@ import { Module, requirePositive } from './module.js';
 
 /** y = x Wᵀ + b; weight (out, in), bias (out). */
 export class Linear extends Module {
+  /** (out, in) */
   readonly weight: Parameter;
+  /** (out) */
   readonly bias: Parameter | null;
 
   constructor(
@@ -36,6 +38,7 @@ export class Linear extends Module {
 
 /** A table (numEmbeddings, dModel) of rows by id. */
 export class Embedding extends Module {
+  /** (numEmbeddings, dModel) */
   readonly weight: Parameter;
 
   constructor(numEmbeddings: number, dModel: number) {
@@ -61,7 +64,9 @@ export interface Norm extends Module {
 
 /** Layer normalisation (Ba et al. 2016) over the last axis, with weight and bias. */
 export class LayerNorm extends Module implements Norm {
+  /** (C), begins at 1. */
   readonly weight: Parameter;
+  /** (C), begins at 0. */
   readonly bias: Parameter;
 
   constructor(
@@ -85,6 +90,7 @@ export class LayerNorm extends Module implements Norm {
 
 /** Root-mean-square normalisation (Zhang and Sennrich 2019), weight only. */
 export class RMSNorm extends Module implements Norm {
+  /** (C), begins at 1. */
   readonly weight: Parameter;
 
   constructor(

@@ -62,6 +62,7 @@ export interface MaskedLMInput {
 export class MaskedLMHead extends Module {
   readonly transform: Linear;
   readonly norm: Norm;
+  /** (vocabSize) */
   readonly bias: Parameter;
   readonly decoder: Linear | null;
   readonly #table: Parameter;

@@ -20,9 +20,13 @@ const NONE = new Int32Array(0);
 
 /** A batch of sentence pairs, as `PairBatches` makes them. */
 export interface PairInput {
+  /** (B, S), padded. */
   source: Int32Array;
+  /** (B) */
   sourceLengths: Int32Array;
+  /** (B, T): bos, then the target; padded. */
   targetInput: Int32Array;
+  /** (B): tokens of `targetInput` that are not padding. */
   targetLengths: Int32Array;
   /** Next tokens, -1 where padded; only for `loss`. */
   targetOutput?: Int32Array;
@@ -125,6 +129,7 @@ export class Transformer extends Module {
 
 /** A batch of token windows, as `TextWindows` makes them. */
 export interface LmInput {
+  /** (B, T) */
   ids: Int32Array;
   /** Next tokens, -1 where there is none. */
   targets?: Int32Array;

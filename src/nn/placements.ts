@@ -29,6 +29,7 @@ export interface Sublayer {
 
 /** What goes through a layer beside x. */
 export interface Streams {
+  /** What went into the layer. */
   layerInput: Variable;
   /** The second stream of ResiDual; null until its first sub-layer. */
   dual: Variable | null;
@@ -38,11 +39,14 @@ export interface Streams {
 export interface Place {
   /** From 1. */
   layer: number;
+  /** Layers of its stack. */
   numLayers: number;
   /** Layers of the other stack; 0 for an encoder or a decoder alone. */
   otherLayers: number;
   decoder: boolean;
+  /** Mix-LN's share of Post-LN layers. */
   mixFraction: number;
+  /** HybridNorm: the first layer is Pre-LN. */
   preFirst: boolean;
 }
 

@@ -87,7 +87,9 @@ export interface ImageInput {
  */
 export class VisionTransformer extends Module {
   readonly config: VisionTransformerConfig;
+  /** (patchSize² · channels) to dModel. */
   readonly patches: Linear;
+  /** (1, dModel) */
   readonly classToken: Parameter;
   readonly positions: Positions;
   readonly dropout: Dropout;

@@ -2,15 +2,15 @@ import type { Parameter } from '../autograd/variable.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import { checkBeta, checkRate, integerPower, Optimizer, type ParamGroup } from './optimizer.js';
 
-/**
- * `lr` is the rate; `eps` (default 1e-8) is added to the root of the second moment; `weightDecay` is 0, in AdamW
- * 0.01.
- */
+/** Options of Adam, AdamW and RAdam; the names are PyTorch's. */
 export interface AdamOptions {
+  /** Learning rate; a schedule replaces it step by step. */
   lr: number;
   /** Decay rates of the two moments. Default [0.9, 0.999]; the paper's translation runs use [0.9, 0.98]. */
   betas?: readonly [number, number];
+  /** Added to the root of the second moment. Default 1e-8. */
   eps?: number;
+  /** Default 0, in AdamW 0.01. */
   weightDecay?: number;
 }
 

@@ -16,14 +16,18 @@ export interface ParamGroup {
   params: Iterable<Parameter>;
   /** Overrides the optimizer's rate for this group; a schedule multiplies both alike. */
   lr?: number;
+  /** Default: the optimizer's. */
   weightDecay?: number;
 }
 
 /** State of an optimizer as plain arrays, for checkpoints. */
 export interface OptimizerState {
+  /** The optimizer's `kind`. */
   kind: string;
   step: number;
+  /** Rate of each group. */
   lrs: number[];
+  /** Moments by name, all parameters one after the other with padding. */
   buffers: Record<string, HostArray>;
 }
 
@@ -49,6 +53,7 @@ const SEGMENT = 8192;
  * @throws ConfigError for a rate or decay that is negative or not finite, and when nothing is trainable.
  */
 export abstract class Optimizer {
+  /** `sgd`, `adam`, `adamw` or `radam`. */
   abstract readonly kind: string;
   readonly runtime: Runtime;
   readonly groups: OptimizerGroup[];

@@ -15,9 +15,11 @@ import { checkRate } from './optimizer.js';
 /** The learning rate of a step; steps count 1, 2, …. */
 export type Schedule = (step: number) => number;
 
-/** The highest rate, and the steps of linear rise to it (0 for none). */
+/** Options of `inverseSqrt`. */
 export interface InverseSqrtOptions {
+  /** The rate at the end of the warm-up. */
   maxLr: number;
+  /** Steps of linear rise; 0 for none. */
   warmupSteps: number;
   /** Step where the decay starts (T0). Default: the end of the warm-up, or 1 without one. */
   tailStart?: number;

@@ -2,14 +2,15 @@ import type { Parameter } from '../autograd/variable.js';
 import { checkKeys } from '../errors.js';
 import { checkBeta, Optimizer, type ParamGroup } from './optimizer.js';
 
-/**
- * `lr` is the rate; `momentum` (default 0) in [0, 1); `nesterov` (default false) looks ahead by one momentum step.
- */
+/** Options of SGD; the names are PyTorch's. */
 export interface SGDOptions {
+  /** Learning rate; a schedule replaces it step by step. */
   lr: number;
+  /** Share of the last update that is kept, in [0, 1). Default 0. */
   momentum?: number;
+  /** Nesterov's form, as in PyTorch. Default false. */
   nesterov?: boolean;
-  /** L2 penalty, added to the gradient. */
+  /** L2 penalty, added to the gradient. Default 0. */
   weightDecay?: number;
 }
 

@@ -139,6 +139,7 @@ export function hostStorage(runtime: Runtime, dtype: DType, values: HostArray): 
 export class Tensor {
   /** @internal */
   readonly storage: Storage;
+  /** Sizes of its axes. */
   readonly shape: Shape;
   /** Number of elements. */
   readonly size: number;

@@ -30,7 +30,9 @@ export interface BootstrapInterval {
   score: number;
   /** Mean over the resamples. */
   mean: number;
+  /** 2.5 % of the resamples lie below. */
   low: number;
+  /** 2.5 % lie above. */
   high: number;
 }
 

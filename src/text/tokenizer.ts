@@ -35,6 +35,7 @@ export interface TokenizerJSON {
   version: 1;
   /** Version of the Unicode table that splits texts into pieces. */
   unicode: string;
+  /** Names of the special tokens, whose ids are 0, 1, …. */
   specialTokens: string[];
   /** Left and right id of each merge, one after the other: (2 * merges). */
   merges: number[];

@@ -32,6 +32,7 @@ import { RandomStream } from '../random.js';
 
 /** Model and data of a probe; `batch` rows of `length` tokens. */
 export interface ProbeConfig {
+  /** The theory's simplifications, or a usual Transformer; see the paper, section 3.4. */
   setting: 'theory' | 'toy';
   placement: NormPlacement;
   numLayers: number;

@@ -79,11 +79,14 @@ export interface RunConfig {
    * also takes those of a maskedLM, and begins its own head anew.
    */
   weights?: Uint8Array;
+  /** Steps to train in all. */
   steps: number;
   /** Seed of data order, initial values and dropout. Default 0. */
   seed?: number;
   labelSmoothing?: number;
+  /** Largest joint gradient norm; off by default. */
   clipNorm?: number;
+  /** Batches per update. Default 1. */
   accumulate?: number;
   evalEvery?: number;
   checkpointEvery?: number;
@@ -96,6 +99,7 @@ export interface RunConfig {
 /** What the worker says once it is ready to train. */
 export interface WorkerReady {
   capabilities: Capabilities;
+  /** Parameter elements of the model. */
   parameters: number;
   /** null for images. */
   vocabSize: number | null;
@@ -130,6 +134,7 @@ export interface GenerateOptions {
   /** Tokens to draw. */
   length: number;
   seed?: number;
+  /** Default 1. */
   temperature?: number;
   topK?: number;
 }

@@ -1,5 +1,20 @@
 /** @file A program with a name from every entry, for the compiler alone: bundlers' and Node's way of resolving. */
-import { type Capabilities, capabilities, init, nn, type StepMetrics, Trainer } from 'prenorm';
+import {
+  backward,
+  type Capabilities,
+  capabilities,
+  customOp,
+  gradcheck,
+  init,
+  mul,
+  nn,
+  Parameter,
+  type StepMetrics,
+  scale,
+  sigmoid,
+  Trainer,
+  type Variable,
+} from 'prenorm';
 import { type ConformanceResult, runConformance } from 'prenorm/conformance';
 import { loadKjv, TextWindows } from 'prenorm/data';
 import { probe } from 'prenorm/experiments';
@@ -7,12 +22,13 @@ import * as external from 'prenorm/external';
 import { greedy, lmStepper } from 'prenorm/generate';
 import { init as initForInference } from 'prenorm/inference';
 import { decodeSafetensors } from 'prenorm/io';
-import { CausalLM, type Module } from 'prenorm/nn';
+import { CausalLM, Module } from 'prenorm/nn';
 import { Adam, inverseSqrt } from 'prenorm/optim';
 import { createReferenceRuntime } from 'prenorm/reference';
 import { Tokenizer } from 'prenorm/text';
 import * as theory from 'prenorm/theory';
 import { plan } from 'prenorm/train';
+import { type RunConfig, WorkerTrainer } from 'prenorm/worker';
 
 export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
   await init({ threads: 'auto' });
@@ -44,4 +60,30 @@ export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
   // @ts-expect-error: types are there, and no `any`
   trainer.trainStep().loss.toUpperCase();
   return trainer.trainStep();
+}
+
+/** A layer of one's own, and an op: they need nothing of the engine. */
+class Gate extends Module {
+  readonly weight = new Parameter([8], 'weight');
+
+  forward(x: Variable): Variable {
+    return mul(x, sigmoid(this.weight));
+  }
+}
+
+const square = customOp({
+  name: 'square',
+  forward: (x) => mul(x, x),
+  backward: (dout, { inputs: [x] }) => [mul(dout, scale(x, 2))],
+});
+
+export function own(x: Variable, config: RunConfig): WorkerTrainer {
+  const gate = new Gate();
+  const loss = square(gate.forward(x));
+  gradcheck(() => loss, gate.parameters());
+  backward(loss, { retainGraph: true });
+  loss.runtime.endStep();
+  // @ts-expect-error: how memory is laid out is nobody's business
+  loss.runtime.arena;
+  return new WorkerTrainer(config);
 }

@@ -9,6 +9,7 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 /** How q, k and v are read; every head has C / numHeads components and logits are divided by their root. */
 export interface AttentionOptions {
+  /** Divides C. */
   numHeads: number;
   /** Key j is visible to query i only when j <= i + queryOffset. */
   causal?: boolean;
