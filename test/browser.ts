@@ -56,6 +56,9 @@ export interface LaunchChoices {
   throttlesHidden?: boolean;
 }
 
+/** A machine that does much else is slow to start one. */
+const PATIENCE = { timeout: 120_000 };
+
 const UNTHROTTLED = [
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
@@ -74,6 +77,7 @@ export async function launch(
       browser: 'firefox',
       executablePath,
       headless: true,
+      ...PATIENCE,
       extraPrefsFirefox: preferences,
     });
   }
@@ -81,6 +85,7 @@ export async function launch(
   return puppeteer.launch({
     executablePath,
     headless: true,
+    ...PATIENCE,
     ignoreDefaultArgs: throttlesHidden ? UNTHROTTLED : [],
     args: [
       ...(asRoot ? ['--no-sandbox'] : []),

@@ -29,6 +29,7 @@ export async function inBrowser(
   try {
     const context = incognito ? await browser.createBrowserContext() : browser.defaultBrowserContext();
     const page = await context.newPage();
+    page.setDefaultTimeout(120_000);
     if (before) await page.evaluateOnNewDocument(before);
     const problems = await openPage(page, url);
     await work({ page, browser, problems });
