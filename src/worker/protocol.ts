@@ -16,13 +16,11 @@ import type { WireError } from './wire-error.js';
 /** Plain data: what JSON can say. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
-type WithTokenizer<O> = Omit<O, 'vocabSize'> & { vocabSize?: number };
-
 /** The model and its options. The vocabulary is the tokenizer's where the data has one; the last three kinds take data of a module. */
 export type ModelSpec =
-  | ({ kind: 'causalLM' | 'transformer' } & WithTokenizer<ModelOptions>)
-  | ({ kind: 'maskedLM' } & WithTokenizer<MaskedLMOptions>)
-  | ({ kind: 'pairClassifier' } & WithTokenizer<PairClassifierOptions>)
+  | ({ kind: 'causalLM' | 'transformer' } & Omit<ModelOptions, 'vocabSize'> & { vocabSize?: number })
+  | ({ kind: 'maskedLM' } & Omit<MaskedLMOptions, 'vocabSize'> & { vocabSize?: number })
+  | ({ kind: 'pairClassifier' } & Omit<PairClassifierOptions, 'vocabSize'> & { vocabSize?: number })
   | ({ kind: 'visionTransformer' } & VisionTransformerOptions);
 
 /** The optimizer and its options; `lr` may be left out where there is a schedule. */
