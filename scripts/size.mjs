@@ -1,7 +1,7 @@
 /**
  * @file `npm run size [-- --write]`: what a page downloads, against the budgets. Bundles each way of importing the
- * package as a user's bundler would, lets size-limit judge the files (budgets: `.size-limit.json`), and checks or, with
- * --write, renews the table of README.md. Embedded data, the relaxed kernels and threads come on demand and are not
+ * package as a user's bundler would, lets size-limit judge the files (budgets: `.size-limit.json`), and with --write renews
+ * the table of README.md. Embedded data, the relaxed kernels and threads come on demand and are not
  * counted; the kernels that `init()` loads are.
  */
 import { execFileSync } from 'node:child_process';
@@ -20,10 +20,10 @@ export { CausalLM, lmStepper, sample, decodeSafetensors };`;
 
 /** Ways of importing, and the kernels that come with each. */
 export const imports = {
-  entry: { program: `export * from './dist/index.js';`, kernels: 'generated/wasm.js' },
+  entry: { program: `export * from './dist/index.js';`, kernels: 'wasm' },
   inference: {
     program: `${model}\nexport { init } from './dist/inference.js';`,
-    kernels: 'generated/wasm-forward.js',
+    kernels: 'wasm-forward',
   },
   external: { program: `export * from './dist/external.js';`, kernels: null },
 };
@@ -47,9 +47,7 @@ export async function bundle({ program, kernels }) {
   const needed = new Set();
   // The package's own chunks carry the name of what they hold, or are the one that such a chunk loads.
   const isKernels = (path) =>
-    kernels !== null &&
-    (outputs[path]?.entryPoint ?? '').includes(`/${kernels.slice(10, -3)}-`) &&
-    !/relaxed/.test(path);
+    kernels !== null && (outputs[path]?.entryPoint ?? '').includes(`/${kernels}-`) && !/relaxed/.test(path);
   const visit = (path) => {
     if (needed.has(path) || !outputs[path]) return;
     needed.add(path);

@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import puppeteer, { type Browser } from 'puppeteer-core';
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 
 export type BrowserName = 'chromium' | 'firefox';
 
@@ -98,6 +98,19 @@ export async function launch(
       ...args,
     ],
   });
+}
+
+/** Fills with what must not happen on the page at `url`: errors in the console, exceptions, requests to elsewhere. */
+export function problemsOf(page: Page, url: string): string[] {
+  const problems: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('request', (request) => {
+    const address = request.url();
+    const isOwn = /^(data|blob):/.test(address) || new URL(address).origin === new URL(url).origin;
+    if (!isOwn) problems.push(`request to ${address}`);
+  });
+  return problems;
 }
 
 /** What a skipped test prints in place of its result. */

@@ -1,5 +1,5 @@
 /** @file Opens pages in Chromium and Firefox and waits for what they compute. */
-import { launch } from '../../test/browser.ts';
+import { launch, problemsOf } from '../../test/browser.ts';
 import { serve } from '../../test/browsers/static-server.ts';
 
 /** A page that says nothing new for so long is given up; how long it takes in all depends on the machine. */
@@ -21,14 +21,7 @@ export async function inBrowser(
 ) {
   browsers[name] ??= await launch(name);
   const tab = await browsers[name].newPage();
-  const problems = [];
-  tab.on('pageerror', (error) => problems.push(error.message));
-  tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  tab.on('request', (request) => {
-    const other =
-      !/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin;
-    if (other) problems.push(`a request to ${request.url()}`);
-  });
+  const problems = problemsOf(tab, url);
   try {
     if (before) await tab.evaluateOnNewDocument(before);
     await tab.goto(url);

@@ -13,6 +13,7 @@ import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { evaluateLoss } from './evaluate.js';
+import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
@@ -116,7 +117,7 @@ export class Trainer<B> {
   readonly #guard: MemoryGuard<B>;
   /** Seed of dropout, taken from the runtime at the first step and kept for the whole run. */
   #seed: number | null = null;
-  readonly #listeners: { [K in keyof TrainerEvents]?: ((event: TrainerEvents[K]) => void)[] } = {};
+  readonly #listeners = new Listeners<TrainerEvents>();
 
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: TrainerOptions<B>) {
@@ -149,18 +150,7 @@ export class Trainer<B> {
 
   /** Calls `listener` on every event of that kind; returns a function that stops it. */
   on<K extends keyof TrainerEvents>(event: K, listener: (payload: TrainerEvents[K]) => void): () => void {
-    this.#listeners[event] ??= [];
-    const list = this.#listeners[event] as ((payload: TrainerEvents[K]) => void)[];
-    list.push(listener);
-    return () => {
-      const at = list.indexOf(listener);
-      if (at >= 0) list.splice(at, 1);
-    };
-  }
-
-  #emit<K extends keyof TrainerEvents>(event: K, payload: TrainerEvents[K]): void {
-    // A copy: a listener may remove itself, or another one.
-    for (const listener of [...(this.#listeners[event] ?? [])]) listener(payload);
+    return this.#listeners.on(event, listener);
   }
 
   /**
@@ -180,9 +170,9 @@ export class Trainer<B> {
       const last = this.step === options.steps;
       if (options.validation && (last || (options.evalEvery && this.step % options.evalEvery === 0))) {
         metrics.validNll = this.evaluate();
-        this.#emit('evaluate', { step: this.step, validNll: metrics.validNll });
+        this.#listeners.emit('evaluate', { step: this.step, validNll: metrics.validNll });
       }
-      this.#emit('step', metrics);
+      this.#listeners.emit('step', metrics);
       if (options.checkpointEvery && this.step % options.checkpointEvery === 0) {
         await this.#checkpoint(last ? 'final' : 'interim');
       }
@@ -286,13 +276,13 @@ export class Trainer<B> {
     try {
       await onCheckpoint(bytes, step);
     } catch (error) {
-      const heard = this.#listeners.checkpointFailed?.length;
+      const heard = this.#listeners.count('checkpointFailed');
       if (kind === 'final' || !heard || !(error instanceof PrenormError)) throw error;
-      this.#emit('checkpointFailed', { step, error, savedStep: this.#savedStep });
+      this.#listeners.emit('checkpointFailed', { step, error, savedStep: this.#savedStep });
       return;
     }
     this.#savedStep = step;
-    this.#emit('checkpoint', { step, bytes: bytes.length });
+    this.#listeners.emit('checkpoint', { step, bytes: bytes.length });
   }
 
   /** Everything needed to go on bit for bit: weights, moments, rate, random position, data cursor. */

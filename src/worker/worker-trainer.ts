@@ -6,6 +6,7 @@
 import { ConfigError, type EnvironmentError, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import type { StepMetrics } from '../train/index.js';
+import { Listeners } from '../train/listeners.js';
 import { pause } from '../train/pause.js';
 import type {
   FromWorker,
@@ -54,8 +55,7 @@ export class WorkerTrainer {
   readonly #options: WorkerTrainerOptions;
   readonly #port: WorkerPort;
   readonly #pending = new Map<number, Pending>();
-  readonly #listeners: { [K in keyof WorkerTrainerEvents]?: ((event: WorkerTrainerEvents[K]) => void)[] } =
-    {};
+  readonly #listeners = new Listeners<WorkerTrainerEvents>();
   #nextId = 1;
   #step = 0;
   #failure: Error | null = null;
@@ -96,17 +96,7 @@ export class WorkerTrainer {
     event: K,
     listener: (payload: WorkerTrainerEvents[K]) => void,
   ): () => void {
-    this.#listeners[event] ??= [];
-    const list = this.#listeners[event] as ((payload: WorkerTrainerEvents[K]) => void)[];
-    list.push(listener);
-    return () => {
-      const at = list.indexOf(listener);
-      if (at >= 0) list.splice(at, 1);
-    };
-  }
-
-  #emit<K extends keyof WorkerTrainerEvents>(event: K, payload: WorkerTrainerEvents[K]): void {
-    for (const listener of [...(this.#listeners[event] ?? [])]) listener(payload);
+    return this.#listeners.on(event, listener);
   }
 
   /**
@@ -132,9 +122,9 @@ export class WorkerTrainer {
         if (metrics) {
           this.#step = metrics.step;
           if (metrics.validNll !== undefined) {
-            this.#emit('evaluate', { step: metrics.step, validNll: metrics.validNll });
+            this.#listeners.emit('evaluate', { step: metrics.step, validNll: metrics.validNll });
           }
-          this.#emit('step', metrics);
+          this.#listeners.emit('step', metrics);
           yield metrics;
           if (this.#batch.length === 0) this.#port.post({ type: 'taken' });
           // A burst of metrics must not keep the page from its clicks.
@@ -233,10 +223,10 @@ export class WorkerTrainer {
       this.#arrived();
     } else if (message.type === 'checkpoint') void this.#keep(message.bytes, message.step);
     else if (message.type === 'checkpointed') {
-      this.#emit('checkpoint', { step: message.step, bytes: message.bytes });
+      this.#listeners.emit('checkpoint', { step: message.step, bytes: message.bytes });
     } else if (message.type === 'checkpointFailed') {
       const { step, savedStep, error } = message;
-      this.#emit('checkpointFailed', { step, savedStep, error: fromWire(error) as PrenormError });
+      this.#listeners.emit('checkpointFailed', { step, savedStep, error: fromWire(error) as PrenormError });
     } else if (message.type === 'answer') this.#settle(message.id)?.resolve(message.result as never);
     else if (message.type === 'refusal') this.#settle(message.id)?.reject(fromWire(message.error));
   }

@@ -1,7 +1,7 @@
 /** @file The page of examples/browser as a person uses it. */
 import type { Browser, Page } from 'puppeteer-core';
 import * as assert from 'uvu/assert';
-import { type BrowserName, findBrowser, type LaunchChoices, launch } from '../browser.js';
+import { type BrowserName, findBrowser, type LaunchChoices, launch, problemsOf } from '../browser.js';
 import { someText } from './example-site.js';
 
 export interface Opened {
@@ -40,13 +40,7 @@ export async function inBrowser(
 }
 
 export async function openPage(page: Page, url: string): Promise<string[]> {
-  const problems: string[] = [];
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('request', (request) => {
-    const address = request.url();
-    if (!address.startsWith(url) && !/^(data|blob):/.test(address)) problems.push(`request to ${address}`);
-  });
+  const problems = problemsOf(page, url);
   await page.goto(url);
   await settled(page);
   return problems;

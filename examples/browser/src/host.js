@@ -25,17 +25,20 @@ export function obstacle() {
   return null;
 }
 
+const canShareMemory = () => globalThis.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
+
 /** One processor stays for the page. */
 export function threadsToUse() {
-  if (!globalThis.crossOriginIsolated || typeof SharedArrayBuffer === 'undefined') return 1;
+  if (!canShareMemory()) return 1;
   return Math.max(1, Math.min(4, (navigator.hardwareConcurrency ?? 2) - 1));
 }
 
 export function describeHost({ capabilities, store }) {
-  const shared = globalThis.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
   const { threads } = capabilities;
   const count = threads === 1 ? 'one thread' : `${threads} threads`;
-  const why = shared ? '' : ' (SharedArrayBuffer is not available here, so there is one thread only)';
+  const why = canShareMemory()
+    ? ''
+    : ' (SharedArrayBuffer is not available here, so there is one thread only)';
   const where = { opfs: 'the private files of this site', indexeddb: 'the IndexedDB of this site' }[store];
   return `Trains with ${count}${why}. ${where ? `Checkpoints are kept in ${where}.` : 'Nothing is kept: this browser stores nothing for this page.'}`;
 }
