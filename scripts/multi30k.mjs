@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * @file The Multi30k experiment (src/experiments/multi30k.ts) step by step, for when one wants to keep the weights, and
+ * @file The Multi30k experiment (src/experiments/figures/multi30k.ts) step by step, for when one wants to keep the weights, and
  * for its PyTorch twin. `prenorm reproduce --preset multi30k --data DATA` does the arms in one go.
  *
  *   prenorm prepare MULTI30K --out DATA --max-ratio none      your copy of the data

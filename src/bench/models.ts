@@ -2,7 +2,7 @@
 import type { BatchSource } from '../data/cursor.js';
 import { type PairBatch, PairBatches } from '../data/index.js';
 import { makePreset, prepareOnce, type TranslationRun } from '../experiments/index.js';
-import { batchOptions, buildModel, buildOptimizer } from '../experiments/translation.js';
+import { batchOptions, buildModel, buildOptimizer } from '../experiments/kinds/translation.js';
 import { CausalLM, type LmInput } from '../nn/models.js';
 import { Adam } from '../optim/index.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';

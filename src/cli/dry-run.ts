@@ -10,7 +10,7 @@ import {
   type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
-import { batchOptions, buildModel, buildOptimizer } from '../experiments/translation.js';
+import { batchOptions, buildModel, buildOptimizer } from '../experiments/kinds/translation.js';
 import { formatDuration } from '../report/wording.js';
 import { Trainer } from '../train/index.js';
 import { loadSplits, loadText } from './files.js';

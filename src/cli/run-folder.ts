@@ -16,7 +16,7 @@ import {
   type TokenPair,
 } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
-import { batchOptions, encodeSource } from '../experiments/translation.js';
+import { batchOptions, encodeSource } from '../experiments/kinds/translation.js';
 import { readFileChecked } from '../io/files-node.js';
 import { CausalLM, Transformer } from '../nn/index.js';
 import { Adam, AdamW, type Optimizer, RAdam, SGD } from '../optim/index.js';

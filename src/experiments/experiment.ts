@@ -1,7 +1,7 @@
 /** @file What an experiment is: the runs, claims and figures that belong to one figure of the paper. */
-import type { Judged } from './judged.js';
+import type { Judged } from './judges/judged.js';
+import type { RunSpec } from './kinds/run-kind.js';
 import type { Figure, RunRecord, Verdict } from './results.js';
-import type { RunSpec } from './run-kind.js';
 
 /**
  * Sizes to reproduce at: `quick` in minutes, `standard` in hours on the embedded data; `multi30k` and `paper` need

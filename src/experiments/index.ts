@@ -12,10 +12,33 @@ export {
   presetNames,
   type Scale,
 } from './experiment.js';
-export { runGradients } from './gradients.js';
-export { classifyRuns } from './judge-training.js';
-export type { GradientsRecord, Judged } from './judged.js';
-export { multi30kBars, multi30kRuns, multi30kSizes } from './multi30k.js';
+export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js';
+export type { GradientsRecord, Judged } from './judges/judged.js';
+export { classifyRuns } from './judges/training.js';
+export { runGradients } from './kinds/gradients.js';
+export type { RunEnvironment, RunKind, RunOutcome, RunProgress, RunSpec } from './kinds/run-kind.js';
+export { executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
+export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './kinds/run-spec.js';
+export {
+  batchOptions,
+  buildModel,
+  type Evaluation,
+  encodeSource,
+  type PreparedData,
+  prepareOnce,
+  prepareTranslation,
+  runTranslation,
+} from './kinds/translation.js';
+export {
+  type EvaluatedWeights,
+  fullTest,
+  KeptWeights,
+  scoreLowerTokens,
+  scoreTranslations,
+  type TestData,
+  testScoreName,
+  translateAll,
+} from './kinds/translation-test.js';
 export {
   experiments,
   isPresetName,
@@ -35,26 +58,3 @@ export type {
   Series,
   Verdict,
 } from './results.js';
-export type { RunEnvironment, RunKind, RunOutcome, RunProgress, RunSpec } from './run-kind.js';
-export { executeRun, kindOf, runKinds } from './run-kinds.js';
-export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './run-spec.js';
-export {
-  batchOptions,
-  buildModel,
-  type Evaluation,
-  encodeSource,
-  type PreparedData,
-  prepareOnce,
-  prepareTranslation,
-  runTranslation,
-} from './translation.js';
-export {
-  type EvaluatedWeights,
-  fullTest,
-  KeptWeights,
-  scoreLowerTokens,
-  scoreTranslations,
-  type TestData,
-  testScoreName,
-  translateAll,
-} from './translation-test.js';

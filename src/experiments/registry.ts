@@ -7,22 +7,22 @@ import {
   presetNames,
   type Scale,
 } from './experiment.js';
-import { fig2 } from './fig2.js';
-import { fig3 } from './fig3.js';
-import { fig4 } from './fig4.js';
-import { fig5 } from './fig5.js';
-import { fig6 } from './fig6.js';
-import { multi30k, multi30kLarge } from './multi30k.js';
-import { peri } from './peri.js';
-import { placementCurves } from './placements.js';
+import { fig2 } from './figures/fig2.js';
+import { fig3 } from './figures/fig3.js';
+import { fig4 } from './figures/fig4.js';
+import { fig5 } from './figures/fig5.js';
+import { fig6 } from './figures/fig6.js';
+import { multi30k, multi30kLarge } from './figures/multi30k.js';
+import { peri } from './figures/peri.js';
+import { placementCurves } from './figures/placements.js';
+import { theory } from './figures/theory.js';
+import { toy } from './figures/toy.js';
+import { translationGrid } from './figures/translation-grid.js';
+import { tuning } from './figures/tuning.js';
+import { vit } from './figures/vit.js';
+import { wmt14 } from './figures/wmt14.js';
+import type { RunSpec } from './kinds/run-kind.js';
 import type { ClaimRow, Figure, RunRecord } from './results.js';
-import type { RunSpec } from './run-kind.js';
-import { theory } from './theory.js';
-import { toy } from './toy.js';
-import { translationGrid } from './translation-grid.js';
-import { tuning } from './tuning.js';
-import { vit } from './vit.js';
-import { wmt14 } from './wmt14.js';
 
 /** All experiments, in the order of the report. */
 export const experiments: readonly Experiment[] = [

@@ -34,7 +34,7 @@ const apart: Record<string, string> = {
 
 /** Single uses that are meant, by file and rule. */
 const meant: Record<string, string> = {
-  'experiments/run-kinds.ts: clocks': 'seconds of a run, reported beside its numbers',
+  'experiments/kinds/run-kinds.ts: clocks': 'seconds of a run, reported beside its numbers',
   "utf8.ts: the engine's Unicode tables": 'hexadecimal digits in a message',
   'train/pause.ts: clocks': 'decides when to let the host breathe',
   "nn/module.ts: the engine's Unicode tables": 'ASCII letters of property names',

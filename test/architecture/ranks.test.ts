@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runKinds } from '../../src/experiments/index.js';
 
 const RANKS: Record<string, number> = {
   'src/errors.ts': 0,
@@ -46,6 +47,21 @@ const WITHIN = [
   'src/bench',
 ];
 
+/** Rooms of one folder and the files that tie them together, in the order in which they may use each other. */
+const ROOMS: Record<string, readonly string[]> = {
+  'src/experiments': [
+    'results.ts',
+    'statistics.ts',
+    'kinds',
+    'judges',
+    'experiment.ts',
+    'drawing',
+    'figures',
+    'registry.ts',
+    'index.ts',
+  ],
+};
+
 const place = (file: string): string => {
   const parts = file.split('/');
   return parts.length === 2 ? file : `${parts[0]}/${parts[1]}`;
@@ -80,6 +96,29 @@ test('imports point down the ranks', () => {
     }
   }
   assert.equal(wrong, []);
+});
+
+test('imports point down the rooms of a folder', () => {
+  for (const [folder, rooms] of Object.entries(ROOMS)) {
+    const roomOf = (file: string): string => file.slice(folder.length + 1).split('/')[0];
+    const inside = sources.filter((file) => file.startsWith(`${folder}/`));
+    assert.equal([...new Set(inside.map(roomOf))].sort(), [...rooms].sort(), `the rooms of ${folder}`);
+    const wrong = inside.flatMap((file) =>
+      importsOf(file)
+        .filter((target) => target.startsWith(`${folder}/`))
+        .filter((target) => rooms.indexOf(roomOf(target)) > rooms.indexOf(roomOf(file)))
+        .map((target) => `${file} imports ${target}`),
+    );
+    assert.equal(wrong, []);
+  }
+});
+
+test('every kind of run lies in the file of its name', () => {
+  const folder = 'src/experiments/kinds';
+  for (const { kind } of runKinds) {
+    const text = readFileSync(`${folder}/${kind}.ts`, 'utf8');
+    assert.ok(text.includes(`  kind: '${kind}',`), `${folder}/${kind}.ts does not export the kind ${kind}`);
+  }
 });
 
 test('there is no import cycle', () => {

@@ -1,0 +1,158 @@
+/** @file Judges pre-training runs (Fig. 5): how fast, at which rates, and what fine-tuning makes of their checkpoints. */
+
+import type { BertArm } from '../kinds/bert.js';
+import type { RunRecord } from '../results.js';
+import { mean, median } from '../statistics.js';
+import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+
+const armOf = (run: RunRecord): BertArm => run.config.arm as unknown as BertArm;
+
+/** Pre-training runs of an arm, whatever the arm leaves open. */
+export function pretrainings(runs: readonly RunRecord[], arm: Partial<BertArm> = {}): RunRecord[] {
+  return runs.filter(
+    (run) =>
+      run.experiment === 'bert' &&
+      Object.entries(arm).every(([key, value]) => armOf(run)[key as keyof BertArm] === value),
+  );
+}
+
+/** The rates of the grid, smallest first. */
+export const ratesOf = (runs: readonly RunRecord[]): number[] =>
+  [...new Set(pretrainings(runs).map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
+
+/** A run that diverged has no number and counts as infinitely bad. */
+const final = (run: RunRecord): number =>
+  run.status === 'diverged' ? Number.POSITIVE_INFINITY : (run.finalValidNll ?? Number.POSITIVE_INFINITY);
+
+/** An arm at the rate where its median final loss is smallest. */
+export function atBestRate(runs: readonly RunRecord[], arm: Omit<BertArm, 'maxLr'>): RunRecord[] {
+  const groups = ratesOf(runs).map((maxLr) => pretrainings(runs, { ...arm, maxLr }));
+  const found = groups.filter((group) => group.length > 0);
+  return found.reduce((a, b) => (median(b.map(final)) < median(a.map(final)) ? b : a), found[0] ?? []);
+}
+
+export const PRE = { placement: 'pre', warmup: false } as const;
+export const POST = { placement: 'post', warmup: true } as const;
+
+/** Runs of both lists that share a seed. */
+function paired(a: readonly RunRecord[], b: readonly RunRecord[]): [RunRecord, RunRecord][] {
+  return a.flatMap((run) => {
+    const other = b.find(({ seed }) => seed === run.seed);
+    return other ? [[run, other] as [RunRecord, RunRecord]] : [];
+  });
+}
+
+/** The first evaluated step with a loss of at most `loss`; null when there is none. */
+export function stepsTo(run: RunRecord, loss: number): number | null {
+  return run.curve?.find(({ validNll }) => validNll !== undefined && validNll <= loss)?.step ?? null;
+}
+
+/** Share of all updates in which Pre-LN without warm-up gets where Post-LN with it ends, each at its best rate. */
+export function pretrainingSpeed(runs: readonly RunRecord[], bar: number): Judged {
+  const pairs = paired(atBestRate(runs, PRE), atBestRate(runs, POST));
+  if (pairs.length === 0) return NOT_RUN;
+  if (pairs.some(([, post]) => !(final(post) < (post.unigramNll ?? Number.NaN)))) {
+    return { ...NOT_RUN, reason: 'Post-LN with warm-up did not get below the unigram level' };
+  }
+  const perSeed = pairs.map(
+    ([pre, post]) => (stepsTo(pre, final(post)) ?? Number.POSITIVE_INFINITY) / post.steps,
+  );
+  const [pre, post] = pairs[0];
+  return {
+    seeds: pairs.map(([run]) => run.seed),
+    perSeed,
+    metric: `updates of ${pre.label} to the final loss of ${post.label}, over all of its updates`,
+    threshold: `<= ${bar}`,
+    verdict: allSeeds(perSeed.map((share) => share <= bar)),
+    runHashes: pairs.flat().map(({ hash }) => hash),
+  };
+}
+
+/** Whether one arm ends worse than another by more than a margin, or does not end at all. */
+export function endsWorse(
+  runs: readonly RunRecord[],
+  arm: BertArm,
+  reference: BertArm,
+  margin: number,
+): Judged {
+  const pairs = paired(pretrainings(runs, arm), pretrainings(runs, reference));
+  if (pairs.length === 0) return NOT_RUN;
+  const perSeed = pairs.map(([run, other]) => final(run) - final(other));
+  return {
+    seeds: pairs.map(([run]) => run.seed),
+    perSeed,
+    metric: `final valid loss of ${pairs[0][0].label} minus that of ${pairs[0][1].label}`,
+    threshold: `> ${margin}`,
+    verdict: allSeeds(perSeed.map((gap) => gap > margin)),
+    runHashes: pairs.flat().map(({ hash }) => hash),
+  };
+}
+
+export interface Tuned {
+  run: RunRecord;
+  /** Steps of the checkpoints, rising. */
+  steps: number[];
+  /** Accuracies per checkpoint and seed. */
+  accuracies: number[][];
+  scratch: number[];
+  majority: number;
+}
+
+/** What fine-tuning measured in a run; null where there was none. */
+export function tunedOf(run: RunRecord): Tuned | null {
+  const { measured = {} } = run;
+  const scratch = measured['accuracy@0'];
+  const { majority } = measured;
+  if (!Array.isArray(scratch) || typeof majority !== 'number') return null;
+  const steps = Object.keys(measured)
+    .flatMap((name) => (name.startsWith('accuracy@') ? [Number(name.slice(9))] : []))
+    .filter((step) => step > 0)
+    .sort((a, b) => a - b);
+  const accuracies = steps.map((step) => measured[`accuracy@${step}`] as number[]);
+  return { run, steps, accuracies, scratch, majority };
+}
+
+/** Standard error of the mean. */
+export function standardError(values: readonly number[]): number {
+  const m = mean(values);
+  const squares = values.reduce((sum, v) => sum + (v - m) * (v - m), 0);
+  return Math.sqrt(squares / (values.length - 1) / values.length);
+}
+
+/** Whether the last checkpoint beats majority and scratch by two standard errors; if not, why. */
+function gate({ run, accuracies, scratch, majority }: Tuned): string | null {
+  const last = accuracies[accuracies.length - 1];
+  const own = standardError(last);
+  const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+  const reached = `${run.label}: fine-tuned ${percent(mean(last))}`;
+  if (!(mean(last) - majority > 2 * own)) return `${reached}, majority ${percent(majority)}`;
+  const both = Math.sqrt(own * own + standardError(scratch) * standardError(scratch));
+  return mean(last) - mean(scratch) > 2 * both ? null : `${reached}, from scratch ${percent(mean(scratch))}`;
+}
+
+/** Accuracy of Pre-LN's earlier checkpoints minus that of Post-LN's, a mean over checkpoints, paired over seeds. */
+export function fineTuningSpeed(runs: readonly RunRecord[], margin: number): Judged {
+  const tuned = (arm: Omit<BertArm, 'maxLr'>) => pretrainings(runs, arm).flatMap((run) => tunedOf(run) ?? []);
+  const [pre, post] = [tuned(PRE)[0], tuned(POST)[0]];
+  if (!pre || !post) return NOT_RUN;
+  const refused = [pre, post].flatMap((arm) => gate(arm) ?? []);
+  if (refused.length > 0) {
+    return {
+      ...NOT_RUN,
+      reason: `pre-training is not ahead by two standard errors over the seeds (${refused.join('; ')})`,
+    };
+  }
+  const early = pre.steps.slice(0, -1).map((_, i) => i);
+  const perSeed = pre.scratch.map((_, s) =>
+    mean(early.map((i) => pre.accuracies[i][s] - post.accuracies[i][s])),
+  );
+  const verdict = allSeeds(perSeed.map((gap) => gap > 0));
+  return {
+    seeds: (pre.run.config.fineTuning as { seeds: number[] }).seeds,
+    perSeed,
+    metric: `accuracy from ${pre.run.label} minus that from ${post.run.label}, mean over the checkpoints before the last`,
+    threshold: `> 0 in every seed, median > ${margin}`,
+    verdict: verdict === 'holds' && !(median(perSeed) > margin) ? 'not decided' : verdict,
+    runHashes: [pre.run.hash, post.run.hash],
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * @file Runs of kind `bert`: one pre-training (masked tokens and next sentence, Devlin et al. 2019) of one placement,
+ * and, where asked for, fine-tuning from several of its checkpoints and from scratch.
+ */
+import { evaluationMaskedPairs, MaskedPairBatches } from '../../data/index.js';
+import { sha256 } from '../../io/index.js';
+import { MaskedLM, type MaskedLMOptions, type NormPlacement, type StateDict } from '../../nn/index.js';
+import { AdamW, linearDecay } from '../../optim/index.js';
+import { plan, Trainer } from '../../train/index.js';
+import type { RunRecord } from '../results.js';
+import { type BertData, type PreparedBert, prepareBert } from './bert-data.js';
+import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
+import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
+import type { TranslationRun } from './run-spec.js';
+import { trainCurve } from './training-curve.js';
+
+export interface BertArm {
+  placement: NormPlacement;
+  warmup: boolean;
+  maxLr: number;
+}
+
+export interface BertRun extends RunSpec {
+  kind: 'bert';
+  arm: BertArm;
+  seed: number;
+  data: BertData;
+  model: TranslationRun['model'] & {
+    embeddingNorm: boolean;
+    embeddingScale: 'sqrt' | number;
+  };
+  /** Batches of an update. */
+  accumulate: number;
+  weightDecay: number;
+  /** 0 for none; after it the rate falls linearly to 0 at `steps`. */
+  warmupSteps: number;
+  steps: number;
+  evalEvery: number;
+  /** Steps after which weights are kept and fine-tuned; null for pre-training alone. */
+  fineTuning: (FineTuning & { checkpoints: number[] }) | null;
+}
+
+const prepared = new Map<string, Promise<PreparedBert>>();
+
+/** Tokenised texts, made once per process. */
+function prepareOnce(data: BertData, environment: RunEnvironment): Promise<PreparedBert> {
+  const key = JSON.stringify(data);
+  const known = prepared.get(key) ?? prepareBert(data, environment);
+  prepared.set(key, known);
+  return known;
+}
+
+function modelOptions(run: BertRun, data: PreparedBert): MaskedLMOptions {
+  return {
+    ...run.model,
+    vocabSize: data.marks.vocabSize,
+    maxSeqLen: run.data.maxLen,
+    positions: 'learned',
+    activation: 'gelu',
+    numSegments: 2,
+  };
+}
+
+function build(run: BertRun, data: PreparedBert) {
+  const rows = {
+    marks: data.marks,
+    seed: run.seed,
+    maxLen: run.data.maxLen,
+    maxTokens: run.data.maxTokens,
+    lengthMultiple: 16,
+  };
+  return {
+    model: new MaskedLM({ ...modelOptions(run, data), nextSentence: true, seed: run.seed }),
+    batches: new MaskedPairBatches(data.train, rows),
+    // The same masks for every run: what is compared is the model.
+    validation: [...evaluationMaskedPairs(data.valid, { ...rows, seed: 0 })],
+  };
+}
+
+async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOutcome> {
+  const data = await prepareOnce(run.data, environment);
+  const { model, batches, validation } = build(run, data);
+  model.runtime().manualSeed(run.seed);
+  const { maxLr } = run.arm;
+  const total = run.steps + (run.fineTuning ? tuningRuns(run) : 0);
+  const trainer = new Trainer({
+    model,
+    data: batches,
+    optimizer: new AdamW(model.parameters(), {
+      lr: maxLr,
+      betas: [0.9, 0.999],
+      weightDecay: run.weightDecay,
+    }),
+    schedule: linearDecay({ maxLr, warmupSteps: run.warmupSteps, totalSteps: run.steps }),
+    steps: run.steps,
+    accumulate: run.accumulate,
+    validation,
+    evalEvery: run.evalEvery,
+    signal: environment.signal,
+  });
+  const kept = new Map<number, StateDict>();
+  const { curve, diverged, finalValidNll } = await trainCurve(
+    trainer,
+    total,
+    environment.onProgress,
+    ({ step }) => {
+      if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
+    },
+  );
+  const measured: NonNullable<RunRecord['measured']> = {};
+  if (run.fineTuning && !diverged) Object.assign(measured, await tune(run, data, kept, environment, total));
+  const hash = trainer.hash();
+  return {
+    id: run.id,
+    experiment: 'bert',
+    label: run.label,
+    placement: run.arm.placement,
+    seed: run.seed,
+    config: { ...run } as unknown as Record<string, unknown>,
+    status: diverged ? 'diverged' : 'measured',
+    finalValidNll,
+    steps: trainer.step,
+    hash: sha256(new TextEncoder().encode(`${hash}${JSON.stringify(measured)}`)),
+    unigramNll: data.unigramNll,
+    curve,
+    measured,
+  };
+}
+
+/** Fine-tunings of a run: a choice of rates and all seeds, from every checkpoint and from scratch. */
+function tuningRuns({ fineTuning }: BertRun): number {
+  if (!fineTuning) return 0;
+  return (fineTuning.checkpoints.length + 1) * (fineTuning.rates.length + fineTuning.seeds.length);
+}
+
+/** `accuracy@STEP` and `accuracy@0` (from scratch), on dev, per seed; the rates chosen; the majority's accuracy. */
+async function tune(
+  run: BertRun,
+  data: PreparedBert,
+  kept: ReadonlyMap<number, StateDict>,
+  environment: RunEnvironment,
+  total: number,
+): Promise<NonNullable<RunRecord['measured']>> {
+  const tuning = run.fineTuning as NonNullable<BertRun['fineTuning']>;
+  const task: Task = {
+    marks: data.marks,
+    maxLen: run.data.maxLen,
+    model: { ...modelOptions(run, data), numClasses: data.numClasses },
+  };
+  const measured: NonNullable<RunRecord['measured']> = { majority: data.majority };
+  const all = [...data.learn, ...data.choose];
+  let done = run.steps;
+  for (const [step, start] of [[0, null] as const, ...kept]) {
+    const rate = await chooseRate(task, start, data.learn, data.choose, tuning, environment.signal);
+    done += tuning.rates.length;
+    const accuracies: number[] = [];
+    for (const seed of tuning.seeds) {
+      accuracies.push(await fineTune(task, start, all, data.dev, tuning, rate, seed, environment.signal));
+      done++;
+      const from = step === 0 ? 'scratch' : `step ${step}`;
+      environment.onProgress({ done, total, text: `fine-tuning from ${from}` });
+    }
+    measured[`accuracy@${step}`] = accuracies;
+    measured[`rate@${step}`] = rate;
+  }
+  return measured;
+}
+
+/** Seconds of a token's forward and backward in 6 layers of width 64, with its share of the output layer. */
+const SECONDS_PER_TOKEN = 7e-5;
+/** Of a labelled pair, roughly. */
+const PAIR_TOKENS = 32;
+
+export const bertKind: RunKind<BertRun> = {
+  kind: 'bert',
+  version: 1,
+  execute,
+  cost(run) {
+    const { dModel, dFF, numLayers } = run.model;
+    const size = (numLayers * dModel * (2 * dModel + dFF)) / (6 * 64 * 256);
+    const tokens = run.steps * run.accumulate * run.data.maxTokens;
+    const epochs = tuningRuns(run) * (run.fineTuning?.epochs ?? 0);
+    return SECONDS_PER_TOKEN * size * (tokens + epochs * 2 * run.data.taskPairs * PAIR_TOKENS);
+  },
+  steps: (run) => run.steps,
+  seeds: (run) => [run.seed],
+  async plan(run, environment) {
+    const { model, batches } = build(run, await prepareOnce(run.data, environment));
+    return plan(model, batches.next()).peakBytes;
+  },
+};

@@ -1,0 +1,176 @@
+/**
+ * @file Kind `growth`: hidden states and gradients per layer while a causal language model trains on the embedded text
+ * (Kim et al. 2025, arXiv 2502.02732, section 3), and the law of the gradient under scaling on the untrained model.
+ */
+import { backward, noGrad, type Variable } from '../../autograd/index.js';
+import { type LmBatch, TextWindows } from '../../data/index.js';
+import { Sha256 } from '../../io/sha256.js';
+import { CausalLM, type NormPlacement } from '../../nn/index.js';
+import { Adam } from '../../optim/index.js';
+import { currentRuntime } from '../../runtime/runtime.js';
+import { frobenius } from '../../theory/index.js';
+import { Trainer } from '../../train/index.js';
+import { mean } from '../statistics.js';
+import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
+import { trainCurve } from './training-curve.js';
+
+/** Factors on W2 in the scaling law. */
+export const factors = [0.5, 2, 4];
+
+export interface GrowthRun extends RunSpec {
+  kind: 'growth';
+  placement: NormPlacement;
+  seed: number;
+  lr: number;
+  dModel: number;
+  numLayers: number;
+  batchSize: number;
+  seqLen: number;
+  steps: number;
+  /** Measure every so many steps, beside step 0. */
+  measureEvery: number;
+}
+
+/** Per layer: variance over the features, mean over positions; and the largest |x|. */
+function hiddenStates(model: CausalLM, batch: LmBatch): { variance: number[]; largest: number[] } {
+  const variance: number[] = [];
+  const largest: number[] = [];
+  const trace = (name: string, value: Variable) => {
+    if (!name.endsWith('.out')) return;
+    const values = value.toArray();
+    const d = model.config.dModel;
+    let total = 0;
+    let most = 0;
+    for (let row = 0; row < values.length; row += d) {
+      let sum = 0;
+      let squares = 0;
+      for (let i = row; i < row + d; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+        most = Math.max(most, Math.abs(values[i]));
+      }
+      total += squares / d - (sum / d) * (sum / d);
+    }
+    variance.push(total / (values.length / d));
+    largest.push(most);
+  };
+  model.eval();
+  noGrad(() => model.loss(batch, { trace }));
+  currentRuntime().endStep();
+  return { variance, largest };
+}
+
+/** Norm of every W2's gradient on one batch. */
+function gradients(model: CausalLM, batch: LmBatch): number[] {
+  model.zeroGrad();
+  backward(model.loss(batch).loss);
+  const norms = model.encoder.layers.map((layer) => frobenius(layer.feedForward.linear2.weight));
+  model.zeroGrad();
+  currentRuntime().endStep();
+  return norms;
+}
+
+/**
+ * Scales W2 of the middle layer (b2 = 0) by c. `outputs`: largest |change| of a logit over the largest |logit|;
+ * `gradient`: |c · ||dW2(c)|| / ||dW2(1)|| - 1|. One entry per factor; the weights are put back.
+ */
+function scalingLaw(model: CausalLM, batch: LmBatch): { outputs: number[]; gradient: number[] } {
+  const middle = model.config.numLayers >> 1;
+  const { weight } = model.encoder.layers[middle].feedForward.linear2;
+  const original = Float32Array.from(weight.toArray());
+  const run = () => {
+    const logits = Array.from(noGrad(() => model.forward(batch).toArray()));
+    currentRuntime().endStep();
+    return { logits, gradient: gradients(model, batch)[middle] };
+  };
+  model.eval();
+  const base = run();
+  const size = base.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const outputs: number[] = [];
+  const gradient: number[] = [];
+  for (const c of factors) {
+    weight.set(original.map((value) => value * c));
+    const scaled = run();
+    const change = scaled.logits.reduce((most, v, i) => Math.max(most, Math.abs(v - base.logits[i])), 0);
+    outputs.push(change / size);
+    gradient.push(Math.abs((c * scaled.gradient) / base.gradient - 1));
+  }
+  weight.set(original);
+  return { outputs, gradient };
+}
+
+/** Steps whose value exceeds `factor` times the mean of the ten before. */
+function spikes(values: readonly number[], factor: number): number {
+  return values.filter((value, i) => i >= 10 && value > factor * mean(values.slice(i - 10, i))).length;
+}
+
+export const growthKind: RunKind<GrowthRun> = {
+  kind: 'growth',
+  version: 1,
+  async execute(run, { onProgress, signal, loadText }): Promise<RunOutcome> {
+    currentRuntime().manualSeed(run.seed);
+    const text = await loadText('kjv');
+    const letters = [...new Set(text)].sort();
+    const idOf = new Map(letters.map((letter, id) => [letter, id]));
+    const ids = Int32Array.from(text, (letter) => idOf.get(letter) as number);
+    const { batchSize, seqLen, seed } = run;
+    const model = new CausalLM({
+      vocabSize: letters.length,
+      dModel: run.dModel,
+      numHeads: 4,
+      dFF: 2 * run.dModel,
+      numLayers: run.numLayers,
+      normPlacement: run.placement,
+      init: 'paper',
+      seed,
+      maxSeqLen: seqLen,
+    });
+    const probe = new TextWindows(ids, { batchSize, seqLen, seed: seed + 1 }).next();
+    const measured: Record<string, number | number[]> = {};
+    const measure = (step: number) => {
+      const { variance, largest } = hiddenStates(model, probe);
+      measured[`variance@${step}`] = variance;
+      measured[`largest@${step}`] = largest;
+    };
+    const law = scalingLaw(model, probe);
+    measured.scaledOutputs = law.outputs;
+    measured.scaledGradient = law.gradient;
+    measured.gradientsBefore = gradients(model, probe);
+    measure(0);
+    const trainer = new Trainer({
+      model,
+      data: new TextWindows(ids, { batchSize, seqLen, seed }),
+      optimizer: new Adam(model.parameters(), { lr: run.lr, betas: [0.9, 0.98] }),
+      steps: run.steps,
+      signal,
+    });
+    const gradNorms: number[] = [];
+    const { curve, diverged } = await trainCurve(trainer, run.steps, onProgress, ({ step, gradNorm }) => {
+      gradNorms.push(gradNorm);
+      if (step % run.measureEvery === 0) measure(step);
+    });
+    if (!diverged) measured.gradientsAfter = gradients(model, probe);
+    measured.lossSpikes = spikes(trainer.losses, 1.25);
+    measured.gradSpikes = spikes(gradNorms, 3);
+    measured.finalLoss = mean(trainer.losses.slice(-10));
+    const hash = new Sha256();
+    hash.update(new TextEncoder().encode(trainer.hash() + JSON.stringify(measured)));
+    return {
+      id: run.id,
+      experiment: 'growth',
+      label: run.label,
+      placement: run.placement,
+      seed,
+      config: { ...run },
+      status: diverged ? 'diverged' : 'measured',
+      steps: trainer.step,
+      hash: hash.hex(),
+      measured,
+      curve,
+    };
+  },
+  cost: ({ steps, numLayers, batchSize, seqLen, dModel }) =>
+    (steps * numLayers * batchSize * seqLen * (dModel / 64) * (dModel / 64)) / 100000,
+  steps: ({ steps }) => steps,
+  seeds: ({ seed }) => [seed],
+};

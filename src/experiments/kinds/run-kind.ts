@@ -1,0 +1,51 @@
+/** @file What a run is, whatever it measures: plain data that says everything, and a kind that carries it out. */
+import type { SplitLoader } from '../../data/index.js';
+import type { RunRecord } from '../results.js';
+
+/** One run of the grid. Each kind adds its own plain JSON; equal specifications give equal records, timing aside. */
+export interface RunSpec {
+  kind: string;
+  /** Unique among all runs, and a file name. */
+  id: string;
+  /** Human name, e.g. `Post-LN, no warm-up, maxLr 0.002`. */
+  label: string;
+}
+
+/** How far a run is. */
+export interface RunProgress {
+  done: number;
+  total: number;
+  /** One short line: loss, rate. */
+  text: string;
+}
+
+/** What a run may ask of the process that carries it out. */
+export interface RunEnvironment {
+  /** Called now and then while the run goes on. */
+  onProgress(progress: RunProgress): void;
+  signal?: AbortSignal;
+  /** Sentence pairs by name: embedded, or a folder. */
+  load: SplitLoader;
+  /** A text by name: embedded, or a file. */
+  loadText(name: string): Promise<string>;
+}
+
+/** A record without the time it took, which is nobody's but the caller's to measure. */
+export type RunOutcome = Omit<RunRecord, 'seconds'>;
+
+/** A kind of run: carries out its specifications, and says what they cost. */
+export interface RunKind<S extends RunSpec = RunSpec> {
+  kind: S['kind'];
+  /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
+  version: number;
+  /** Carries out one run on the current runtime. */
+  execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
+  /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */
+  cost(spec: S): number;
+  /** Optimizer steps, or models measured. */
+  steps(spec: S): number;
+  /** Seeds the run uses. */
+  seeds(spec: S): number[];
+  /** Peak bytes of one step, from `plan()`. */
+  plan?(spec: S, environment: RunEnvironment): Promise<number>;
+}

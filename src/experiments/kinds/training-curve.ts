@@ -1,0 +1,42 @@
+/** @file Carries out the training of a run: its thinned curve, its progress, and divergence as a result. */
+import { NumericError } from '../../errors.js';
+import type { StepMetrics, Trainer } from '../../train/index.js';
+import type { RunRecord } from '../results.js';
+import type { RunProgress } from './run-kind.js';
+
+export interface TrainingCurve {
+  curve: NonNullable<RunRecord['curve']>;
+  /** A loss or a gradient became NaN or infinite, and training ended there. */
+  diverged: boolean;
+  /** Of the last step; none after divergence. */
+  finalValidNll: number | undefined;
+}
+
+/**
+ * Runs the trainer to its end. The curve holds the first step, every tenth and every evaluation, which is enough for a
+ * plot; the trainer's hash covers all of them.
+ * @param total what progress is counted against, where more than the training follows
+ * @param onStep sees every step, after it is on the curve
+ */
+export async function trainCurve<B>(
+  trainer: Trainer<B>,
+  total: number,
+  onProgress: (progress: RunProgress) => void,
+  onStep: (metrics: StepMetrics) => void = () => {},
+): Promise<TrainingCurve> {
+  const curve: TrainingCurve['curve'] = [];
+  let diverged = false;
+  try {
+    for await (const m of trainer.run()) {
+      if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1) {
+        curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
+      }
+      onStep(m);
+      onProgress({ done: m.step, total, text: `loss ${m.loss.toFixed(3)}` });
+    }
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    diverged = true;
+  }
+  return { curve, diverged, finalValidNll: diverged ? undefined : curve[curve.length - 1]?.validNll };
+}
