@@ -34,10 +34,10 @@ export function reportError(error: unknown): number {
   return EXIT.failed;
 }
 
-/** Runs `fn`; a ConfigError of the library inside gets the configuration file it comes from. */
-export function inConfig<T>(path: string, fn: () => T): T {
+/** Runs `fn`; a ConfigError of the library inside gets the recipe's file it comes from. */
+export async function inConfig<T>(path: string, fn: () => Promise<T>): Promise<T> {
   try {
-    return fn();
+    return await fn();
   } catch (error) {
     if (!(error instanceof ConfigError) || error.path !== undefined) throw error;
     const { expected, actual, message } = error;

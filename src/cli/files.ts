@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { loadKjv, loadUiDeEn, type PairSplits, parsePairs } from '../data/index.js';
 import { DataError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
+import { parseJson } from '../json.js';
 import { decodeUtf8Strict } from '../utf8.js';
-import { parseJson } from './json.js';
 
 export { makeFolder } from '../io/files-node.js';
 

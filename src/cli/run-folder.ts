@@ -1,272 +1,159 @@
 /**
- * @file A run of one's own: a configuration file, and the folder that training writes and the other commands
- * read. The folder holds config.json, tokenizer.json, checkpoint.safetensors and metrics.jsonl.
+ * @file The folder that `prenorm train` writes and the other commands read: config.json (the recipe, with the sizes of
+ * its data), tokenizer.json, checkpoint.safetensors and metrics.jsonl.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
-import {
-  type BatchSource,
-  evaluationPairBatches,
-  evaluationTextWindows,
-  type Pair,
-  PairBatches,
-  type PairSplits,
-  TextWindows,
-  type TokenPair,
-} from '../data/index.js';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
-import { batchOptions, encodeSource } from '../experiments/kinds/translation.js';
-import { readFileChecked } from '../io/files-node.js';
-import { CausalLM, Transformer } from '../nn/index.js';
-import { Adam, AdamW, type Optimizer, RAdam, SGD } from '../optim/index.js';
-import { Tokenizer, trainBPE } from '../text/index.js';
-import { loadCheckpointWeights, type Trainable } from '../train/index.js';
-import { inConfig } from './errors.js';
-import { loadSplits, loadText, readJson } from './files.js';
-import { checkTrainConfig, type TrainConfig } from './train-config.js';
+import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
+import {
+  buildModel,
+  checkRecipe,
+  completeModel,
+  isVersion01,
+  type OpenedData,
+  openData,
+  type Recipe,
+  type RecipeModel,
+  readTokenizer,
+  recipeOf01,
+  type Sources,
+  type TextCodec,
+} from '../recipe/index.js';
+import { loadCheckpointWeights } from '../train/index.js';
+import { makeFolder, readJson, writeText } from './files.js';
+import { fileSources } from './sources.js';
 
-/** What a run trains on, before it is tokens. */
-export type Corpus =
-  | { task: 'translation'; name: string; splits: PairSplits }
-  | { task: 'lm'; name: string; text: string };
-
-/** The two tasks differ in their batches only, which nothing here looks into. */
-export type AnyBatch = unknown;
-
-export async function loadCorpus(config: TrainConfig, configPath: string): Promise<Corpus> {
-  const name = dataName(config, configPath);
-  if (config.task === 'translation') return { task: 'translation', name, splits: await loadSplits(name) };
-  return { task: 'lm', name, text: await loadText(name) };
+/** A recipe, and where its file lies: names in it are relative to that. */
+export interface RecipeFile {
+  recipe: Recipe;
+  path: string;
+  sources: Sources;
 }
 
-const embedded = { translation: 'ui-de-en', lm: 'kjv' };
-const isEmbedded = (name: string): boolean => Object.values(embedded).includes(name);
-
-/** Data names that are paths are relative to the configuration file. */
-function dataName({ task, data }: TrainConfig, configPath: string): string {
-  if (data === embedded[task]) return data;
-  if (isEmbedded(data)) {
-    throw new ConfigError(`data "${data}" is not for task "${task}"`, {
-      path: configPath,
-      expected: embedded[task],
-      actual: data,
-      hint: `use "${embedded[task]}" or data of your own`,
-    });
-  }
-  return isAbsolute(data) ? data : join(dirname(configPath), data);
+/** Reads a recipe; configurations of version 0.1 are recipes too. */
+export async function readRecipe(path: string): Promise<RecipeFile> {
+  return { recipe: toRecipe(await readJson(path), path), path, sources: fileSources(dirname(path)) };
 }
 
-/** Tells whether a run goes on with the data it began with. */
-export function fingerprint(corpus: Corpus): string {
-  const content =
-    corpus.task === 'lm' ? corpus.text : JSON.stringify([corpus.splits.train, corpus.splits.valid]);
-  return createHash('sha256').update(content).digest('hex').slice(0, 16);
+function toRecipe(value: unknown, path: string): Recipe {
+  return checkRecipe(isVersion01(value) ? recipeOf01(value) : value, path);
 }
-
-/** A BPE of the training text, or the one that `prenorm prepare` has stored beside it when it has the wanted size. */
-export async function makeTokenizer(
-  config: TrainConfig,
-  configPath: string,
-  corpus: Corpus,
-): Promise<Tokenizer> {
-  const stored = ['prepare.json', 'tokenizer.json'].map((name) => join(corpus.name, name));
-  if (!isEmbedded(corpus.name) && stored.every((path) => existsSync(path))) {
-    const tokenizer = await readTokenizer(stored[1]);
-    if (tokenizer.vocabSize === config.vocabSize) return tokenizer;
-  }
-  const texts = corpus.task === 'lm' ? [corpus.text] : corpus.splits.train.flat();
-  return inConfig(configPath, () => trainBPE(texts, { vocabSize: config.vocabSize }));
-}
-
-export function buildModel(
-  config: TrainConfig,
-  configPath: string,
-  tokenizer: Tokenizer,
-): Transformer | CausalLM {
-  const { task, model, seed = 0 } = config;
-  const { vocabSize } = tokenizer;
-  return inConfig(configPath, () => {
-    if (task === 'translation') return new Transformer({ seed, ...model, vocabSize });
-    const { seqLen } = windowsOf(config);
-    const lm = new CausalLM({ seed, maxSeqLen: seqLen, ...model, vocabSize });
-    if (seqLen <= lm.config.maxSeqLen) return lm;
-    throw new ConfigError(`seqLen ${seqLen} is longer than the model's maxSeqLen ${lm.config.maxSeqLen}`, {
-      op: 'train',
-      expected: lm.config.maxSeqLen,
-      actual: seqLen,
-      hint: 'lower seqLen or raise model.maxSeqLen',
-    });
-  });
-}
-
-const windowsOf = ({ batchSize = 16, seqLen = 64 }: TrainConfig) => ({ batchSize, seqLen });
-
-/** Batches to train on and to validate with. */
-export function makeBatches(
-  config: TrainConfig,
-  corpus: Corpus,
-  tokenizer: Tokenizer,
-  model: Transformer | CausalLM,
-): { data: BatchSource<AnyBatch>; validation: AnyBatch[] } {
-  const { seed = 0 } = config;
-  if (corpus.task === 'translation') {
-    const options = pairOptions(config, tokenizer, model);
-    const train = encodePairs(corpus, 'train', config, tokenizer, model);
-    return {
-      data: new PairBatches(train, { ...options, seed }),
-      validation: splitBatches(config, corpus, 'valid', tokenizer, model),
-    };
-  }
-  const { train, held } = cutText(config, corpus, tokenizer);
-  return {
-    data: new TextWindows(train, { ...windowsOf(config), seed }),
-    validation: [...evaluationTextWindows(held, windowsOf(config))],
-  };
-}
-
-/** Every sentence of one part of the pairs, or the held-out end of the text. */
-export function splitBatches(
-  config: TrainConfig,
-  corpus: Corpus,
-  part: keyof PairSplits,
-  tokenizer: Tokenizer,
-  model: Transformer | CausalLM,
-): AnyBatch[] {
-  if (corpus.task === 'lm') {
-    return [...evaluationTextWindows(cutText(config, corpus, tokenizer).held, windowsOf(config))];
-  }
-  const pairs = encodePairs(corpus, part, config, tokenizer, model);
-  return [...evaluationPairBatches(pairs, pairOptions(config, tokenizer, model))];
-}
-
-function pairOptions(config: TrainConfig, tokenizer: Tokenizer, model: Transformer | CausalLM) {
-  const { data: name, vocabSize, maxTokens = 1000 } = config;
-  return { ...batchOptions({ name, vocabSize, maxTokens }, tokenizer), maxLen: model.config.maxSeqLen };
-}
-
-/** Tokens of every pair. One that does not fit is an error with file and line: what is left out silently is missed later. */
-function encodePairs(
-  corpus: Corpus & { task: 'translation' },
-  part: keyof PairSplits,
-  config: TrainConfig,
-  tokenizer: Tokenizer,
-  model: Transformer | CausalLM,
-): TokenPair[] {
-  const { maxTokens, maxLen } = pairOptions(config, tokenizer, model);
-  return corpus.splits[part].map(([from, to]: Pair, i) => {
-    const source = encodeSource(tokenizer, from);
-    const target = tokenizer.encode(to);
-    const path = `${join(corpus.name, `${part}.tsv`)}:${i + 1}`;
-    const longest = Math.max(source.length, target.length + 1);
-    if (longest > maxLen) {
-      throw new DataError(
-        `the ${longest === source.length ? 'source' : 'target'} has ${longest} tokens, maxSeqLen is ${maxLen}`,
-        {
-          path,
-          expected: maxLen,
-          actual: longest,
-          hint: 'raise model.maxSeqLen, or split or remove the line',
-        },
-      );
-    }
-    const tokens = source.length + target.length + 1;
-    if (tokens > maxTokens) {
-      throw new DataError(
-        `the pair has ${tokens} tokens, more than a batch may have (maxTokens ${maxTokens})`,
-        {
-          path,
-          expected: maxTokens,
-          actual: tokens,
-          hint: 'raise maxTokens, or split or remove the line',
-        },
-      );
-    }
-    return { source, target };
-  });
-}
-
-/** The last tenth of a text is held out for validation. */
-function cutText(config: TrainConfig, corpus: Corpus & { task: 'lm' }, tokenizer: Tokenizer) {
-  const ids = tokenizer.encode(corpus.text);
-  const { batchSize, seqLen } = windowsOf(config);
-  const held = Math.floor(ids.length / 10);
-  const needed = Math.ceil((Math.max(batchSize * seqLen, 9) + 1) / 0.9);
-  if (ids.length < needed) {
-    throw new DataError(
-      `the text has ${ids.length} tokens, ${needed} are needed for one batch of ${batchSize} x ${seqLen} and a tenth to validate with`,
-      {
-        path: corpus.name,
-        expected: needed,
-        actual: ids.length,
-        hint: 'use more text, or a smaller batchSize, seqLen or vocabSize',
-      },
-    );
-  }
-  return { train: ids.subarray(0, ids.length - held), held: ids.subarray(ids.length - held) };
-}
-
-export function makeOptimizer(
-  config: TrainConfig,
-  configPath: string,
-  model: Transformer | CausalLM,
-): Optimizer {
-  const { kind = 'adam', ...rest } = config.optimizer ?? {};
-  const options = { ...rest, lr: config.schedule.maxLr };
-  const kinds = { adam: Adam, adamw: AdamW, sgd: SGD, radam: RAdam };
-  // Each refuses the options of the others, e.g. betas of sgd.
-  return inConfig(configPath, () => new kinds[kind](model.parameters(), options as never));
-}
-
-export const runFiles = (folder: string) => ({
-  config: join(folder, 'config.json'),
-  tokenizer: join(folder, 'tokenizer.json'),
-  checkpoint: join(folder, 'checkpoint.safetensors'),
-  metrics: join(folder, 'metrics.jsonl'),
-});
 
 /** A trained run: its model with the weights of the last checkpoint, ready for evaluation. */
-export interface TrainedRun {
-  config: TrainConfig;
-  /** Where the configuration lay; data paths are relative to it. */
-  configPath: string;
-  tokenizer: Tokenizer;
-  model: Transformer | CausalLM;
+export interface TrainedRun extends RecipeFile {
+  tokenizer: TextCodec | null;
+  model: RecipeModel;
   step: number;
 }
 
-export async function openRun(folder: string): Promise<TrainedRun> {
-  const files = runFiles(folder);
-  for (const path of [files.config, files.tokenizer, files.checkpoint]) {
-    if (existsSync(path)) continue;
-    throw new DataError('there is no such file, so this is not a run', {
+export class RunFolder {
+  readonly files: { config: string; tokenizer: string; checkpoint: string; metrics: string };
+
+  constructor(readonly path: string) {
+    this.files = {
+      config: join(path, 'config.json'),
+      tokenizer: join(path, 'tokenizer.json'),
+      checkpoint: join(path, 'checkpoint.safetensors'),
+      metrics: join(path, 'metrics.jsonl'),
+    };
+  }
+
+  /** Whether a run goes on here, or begins; refuses what is neither. */
+  check(wanted: boolean): boolean {
+    const { files, path } = this;
+    const isRun = existsSync(files.checkpoint);
+    if (wanted && isRun) return true;
+    const there = Object.values(files).filter((file) => existsSync(file));
+    // The tokenizer is written first: alone, it is what a kill before the first checkpoint leaves.
+    if (wanted && there.length === 1 && there[0] === files.tokenizer) return false;
+    if (wanted) {
+      throw new ConfigError('there is no run to go on with', {
+        path,
+        hint: 'leave out --resume, or give the folder of the run with --out',
+      });
+    }
+    if (there.length === 0) return false;
+    throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there[0])} is in the way`, {
       path,
-      hint: 'give the folder that `prenorm train` wrote (its --out)',
+      hint: `${isRun ? 'go on with --resume, or ' : ''}choose another folder with --out`,
     });
   }
-  const stored = (await readJson(files.config)) as { config?: unknown; configPath?: string } | null;
-  const config = checkTrainConfig(stored?.config, files.config);
-  const tokenizer = await readTokenizer(files.tokenizer);
-  const model = buildModel(config, files.config, tokenizer);
-  const step = loadCheckpointWeights(
-    model,
-    await readFileChecked(files.checkpoint, 'checkpoint'),
-    files.checkpoint,
-  );
-  model.eval();
-  return { config, configPath: stored?.configPath ?? files.config, tokenizer, model, step };
-}
 
-export async function readTokenizer(path: string): Promise<Tokenizer> {
-  const value = await readJson(path);
-  try {
-    return Tokenizer.fromJSON(value as never);
-  } catch (error) {
-    throw new DataError(`not a tokenizer of this run: ${(error as Error).message}`, { path, cause: error });
+  /** The tokenizer of the run; none for data without texts, or beside a checkpoint that a page has written. */
+  async tokenizer(): Promise<TextCodec | null> {
+    const { tokenizer } = this.files;
+    return existsSync(tokenizer) ? readTokenizer(await readJson(tokenizer), tokenizer) : null;
+  }
+
+  checkpoint(): Promise<Uint8Array> {
+    return readFileChecked(this.files.checkpoint, 'checkpoint');
+  }
+
+  /** Writes what a run needs to be resumed, its state before step 1 included; all of it, or nothing. */
+  async begin(file: RecipeFile, tokenizer: TextCodec | null, checkpoint: Uint8Array): Promise<void> {
+    const isNew = !existsSync(this.path);
+    await makeFolder(this.path);
+    try {
+      await this.#writeTokenizer(tokenizer);
+      await writeFileAtomic(this.files.checkpoint, checkpoint, 'checkpoint');
+      // Last, because going on writes it anew: killed before or after it, the run can be resumed.
+      await this.#writeConfig(file);
+    } catch (error) {
+      for (const path of Object.values(this.files)) rmSync(path, { force: true });
+      if (isNew) rmdirSync(this.path);
+      throw error;
+    }
+  }
+
+  /** Notes the recipe that the run goes on with. */
+  async goOn(file: RecipeFile, tokenizer: TextCodec | null): Promise<void> {
+    if (!existsSync(this.files.tokenizer)) await this.#writeTokenizer(tokenizer);
+    await this.#writeConfig(file);
+  }
+
+  #writeConfig({ recipe, path }: RecipeFile): Promise<void> {
+    const stored = { recipe, recipePath: resolve(path) };
+    return writeText(this.files.config, `${JSON.stringify(stored, null, 1)}\n`);
+  }
+
+  async #writeTokenizer(tokenizer: TextCodec | null): Promise<void> {
+    if (!tokenizer?.toJSON) return;
+    await writeText(this.files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
+  }
+
+  /** The trained run. */
+  async open(): Promise<TrainedRun> {
+    const { config, checkpoint } = this.files;
+    for (const path of [config, checkpoint]) {
+      if (existsSync(path)) continue;
+      throw new DataError('there is no such file, so this is not a run', {
+        path,
+        hint: 'give the folder that `prenorm train` wrote (its --out)',
+      });
+    }
+    const { recipe, path, sources } = await this.#readConfig();
+    const tokenizer = await this.tokenizer();
+    // Version 0.1 stored the model without the sizes of its data.
+    const { seqLen } = recipe.data as { seqLen?: number };
+    const sizes = { vocabSize: tokenizer?.vocabSize, ...(seqLen === undefined ? {} : { maxSeqLen: seqLen }) };
+    recipe.model = completeModel(recipe.model, sizes);
+    const model = buildModel(recipe.model, 0);
+    const step = loadCheckpointWeights(model, await this.checkpoint(), checkpoint);
+    model.eval();
+    return { recipe, path, sources, tokenizer, model, step };
+  }
+
+  async #readConfig(): Promise<RecipeFile> {
+    const { config } = this.files;
+    const stored = ((await readJson(config)) ?? {}) as Record<string, unknown>;
+    const path = [stored.recipePath, stored.configPath].find((value) => typeof value === 'string') ?? config;
+    const recipe = toRecipe('config' in stored ? stored.config : stored.recipe, config);
+    return { recipe, path: path as string, sources: fileSources(dirname(path as string)) };
   }
 }
 
-/** Models of both tasks as what the trainer takes. */
-export function trainable(model: Transformer | CausalLM): Trainable<AnyBatch> {
-  return model as Trainable<never> as Trainable<AnyBatch>;
+/** The data of a trained run. */
+export function openRunData({ recipe, sources, tokenizer }: TrainedRun): Promise<OpenedData> {
+  return openData(recipe, { sources, ...(tokenizer ? { tokenizer } : {}) });
 }

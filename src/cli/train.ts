@@ -1,31 +1,15 @@
-/** @file `prenorm train CONFIG`: trains on one's own data, resumable at every checkpoint. */
-import { existsSync, rmdirSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+/** @file `prenorm train RECIPE`: trains on one's own data, resumable at every checkpoint. */
+import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
-import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
-import { makeSchedule } from '../optim/index.js';
+import { writeFileAtomic } from '../io/files-node.js';
+import { type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
-import { currentRuntime } from '../runtime/runtime.js';
-import type { Tokenizer } from '../text/index.js';
 import { plan, Trainer } from '../train/index.js';
 import { EXIT, inConfig, interruptSignal, isAbort } from './errors.js';
-import { makeFolder, readJson, writeText } from './files.js';
 import { MetricsLog } from './metrics-log.js';
-import { progressBars } from './progress.js';
-import {
-  type AnyBatch,
-  buildModel,
-  fingerprint,
-  loadCorpus,
-  makeBatches,
-  makeOptimizer,
-  makeTokenizer,
-  readTokenizer,
-  runFiles,
-  trainable,
-} from './run-folder.js';
+import { type ProgressBar, progressBars } from './progress.js';
+import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
-import { checkTrainConfig, decisive, type TrainConfig } from './train-config.js';
 
 export interface TrainCommandOptions extends EngineOptions {
   out?: string;
@@ -35,169 +19,145 @@ export interface TrainCommandOptions extends EngineOptions {
   seed?: number;
 }
 
-type RunFiles = ReturnType<typeof runFiles>;
+/** Steps between two checkpoints when the recipe does not say. */
+const CHECKPOINT_EVERY = 100;
 
-export async function train(configPath: string, options: TrainCommandOptions): Promise<number> {
+export async function train(path: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
-  const config = checkTrainConfig(await readJson(configPath), configPath);
-  if (options.seed !== undefined) config.seed = options.seed;
-  const schedule = inConfig(configPath, () => makeSchedule(config.schedule));
-  const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
-  const files = runFiles(folder);
-  const resume = !options.dryRun && checkFolder(folder, files, options.resume === true);
+  const file = await readRecipe(path);
+  if (options.seed !== undefined) file.recipe.seed = options.seed;
+  const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
+  const resume = !options.dryRun && folder.check(options.resume === true);
 
   // Everything that can be refused is refused before anything is written.
-  const corpus = await loadCorpus(config, configPath);
-  const tokenizer = resume
-    ? await readTokenizer(files.tokenizer)
-    : await makeTokenizer(config, configPath, corpus);
-  currentRuntime().manualSeed(config.seed ?? 0);
-  const model = buildModel(config, configPath, tokenizer);
-  const { data, validation } = makeBatches(config, corpus, tokenizer, model);
-  const optimizer = makeOptimizer(config, configPath, model);
-  if (options.dryRun) {
-    const memory = plan(trainable(model), data.next());
-    const result = {
-      parameters: model.numParameters(),
-      vocabSize: tokenizer.vocabSize,
-      steps: config.steps,
-      memory,
-    };
-    print(
-      options,
-      result,
-      `${result.parameters} parameters, vocabulary ${tokenizer.vocabSize}, ${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${config.steps} steps`,
-    );
-    return EXIT.done;
-  }
-  const bars = progressBars({ quiet: options.json });
-  let savedStep = 0;
-  let metrics: MetricsLog | undefined;
-  const trainer = new Trainer<AnyBatch>({
-    model: trainable(model),
-    data,
-    validation,
-    optimizer,
-    schedule,
-    steps: config.steps,
-    labelSmoothing: config.labelSmoothing,
-    clipNorm: config.clipNorm,
-    accumulate: config.accumulate,
-    evalEvery: config.evalEvery,
-    checkpointEvery: config.checkpointEvery ?? 100,
-    config: { ...decisive(config), dataSha256: fingerprint(corpus) },
-    signal: interruptSignal(),
-    async onCheckpoint(bytes, step) {
-      metrics?.sync(); // no checkpoint may know a step that the log does not
-      try {
-        await writeFileAtomic(files.checkpoint, bytes, 'checkpoint');
-        savedStep = step;
-      } catch (error) {
-        throw step === config.steps ? lastCheckpointLost(error, savedStep) : error;
-      }
-    },
-  });
-  trainer.on('checkpointFailed', ({ error }) => {
-    bars.warn(`${error.message}; training goes on, the checkpoint of step ${savedStep} stays`);
-  });
-  if (resume) {
-    trainer.restore(await readFileChecked(files.checkpoint, 'checkpoint'), files.checkpoint);
-    if (trainer.step > config.steps) {
-      throw new ConfigError(`the run has ${trainer.step} steps already, steps is ${config.steps}`, {
-        path: configPath,
-        expected: trainer.step,
-        actual: config.steps,
-        hint: 'raise steps to train on',
-      });
-    }
-    savedStep = trainer.step;
-    await writeText(files.config, storedConfig(config, configPath));
-  } else await beginRun(folder, files, config, configPath, tokenizer, trainer.save());
-  metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
-  // Not from the loop below, which a step reaches after its checkpoint.
-  trainer.on('step', (m) => metrics?.append(m));
+  const tokenizer = (resume && (await folder.tokenizer())) || undefined;
+  const run = await inConfig(path, () => prepareRun(file.recipe, { sources: file.sources, tokenizer }));
+  if (options.dryRun) return dryRun(run, options);
+  const stored: RecipeFile = { ...file, recipe: { ...run.recipe, weights: file.recipe.weights } };
+  return new Training(folder, run, options).carryOut(stored, resume);
+}
 
-  const bar = bars.add(basename(folder), config.steps, trainer.step);
-  let validNll: number | undefined;
-  try {
-    for await (const m of trainer.run()) {
-      if (m.validNll !== undefined) {
-        validNll = m.validNll;
-        bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${validNll.toFixed(4)}`);
-      }
-      bar.update(
-        m.step,
-        `loss ${m.loss.toFixed(3)}${validNll === undefined ? '' : `, valid ${validNll.toFixed(3)}`}`,
-      );
-    }
-  } catch (error) {
-    bars.stop();
-    if (!isAbort(error)) throw error;
-    const lost = savedStep < trainer.step ? `, the last checkpoint is of step ${savedStep}` : '';
-    process.stderr.write(`interrupted after step ${trainer.step}${lost}; go on with --resume\n`);
-    return EXIT.interrupted;
-  } finally {
-    metrics.close();
-  }
-  bar.stop();
-  bars.stop();
-  // A run that was finished already has no step left to report.
-  const nll = validNll ?? trainer.evaluate();
-  const loss = trainer.losses[trainer.losses.length - 1];
-  const perplexity = exp64(nll);
+function dryRun(
+  { model, options: { model: trained, data, steps }, recipe }: PreparedRun,
+  options: TrainCommandOptions,
+): number {
+  const memory = plan(trained, data.next());
+  const { vocabSize } = recipe.model as { vocabSize?: number };
+  const result = { parameters: model.numParameters(), vocabSize, steps, memory };
   print(
     options,
-    { steps: trainer.step, loss, validNll: nll, perplexity, hash: trainer.hash(), out: folder },
-    `${trainer.step} steps, loss ${loss.toFixed(4)}, valid NLL ${nll.toFixed(4)} (perplexity ${perplexity.toFixed(2)}); the run is in ${folder}`,
+    result,
+    `${result.parameters} parameters, ${vocabSize === undefined ? '' : `vocabulary ${vocabSize}, `}${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${steps} steps`,
   );
   return EXIT.done;
 }
 
-/** Whether a run goes on, or begins; refuses what is neither. */
-function checkFolder(folder: string, files: RunFiles, wanted: boolean): boolean {
-  const isRun = existsSync(files.checkpoint);
-  if (wanted && isRun) return true;
-  const there = Object.values(files).filter((path) => existsSync(path));
-  // The tokenizer is written first: alone, it is what a kill before the first checkpoint leaves.
-  if (wanted && there.length === 1 && there[0] === files.tokenizer) return false;
-  if (wanted) {
-    throw new ConfigError('there is no run to go on with', {
-      path: folder,
-      hint: 'leave out --resume, or give the folder of the run with --out',
+/** One run of the command: a trainer, the folder it writes to, and what people see of it. */
+class Training {
+  readonly #trainer: Trainer<unknown>;
+  readonly #bars;
+  #savedStep = 0;
+  #metrics: MetricsLog | undefined;
+  #validNll: number | undefined;
+
+  constructor(
+    readonly folder: RunFolder,
+    readonly run: PreparedRun,
+    readonly options: TrainCommandOptions,
+  ) {
+    this.#bars = progressBars({ quiet: options.json });
+    this.#trainer = new Trainer({
+      ...run.options,
+      checkpointEvery: run.options.checkpointEvery ?? CHECKPOINT_EVERY,
+      signal: interruptSignal(),
+      onCheckpoint: (bytes, step) => this.#keep(bytes, step),
     });
+    this.#trainer.on('checkpointFailed', ({ error }) => {
+      this.#bars.warn(`${error.message}; training goes on, the checkpoint of step ${this.#savedStep} stays`);
+    });
+    // Not from the loop, which a step reaches after its checkpoint.
+    this.#trainer.on('step', (m) => this.#metrics?.append(m));
   }
-  if (there.length === 0) return false;
-  throw new ConfigError(isRun ? 'the folder holds a run already' : `${basename(there[0])} is in the way`, {
-    path: folder,
-    hint: `${isRun ? 'go on with --resume, or ' : ''}choose another folder with --out`,
-  });
-}
 
-/** Writes what a run needs to be resumed, its state before step 1 included; all of it, or nothing. */
-async function beginRun(
-  folder: string,
-  files: RunFiles,
-  config: TrainConfig,
-  configPath: string,
-  tokenizer: Tokenizer,
-  checkpoint: Uint8Array,
-): Promise<void> {
-  const isNew = !existsSync(folder);
-  await makeFolder(folder);
-  try {
-    await writeText(files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
-    await writeFileAtomic(files.checkpoint, checkpoint, 'checkpoint');
-    // Last, because going on writes it anew: killed before or after it, the run can be resumed.
-    await writeText(files.config, storedConfig(config, configPath));
-  } catch (error) {
-    for (const path of Object.values(files)) rmSync(path, { force: true });
-    if (isNew) rmdirSync(folder);
-    throw error;
+  async carryOut(file: RecipeFile, resume: boolean): Promise<number> {
+    const { folder, run } = this;
+    if (resume) await this.#restore(file);
+    else await folder.begin(file, run.data.tokenizer, this.#trainer.save());
+    this.#metrics = await MetricsLog.open(folder.files.metrics, this.#trainer.step, this.#bars.warn);
+    const bar = this.#bars.add(basename(folder.path), run.recipe.steps, this.#trainer.step);
+    try {
+      await this.#train(bar);
+    } catch (error) {
+      this.#bars.stop();
+      if (!isAbort(error)) throw error;
+      const { step } = this.#trainer;
+      const lost = this.#savedStep < step ? `, the last checkpoint is of step ${this.#savedStep}` : '';
+      process.stderr.write(`interrupted after step ${step}${lost}; go on with --resume\n`);
+      return EXIT.interrupted;
+    } finally {
+      this.#metrics.close();
+    }
+    bar.stop();
+    this.#bars.stop();
+    return this.#report();
   }
-}
 
-function storedConfig(config: TrainConfig, configPath: string): string {
-  return `${JSON.stringify({ config, configPath: resolve(configPath) }, null, 1)}\n`;
+  async #restore(file: RecipeFile): Promise<void> {
+    const { folder, run } = this;
+    const trainer = this.#trainer;
+    trainer.restore(await folder.checkpoint(), folder.files.checkpoint, {
+      read: (saved, own) => readDecisive(saved, own as Decisive, run.data),
+    });
+    const { steps } = run.recipe;
+    if (trainer.step > steps) {
+      throw new ConfigError(`the run has ${trainer.step} steps already, steps is ${steps}`, {
+        path: file.path,
+        expected: trainer.step,
+        actual: steps,
+        hint: 'raise steps to train on',
+      });
+    }
+    this.#savedStep = trainer.step;
+    await folder.goOn(file, run.data.tokenizer);
+  }
+
+  async #keep(bytes: Uint8Array, step: number): Promise<void> {
+    this.#metrics?.sync(); // no checkpoint may know a step that the log does not
+    try {
+      await writeFileAtomic(this.folder.files.checkpoint, bytes, 'checkpoint');
+      this.#savedStep = step;
+    } catch (error) {
+      throw step === this.run.recipe.steps ? lastCheckpointLost(error, this.#savedStep) : error;
+    }
+  }
+
+  async #train(bar: ProgressBar): Promise<void> {
+    for await (const m of this.#trainer.run()) {
+      if (m.validNll !== undefined) {
+        this.#validNll = m.validNll;
+        this.#bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${m.validNll.toFixed(4)}`);
+      }
+      const valid = this.#validNll === undefined ? '' : `, valid ${this.#validNll.toFixed(3)}`;
+      bar.update(m.step, `loss ${m.loss.toFixed(3)}${valid}`);
+    }
+  }
+
+  #report(): number {
+    const trainer = this.#trainer;
+    // A run that was finished already has no step left to report.
+    const hasValid = trainer.options.validation !== undefined;
+    const nll = this.#validNll ?? (hasValid ? trainer.evaluate() : undefined);
+    const loss = trainer.losses[trainer.losses.length - 1];
+    const perplexity = nll === undefined ? undefined : exp64(nll);
+    const valid =
+      nll === undefined ? '' : `, valid NLL ${nll.toFixed(4)} (perplexity ${perplexity?.toFixed(2)})`;
+    print(
+      this.options,
+      { steps: trainer.step, loss, validNll: nll, perplexity, hash: trainer.hash(), out: this.folder.path },
+      `${trainer.step} steps, loss ${loss.toFixed(4)}${valid}; the run is in ${this.folder.path}`,
+    );
+    return EXIT.done;
+  }
 }
 
 function lastCheckpointLost(error: unknown, savedStep: number): unknown {

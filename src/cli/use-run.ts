@@ -1,15 +1,17 @@
 /** @file `prenorm evaluate`, `translate` and `generate`: what one does with a trained run. */
 
 import { ConfigError, DataError } from '../errors.js';
-import { encodeSource, scoreTranslations, translateAll } from '../experiments/index.js';
+import { scoreTranslations, translateAll } from '../experiments/index.js';
 import { lmStepper, sample } from '../generate/index.js';
-import { CausalLM, type Transformer } from '../nn/index.js';
+import { CausalLM, Transformer } from '../nn/index.js';
+import { encodeSource, type OpenedPairs } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
-import { evaluateLoss } from '../train/index.js';
+import type { Tokenizer } from '../text/index.js';
+import { evaluateLoss, type Trainable } from '../train/index.js';
 import { decodeUtf8Strict } from '../utf8.js';
 import { EXIT, note } from './errors.js';
 import { readText } from './files.js';
-import { loadCorpus, openRun, splitBatches, type TrainedRun, trainable } from './run-folder.js';
+import { openRunData, RunFolder, type TrainedRun } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
@@ -28,18 +30,24 @@ export async function evaluate(
 ): Promise<number> {
   await start(options);
   const { split } = options;
-  const run = await openRun(folder);
-  if (run.config.task === 'lm' && split === 'test') {
-    throw new ConfigError('a language model has no test split', { path: folder, hint: 'leave out --split' });
+  const run = await new RunFolder(folder).open();
+  const data = await openRunData(run);
+  if (!data.heldOut.includes(split)) {
+    throw new ConfigError(`the data of this run has no ${split} part`, {
+      path: folder,
+      expected: data.heldOut,
+      actual: split,
+      hint: data.heldOut.length > 0 ? 'leave out --split' : 'hold a part out with data.validation',
+    });
   }
-  const corpus = await loadCorpus(run.config, run.configPath);
-  const batches = splitBatches(run.config, corpus, split, run.tokenizer, run.model);
-  const nll = evaluateLoss(trainable(run.model), batches);
+  const { maxSeqLen = 0 } = run.model.config as { maxSeqLen?: number };
+  const model = run.model as Trainable<never> as Trainable<unknown>;
+  const nll = evaluateLoss(model, data.evaluation(split, maxSeqLen));
   const perplexity = exp64(nll);
   const result: Record<string, unknown> = { step: run.step, split, nll, perplexity };
   let text = `step ${run.step}: ${split} NLL ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}`;
-  if (corpus.task === 'translation') {
-    const pairs = corpus.splits[split];
+  if (run.model instanceof Transformer) {
+    const pairs = (data as OpenedPairs).texts[split] ?? [];
     const hypotheses = translateLines(
       run,
       pairs.map(([source]) => source),
@@ -62,9 +70,13 @@ export async function translate(
   options: Common & Decoding & { input?: string },
 ): Promise<number> {
   await start(options);
-  const run = await openRun(folder);
-  if (run.config.task === 'lm') {
-    throw new ConfigError('this run is a language model', { path: folder, hint: 'use `prenorm generate`' });
+  const run = await new RunFolder(folder).open();
+  if (!(run.model instanceof Transformer)) {
+    const { kind } = run.recipe.model;
+    throw new ConfigError(`this run is a ${kind}, which does not translate`, {
+      path: folder,
+      ...(kind === 'causalLM' ? { hint: 'use `prenorm generate`' } : {}),
+    });
   }
   const path = options.input ?? 'standard input';
   const text = options.input === undefined ? await readStdin() : await readText(options.input);
@@ -89,10 +101,11 @@ function translateLines(
   path?: string,
 ): string[] {
   const model = run.model as Transformer;
+  const tokenizer = run.tokenizer as Tokenizer;
   const { maxSeqLen } = model.config;
   const full = [...lines.keys()].filter((i) => lines[i].trim() !== '');
   const sources = full.map((i) => {
-    const ids = encodeSource(run.tokenizer, lines[i]);
+    const ids = encodeSource(tokenizer, lines[i]);
     if (ids.length <= maxSeqLen) return ids;
     throw new DataError(
       `a sentence of ${ids.length} tokens is longer than the model's maxSeqLen ${maxSeqLen}`,
@@ -105,7 +118,7 @@ function translateLines(
     );
   });
   const { beam: beamSize, lengthPenalty } = options;
-  const found = translateAll(model, sources, run.tokenizer, { beamSize, lengthPenalty });
+  const found = translateAll(model, sources, tokenizer, { beamSize, lengthPenalty });
   const out = lines.map(() => '');
   full.forEach((line, i) => {
     // A line break inside a translation would shift all that follow.
@@ -119,9 +132,16 @@ export async function generate(
   options: Common & { prompt: string; length: number; temperature: number; topK?: number; seed?: number },
 ): Promise<number> {
   await start(options);
-  const { model, tokenizer } = await openRun(folder);
-  if (!(model instanceof CausalLM)) {
-    throw new ConfigError('this run translates', { path: folder, hint: 'use `prenorm translate`' });
+  const { model, tokenizer, recipe } = await new RunFolder(folder).open();
+  if (!(model instanceof CausalLM) || !tokenizer) {
+    const { kind } = recipe.model;
+    throw new ConfigError(
+      `this run is a ${kind}${tokenizer ? '' : ' without a tokenizer'}, which does not continue a text`,
+      {
+        path: folder,
+        ...(kind === 'transformer' ? { hint: 'use `prenorm translate`' } : {}),
+      },
+    );
   }
   const { prompt, temperature, topK, seed = 0 } = options;
   const { maxSeqLen } = model.config;

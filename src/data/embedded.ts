@@ -25,9 +25,16 @@ export interface Digits {
 
 /** German-English interface messages: 3,697 training, 450 validation and 450 test pairs, `[german, english]`. */
 export async function loadUiDeEn(): Promise<PairSplits> {
+  const { train, valid, test } = await uiDeEnTexts();
+  const parse = (text: string, part: string) => parsePairs(text, `ui-de-en/${part}.tsv`);
+  return { train: parse(train, 'train'), valid: parse(valid, 'valid'), test: parse(test, 'test') };
+}
+
+/** The same as text: one pair a line, source TAB target. */
+export async function uiDeEnTexts(): Promise<Record<'train' | 'valid' | 'test', string>> {
   const data = await import('./generated/ui-de-en.js');
   const read = async (part: 'train' | 'valid' | 'test') =>
-    parsePairs(new TextDecoder().decode(await inflate(data[part])), `ui-de-en/${part}.tsv`);
+    new TextDecoder().decode(await inflate(data[part]));
   const [train, valid, test] = await Promise.all([read('train'), read('valid'), read('test')]);
   return { train, valid, test };
 }

@@ -36,8 +36,11 @@ export {
   type LabelledPair,
   LabelledPairBatches,
   type LabelledPairs,
+  type LabelledText,
+  type LabelledTexts,
   type LabelledTokens,
   parseLabelledPairs,
+  parseLabelledTexts,
 } from './labelled-pairs.js';
 export {
   evaluationMaskedPairs,

@@ -1,4 +1,7 @@
-/** @file Pairs of texts with a class each (paraphrase, entailment): the file format and batches for a classifier. */
+/**
+ * @file Texts, and pairs of texts, with a class each (topic; paraphrase, entailment): the file formats and batches for a
+ * classifier.
+ */
 import { brief, checkKeys, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import {
@@ -27,50 +30,86 @@ export interface LabelledPairs {
   classes: string[];
 }
 
+/** A text with a class. */
+export interface LabelledText {
+  text: string;
+  /** Index into the list of classes. */
+  label: number;
+}
+
+/** What a file of labelled texts holds. */
+export interface LabelledTexts {
+  texts: LabelledText[];
+  /** Names of the classes, sorted by code unit. */
+  classes: string[];
+}
+
 /**
  * Labelled pairs from text with one a line: text TAB text TAB label. `path` is only for messages, which name file
  * and line. Line ends may be LF or CRLF; empty lines at the end are ignored, elsewhere they are errors.
  * @param classes the classes of the training part, when this is another part: any other label is an error
  */
 export function parseLabelledPairs(text: string, path: string, classes?: readonly string[]): LabelledPairs {
-  const hint = 'one pair a line, text TAB text TAB label';
+  const columns = ['first text', 'second text', 'label'];
+  const found = parseLabelled(text, path, columns, 'a labelled pair', classes);
+  return {
+    pairs: found.rows.map(({ cells: [first, second], label }) => ({ first, second, label })),
+    classes: found.classes,
+  };
+}
+
+/** Labelled texts, text TAB label, as `parseLabelledPairs` reads pairs. */
+export function parseLabelledTexts(text: string, path: string, classes?: readonly string[]): LabelledTexts {
+  const found = parseLabelled(text, path, ['text', 'label'], 'a labelled text', classes);
+  return { texts: found.rows.map(({ cells, label }) => ({ text: cells[0], label })), classes: found.classes };
+}
+
+function parseLabelled(
+  text: string,
+  path: string,
+  columns: readonly string[],
+  what: string,
+  classes?: readonly string[],
+): { rows: { cells: string[]; label: number }[]; classes: string[] } {
+  const hint = `one a line: ${columns.map((column) => column.replace(/.* /, '')).join(' TAB ')}`;
   const lines = text.replace(/^\uFEFF/, '').split('\n');
   for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1);
   while (lines.length > 0 && lines[lines.length - 1] === '') lines.pop();
-  if (lines.length === 0) throw new DataError('no labelled pairs: the text is empty', { path, hint });
+  if (lines.length === 0) throw new DataError(`not even ${what}: the text is empty`, { path, hint });
   const rows = lines.map((line, i) => {
-    const columns = line.split('\t');
+    const cells = line.split('\t');
     const where = { path: `${path}:${i + 1}`, hint };
-    if (columns.length !== 3) {
-      throw new DataError(`line with ${columns.length} columns, a labelled pair has 3`, {
+    if (cells.length !== columns.length) {
+      throw new DataError(`line with ${cells.length} columns, ${what} has ${columns.length}`, {
         ...where,
-        expected: 3,
-        actual: columns.length,
+        expected: columns.length,
+        actual: cells.length,
       });
     }
-    const empty = ['first text', 'second text', 'label'].find((_, c) => columns[c].trim() === '');
+    const empty = columns.find((_, c) => cells[c].trim() === '');
     if (empty) throw new DataError(`the ${empty} is empty`, where);
-    return columns.map((column) => column.trim());
+    return cells.map((cell) => cell.trim());
   });
-  const names = classes ?? [...new Set(rows.map((row) => row[2]))].sort((a, b) => (a < b ? -1 : 1));
+  const nameOf = (row: string[]): string => row[columns.length - 1];
+  const names = classes ?? [...new Set(rows.map(nameOf))].sort((a, b) => (a < b ? -1 : 1));
   const index = new Map(names.map((name, i) => [name, i]));
-  const pairs = rows.map(([first, second, name], i) => {
-    const label = index.get(name);
-    if (label !== undefined) return { first, second, label };
-    throw new DataError(`the label ${brief(name)} does not occur in the training part`, {
+  const labelled = rows.map((cells, i) => {
+    const label = index.get(nameOf(cells));
+    if (label !== undefined) return { cells, label };
+    throw new DataError(`the label ${brief(nameOf(cells))} does not occur in the training part`, {
       path: `${path}:${i + 1}`,
       expected: names,
-      actual: name,
+      actual: nameOf(cells),
       hint: `its labels are ${brief(names)}`,
     });
   });
-  return { pairs, classes: [...names] };
+  return { rows: labelled, classes: [...names] };
 }
 
-/** A labelled pair as token ids. */
+/** A labelled pair as token ids, or a labelled text, which has no second. */
 export interface LabelledTokens {
   first: Int32Array;
-  second: Int32Array;
+  second?: Int32Array;
   label: number;
 }
 
@@ -116,11 +155,11 @@ function batchesOf(
   options: RowOptions,
   random: RandomStream | null,
 ): (() => LabelledBatch)[] {
-  const lengths = pairs.map((pair) => rowLength(pair.first.length, pair.second.length, options.maxLen));
+  const lengths = pairs.map((pair) => rowLength(pair.first.length, pair.second?.length ?? 0, options.maxLen));
   return planRows(lengths, options, random).map((rows) => () => {
     const of = rows.map((row) => pairs[row]);
     const batch = collateRows(
-      of.map(({ first, second }) => [first, second] as const),
+      of.map(({ first, second = NONE }) => [first, second] as const),
       options,
     );
     return { ...batch, labels: Int32Array.from(of, ({ label }) => label), tokens: of.length };
@@ -132,7 +171,9 @@ function check(op: string, pairs: readonly LabelledTokens[], options: RowOptions
   checkRowOptions(op, options);
   if (pairs.length === 0) throw new DataError('no labelled pairs', { op, hint: 'the corpus is empty' });
   pairs.forEach(({ first, second }, i) => {
-    if (first.length === 0 || second.length === 0)
+    if (first.length === 0 || second?.length === 0)
       throw new DataError(`pair ${i + 1} has an empty text`, { op });
   });
 }
+
+const NONE = new Int32Array(0);

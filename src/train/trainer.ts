@@ -313,10 +313,14 @@ export class Trainer<B> {
    * Continues from a checkpoint of `save()`. Nothing is changed when it does not fit.
    * @throws CheckpointError when it is damaged, of another version, or of another configuration.
    */
-  restore(bytes: Uint8Array, path = 'checkpoint'): void {
+  restore(
+    bytes: Uint8Array,
+    path = 'checkpoint',
+    options: { read?: (saved: Json, own: Record<string, unknown>) => Json } = {},
+  ): void {
     const { model, optimizer, data, config } = this.options;
     const saved = readTrainerState(bytes, path);
-    if (config) checkConfig(config, saved.config, path);
+    if (config) checkConfig(config, options.read ? options.read(saved.config, config) : saved.config, path);
     // Each part checks itself before it changes anything; what an earlier part changed is put back.
     const cursor = data.state();
     const weights = model.stateDict();

@@ -3,17 +3,16 @@
  * @module prenorm/worker
  */
 export type {
-  DatasetSpec,
-  Generated,
-  GenerateOptions,
-  ModelSpec,
-  OptimizerSpec,
-  Plain,
-  Restored,
-  RunConfig,
-  Snapshot,
-  TokenizerSpec,
-  WorkerReady,
-} from './protocol.js';
+  DataRecipe,
+  GroupRecipe,
+  ModelRecipe,
+  ModuleDataset,
+  OptimizerRecipe,
+  Recipe,
+  Selection,
+  TokenizerRecipe,
+  TrainingRecipe,
+} from '../recipe/index.js';
+export type { Generated, GenerateOptions, Restored, Snapshot, WorkerReady, WorkerRun } from './protocol.js';
 export type { WorkerSource } from './worker-port.js';
 export { WorkerTrainer, type WorkerTrainerEvents, type WorkerTrainerOptions } from './worker-trainer.js';

@@ -2,92 +2,13 @@
  * @file The messages between a page and its training worker. Everything is plain data: what crosses is written down
  * here and nowhere else.
  */
-import type {
-  MaskedLMOptions,
-  ModelOptions,
-  PairClassifierOptions,
-  VisionTransformerOptions,
-} from '../nn/index.js';
-import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
+import type { Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics } from '../train/index.js';
 import type { WireError } from './wire-error.js';
 
-/** Plain data: what JSON can say. */
-export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
-
-/** The model and its options. The vocabulary is the tokenizer's where the data has one; the last three kinds take data of a module. */
-export type ModelSpec =
-  | ({ kind: 'causalLM' | 'transformer' } & Omit<ModelOptions, 'vocabSize'> & { vocabSize?: number })
-  | ({ kind: 'maskedLM' } & Omit<MaskedLMOptions, 'vocabSize'> & { vocabSize?: number })
-  | ({ kind: 'pairClassifier' } & Omit<PairClassifierOptions, 'vocabSize'> & { vocabSize?: number })
-  | ({ kind: 'visionTransformer' } & VisionTransformerOptions);
-
-/** The optimizer and its options; `lr` may be left out where there is a schedule. */
-export type OptimizerSpec =
-  | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
-  | ({ kind: 'sgd' } & Partial<SGDOptions>);
-
-/** How a text becomes ids. */
-export type TokenizerSpec =
-  /** Unicode characters, the `maxVocab - 1` most frequent ones (default 512). */
-  | { kind: 'chars'; maxVocab?: number }
-  /** Byte-level BPE trained on the text. */
-  | { kind: 'bpe'; vocabSize: number }
-  /** What `toJSON()` of either made. */
-  | { kind: 'saved'; json: unknown };
-
-/** What a run is trained on: a text, token ids, or a module of one's own. */
-export type DatasetSpec =
-  | {
-      kind: 'text';
-      /** A Blob or bytes (UTF-8) are read in the worker, so that a page need not. */
-      text: string | Uint8Array | ArrayBuffer | Blob;
-      tokenizer?: TokenizerSpec;
-      batchSize: number;
-      seqLen: number;
-      /** Share of the text, at its end, that is held out for validation. Default 0.1; 0 for none. */
-      validation?: number;
-    }
-  | {
-      kind: 'tokens';
-      ids: Int32Array;
-      validation?: Int32Array;
-      batchSize: number;
-      seqLen: number;
-    }
-  | {
-      /**
-       * A module that exports `dataset(options)`, or a default of it: an object, or a promise of one, with `data` (a
-       * BatchSource), and `validation` (batches) and `tokenizer` if it has them.
-       */
-      kind: 'module';
-      url: string | URL;
-      options?: Plain;
-    };
-
-/** What makes a run; plain data, so no closures. */
-export interface RunConfig {
-  model: ModelSpec;
-  optimizer: OptimizerSpec;
-  schedule?: ScheduleConfig;
-  dataset: DatasetSpec;
-  /**
-   * Safetensors to begin from instead of random values, e.g. `weights` of a snapshot: fine-tuning. A pairClassifier
-   * also takes those of a maskedLM, and begins its own head anew.
-   */
-  weights?: Uint8Array;
-  /** Steps to train in all. */
-  steps: number;
-  /** Seed of data order, initial values and dropout. Default 0. */
-  seed?: number;
-  labelSmoothing?: number;
-  /** Largest joint gradient norm; off by default. */
-  clipNorm?: number;
-  /** Batches per update. Default 1. */
-  accumulate?: number;
-  evalEvery?: number;
-  checkpointEvery?: number;
+/** A run in a worker: a recipe, and what belongs to the place where it is carried out. Plain data, so no closures. */
+export interface WorkerRun extends Recipe {
   /** Name of a `CheckpointStore` of the browser that the worker writes checkpoints to. */
   store?: string;
   /** `init()` in the worker. */
@@ -146,7 +67,7 @@ export interface Generated {
 
 /** Name of a request: what goes, what comes back. */
 export interface Requests {
-  start: [config: RunConfig & { keepCheckpoints: boolean }, ready: WorkerReady];
+  start: [run: WorkerRun & { keepCheckpoints: boolean }, ready: WorkerReady];
   run: [payload: null, result: { step: number }];
   pause: [payload: null, result: { step: number }];
   resume: [payload: null, result: { step: number }];

@@ -3,17 +3,10 @@ import { brief, ConfigError, DataError, EnvironmentError } from '../errors.js';
 import { lmStepper, sample } from '../generate/index.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
 import { CausalLM } from '../nn/index.js';
+import { checkRecipe, type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
-import {
-  buildModel,
-  checkRunConfig,
-  type Dataset,
-  loadDataset,
-  trainerOptions,
-  type WorkerModel,
-} from './build-run.js';
 import type {
   FromWorker,
   Generated,
@@ -33,10 +26,8 @@ const MAX_WAITING = 256;
 type Post = (message: FromWorker, transfer: ArrayBuffer[]) => void;
 type Handlers = { [N in RequestName]: (payload: Requests[N][0]) => Promise<Requests[N][1]> };
 
-interface Run {
+interface Run extends Omit<PreparedRun, 'options'> {
   trainer: Trainer<unknown>;
-  model: WorkerModel;
-  dataset: Dataset;
   store: CheckpointStore | null;
 }
 
@@ -107,11 +98,11 @@ export class RunHost {
     snapshot: async () => this.#snapshot(),
     restore: (bytes) => this.#restore(bytes),
     evaluate: async () => {
-      const { trainer, dataset } = this.#started;
-      if (dataset.validation?.length) return trainer.evaluate();
+      const { trainer } = this.#started;
+      if (trainer.options.validation) return trainer.evaluate();
       throw new DataError('there is no validation data', {
         op: 'evaluate',
-        hint: 'hold out a share with dataset.validation',
+        hint: 'hold out a share with data.validation',
       });
     },
     generate: (options) => this.#generate(options),
@@ -133,27 +124,30 @@ export class RunHost {
     throw new EnvironmentError('the training did not start', { op: 'WorkerTrainer' });
   }
 
-  async #start(config: Requests['start'][0]): Promise<WorkerReady> {
-    const { keepCheckpoints, ...runConfig } = config;
-    checkRunConfig(runConfig);
-    const runtime = await init(config.runtime ?? {});
-    runtime.manualSeed(config.seed ?? 0);
-    const dataset = await loadDataset(config.dataset, config.seed ?? 0);
-    const model = buildModel(runConfig, dataset);
-    const store = config.store === undefined ? null : await CheckpointStore.open(config.store);
+  async #start({
+    keepCheckpoints,
+    store: name,
+    runtime,
+    ...rest
+  }: Requests['start'][0]): Promise<WorkerReady> {
+    const recipe = checkRecipe(rest, 'WorkerTrainer');
+    await init(runtime ?? {});
+    const run = await prepareRun(recipe);
+    const store = name === undefined ? null : await CheckpointStore.open(name);
     const trainer = new Trainer({
-      ...trainerOptions(runConfig, dataset, model),
+      ...run.options,
       signal: this.#signal,
       onCheckpoint: store || keepCheckpoints ? (bytes, step) => this.#keep(bytes, step) : undefined,
     });
     this.#listen(trainer);
-    this.#run = { trainer, model, dataset, store };
+    this.#run = { ...run, trainer, store };
+    const { model, data } = run;
     return {
       capabilities: capabilities(),
       parameters: model.numParameters(),
       vocabSize: 'vocabSize' in model.config ? model.config.vocabSize : null,
-      tokens: dataset.tokens ?? null,
-      tokenizer: dataset.tokenizer?.toJSON?.() ?? null,
+      tokens: data.tokens,
+      tokenizer: data.tokenizer?.toJSON?.() ?? null,
       store: (store?.backend ?? null) as WorkerReady['store'],
     };
   }
@@ -227,17 +221,17 @@ export class RunHost {
   }
 
   #snapshot(): Snapshot {
-    const { trainer, model, dataset } = this.#started;
+    const { trainer, model, data } = this.#started;
     return {
       step: trainer.step,
       weights: encodeSafetensors(model.stateDict(), { format: 'pt', step: String(trainer.step) }),
       checkpoint: new Uint8Array(trainer.save()),
-      tokenizer: dataset.tokenizer?.toJSON?.() ?? null,
+      tokenizer: data.tokenizer?.toJSON?.() ?? null,
     };
   }
 
   async #restore(from: Uint8Array | 'store'): Promise<Restored | null> {
-    const { trainer, store } = this.#started;
+    const { trainer, store, data } = this.#started;
     if (this.#running)
       throw new ConfigError('it runs: pause is not enough, stop it first', { op: 'restore' });
     let bytes: Uint8Array;
@@ -248,16 +242,18 @@ export class RunHost {
       if (!stored) return null;
       bytes = stored.bytes;
     } else bytes = from;
-    trainer.restore(bytes, from === 'store' ? `store ${store?.name}` : 'checkpoint');
+    trainer.restore(bytes, from === 'store' ? `store ${store?.name}` : 'checkpoint', {
+      read: (saved, own) => readDecisive(saved, own as Decisive, data),
+    });
     return { step: trainer.step, losses: [...trainer.losses] };
   }
 
   async #generate(options: GenerateOptions): Promise<Generated> {
-    const { model, dataset } = this.#started;
+    const { model, data } = this.#started;
     if (!(model instanceof CausalLM)) {
       throw new ConfigError('only a causalLM continues a text', { op: 'generate' });
     }
-    const { tokenizer } = dataset;
+    const { tokenizer } = data;
     const { prompt, length, seed = 0, temperature, topK } = options;
     if (typeof prompt === 'string' && !tokenizer) {
       throw new ConfigError('the data has no tokenizer, so the prompt must be ids', { op: 'generate' });
@@ -273,7 +269,7 @@ export class RunHost {
     const ids = Array.from(typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt);
     if (ids.length === 0) throw new DataError('the prompt is empty', { op: 'generate' });
     const begun = ids.length;
-    const room = Math.min(model.config.maxSeqLen, dataset.seqLen ?? model.config.maxSeqLen);
+    const room = Math.min(model.config.maxSeqLen, data.sizes.maxSeqLen ?? model.config.maxSeqLen);
     for (let part = 0; ids.length < begun + length; part++) {
       // The model reads `room` tokens at once: a longer text goes on from the last half of what it could read.
       const context = ids.slice(-Math.max(1, part === 0 ? Math.min(begun, room - 1) : Math.floor(room / 2)));

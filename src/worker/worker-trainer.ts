@@ -15,15 +15,15 @@ import type {
   RequestName,
   Requests,
   Restored,
-  RunConfig,
   Snapshot,
   WorkerReady,
+  WorkerRun,
 } from './protocol.js';
 import { fromWire, toWire } from './wire-error.js';
 import { openWorker, type WorkerPort, type WorkerSource } from './worker-port.js';
 
 /** A run, and what belongs to this side of it. */
-export interface WorkerTrainerOptions extends RunConfig {
+export interface WorkerTrainerOptions extends WorkerRun {
   /**
    * Where trainer-worker.js lies when a bundler or a Blob has moved it, or a function that makes the worker. Default:
    * beside this module.
@@ -64,15 +64,13 @@ export class WorkerTrainer {
   #running = false;
 
   /**
-   * Starts the worker. Buffers of the dataset move to it, so they are empty here afterwards; shared ones and parts of
+   * Starts the worker. Buffers of the data move to it, so they are empty here afterwards; shared ones and parts of
    * larger ones are copied.
    * @throws ConfigError for a value that cannot cross, e.g. a function, naming it
    */
   constructor(options: WorkerTrainerOptions) {
     const { worker, signal, onCheckpoint, ...config } = options;
-    if (config.dataset?.kind === 'module') {
-      config.dataset = { ...config.dataset, url: String(config.dataset.url) };
-    }
+    if (config.data?.kind === 'module') config.data = { ...config.data, url: String(config.data.url) };
     checkPlain(config, 'options');
     this.#options = options;
     this.#port = openWorker(
@@ -258,11 +256,11 @@ export class WorkerTrainer {
   }
 }
 
-/** The dataset's buffers, ready to move: those that are wholly one's own move, others are copied. */
-function prepared<C extends RunConfig>(config: C): { message: C; transfer: ArrayBuffer[] } {
+/** The buffers of the data, ready to move: those that are wholly one's own move, others are copied. */
+function prepared<C extends WorkerRun>(run: C): { message: C; transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
-  const dataset = Object.fromEntries(
-    Object.entries(config.dataset ?? {}).map(([key, value]) => {
+  const data = Object.fromEntries(
+    Object.entries(run.data ?? {}).map(([key, value]) => {
       if (value instanceof ArrayBuffer) transfer.push(value);
       if (!ArrayBuffer.isView(value)) return [key, value];
       const view = value as Int32Array;
@@ -272,7 +270,7 @@ function prepared<C extends RunConfig>(config: C): { message: C; transfer: Array
       return [key, own];
     }),
   );
-  return { message: { ...config, dataset } as C, transfer };
+  return { message: run.data ? ({ ...run, data } as C) : run, transfer };
 }
 
 /** A closure would be refused by the browser with a message that names nothing. */

@@ -21,6 +21,7 @@ const RANKS: Record<string, number> = {
   'src/train': 5,
   'src/generate': 5,
   'src/io': 5,
+  'src/recipe': 5.5,
   'src/theory': 6,
   'src/experiments': 6,
   'src/report': 6,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXIT, reportError } from '../../src/cli/errors.js';
-import { parseJson } from '../../src/cli/json.js';
+import { parseJson } from '../../src/json.js';
 import { MetricsLog } from '../../src/cli/metrics-log.js';
 import { reproduce } from '../../src/cli/reproduce.js';
 import { train } from '../../src/cli/train.js';

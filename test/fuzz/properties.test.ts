@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseJson } from '../../src/cli/json.js';
+import { parseJson } from '../../src/json.js';
 import { checkTrainConfig } from '../../src/cli/train-config.js';
 import { parsePairs } from '../../src/data/index.js';
 import { ConfigError, DataError, FormatError, type PrenormError } from '../../src/errors.js';

@@ -1,7 +1,7 @@
 /** Files that once crashed, hung, took gigabytes or were half loaded: found by the fuzz loop or by reading. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseJson } from '../../src/cli/json.js';
+import { parseJson } from '../../src/json.js';
 import { checkTrainConfig } from '../../src/cli/train-config.js';
 import {
   CheckpointError,

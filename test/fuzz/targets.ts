@@ -1,6 +1,6 @@
 /** @file Every parser of files from outside, each with inputs that are nearly right. */
 import { createHash } from 'node:crypto';
-import { parseJson } from '../../src/cli/json.js';
+import { parseJson } from '../../src/json.js';
 import { buildModel, makeBatches, makeOptimizer, trainable } from '../../src/cli/run-folder.js';
 import { checkTrainConfig } from '../../src/cli/train-config.js';
 import { type PairBatch, parsePairs, TextWindows } from '../../src/data/index.js';

@@ -1,0 +1,127 @@
+/**
+ * @file What a run is trained on, as data: one type per kind. What each makes of it is in data/.
+ *
+ * Kinds of texts take their content in one of two ways. `source` is a name: of embedded data, or of a file or folder. `text` is the content itself. A folder has the files that the kind names; a single file or `text`
+ * is divided by `validation`.
+ */
+
+/** Plain data: what JSON can say. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+
+/** Text as such, or its bytes (UTF-8), which are read where the training runs. */
+export type TextContent = string | Uint8Array | ArrayBuffer | Blob;
+
+/** Where a kind of texts has its content. */
+export interface TextOrigin {
+  /** Embedded data by name, a file, or a folder; relative to the recipe's file. */
+  source?: string;
+  /** The content itself, instead. */
+  text?: TextContent;
+  /** Share at the end of a single text that is held out for validation, in [0, 1). Default 0.1. */
+  validation?: number;
+}
+
+/** Bounds of a batch of rows; one of the two is needed. */
+export interface RowBounds {
+  /** Rows per batch. */
+  batchSize?: number;
+  /** Bound of rows times padded length. */
+  maxTokens?: number;
+  /** Longest row, marks included; longer ones are cut. */
+  maxLen: number;
+  /** Rows are padded to a multiple of this. Default 8. */
+  lengthMultiple?: number;
+}
+
+/** Running text for a causalLM. Embedded: `kjv`. A folder has text.txt. */
+export interface TextData extends TextOrigin {
+  kind: 'text';
+  /** Windows per batch. Default 16. */
+  batchSize?: number;
+  /** Tokens per window. Default 64. */
+  seqLen?: number;
+}
+
+/** Token ids for a causalLM, which needs `vocabSize`. */
+export interface TokensData {
+  kind: 'tokens';
+  ids: Int32Array | readonly number[];
+  /** Ids to validate with. */
+  validation?: Int32Array | readonly number[];
+  /** Default 16. */
+  batchSize?: number;
+  /** Default 64. */
+  seqLen?: number;
+}
+
+/** Sentence pairs for a transformer: source TAB target. Embedded: `ui-de-en`. A folder has train.tsv, valid.tsv, test.tsv. */
+export interface PairsData extends TextOrigin {
+  kind: 'pairs';
+  /** Bound of a batch's padded source and target tokens. Default 1000. */
+  maxTokens?: number;
+  /** Whether a pair that does not fit is an error (default), or left out. */
+  onTooLong?: 'error' | 'drop';
+}
+
+/** Pairs of texts with a class, for a pairClassifier: text TAB text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
+export interface LabelledPairsData extends TextOrigin, RowBounds {
+  kind: 'labelledPairs';
+}
+
+/** Texts with a class, for a pairClassifier: text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
+export interface LabelledTextsData extends TextOrigin, RowBounds {
+  kind: 'labelledTexts';
+}
+
+/**
+ * Running text for a maskedLM: a sentence a line, an empty line between documents; the end of each document is held
+ * out. Embedded: `kjv`. A folder has text.txt.
+ */
+export interface MaskedData extends TextOrigin, RowBounds {
+  kind: 'masked';
+  /** Share of the tokens to predict. Default 0.15. */
+  maskedShare?: number;
+}
+
+/**
+ * Square images with a class, for a visionTransformer. Embedded: `digits`. A file has an image a line: the class, then
+ * its numbers, row by row, channels together, with commas between. Or the arrays themselves.
+ */
+export interface ImagesData {
+  kind: 'images';
+  source?: string;
+  /** (N, H, W, C), instead of `source`. */
+  images?: Float32Array | readonly number[];
+  /** (N): 0, 1, …. */
+  labels?: Int32Array | readonly number[];
+  /** Numbers per pixel. Default 1. */
+  channels?: number;
+  /** Images per batch. Default 32. */
+  batchSize?: number;
+  /** Share at the end that is held out for validation, in [0, 1). Default 0.1. */
+  validation?: number;
+}
+
+/**
+ * A module that exports `dataset(options)`, or a default of it: an object, or a promise of one, with `data` (a
+ * BatchSource), and `validation` (batches), `tokenizer`, `seqLen`, `sha256` if it has them.
+ */
+export interface ModuleData {
+  kind: 'module';
+  /** Address; for a recipe's file, relative to it. */
+  url: string | URL;
+  options?: Plain;
+}
+
+/** What a run is trained on. */
+export type DataRecipe =
+  | TextData
+  | TokensData
+  | PairsData
+  | LabelledPairsData
+  | LabelledTextsData
+  | MaskedData
+  | ImagesData
+  | ModuleData;
+
+export type DataKindName = DataRecipe['kind'];

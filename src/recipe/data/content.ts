@@ -1,0 +1,154 @@
+/** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
+import { brief, ConfigError, DataError } from '../../errors.js';
+import { sha256 } from '../../io/sha256.js';
+import { decodeUtf8Strict } from '../../text/index.js';
+import { encodeBytes } from '../../utf8.js';
+import type { TextContent, TextOrigin } from '../data-recipe.js';
+import type { Sources } from '../sources.js';
+import type { Must } from './kind.js';
+
+/** Embedded texts by name: whole, or in parts. */
+export type Embedded = Record<string, () => Promise<string | Parts<string>>>;
+
+export interface Parts<T> {
+  train: T;
+  valid?: T;
+  test?: T;
+}
+
+/** What was found, and the names of the files for messages. */
+export interface Content {
+  /** Folder or file; null for embedded content and for what stands in the recipe. */
+  source: string | null;
+  /** `whole` where one text holds everything. */
+  texts: { whole: string } | Parts<string>;
+  names: { whole: string } | Parts<string>;
+}
+
+/** What a kind of texts looks for: embedded names, and the file of a folder that holds all, or the training part. */
+export interface Layout {
+  kind: string;
+  embedded: Embedded;
+  file: 'text.txt' | 'train.tsv';
+  /** What a line is, for messages. */
+  format: string;
+}
+
+export const originKeys = ['source', 'text', 'validation'] as const;
+
+export function checkOrigin({ source, text, validation }: TextOrigin, must: Must): void {
+  must(
+    (source === undefined) !== (text === undefined),
+    'data',
+    'given by source (a name) or by text (the content)',
+    source === undefined ? 'neither' : 'both',
+  );
+  must(
+    source === undefined || (typeof source === 'string' && source !== ''),
+    'data.source',
+    'the name of embedded data or a path',
+    source,
+  );
+  must(text === undefined || isContent(text), 'data.text', 'a string, bytes or a Blob', text);
+  checkShare(validation, must);
+}
+
+export function checkShare(validation: unknown, must: Must): void {
+  const isShare = typeof validation === 'number' && validation >= 0 && validation < 1;
+  must(validation === undefined || isShare, 'data.validation', 'a share from 0 to below 1', validation);
+}
+
+function isContent(text: unknown): text is TextContent {
+  return (
+    typeof text === 'string' ||
+    text instanceof Uint8Array ||
+    text instanceof ArrayBuffer ||
+    (typeof Blob === 'function' && text instanceof Blob)
+  );
+}
+
+/** @throws DataError for what is not there, is empty or is no text */
+export async function readContent(
+  data: TextOrigin,
+  { kind, embedded, file, format }: Layout,
+  sources: Sources,
+): Promise<Content> {
+  const { source, text } = data;
+  if (source === undefined) {
+    const whole = await decode(text as TextContent);
+    return { source: null, texts: { whole: notEmpty(whole, 'data.text') }, names: { whole: 'data.text' } };
+  }
+  if (Object.hasOwn(embedded, source)) return fromPackage(source, await embedded[source](), file);
+  const path = sources.resolve(source);
+  const readFile = async (name: string) => notEmpty(decodeUtf8Strict(await sources.read(name), name), name);
+  const inFolder = sources.join(path, file);
+  if (file === 'train.tsv' && sources.exists(inFolder)) {
+    const found = (['train', 'valid', 'test'] as const).filter(
+      (part) => part === 'train' || sources.exists(sources.join(path, `${part}.tsv`)),
+    );
+    const names = Object.fromEntries(found.map((part) => [part, sources.join(path, `${part}.tsv`)]));
+    const texts = await Promise.all(found.map(async (part) => [part, await readFile(names[part])]));
+    return { source: path, texts: Object.fromEntries(texts), names: names as unknown as Parts<string> };
+  }
+  const whole = sources.exists(inFolder) ? inFolder : path;
+  if (sources.exists(whole) || sources.exists(path)) {
+    return { source: path, texts: { whole: await readFile(whole) }, names: { whole } };
+  }
+  const known = Object.keys(embedded);
+  const hint = `data of kind "${kind}" is ${known.map((name) => `"${name}" (embedded), `).join('')}a file, or a folder with ${file}; ${format}`;
+  if (sources.canRead) throw new DataError('there is no such file', { path, hint });
+  throw new ConfigError(`source ${brief(source)} is not embedded, and there are no files here`, {
+    op: 'data',
+    expected: known,
+    actual: source,
+    hint: 'put the content itself into data.text',
+  });
+}
+
+function fromPackage(name: string, found: string | Parts<string>, file: Layout['file']): Content {
+  if (typeof found === 'string') return { source: null, texts: { whole: found }, names: { whole: name } };
+  const names = Object.fromEntries(
+    Object.keys(found).map((part) => [part, `${name}/${file.replace('train', part)}`]),
+  );
+  return { source: null, texts: found, names: names as unknown as Parts<string> };
+}
+
+async function decode(text: TextContent): Promise<string> {
+  if (typeof text === 'string') return text;
+  const bytes = typeof Blob === 'function' && text instanceof Blob ? await text.arrayBuffer() : text;
+  return decodeUtf8Strict(
+    bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer),
+    'data.text',
+  );
+}
+
+function notEmpty(text: string, path: string): string {
+  if (text.trim() !== '') return text;
+  throw new DataError('the text is empty', { path, hint: 'give a file with some text in it' });
+}
+
+/** Rows of every part; those of a single text are divided, the last ones being held out. */
+export function divide<T>(
+  { texts, names }: Content,
+  validation: number,
+  parse: (text: string, path: string) => T[],
+): Parts<T[]> {
+  if ('whole' in texts) {
+    const rows = parse(texts.whole, (names as { whole: string }).whole);
+    const cut = rows.length - Math.floor(rows.length * validation);
+    return { train: rows.slice(0, cut), ...(cut < rows.length ? { valid: rows.slice(cut) } : {}) };
+  }
+  const of = names as Parts<string>;
+  const train = parse(texts.train, of.train);
+  const parts: Parts<T[]> = { train };
+  for (const part of ['valid', 'test'] as const) {
+    const text = texts[part];
+    if (text !== undefined) parts[part] = parse(text, of[part] as string);
+  }
+  return parts;
+}
+
+/** SHA-256 of texts or of plain data. */
+export function contentHash(content: unknown): string {
+  return sha256(encodeBytes(typeof content === 'string' ? content : JSON.stringify(content)));
+}

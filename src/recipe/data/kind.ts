@@ -1,0 +1,76 @@
+/** @file What a kind of data is: the check of its keys, and from content to batches. */
+import type { BatchSource } from '../../data/index.js';
+import type { DataKindName, DataRecipe } from '../data-recipe.js';
+import type { ModelKindName } from '../recipe.js';
+import type { Sources } from '../sources.js';
+import type { TextCodec } from '../tokenizers.js';
+
+/** A part of the data to evaluate on. */
+export type HeldOutPart = 'valid' | 'test';
+
+/** What is left of the data when it has been read and is tokens: it can serve several runs. */
+export interface OpenedData {
+  /** SHA-256 of the content, whatever it is called and wherever it lies. */
+  readonly sha256: string;
+  /** Made from the training part, or given; null for data without texts. */
+  readonly tokenizer: TextCodec | null;
+  /** Tokens to train on, where that is known. */
+  readonly tokens: number | null;
+  /** What the model's options follow from the data; the recipe may only repeat it, or have more room. */
+  readonly sizes: DataSizes;
+  /** Names of the classes in the order of their numbers. */
+  readonly classes?: readonly string[];
+  /** Parts that can be evaluated on. */
+  readonly heldOut: readonly HeldOutPart[];
+  /** Endless batches to train on; `maxSeqLen` is the model's. */
+  train(seed: number, maxSeqLen: number): BatchSource<unknown>;
+  /** Every example of a part once. */
+  evaluation(part: HeldOutPart, maxSeqLen: number): unknown[];
+  /** The content's hashes as version 0.1 stored them in checkpoints. */
+  oldHashes?(): string[];
+}
+
+/** Sizes that the data decides: rows of the token table, longest row, classes, pixels. */
+export interface DataSizes {
+  vocabSize?: number;
+  maxSeqLen?: number;
+  numClasses?: number;
+  imageSize?: number;
+  channels?: number;
+}
+
+/** One kind of data. */
+export interface DataKind<D extends DataRecipe = DataRecipe> {
+  kind: D['kind'] & DataKindName;
+  /** Keys beside `kind`. */
+  keys: readonly string[];
+  /** Those of them that say where the content is, which decides no bit: its hash does. */
+  contentKeys: readonly string[];
+  /** Kinds of models that read such batches. */
+  models: readonly ModelKindName[];
+  /** What is taken for keys left out. */
+  defaults: Partial<D>;
+  /** @throws ConfigError for a value that cannot be. */
+  check(data: D, must: Must): void;
+  /** Reads the content and makes it tokens. */
+  open(data: D, context: OpenContext): Promise<OpenedData>;
+}
+
+/** What a kind of data is opened with. */
+export interface OpenContext {
+  sources: Sources;
+  /** The tokenizer for the training texts, which came from the file or folder `source`. */
+  tokenizer(texts: readonly string[], source: string | null): Promise<TextCodec>;
+}
+
+/** Refuses what is not `ok`: `key` must be `required`. */
+export type Must = (ok: boolean, key: string, required: string, actual: unknown) => void;
+
+/** Positive whole numbers, where they are given. */
+export function checkCounts<D>(data: D, keys: readonly (keyof D & string)[], must: Must): void {
+  for (const key of keys) {
+    const value = data[key];
+    const isCount = Number.isSafeInteger(value) && (value as number) >= 1;
+    must(value === undefined || isCount, `data.${key}`, 'a positive integer', value);
+  }
+}

@@ -1,0 +1,96 @@
+/** @file Data from a module of one's own. */
+import type { BatchSource } from '../../data/index.js';
+import { DataError } from '../../errors.js';
+import { Sha256 } from '../../io/sha256.js';
+import { encodeBytes } from '../../utf8.js';
+import type { ModuleData } from '../data-recipe.js';
+import type { TextCodec } from '../tokenizers.js';
+import type { DataKind } from './kind.js';
+
+/** What `dataset()` of a data module gives back, or promises. */
+export interface ModuleDataset {
+  /** Endless, resumable batches that the model reads. */
+  data: BatchSource<unknown>;
+  /** Batches to validate with. */
+  validation?: Iterable<unknown>;
+  tokenizer?: TextCodec;
+  /** Tokens to train on. */
+  tokens?: number;
+  /** SHA-256 of all content: a run goes on with the data it began with. Default: that of the first batch. */
+  sha256?: string;
+  /** Rows are this long; generation reads as many tokens at once. */
+  seqLen?: number;
+}
+
+/** A module. */
+export const moduleKind: DataKind<ModuleData> = {
+  kind: 'module',
+  keys: ['url', 'options'],
+  contentKeys: ['url'],
+  models: ['causalLM', 'transformer', 'maskedLM', 'pairClassifier', 'visionTransformer'],
+  defaults: {},
+  check({ url }, must) {
+    must(
+      (typeof url === 'string' && url !== '') || url instanceof URL,
+      'data.url',
+      'the address of a module',
+      url,
+    );
+  },
+  async open({ url, options }, { sources }) {
+    const path = sources.canRead && typeof url === 'string' ? sources.moduleUrl(url) : String(url);
+    const { data, validation, tokenizer, tokens, sha256, seqLen } = await load(path, options);
+    const held = validation && [...validation];
+    return {
+      sha256: sha256 ?? firstBatchHash(data),
+      tokenizer: tokenizer ?? null,
+      tokens: tokens ?? null,
+      sizes: {
+        ...(tokenizer ? { vocabSize: tokenizer.vocabSize } : {}),
+        ...(seqLen === undefined ? {} : { maxSeqLen: seqLen }),
+      },
+      heldOut: held?.length ? ['valid'] : [],
+      train: () => data,
+      evaluation: () => held ?? [],
+      oldHashes: () => (sha256 === undefined ? [] : [sha256]),
+    };
+  },
+};
+
+async function load(path: string, options: unknown): Promise<ModuleDataset> {
+  let loaded: { dataset?: unknown; default?: unknown };
+  try {
+    loaded = await import(/* @vite-ignore */ /* webpackIgnore: true */ path);
+  } catch (cause) {
+    throw new DataError('the module of the data could not be loaded', {
+      path,
+      hint: 'give an absolute address, e.g. new URL("./dataset.js", import.meta.url).href',
+      cause,
+    });
+  }
+  const make = loaded.dataset ?? loaded.default;
+  const made = typeof make === 'function' ? await make(options ?? {}) : null;
+  if (typeof made?.data?.next === 'function') return made as ModuleDataset;
+  throw new DataError(
+    'the module must export dataset(), which returns an object with `data`, a BatchSource',
+    {
+      path,
+    },
+  );
+}
+
+/** Of whatever arrays and plain values a batch has, in the order of their names. */
+function firstBatchHash(data: BatchSource<unknown>): string {
+  const cursor = { ...data.state() };
+  const batch = data.next() as Record<string, unknown>;
+  data.restore(cursor);
+  const hash = new Sha256();
+  for (const key of Object.keys(batch).sort()) {
+    const value = batch[key];
+    hash.update(encodeBytes(`${key}:`));
+    if (ArrayBuffer.isView(value))
+      hash.update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    else hash.update(encodeBytes(JSON.stringify(value) ?? ''));
+  }
+  return hash.hex();
+}

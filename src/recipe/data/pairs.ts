@@ -1,0 +1,145 @@
+import { uiDeEnTexts } from '../../data/embedded.js';
+import {
+  evaluationPairBatches,
+  type Pair,
+  PairBatches,
+  parsePairs,
+  type TokenPair,
+} from '../../data/index.js';
+import { DataError } from '../../errors.js';
+import type { Tokenizer } from '../../text/index.js';
+import type { PairsData } from '../data-recipe.js';
+import { withMarks } from '../tokenizers.js';
+import {
+  type Content,
+  checkOrigin,
+  contentHash,
+  divide,
+  originKeys,
+  type Parts,
+  readContent,
+} from './content.js';
+import { checkCounts, type DataKind, type OpenContext, type OpenedData } from './kind.js';
+
+const MAX_TOKENS = 1000;
+
+/** What is known of pairs beside their batches. */
+export interface OpenedPairs extends OpenedData {
+  readonly tokenizer: Tokenizer;
+  readonly texts: Parts<Pair[]>;
+  /** The same as tokens. */
+  readonly pairs: Parts<TokenPair[]>;
+}
+
+/** Sentence pairs. */
+export const pairsKind: DataKind<PairsData> = {
+  kind: 'pairs',
+  keys: [...originKeys, 'maxTokens', 'onTooLong'],
+  contentKeys: originKeys,
+  models: ['transformer'],
+  defaults: { maxTokens: MAX_TOKENS, onTooLong: 'error' },
+  check(data, must) {
+    checkOrigin(data, must);
+    checkCounts(data, ['maxTokens'], must);
+    const { onTooLong } = data;
+    must([undefined, 'error', 'drop'].includes(onTooLong), 'data.onTooLong', '"error" or "drop"', onTooLong);
+  },
+  open: openPairs,
+};
+
+/** What an encoder reads: the tokens and an eos. The decoder's marks are added by the batches. */
+export function encodeSource(tokenizer: Tokenizer, text: string): Int32Array {
+  return tokenizer.encode(text, { eos: true });
+}
+
+/** Opens pairs; a tokenizer is trained on both sides of the training part. */
+export async function openPairs(
+  data: PairsData,
+  { sources, tokenizer: make }: OpenContext,
+): Promise<OpenedPairs> {
+  const { maxTokens = MAX_TOKENS, onTooLong = 'error', validation = 0.1 } = data;
+  const content = await readContent(
+    data,
+    {
+      kind: 'pairs',
+      embedded: { 'ui-de-en': uiDeEnTexts },
+      file: 'train.tsv',
+      format: 'one pair a line, source TAB target',
+    },
+    sources,
+  );
+  const texts = divide(content, validation, parsePairs);
+  const tokenizer = withMarks(await make(texts.train.flat(), content.source), 'pairs');
+  const encode = (part: Pair[]): TokenPair[] =>
+    part.map(([source, target]) => ({
+      source: encodeSource(tokenizer, source),
+      target: tokenizer.encode(target),
+    }));
+  const { train, valid, test } = texts;
+  const pairs: Parts<TokenPair[]> = {
+    train: encode(train),
+    ...(valid && { valid: encode(valid) }),
+    ...(test && { test: encode(test) }),
+  };
+  const options = (maxLen: number) => ({
+    maxTokens,
+    onTooLong,
+    maxLen,
+    padId: tokenizer.padId,
+    bosId: tokenizer.bosId,
+    eosId: tokenizer.eosId,
+  });
+  const fitting = (part: keyof Parts<unknown>, maxLen: number): TokenPair[] => {
+    const chosen = pairs[part] as TokenPair[];
+    // Of one file, the held-out lines come last.
+    const before = part === 'valid' && 'whole' in content.texts ? pairs.train.length : 0;
+    if (onTooLong === 'error') checkLengths(chosen, content, part, before, maxTokens, maxLen);
+    return chosen;
+  };
+  return {
+    sha256: contentHash([train, valid]),
+    tokenizer,
+    texts,
+    pairs,
+    tokens: pairs.train.reduce((sum, { target }) => sum + target.length + 1, 0),
+    sizes: { vocabSize: tokenizer.vocabSize },
+    heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
+    train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
+    evaluation: (part, maxLen) => [...evaluationPairBatches(fitting(part, maxLen), options(maxLen))],
+    oldHashes: () => [contentHash([train, valid])],
+  };
+}
+
+/** A pair that does not fit is an error with file and line: what is left out silently is missed later. */
+function checkLengths(
+  pairs: readonly TokenPair[],
+  { names }: Content,
+  part: keyof Parts<unknown>,
+  before: number,
+  maxTokens: number,
+  maxLen: number,
+): void {
+  for (const [i, { source, target }] of pairs.entries()) {
+    const [longest, tokens] = [Math.max(source.length, target.length + 1), source.length + target.length + 1];
+    if (longest <= maxLen && tokens <= maxTokens) continue;
+    const path = `${'whole' in names ? names.whole : names[part]}:${i + 1 + before}`;
+    if (longest > maxLen) {
+      const side = longest === source.length ? 'source' : 'target';
+      throw new DataError(`the ${side} has ${longest} tokens, maxSeqLen is ${maxLen}`, {
+        path,
+        expected: maxLen,
+        actual: longest,
+        hint: 'raise model.maxSeqLen, or split or remove the line, or set data.onTooLong to "drop"',
+      });
+    }
+    throw new DataError(
+      `the pair has ${tokens} tokens, more than a batch may have (maxTokens ${maxTokens})`,
+      {
+        path,
+        expected: maxTokens,
+        actual: tokens,
+        hint: 'raise data.maxTokens, or split or remove the line, or set data.onTooLong to "drop"',
+      },
+    );
+  }
+}

@@ -1,0 +1,192 @@
+/** @file Kinds whose batches are rows of one text or two: classified pairs and texts, and masked text. */
+import {
+  evaluationLabelledPairs,
+  evaluationMaskedPairs,
+  LabelledPairBatches,
+  type LabelledTokens,
+  loadKjv,
+  MaskedPairBatches,
+  type MaskedTexts,
+  parseLabelledPairs,
+  parseLabelledTexts,
+} from '../../data/index.js';
+import { DataError } from '../../errors.js';
+import { maskedMarks } from '../../text/index.js';
+import type { LabelledPairsData, LabelledTextsData, MaskedData, RowBounds } from '../data-recipe.js';
+import { withMarks } from '../tokenizers.js';
+import { checkOrigin, contentHash, originKeys, type Parts, readContent } from './content.js';
+import { checkCounts, type DataKind, type Must, type OpenContext, type OpenedData } from './kind.js';
+
+const boundKeys = ['batchSize', 'maxTokens', 'maxLen', 'lengthMultiple'] as const;
+const rowKeys = [...originKeys, ...boundKeys];
+const defaults = { lengthMultiple: 8 };
+
+function checkBounds(data: RowBounds, must: Must): void {
+  const { batchSize, maxTokens, maxLen } = data;
+  checkCounts(data, boundKeys, must);
+  must(maxLen !== undefined, 'data.maxLen', 'a positive integer, the longest row', maxLen);
+  const isBounded = batchSize !== undefined || maxTokens !== undefined;
+  must(isBounded, 'data', 'bounded by batchSize or maxTokens', 'neither');
+}
+
+function boundsOf({ batchSize, maxTokens, maxLen, lengthMultiple }: RowBounds): RowBounds {
+  return {
+    maxLen,
+    ...(batchSize === undefined ? {} : { batchSize }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(lengthMultiple === undefined ? {} : { lengthMultiple }),
+  };
+}
+
+interface Labelled {
+  texts: readonly string[];
+  label: number;
+}
+
+function openLabelled(
+  parse: (text: string, path: string, classes?: readonly string[]) => { rows: Labelled[]; classes: string[] },
+  format: string,
+) {
+  return async (
+    data: LabelledPairsData | LabelledTextsData,
+    { sources, tokenizer: make }: OpenContext,
+  ): Promise<OpenedData> => {
+    const { kind, validation = 0.1 } = data;
+    const content = await readContent(data, { kind, embedded: {}, file: 'train.tsv', format }, sources);
+    const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
+    const first = 'whole' in texts ? 'whole' : 'train';
+    const { rows, classes } = parse(texts[first], names[first]);
+    const parts: Parts<Labelled[]> = { train: rows };
+    if (first === 'whole') {
+      const cut = rows.length - Math.floor(rows.length * validation);
+      parts.train = rows.slice(0, cut);
+      if (cut < rows.length) parts.valid = rows.slice(cut);
+    }
+    for (const part of ['valid', 'test'] as const) {
+      if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
+    }
+    const training = parts.train.flatMap((row) => row.texts);
+    const tokenizer = withMarks(await make(training, content.source), kind);
+    const marks = maskedMarks(tokenizer);
+    const options = { ...boundsOf(data), marks };
+    const encode = (part: Labelled[] = []): LabelledTokens[] =>
+      part.map(({ texts: [a, b], label }) => ({
+        first: tokenizer.encode(a),
+        ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
+        label,
+      }));
+    const train = encode(parts.train);
+    return {
+      sha256: contentHash([parts.train, parts.valid]),
+      tokenizer,
+      classes,
+      tokens: null,
+      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numClasses: classes.length },
+      heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
+      train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
+      evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+    };
+  };
+}
+
+/** Classified pairs of texts. */
+export const labelledPairsKind: DataKind<LabelledPairsData> = {
+  kind: 'labelledPairs',
+  keys: rowKeys,
+  contentKeys: originKeys,
+  models: ['pairClassifier'],
+  defaults,
+  check(data, must) {
+    checkOrigin(data, must);
+    checkBounds(data, must);
+  },
+  open: openLabelled((text, path, known) => {
+    const { pairs, classes } = parseLabelledPairs(text, path, known);
+    return { rows: pairs.map(({ first, second, label }) => ({ texts: [first, second], label })), classes };
+  }, 'one a line: text TAB text TAB label'),
+};
+
+/** Classified texts. */
+export const labelledTextsKind: DataKind<LabelledTextsData> = {
+  kind: 'labelledTexts',
+  keys: rowKeys,
+  contentKeys: originKeys,
+  models: ['pairClassifier'],
+  defaults,
+  check(data, must) {
+    checkOrigin(data, must);
+    checkBounds(data, must);
+  },
+  open: openLabelled((text, path, known) => {
+    const { texts, classes } = parseLabelledTexts(text, path, known);
+    return { rows: texts.map(({ text: only, label }) => ({ texts: [only], label })), classes };
+  }, 'one a line: text TAB label'),
+};
+
+/**
+ * Documents of a text with a sentence a line and an empty line between documents, and the last share of the sentences
+ * of each, held out.
+ * @throws DataError when no document is long enough to hold anything out
+ */
+export function divideDocuments(text: string, path: string, validation: number): Parts<string[][]> {
+  const documents = text
+    .split(/\r?\n(?:[ \t]*\r?\n)+/)
+    .map((document) => document.split(/\r?\n/).filter((line) => line.trim() !== ''))
+    .filter((document) => document.length > 0);
+  const cuts = documents.map((document) => document.length - Math.floor(document.length * validation));
+  const train = documents.map((document, d) => document.slice(0, cuts[d])).filter(({ length }) => length > 0);
+  const valid = documents.map((document, d) => document.slice(cuts[d])).filter(({ length }) => length > 0);
+  if (validation === 0) return { train };
+  if (valid.length > 0) return { train, valid };
+  throw new DataError('no document is long enough to hold sentences out for validation', {
+    path,
+    hint: 'a sentence a line, an empty line between documents; or set validation to 0',
+  });
+}
+
+/** Masked text. */
+export const maskedKind: DataKind<MaskedData> = {
+  kind: 'masked',
+  keys: [...rowKeys, 'maskedShare'],
+  contentKeys: originKeys,
+  models: ['maskedLM'],
+  defaults: { ...defaults, maskedShare: 0.15 },
+  check(data, must) {
+    checkOrigin(data, must);
+    checkBounds(data, must);
+    const { maskedShare: share } = data;
+    const isShare = typeof share === 'number' && share > 0 && share <= 1;
+    must(share === undefined || isShare, 'data.maskedShare', 'a share above 0, at most 1', share);
+  },
+  async open(data, { sources, tokenizer: make }) {
+    const { validation = 0.1, maskedShare } = data;
+    const content = await readContent(
+      data,
+      {
+        kind: 'masked',
+        embedded: { kjv: loadKjv },
+        file: 'text.txt',
+        format: 'a sentence a line, an empty line between documents',
+      },
+      sources,
+    );
+    const { whole } = content.texts as { whole: string };
+    const parts = divideDocuments(whole, (content.names as { whole: string }).whole, validation);
+    const tokenizer = withMarks(await make(parts.train.flat(), content.source), 'masked');
+    const marks = maskedMarks(tokenizer);
+    const options = { ...boundsOf(data), marks, ...(maskedShare === undefined ? {} : { maskedShare }) };
+    const encode = (documents: string[][] = []): MaskedTexts => ({
+      documents: documents.map((document) => document.map((sentence) => tokenizer.encode(sentence))),
+    });
+    const train = encode(parts.train);
+    return {
+      sha256: contentHash([parts.train, parts.valid]),
+      tokenizer,
+      tokens: train.documents.flat().reduce((sum, { length }) => sum + length, 0),
+      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen },
+      heldOut: parts.valid ? ['valid'] : [],
+      train: (seed) => new MaskedPairBatches(train, { ...options, seed }),
+      evaluation: () => [...evaluationMaskedPairs(encode(parts.valid), { ...options, seed: 0 })],
+    };
+  },
+};

@@ -1,0 +1,44 @@
+/**
+ * @file A training as plain data: one recipe for the command line, a page's worker and experiments.
+ * @module prenorm/recipe
+ */
+export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
+export type { ImageBatch, Images } from './data/images.js';
+export { ImageBatches, pickImages } from './data/images.js';
+export type { DataSizes, HeldOutPart, OpenedData } from './data/kind.js';
+export type { ModuleDataset } from './data/module.js';
+export { encodeSource, type OpenedPairs } from './data/pairs.js';
+export type {
+  DataKindName,
+  DataRecipe,
+  ImagesData,
+  LabelledPairsData,
+  LabelledTextsData,
+  MaskedData,
+  ModuleData,
+  PairsData,
+  Plain,
+  RowBounds,
+  TextContent,
+  TextData,
+  TextOrigin,
+  TokensData,
+} from './data-recipe.js';
+export { type Decisive, decisive, readDecisive } from './decisive.js';
+export { buildModel, completeModel, type RecipeModel } from './models.js';
+export { buildOptimizer } from './optimizers.js';
+export { openData, type PreparedRun, prepareRun, type RunSurroundings, trainerOptions } from './prepare.js';
+export {
+  type GroupRecipe,
+  type ModelKindName,
+  type ModelRecipe,
+  type OptimizerRecipe,
+  type Recipe,
+  type Selection,
+  seedsOf,
+  type TokenizerRecipe,
+  type TrainingRecipe,
+} from './recipe.js';
+export { noFiles, type Sources } from './sources.js';
+export { readTokenizer, type TextCodec } from './tokenizers.js';
+export { isVersion01, recipeOf01 } from './version-0.1.js';

@@ -1,0 +1,46 @@
+/** @file The table of optimizers, and an optimizer over the parameters that a recipe means. */
+import type { Parameter } from '../autograd/variable.js';
+import { ConfigError } from '../errors.js';
+import type { Module } from '../nn/index.js';
+import { Adam, AdamW, type Optimizer, type ParamGroup, RAdam, SGD } from '../optim/index.js';
+import type { TrainingRecipe } from './recipe.js';
+import { select } from './selection.js';
+
+/** Kinds of optimizers by their names in recipes. */
+export const optimizerKinds = { adam: Adam, adamw: AdamW, radam: RAdam, sgd: SGD } as const;
+
+/** The rate that options of an optimizer start from: what the schedule reaches, or the constant one. */
+export function baseRate({ optimizer, schedule }: Pick<TrainingRecipe, 'optimizer' | 'schedule'>): number {
+  return schedule?.maxLr ?? (optimizer.lr as number);
+}
+
+/**
+ * Freezes what the recipe does not train, and makes the optimizer over the rest.
+ * @throws ConfigError for a selection that matches nothing, an option that the kind does not have, and a group that
+ *   is empty because an earlier one took everything
+ */
+export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer {
+  const { trainable = 'all', optimizer } = recipe;
+  const { kind, groups = [], lr: _, ...options } = optimizer;
+  const chosen = select(model, trainable, 'trainable');
+  model.setTrainable((path) => chosen.has(path));
+  const left = new Map([...model.namedParameters()].filter(([path]) => chosen.has(path)));
+  const made = groups.map(({ match, ...own }, g): ParamGroup => {
+    const op = `optimizer.groups[${g}]`;
+    const params: Parameter[] = [];
+    for (const path of select(model, match, op)) {
+      const parameter = left.get(path);
+      if (parameter) params.push(parameter);
+      left.delete(path);
+    }
+    if (params.length > 0) return { ...own, params };
+    throw new ConfigError('the group is empty: what it matches is frozen, or belongs to an earlier group', {
+      op,
+      actual: match,
+      hint: 'put the group that matches less before the one that matches more',
+    });
+  });
+  const rest = left.size > 0 ? [{ params: [...left.values()] }] : [];
+  const params = groups.length > 0 ? [...made, ...rest] : [...left.values()];
+  return new optimizerKinds[kind](params, { ...options, lr: baseRate(recipe) } as never);
+}

@@ -1,0 +1,106 @@
+/** @file From a recipe to a model, its data, and what a trainer takes. */
+import type { BatchSource } from '../data/index.js';
+import { type CausalLM, profileAdmin } from '../nn/index.js';
+import { makeSchedule } from '../optim/index.js';
+import { currentRuntime } from '../runtime/runtime.js';
+import type { Trainable, TrainerOptions } from '../train/index.js';
+import type { OpenedData } from './data/kind.js';
+import { dataKind } from './data/table.js';
+import { decisive } from './decisive.js';
+import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
+import { buildOptimizer } from './optimizers.js';
+import { type Recipe, seedsOf, type TrainingRecipe } from './recipe.js';
+import { noFiles, type Sources } from './sources.js';
+import { makeTokenizer, type TextCodec } from './tokenizers.js';
+
+/** A run that is ready to train. */
+export interface PreparedRun {
+  /** The recipe with the sizes that its data knows, and its weights as bytes. */
+  recipe: Recipe;
+  data: OpenedData;
+  model: RecipeModel;
+  /** For `new Trainer`; signals and checkpoints are the caller's. */
+  options: TrainerOptions<unknown>;
+}
+
+/** What a recipe is carried out with. */
+export interface RunSurroundings {
+  /** Where its names lead. Default: to no files. */
+  sources?: Sources;
+  /** The tokenizer of a run that goes on, instead of the recipe's. */
+  tokenizer?: TextCodec;
+  /** The data, when it is open already. */
+  opened?: OpenedData;
+}
+
+/** Reads the data of a recipe and makes it tokens. */
+export function openData(
+  { data, tokenizer: recipe = { kind: 'chars' } }: Pick<Recipe, 'data' | 'tokenizer'>,
+  { sources = noFiles, tokenizer }: Omit<RunSurroundings, 'opened'> = {},
+): Promise<OpenedData> {
+  return dataKind(data).open(data, {
+    sources,
+    tokenizer: async (texts, source) => tokenizer ?? makeTokenizer(recipe, texts, source, sources),
+  });
+}
+
+/**
+ * Opens the data, builds model and optimizer, and sets the runtime's seed.
+ * @param recipe checked, see `checkRecipe`
+ * @throws ConfigError, DataError or FormatError for what does not fit together
+ */
+export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
+  const { sources = noFiles, opened } = surroundings;
+  const data = opened ?? (await openData(recipe, surroundings));
+  const seeds = seedsOf(recipe);
+  const complete: Recipe = { ...recipe, model: completeModel(recipe.model, data.sizes) };
+  if (typeof recipe.weights === 'string') {
+    complete.weights = await sources.read(sources.resolve(recipe.weights));
+  }
+  currentRuntime().manualSeed(seeds.dropout);
+  const model = buildModel(complete.model, seeds.model);
+  const { weights } = complete;
+  const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
+  const batches = data.train(seeds.data, maxSeqLen);
+  if (weights instanceof Uint8Array) {
+    loadWeights(model, weights, typeof recipe.weights === 'string' ? recipe.weights : 'weights');
+  } else if (needsProfile(model)) profile(model, batches);
+  const options = trainerOptions(complete, {
+    model: model as Trainable<never> as Trainable<unknown>,
+    data: batches,
+    validation: data.heldOut.includes('valid') ? data.evaluation('valid', maxSeqLen) : undefined,
+    config: decisive(complete, data),
+  });
+  return { recipe: complete, data, model, options };
+}
+
+/** What a trainer takes: the recipe's part, and a model and data that may be anybody's. */
+export function trainerOptions<B>(
+  recipe: TrainingRecipe,
+  parts: Pick<TrainerOptions<B>, 'model' | 'data' | 'validation' | 'config'>,
+): TrainerOptions<B> {
+  const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery, checkpointEvery } = recipe;
+  return {
+    ...parts,
+    optimizer: buildOptimizer(recipe, parts.model),
+    schedule: schedule && makeSchedule(schedule),
+    steps,
+    labelSmoothing,
+    clipNorm,
+    accumulate,
+    evalEvery,
+    checkpointEvery,
+  };
+}
+
+/** Admin's scales come from a first look at the data (Liu et al. 2020); loaded weights bring their own. */
+function needsProfile(model: RecipeModel): boolean {
+  const { normPlacement, decoderNormPlacement } = model.config as Partial<CausalLM['config']>;
+  return normPlacement === 'admin' || decoderNormPlacement === 'admin';
+}
+
+function profile(model: RecipeModel, batches: BatchSource<unknown>): void {
+  const cursor = { ...batches.state() };
+  profileAdmin(model as never, batches.next() as never);
+  batches.restore(cursor);
+}

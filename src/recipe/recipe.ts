@@ -1,0 +1,106 @@
+/**
+ * @file A training as plain data. The same recipe trains by `prenorm train`, in a page's worker and inside an
+ * experiment, to the same bits. Files hold it as JSON; in a page, content may stand in it as bytes too.
+ */
+import type {
+  MaskedLMOptions,
+  ModelOptions,
+  PairClassifierOptions,
+  VisionTransformerOptions,
+} from '../nn/index.js';
+import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
+import type { DataRecipe } from './data-recipe.js';
+
+/** A recipe gives seeds in `seeds`; sizes that the data knows may be left out. */
+type Sized<O, K extends keyof O> = Omit<O, K | 'seed'> & Partial<Pick<O, K>>;
+
+/**
+ * The model and its options. What the data knows may be left out: `vocabSize` (the tokenizer's), `maxSeqLen` of
+ * models of one text (as long as its rows), `numClasses`, and `imageSize` and `channels` of images.
+ */
+export type ModelRecipe =
+  | ({ kind: 'causalLM' | 'transformer' } & Sized<ModelOptions, 'vocabSize'>)
+  | ({ kind: 'maskedLM' } & Sized<MaskedLMOptions, 'vocabSize'>)
+  | ({ kind: 'pairClassifier' } & Sized<PairClassifierOptions, 'vocabSize' | 'numClasses'>)
+  | ({ kind: 'visionTransformer' } & Sized<VisionTransformerOptions, 'imageSize' | 'numClasses'>);
+
+/** The name of a kind of model. */
+export type ModelKindName = ModelRecipe['kind'];
+
+/**
+ * Which parameters: `all`, `norms` (gamma and beta of every norm), `biases`, or a pattern of paths in which `*` stands
+ * for anything, e.g. `head.*`; or a list of these, whose parts after a `!` take away again. In a list that begins with
+ * a `!`, everything is there at first.
+ */
+export type Selection = string | readonly string[];
+
+/** Parameters with a rate or weight decay of their own. A parameter belongs to the first group that matches it. */
+export interface GroupRecipe {
+  match: Selection;
+  /** Rate of the group; with a schedule, the rate at its maximum. Default: the optimizer's. */
+  lr?: number;
+  /** Default: the optimizer's. */
+  weightDecay?: number;
+}
+
+/** The optimizer and its options. The rate is `schedule.maxLr`, or `lr` where there is no schedule. */
+export type OptimizerRecipe = { groups?: readonly GroupRecipe[] } & (
+  | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
+  | ({ kind: 'sgd' } & Partial<SGDOptions>)
+);
+
+/** How a text becomes ids. */
+export type TokenizerRecipe =
+  /** Unicode characters, the `maxVocab - 1` most frequent ones (default 512). For `text` only. */
+  | { kind: 'chars'; maxVocab?: number }
+  /** Byte-level BPE trained on the training text; 259 (bytes and marks) at least. */
+  | { kind: 'bpe'; vocabSize: number }
+  /** What `toJSON()` of either made, or a file with it. */
+  | { kind: 'saved'; json: unknown }
+  | { kind: 'saved'; path: string };
+
+/** How a model is trained, whatever it is and whatever it reads. */
+export interface TrainingRecipe {
+  /** What the optimizer may change. Default `all`. */
+  trainable?: Selection;
+  optimizer: OptimizerRecipe;
+  schedule?: ScheduleConfig;
+  /** Updates in all. */
+  steps: number;
+  /** Batches per update. Default 1. */
+  accumulate?: number;
+  /** Largest joint gradient norm; off by default. */
+  clipNorm?: number;
+  /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
+  labelSmoothing?: number;
+  /** Seed of initial values, data order and dropout. Default 0. */
+  seed?: number;
+  /** Where one of them has a seed of its own. */
+  seeds?: { model?: number; data?: number; dropout?: number };
+  /** Evaluate every so many steps, and after the last. Default: only after the last. */
+  evalEvery?: number;
+  /** Steps between two checkpoints. */
+  checkpointEvery?: number;
+}
+
+/** A training, whole. */
+export interface Recipe extends TrainingRecipe {
+  model: ModelRecipe;
+  /**
+   * Safetensors to begin from instead of initial values: bytes, or a file. A pairClassifier also takes those of a
+   * maskedLM, and begins its own head anew.
+   */
+  weights?: Uint8Array | string;
+  data: DataRecipe;
+  /** Default: characters for `text`; other kinds of texts need `bpe` or `saved`. */
+  tokenizer?: TokenizerRecipe;
+}
+
+/** The seed of each of the three, from `seeds` or `seed`. */
+export function seedsOf({ seed = 0, seeds }: Pick<TrainingRecipe, 'seed' | 'seeds'>): {
+  model: number;
+  data: number;
+  dropout: number;
+} {
+  return { model: seed, data: seed, dropout: seed, ...JSON.parse(JSON.stringify(seeds ?? {})) };
+}

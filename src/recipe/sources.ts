@@ -1,0 +1,33 @@
+/** @file Where names in a recipe lead: to files of the command line, and to nothing in a page. */
+import { ConfigError } from '../errors.js';
+
+/** Where names in a recipe lead. A page has embedded data only, unless it brings an implementation. */
+export interface Sources {
+  /** Whether there are files at all. */
+  readonly canRead: boolean;
+  /** An absolute name for one of the recipe. */
+  resolve(name: string): string;
+  /** Whether a resolved name, or a file in it, is there. */
+  exists(path: string): boolean;
+  /** The bytes of a file by its resolved name. */
+  read(path: string): Promise<Uint8Array>;
+  /** The address of a module. */
+  moduleUrl(name: string): string;
+  /** The file `name` in the folder `path`. */
+  join(path: string, name: string): string;
+}
+
+/** No files: embedded data have names, all else must stand in the recipe. */
+export const noFiles: Sources = {
+  canRead: false,
+  resolve: (name) => name,
+  exists: () => false,
+  moduleUrl: (name) => name,
+  join: (path, name) => `${path}/${name}`,
+  async read(path) {
+    throw new ConfigError('there are no files here', {
+      path,
+      hint: 'use the name of embedded data, or put the content itself into the recipe (data.text)',
+    });
+  },
+};

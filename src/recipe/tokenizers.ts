@@ -1,0 +1,73 @@
+/** @file Tokenizers as recipes name them. */
+import { brief, ConfigError, DataError } from '../errors.js';
+import { isJsonObject, parseStrictJson } from '../json.js';
+import { CharTokenizer, decodeUtf8Strict, Tokenizer, trainBPE, trainChars } from '../text/index.js';
+import type { TokenizerRecipe } from './recipe.js';
+import type { Sources } from './sources.js';
+
+/** What a run and generation need of a tokenizer; one of your own may come from a data module. */
+export interface TextCodec {
+  vocabSize: number;
+  encode(text: string): Int32Array;
+  decode(ids: ArrayLike<number>): string;
+  toJSON?(): unknown;
+}
+
+/**
+ * A tokenizer from what `toJSON()` made.
+ * @throws DataError for anything else
+ */
+export function readTokenizer(json: unknown, path: string): CharTokenizer | Tokenizer {
+  try {
+    const isChars = isJsonObject(json) && json.format === 'prenorm-chars';
+    return isChars ? CharTokenizer.fromJSON(json) : Tokenizer.fromJSON(json as never);
+  } catch (error) {
+    throw new DataError(`not a tokenizer: ${(error as Error).message}`, { path, cause: error });
+  }
+}
+
+/** The tokenizer of a recipe; `texts` are those to train it on, `source` where they came from. */
+export async function makeTokenizer(
+  recipe: TokenizerRecipe,
+  texts: readonly string[],
+  source: string | null,
+  sources: Sources,
+): Promise<CharTokenizer | Tokenizer> {
+  if (recipe.kind === 'saved') {
+    if ('json' in recipe) return readTokenizer(recipe.json, 'tokenizer.json');
+    const path = sources.resolve(recipe.path);
+    return readTokenizer(await readJson(sources, path), path);
+  }
+  if (recipe.kind === 'chars') return trainChars(texts.join('\n'), recipe.maxVocab);
+  return (
+    (await prepared(recipe.vocabSize, source, sources)) ?? trainBPE(texts, { vocabSize: recipe.vocabSize })
+  );
+}
+
+/** The one that `prenorm prepare` has stored beside the texts, when it has the wanted size. */
+async function prepared(
+  vocabSize: number,
+  source: string | null,
+  sources: Sources,
+): Promise<Tokenizer | null> {
+  if (source === null) return null;
+  const [made, path] = ['prepare.json', 'tokenizer.json'].map((name) => sources.join(source, name));
+  if (!sources.exists(made) || !sources.exists(path)) return null;
+  const stored = readTokenizer(await readJson(sources, path), path);
+  return stored instanceof Tokenizer && stored.vocabSize === vocabSize ? stored : null;
+}
+
+async function readJson(sources: Sources, path: string): Promise<unknown> {
+  return parseStrictJson(decodeUtf8Strict(await sources.read(path), path));
+}
+
+/** A tokenizer with the marks that rows and pairs need. */
+export function withMarks(tokenizer: TextCodec, kind: string): Tokenizer {
+  if (tokenizer instanceof Tokenizer) return tokenizer;
+  throw new ConfigError(`data of kind ${kind} needs a tokenizer with marks for begin, end and padding`, {
+    op: 'tokenizer',
+    expected: 'bpe, or a saved one of that kind',
+    actual: brief(tokenizer.constructor?.name),
+    hint: 'use { "kind": "bpe", "vocabSize": 1000 }',
+  });
+}
