@@ -22,7 +22,6 @@ export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } fr
 export {
   batchOptions,
   buildModel,
-  type Evaluation,
   encodeSource,
   type PreparedData,
   prepareOnce,

@@ -37,13 +37,6 @@ export interface PreparedData {
   unigramNll: number;
 }
 
-/** What a run shows of itself whenever it has been validated; the weights are those of this moment. */
-export interface Evaluation {
-  model: Transformer;
-  step: number;
-  validNll: number;
-}
-
 const defaultLoader: SplitLoader = () => loadUiDeEn();
 
 /** Tokenises a data set with a BPE trained on both sides of its training part. */
@@ -159,7 +152,6 @@ export async function runTranslation(
   data: PreparedData,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
-  onEvaluation: (evaluation: Evaluation) => void = () => {},
 ): Promise<RunOutcome> {
   currentRuntime().manualSeed(run.seed);
   const model = buildModel(run, data);
@@ -182,9 +174,7 @@ export async function runTranslation(
     run.steps,
     onProgress,
     ({ step, validNll }) => {
-      if (validNll === undefined) return;
-      kept?.add({ step, validNll, weights: model.stateDict() });
-      onEvaluation({ model, step, validNll });
+      if (validNll !== undefined) kept?.add({ step, validNll, weights: model.stateDict() });
     },
   );
   const record: RunOutcome = {
