@@ -21,6 +21,7 @@ import { log64 } from '../../runtime/math.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { type Tokenizer, trainBPE } from '../../text/index.js';
 import { plan, Trainer } from '../../train/index.js';
+import { contentHash } from './run-inputs.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { TranslationData, TranslationRun } from './run-spec.js';
 import { trainCurve } from './training-curve.js';
@@ -67,12 +68,14 @@ export async function prepareTranslation(
 
 const prepared = new Map<string, Promise<PreparedData>>();
 
-/** Tokenised data, made once per process. */
-export function prepareOnce(data: TranslationData, load?: SplitLoader): Promise<PreparedData> {
-  const key = JSON.stringify(data);
-  const known = prepared.get(key);
-  if (known) return known;
-  const made = prepareTranslation(data, load);
+/** Tokenised data, made once per process and content. */
+export async function prepareOnce(
+  data: TranslationData,
+  load: SplitLoader = defaultLoader,
+): Promise<PreparedData> {
+  const splits = await load(data.name);
+  const key = `${JSON.stringify(data)} ${contentHash([splits])}`;
+  const made = prepared.get(key) ?? prepareTranslation(data, async () => splits);
   prepared.set(key, made);
   return made;
 }
@@ -129,6 +132,7 @@ export function buildOptimizer(run: TranslationRun, model: Transformer): Optimiz
 export const translationKind: RunKind<TranslationRun> = {
   kind: 'translation',
   version: 1,
+  inputs: ({ data }) => ({ pairs: [data.name] }),
   async execute(spec, { onProgress, signal, load }) {
     return runTranslation(spec, await prepareOnce(spec.data, load), onProgress, signal);
   },
