@@ -84,7 +84,7 @@ command(
     exitCode = await (await import('./reproduce.js')).reproduce(options);
   });
 
-command('verify', 'carry out recorded runs again and compare every number')
+command('verify', 'carry out recorded runs again, judge claims and draw figures again, and compare')
   .argument('<results>', 'results.json of reproduce, or a file of docs/results')
   .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')

@@ -16,13 +16,20 @@ export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js
 export type { GradientsRecord, Judged } from './judges/judged.js';
 export { classifyRuns } from './judges/training.js';
 export { runGradients } from './kinds/gradients.js';
-export type { RunEnvironment, RunKind, RunOutcome, RunProgress, RunSpec } from './kinds/run-kind.js';
+export { contentHash, loadInputs } from './kinds/run-inputs.js';
+export type {
+  RunEnvironment,
+  RunInputs,
+  RunKind,
+  RunOutcome,
+  RunProgress,
+  RunSpec,
+} from './kinds/run-kind.js';
 export { executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
 export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './kinds/run-spec.js';
 export {
   batchOptions,
   buildModel,
-  type Evaluation,
   encodeSource,
   type PreparedData,
   prepareOnce,
@@ -43,10 +50,12 @@ export {
   experiments,
   isPresetName,
   judgeClaims,
+  judgeRecords,
   makeFigures,
   makePreset,
   type Preset,
   type PresetOptions,
+  recordedPreset,
 } from './registry.js';
 export type {
   ClaimRow,

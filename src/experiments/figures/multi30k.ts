@@ -10,8 +10,8 @@
  * with the mean of the last five evaluations', greedily and by beam search, and scored in two flavours of BLEU.
  * Cost: 13 minutes an arm and 2 for its test on one core of 2.4 GHz; `multi30k-large` (only when named) about 10 hours.
  * Expected: Post-LN without warm-up stays at the unigram level (NLL 5.9, BLEU near 0); Pre-LN is ahead of Post-LN with
- * warm-up, for 2,500 steps are three epochs and neither has stopped falling. Scripts beside it: scripts/multi30k.mjs
- * trains and keeps weights, scripts/multi30k-twin.py is a PyTorch twin of the first arm.
+ * warm-up, for 2,500 steps are three epochs and neither has stopped falling. A PyTorch twin of
+ * the first arm: scripts/multi30k-twin.ts and .py.
  *
  * Chosen before the runs with seed 9001 (300 to 600 steps): at maxLr 0.002 Post-LN without warm-up stands at the
  * unigram level (validation NLL 5.88), with warm-up it is well below, Pre-LN without warm-up learns.

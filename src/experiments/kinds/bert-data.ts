@@ -18,7 +18,7 @@ import { DataError } from '../../errors.js';
 import { RandomStream } from '../../random.js';
 import { log64 } from '../../runtime/math.js';
 import { type MaskedMarks, maskedMarks, trainBPE } from '../../text/index.js';
-import type { RunEnvironment } from './run-kind.js';
+import type { RunEnvironment, RunInputs } from './run-kind.js';
 
 export interface BertData {
   /** `kjv+ui-de-en` is embedded; anything else is a folder. */
@@ -56,6 +56,12 @@ interface RawTexts {
 }
 
 const EMBEDDED = 'kjv+ui-de-en';
+/** What `prepareBert` reads. */
+export const bertInputs = ({ name }: Pick<BertData, 'name'>): RunInputs =>
+  name === EMBEDDED
+    ? { pairs: ['ui-de-en'], texts: ['kjv'] }
+    : { texts: ['text.txt', 'pairs-train.tsv', 'pairs-dev.tsv'].map((file) => `${name}/${file}`) };
+
 /** Held-out message pairs that enter the validation loss: as many rows as verses, nearly. */
 const VALID_PAIRS = 150;
 

@@ -8,8 +8,9 @@ import { MaskedLM, type MaskedLMOptions, type NormPlacement, type StateDict } fr
 import { AdamW, linearDecay } from '../../optim/index.js';
 import { plan, Trainer } from '../../train/index.js';
 import type { RunRecord } from '../results.js';
-import { type BertData, type PreparedBert, prepareBert } from './bert-data.js';
+import { type BertData, bertInputs, type PreparedBert, prepareBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
+import { loadInputs } from './run-inputs.js';
 import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
 import type { TranslationRun } from './run-spec.js';
 import { trainCurve } from './training-curve.js';
@@ -42,10 +43,11 @@ export interface BertRun extends RunSpec {
 
 const prepared = new Map<string, Promise<PreparedBert>>();
 
-/** Tokenised texts, made once per process. */
-function prepareOnce(data: BertData, environment: RunEnvironment): Promise<PreparedBert> {
-  const key = JSON.stringify(data);
-  const known = prepared.get(key) ?? prepareBert(data, environment);
+/** Tokenised texts, made once per process and content. */
+async function prepareOnce(data: BertData, environment: RunEnvironment): Promise<PreparedBert> {
+  const { hash, ...loaders } = await loadInputs(bertInputs(data), environment);
+  const key = `${JSON.stringify(data)} ${hash}`;
+  const known = prepared.get(key) ?? prepareBert(data, { ...environment, ...loaders });
   prepared.set(key, known);
   return known;
 }
@@ -174,6 +176,7 @@ const PAIR_TOKENS = 32;
 export const bertKind: RunKind<BertRun> = {
   kind: 'bert',
   version: 1,
+  inputs: ({ data }) => bertInputs(data),
   execute,
   cost(run) {
     const { dModel, dFF, numLayers } = run.model;

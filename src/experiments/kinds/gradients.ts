@@ -59,6 +59,7 @@ export async function runGradients(
 export const gradientsKind: RunKind<GradientsRun> = {
   kind: 'gradients',
   version: 1,
+  inputs: ({ data }) => (data ? { pairs: [data.name] } : {}),
   async execute(spec, { onProgress, signal, load }) {
     const data = spec.data ? await prepareOnce(spec.data, load) : null;
     return runGradients(spec, data, onProgress, signal);

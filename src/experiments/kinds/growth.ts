@@ -107,6 +107,7 @@ function spikes(values: readonly number[], factor: number): number {
 export const growthKind: RunKind<GrowthRun> = {
   kind: 'growth',
   version: 1,
+  inputs: () => ({ texts: ['kjv'] }),
   async execute(run, { onProgress, signal, loadText }): Promise<RunOutcome> {
     currentRuntime().manualSeed(run.seed);
     const text = await loadText('kjv');

@@ -46,6 +46,7 @@ function prepare(text: string): { train: Int32Array; valid: Int32Array; vocabSiz
 export const placementKind: RunKind<PlacementRun> = {
   kind: 'placement',
   version: 1,
+  inputs: ({ text }) => ({ texts: [text] }),
   async execute(spec, { onProgress, signal, loadText }) {
     const { train, valid, vocabSize, entropy } = prepare(await loadText(spec.text));
     const { placement, batchSize, seqLen, seed, steps } = spec;

@@ -30,14 +30,22 @@ export interface RunEnvironment {
   loadText(name: string): Promise<string>;
 }
 
-/** A record without the time it took, which is nobody's but the caller's to measure. */
-export type RunOutcome = Omit<RunRecord, 'seconds'>;
+/** What a run reads, by the names that `load` and `loadText` take. */
+export interface RunInputs {
+  pairs?: readonly string[];
+  texts?: readonly string[];
+}
+
+/** A record without what the caller measures: the time it took, and the hash of what it read. */
+export type RunOutcome = Omit<RunRecord, 'seconds' | 'dataHash'>;
 
 /** A kind of run: carries out its specifications, and says what they cost. */
 export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
+  /** All that a run reads; absent where it makes its data itself. */
+  inputs?(spec: S): RunInputs;
   /** Carries out one run on the current runtime. */
   execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */

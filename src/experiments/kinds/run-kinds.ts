@@ -8,6 +8,7 @@ import { growthKind } from './growth.js';
 import { lawKind } from './law.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
+import { loadInputs } from './run-inputs.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
 import { toyKind } from './toy.js';
 import { translationKind } from './translation.js';
@@ -46,11 +47,13 @@ export async function executeRun(
   environment: Partial<RunEnvironment> = {},
 ): Promise<RunRecord> {
   const started = performance.now();
-  const outcome = await kindOf(spec).execute(spec, {
-    onProgress() {},
-    load: loadUiDeEn,
-    loadText: loadKjv,
-    ...environment,
-  });
-  return { ...outcome, seconds: (performance.now() - started) / 1000 };
+  const whole = { onProgress() {}, load: loadUiDeEn, loadText: loadKjv, ...environment };
+  const kind = kindOf(spec);
+  const { hash, ...loaders } = await loadInputs(kind.inputs?.(spec) ?? {}, whole);
+  const outcome = await kind.execute(spec, { ...whole, ...loaders });
+  return {
+    ...outcome,
+    ...(hash ? { dataHash: hash } : {}),
+    seconds: (performance.now() - started) / 1000,
+  };
 }

@@ -21,6 +21,7 @@ import { log64 } from '../../runtime/math.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { type Tokenizer, trainBPE } from '../../text/index.js';
 import { plan, Trainer } from '../../train/index.js';
+import { contentHash } from './run-inputs.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { TranslationData, TranslationRun } from './run-spec.js';
 import { trainCurve } from './training-curve.js';
@@ -35,13 +36,6 @@ export interface PreparedData {
   test: TokenPair[];
   /** Unigram NLL per target token of the training text, eos included: what a model knows without looking. */
   unigramNll: number;
-}
-
-/** What a run shows of itself whenever it has been validated; the weights are those of this moment. */
-export interface Evaluation {
-  model: Transformer;
-  step: number;
-  validNll: number;
 }
 
 const defaultLoader: SplitLoader = () => loadUiDeEn();
@@ -74,12 +68,14 @@ export async function prepareTranslation(
 
 const prepared = new Map<string, Promise<PreparedData>>();
 
-/** Tokenised data, made once per process. */
-export function prepareOnce(data: TranslationData, load?: SplitLoader): Promise<PreparedData> {
-  const key = JSON.stringify(data);
-  const known = prepared.get(key);
-  if (known) return known;
-  const made = prepareTranslation(data, load);
+/** Tokenised data, made once per process and content. */
+export async function prepareOnce(
+  data: TranslationData,
+  load: SplitLoader = defaultLoader,
+): Promise<PreparedData> {
+  const splits = await load(data.name);
+  const key = `${JSON.stringify(data)} ${contentHash([splits])}`;
+  const made = prepared.get(key) ?? prepareTranslation(data, async () => splits);
   prepared.set(key, made);
   return made;
 }
@@ -136,6 +132,7 @@ export function buildOptimizer(run: TranslationRun, model: Transformer): Optimiz
 export const translationKind: RunKind<TranslationRun> = {
   kind: 'translation',
   version: 1,
+  inputs: ({ data }) => ({ pairs: [data.name] }),
   async execute(spec, { onProgress, signal, load }) {
     return runTranslation(spec, await prepareOnce(spec.data, load), onProgress, signal);
   },
@@ -159,7 +156,6 @@ export async function runTranslation(
   data: PreparedData,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
-  onEvaluation: (evaluation: Evaluation) => void = () => {},
 ): Promise<RunOutcome> {
   currentRuntime().manualSeed(run.seed);
   const model = buildModel(run, data);
@@ -182,9 +178,7 @@ export async function runTranslation(
     run.steps,
     onProgress,
     ({ step, validNll }) => {
-      if (validNll === undefined) return;
-      kept?.add({ step, validNll, weights: model.stateDict() });
-      onEvaluation({ model, step, validNll });
+      if (validNll !== undefined) kept?.add({ step, validNll, weights: model.stateDict() });
     },
   );
   const record: RunOutcome = {
