@@ -4,8 +4,9 @@ import { type CausalLM, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
-import type { OpenedData } from './data/kind.js';
+import type { OpenedData, ReadData, TokenizerMaker } from './data/kind.js';
 import { dataKind } from './data/table.js';
+import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
 import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
 import { buildOptimizer } from './optimizers.js';
@@ -33,15 +34,20 @@ export interface RunSurroundings {
   opened?: OpenedData;
 }
 
-/** Reads the data of a recipe and makes it tokens. */
-export function openData(
+/** Reads the data of a recipe: enough to know what it is. */
+export function readData(data: DataRecipe, sources: Sources = noFiles): Promise<ReadData> {
+  return dataKind(data).read(data, sources);
+}
+
+/** Reads the data of a recipe and makes it tokens. `content` is from `readData`, when it is read already. */
+export async function openData(
   { data, tokenizer: recipe = { kind: 'chars' } }: Pick<Recipe, 'data' | 'tokenizer'>,
   { sources = noFiles, tokenizer }: Omit<RunSurroundings, 'opened'> = {},
+  content?: ReadData,
 ): Promise<OpenedData> {
-  return dataKind(data).open(data, {
-    sources,
-    tokenizer: async (texts, source) => tokenizer ?? makeTokenizer(recipe, texts, source, sources),
-  });
+  const make: TokenizerMaker = async (texts, source) =>
+    tokenizer ?? makeTokenizer(recipe, texts, source, sources);
+  return dataKind(data).open(data, content ?? (await readData(data, sources)), make);
 }
 
 /**

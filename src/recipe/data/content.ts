@@ -34,6 +34,9 @@ export interface Layout {
   format: string;
 }
 
+/** What is held out of a single text, unless `validation` says otherwise. */
+export const SHARE = 0.1;
+
 export const originKeys = ['source', 'text', 'validation'] as const;
 
 export function checkOrigin({ source, text, validation }: TextOrigin, must: Must): void {

@@ -8,7 +8,7 @@ import { RandomStream } from '../../random.js';
 import { decodeUtf8Strict } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
-import { checkShare } from './content.js';
+import { checkShare, SHARE } from './content.js';
 import { checkCounts, type DataKind } from './kind.js';
 
 /** Images one after another, and their classes. */
@@ -63,10 +63,17 @@ export function pickImages({ images, labels }: Images, rows: readonly number[]):
   return { images: out, labels: Int32Array.from(rows, (row) => labels[row]), batchSize: rows.length };
 }
 
+interface ReadImages extends Images {
+  sha256: string;
+  /** Where the held-out images begin. */
+  cut: number;
+  imageSize: number;
+}
+
 const BATCH = 32;
 
 /** Images. */
-export const imagesKind: DataKind<ImagesData> = {
+export const imagesKind: DataKind<ImagesData, ReadImages> = {
   kind: 'images',
   keys: ['source', 'images', 'labels', 'channels', 'batchSize', 'validation'],
   contentKeys: ['source', 'images', 'labels', 'validation'],
@@ -94,12 +101,19 @@ export const imagesKind: DataKind<ImagesData> = {
     checkCounts(data, ['channels', 'batchSize'], must);
     checkShare(validation, must);
   },
-  async open(data, { sources }) {
-    const { channels = 1, batchSize = BATCH, validation = 0.1 } = data;
-    const { images, labels } = await readImages(data, sources);
-    const path = data.source ?? 'data.images';
-    const imageSize = checkImages({ images, labels }, channels, path);
+  async read(data, sources) {
+    const { channels = 1, validation = SHARE } = data;
+    const found = await readImages(data, sources);
+    const imageSize = checkImages(found, channels, data.source ?? 'data.images');
+    const { images, labels } = found;
     const cut = labels.length - Math.floor(labels.length * validation);
+    const hash = new Sha256();
+    for (const array of [images, labels, Int32Array.of(cut)]) {
+      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    }
+    return { images, labels, cut, imageSize, sha256: hash.hex() };
+  },
+  async open({ channels = 1, batchSize = BATCH }, { images, labels, cut, imageSize, sha256 }) {
     const size = images.length / labels.length;
     const part = (from: number, to: number): Images => ({
       images: images.subarray(from * size, to * size),
@@ -107,12 +121,8 @@ export const imagesKind: DataKind<ImagesData> = {
     });
     const train = part(0, cut);
     const valid = part(cut, labels.length);
-    const hash = new Sha256();
-    for (const array of [images, labels, Int32Array.of(cut)]) {
-      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-    }
     return {
-      sha256: hash.hex(),
+      sha256,
       tokenizer: null,
       tokens: null,
       sizes: {

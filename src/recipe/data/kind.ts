@@ -9,9 +9,7 @@ import type { TextCodec } from '../tokenizers.js';
 export type HeldOutPart = 'valid' | 'test';
 
 /** What is left of the data when it has been read and is tokens: it can serve several runs. */
-export interface OpenedData {
-  /** SHA-256 of the content, whatever it is called and wherever it lies. */
-  readonly sha256: string;
+export interface OpenedData extends ReadData {
   /** Made from the training part, or given; null for data without texts. */
   readonly tokenizer: TextCodec | null;
   /** Tokens to train on, where that is known. */
@@ -39,8 +37,14 @@ export interface DataSizes {
   channels?: number;
 }
 
+/** Content as it was read. */
+export interface ReadData {
+  /** SHA-256 of the content, whatever it is called and wherever it lies. */
+  readonly sha256: string;
+}
+
 /** One kind of data. */
-export interface DataKind<D extends DataRecipe = DataRecipe> {
+export interface DataKind<D extends DataRecipe = DataRecipe, C extends ReadData = ReadData> {
   kind: D['kind'] & DataKindName;
   /** Keys beside `kind`. */
   keys: readonly string[];
@@ -52,16 +56,14 @@ export interface DataKind<D extends DataRecipe = DataRecipe> {
   defaults: Partial<D>;
   /** @throws ConfigError for a value that cannot be. */
   check(data: D, must: Must): void;
-  /** Reads the content and makes it tokens. */
-  open(data: D, context: OpenContext): Promise<OpenedData>;
+  /** @throws DataError for what is not there, or not what it should be. */
+  read(data: D, sources: Sources): Promise<C>;
+  /** Makes the content tokens, and batches of them. */
+  open(data: D, content: C, tokenizer: TokenizerMaker): Promise<OpenedData>;
 }
 
-/** What a kind of data is opened with. */
-export interface OpenContext {
-  sources: Sources;
-  /** The tokenizer for the training texts, which came from the file or folder `source`. */
-  tokenizer(texts: readonly string[], source: string | null): Promise<TextCodec>;
-}
+/** The tokenizer for the training texts, which came from the file or folder `source`. */
+export type TokenizerMaker = (texts: readonly string[], source: string | null) => Promise<TextCodec>;
 
 /** Refuses what is not `ok`: `key` must be `required`. */
 export type Must = (ok: boolean, key: string, required: string, actual: unknown) => void;

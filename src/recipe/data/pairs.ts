@@ -9,6 +9,7 @@ import {
 import { DataError } from '../../errors.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
+import type { Sources } from '../sources.js';
 import { withMarks } from '../tokenizers.js';
 import {
   type Content,
@@ -18,8 +19,9 @@ import {
   originKeys,
   type Parts,
   readContent,
+  SHARE,
 } from './content.js';
-import { checkCounts, type DataKind, type OpenContext, type OpenedData } from './kind.js';
+import { checkCounts, type DataKind, type OpenedData, type ReadData, type TokenizerMaker } from './kind.js';
 
 const MAX_TOKENS = 1000;
 
@@ -31,8 +33,14 @@ export interface OpenedPairs extends OpenedData {
   readonly pairs: Parts<TokenPair[]>;
 }
 
+/** Pairs as they were read. */
+export interface ReadPairs extends ReadData {
+  readonly content: Content;
+  readonly pairs: Parts<Pair[]>;
+}
+
 /** Sentence pairs. */
-export const pairsKind: DataKind<PairsData> = {
+export const pairsKind: DataKind<PairsData, ReadPairs> = {
   kind: 'pairs',
   keys: [...originKeys, 'maxTokens', 'onTooLong'],
   contentKeys: originKeys,
@@ -44,6 +52,7 @@ export const pairsKind: DataKind<PairsData> = {
     const { onTooLong } = data;
     must([undefined, 'error', 'drop'].includes(onTooLong), 'data.onTooLong', '"error" or "drop"', onTooLong);
   },
+  read: readPairs,
   open: openPairs,
 };
 
@@ -52,12 +61,8 @@ export function encodeSource(tokenizer: Tokenizer, text: string): Int32Array {
   return tokenizer.encode(text, { eos: true });
 }
 
-/** Opens pairs; a tokenizer is trained on both sides of the training part. */
-export async function openPairs(
-  data: PairsData,
-  { sources, tokenizer: make }: OpenContext,
-): Promise<OpenedPairs> {
-  const { maxTokens = MAX_TOKENS, onTooLong = 'error', validation = 0.1 } = data;
+/** Reads pairs. */
+async function readPairs(data: PairsData, sources: Sources): Promise<ReadPairs> {
   const content = await readContent(
     data,
     {
@@ -68,7 +73,17 @@ export async function openPairs(
     },
     sources,
   );
-  const texts = divide(content, validation, parsePairs);
+  const pairs = divide(content, data.validation ?? SHARE, parsePairs);
+  return { content, pairs, sha256: contentHash([pairs.train, pairs.valid]) };
+}
+
+/** Makes pairs tokens; a tokenizer is trained on both sides of the training part. */
+async function openPairs(
+  data: PairsData,
+  { content, pairs: texts, sha256 }: ReadPairs,
+  make: TokenizerMaker,
+): Promise<OpenedPairs> {
+  const { maxTokens = MAX_TOKENS, onTooLong = 'error' } = data;
   const tokenizer = withMarks(await make(texts.train.flat(), content.source), 'pairs');
   const encode = (part: Pair[]): TokenPair[] =>
     part.map(([source, target]) => ({
@@ -97,7 +112,7 @@ export async function openPairs(
     return chosen;
   };
   return {
-    sha256: contentHash([train, valid]),
+    sha256,
     tokenizer,
     texts,
     pairs,
@@ -106,7 +121,7 @@ export async function openPairs(
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
     evaluation: (part, maxLen) => [...evaluationPairBatches(fitting(part, maxLen), options(maxLen))],
-    oldHashes: () => [contentHash([train, valid])],
+    oldHashes: () => [sha256],
   };
 }
 

@@ -14,8 +14,8 @@ import { DataError } from '../../errors.js';
 import { maskedMarks } from '../../text/index.js';
 import type { LabelledPairsData, LabelledTextsData, MaskedData, RowBounds } from '../data-recipe.js';
 import { withMarks } from '../tokenizers.js';
-import { checkOrigin, contentHash, originKeys, type Parts, readContent } from './content.js';
-import { checkCounts, type DataKind, type Must, type OpenContext, type OpenedData } from './kind.js';
+import { checkOrigin, contentHash, originKeys, type Parts, readContent, SHARE } from './content.js';
+import { checkCounts, type DataKind, type Must } from './kind.js';
 
 const boundKeys = ['batchSize', 'maxTokens', 'maxLen', 'lengthMultiple'] as const;
 const rowKeys = [...originKeys, ...boundKeys];
@@ -43,81 +43,89 @@ interface Labelled {
   label: number;
 }
 
-function openLabelled(
+interface ReadLabelled {
+  sha256: string;
+  source: string | null;
+  parts: Parts<Labelled[]>;
+  classes: string[];
+}
+
+type LabelledKind = Pick<
+  DataKind<LabelledPairsData | LabelledTextsData, ReadLabelled>,
+  'check' | 'read' | 'open'
+> &
+  Pick<DataKind, 'keys' | 'contentKeys' | 'models'> & { defaults: typeof defaults };
+
+/** Both kinds differ in their lines only. */
+function labelled(
   parse: (text: string, path: string, classes?: readonly string[]) => { rows: Labelled[]; classes: string[] },
   format: string,
-) {
-  return async (
-    data: LabelledPairsData | LabelledTextsData,
-    { sources, tokenizer: make }: OpenContext,
-  ): Promise<OpenedData> => {
-    const { kind, validation = 0.1 } = data;
-    const content = await readContent(data, { kind, embedded: {}, file: 'train.tsv', format }, sources);
-    const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
-    const first = 'whole' in texts ? 'whole' : 'train';
-    const { rows, classes } = parse(texts[first], names[first]);
-    const parts: Parts<Labelled[]> = { train: rows };
-    if (first === 'whole') {
-      const cut = rows.length - Math.floor(rows.length * validation);
-      parts.train = rows.slice(0, cut);
-      if (cut < rows.length) parts.valid = rows.slice(cut);
-    }
-    for (const part of ['valid', 'test'] as const) {
-      if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
-    }
-    const training = parts.train.flatMap((row) => row.texts);
-    const tokenizer = withMarks(await make(training, content.source), kind);
-    const marks = maskedMarks(tokenizer);
-    const options = { ...boundsOf(data), marks };
-    const encode = (part: Labelled[] = []): LabelledTokens[] =>
-      part.map(({ texts: [a, b], label }) => ({
-        first: tokenizer.encode(a),
-        ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
-        label,
-      }));
-    const train = encode(parts.train);
-    return {
-      sha256: contentHash([parts.train, parts.valid]),
-      tokenizer,
-      classes,
-      tokens: null,
-      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numClasses: classes.length },
-      heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
-      train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
-      evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
-    };
+): LabelledKind {
+  return {
+    keys: rowKeys,
+    contentKeys: originKeys,
+    models: ['pairClassifier'],
+    defaults,
+    check(data, must) {
+      checkOrigin(data, must);
+      checkBounds(data, must);
+    },
+    async read(data, sources) {
+      const layout = { kind: data.kind, embedded: {}, file: 'train.tsv', format } as const;
+      const content = await readContent(data, layout, sources);
+      const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
+      const first = 'whole' in texts ? 'whole' : 'train';
+      const { rows, classes } = parse(texts[first], names[first]);
+      const parts: Parts<Labelled[]> = { train: rows };
+      if (first === 'whole') {
+        const cut = rows.length - Math.floor(rows.length * (data.validation ?? SHARE));
+        parts.train = rows.slice(0, cut);
+        if (cut < rows.length) parts.valid = rows.slice(cut);
+      }
+      for (const part of ['valid', 'test'] as const) {
+        if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
+      }
+      return { source: content.source, parts, classes, sha256: contentHash([parts.train, parts.valid]) };
+    },
+    async open(data, { source, parts, classes, sha256 }, make) {
+      const training = parts.train.flatMap((row) => row.texts);
+      const tokenizer = withMarks(await make(training, source), data.kind);
+      const marks = maskedMarks(tokenizer);
+      const options = { ...boundsOf(data), marks };
+      const encode = (part: Labelled[] = []): LabelledTokens[] =>
+        part.map(({ texts: [a, b], label }) => ({
+          first: tokenizer.encode(a),
+          ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
+          label,
+        }));
+      const train = encode(parts.train);
+      return {
+        sha256,
+        tokenizer,
+        classes,
+        tokens: null,
+        sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numClasses: classes.length },
+        heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
+        train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
+        evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+      };
+    },
   };
 }
 
 /** Classified pairs of texts. */
-export const labelledPairsKind: DataKind<LabelledPairsData> = {
+export const labelledPairsKind: DataKind<LabelledPairsData, ReadLabelled> = {
   kind: 'labelledPairs',
-  keys: rowKeys,
-  contentKeys: originKeys,
-  models: ['pairClassifier'],
-  defaults,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-  },
-  open: openLabelled((text, path, known) => {
+  ...labelled((text, path, known) => {
     const { pairs, classes } = parseLabelledPairs(text, path, known);
     return { rows: pairs.map(({ first, second, label }) => ({ texts: [first, second], label })), classes };
   }, 'one a line: text TAB text TAB label'),
 };
 
 /** Classified texts. */
-export const labelledTextsKind: DataKind<LabelledTextsData> = {
+export const labelledTextsKind: DataKind<LabelledTextsData, ReadLabelled> = {
   kind: 'labelledTexts',
-  keys: rowKeys,
-  contentKeys: originKeys,
-  models: ['pairClassifier'],
-  defaults,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-  },
-  open: openLabelled((text, path, known) => {
+  ...labelled((text, path, known) => {
     const { texts, classes } = parseLabelledTexts(text, path, known);
     return { rows: texts.map(({ text: only, label }) => ({ texts: [only], label })), classes };
   }, 'one a line: text TAB label'),
@@ -144,8 +152,14 @@ export function divideDocuments(text: string, path: string, validation: number):
   });
 }
 
+interface ReadMasked {
+  sha256: string;
+  source: string | null;
+  parts: Parts<string[][]>;
+}
+
 /** Masked text. */
-export const maskedKind: DataKind<MaskedData> = {
+export const maskedKind: DataKind<MaskedData, ReadMasked> = {
   kind: 'masked',
   keys: [...rowKeys, 'maskedShare'],
   contentKeys: originKeys,
@@ -158,8 +172,7 @@ export const maskedKind: DataKind<MaskedData> = {
     const isShare = typeof share === 'number' && share > 0 && share <= 1;
     must(share === undefined || isShare, 'data.maskedShare', 'a share above 0, at most 1', share);
   },
-  async open(data, { sources, tokenizer: make }) {
-    const { validation = 0.1, maskedShare } = data;
+  async read(data, sources) {
     const content = await readContent(
       data,
       {
@@ -171,8 +184,13 @@ export const maskedKind: DataKind<MaskedData> = {
       sources,
     );
     const { whole } = content.texts as { whole: string };
-    const parts = divideDocuments(whole, (content.names as { whole: string }).whole, validation);
-    const tokenizer = withMarks(await make(parts.train.flat(), content.source), 'masked');
+    const { whole: path } = content.names as { whole: string };
+    const parts = divideDocuments(whole, path, data.validation ?? SHARE);
+    return { source: content.source, parts, sha256: contentHash([parts.train, parts.valid]) };
+  },
+  async open(data, { source, parts, sha256 }, make) {
+    const { maskedShare } = data;
+    const tokenizer = withMarks(await make(parts.train.flat(), source), 'masked');
     const marks = maskedMarks(tokenizer);
     const options = { ...boundsOf(data), marks, ...(maskedShare === undefined ? {} : { maskedShare }) };
     const encode = (documents: string[][] = []): MaskedTexts => ({
@@ -180,7 +198,7 @@ export const maskedKind: DataKind<MaskedData> = {
     });
     const train = encode(parts.train);
     return {
-      sha256: contentHash([parts.train, parts.valid]),
+      sha256,
       tokenizer,
       tokens: train.documents.flat().reduce((sum, { length }) => sum + length, 0),
       sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen },

@@ -2,13 +2,18 @@ import { evaluationTextWindows, loadKjv, TextWindows } from '../../data/index.js
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import type { TextData, TokensData } from '../data-recipe.js';
-import { checkOrigin, contentHash, originKeys, readContent } from './content.js';
+import { type Content, checkOrigin, contentHash, originKeys, readContent, SHARE } from './content.js';
 import { checkCounts, type DataKind, type OpenedData } from './kind.js';
+
+interface ReadText extends Content {
+  sha256: string;
+  whole: string;
+}
 
 const WINDOWS = { batchSize: 16, seqLen: 64 } as const;
 
 /** Running text. */
-export const textKind: DataKind<TextData> = {
+export const textKind: DataKind<TextData, ReadText> = {
   kind: 'text',
   keys: [...originKeys, 'batchSize', 'seqLen'],
   contentKeys: originKeys,
@@ -18,34 +23,38 @@ export const textKind: DataKind<TextData> = {
     checkOrigin(data, must);
     checkCounts(data, ['batchSize', 'seqLen'], must);
   },
-  async open(data, { sources, tokenizer: make }) {
-    const content = await readContent(
-      data,
-      { kind: 'text', embedded: { kjv: loadKjv }, file: 'text.txt', format: 'UTF-8' },
-      sources,
-    );
+  async read(data, sources) {
+    const layout = { kind: 'text', embedded: { kjv: loadKjv }, file: 'text.txt', format: 'UTF-8' } as const;
+    const content = await readContent(data, layout, sources);
     const { whole } = content.texts as { whole: string };
-    const { whole: path } = content.names as { whole: string };
-    const tokenizer = await make([whole], content.source);
+    // The share that is held out decides what is trained on.
+    return { ...content, whole, sha256: contentHash([contentHash(whole), data.validation ?? SHARE]) };
+  },
+  async open(data, { sha256, whole, names, source }, make) {
+    const tokenizer = await make([whole], source);
     const ids = tokenizer.encode(whole);
-    const held = Math.floor(ids.length * (data.validation ?? 0.1));
-    const cut = ids.length - held;
-    const valid = held >= 2 ? ids.subarray(cut) : null;
-    const text = contentHash(whole);
-    const opened = windows(ids.subarray(0, cut), valid, { ...WINDOWS, ...data }, path);
+    const held = Math.floor(ids.length * (data.validation ?? SHARE));
+    const train = ids.subarray(0, ids.length - held);
+    const valid = held >= 2 ? ids.subarray(ids.length - held) : null;
+    const opened = windows(train, valid, { ...WINDOWS, ...data }, (names as { whole: string }).whole);
     return {
       ...opened,
       sizes: { ...opened.sizes, vocabSize: tokenizer.vocabSize },
-      // The share that is held out decides what is trained on.
-      sha256: contentHash([text, cut]),
+      sha256,
       tokenizer,
-      oldHashes: () => [text, idsHash(ids.subarray(0, cut), valid)],
+      oldHashes: () => [contentHash(whole), idsHash(train, valid)],
     };
   },
 };
 
+interface ReadTokens {
+  sha256: string;
+  ids: Int32Array;
+  held: Int32Array | null;
+}
+
 /** Token ids. */
-export const tokensKind: DataKind<TokensData> = {
+export const tokensKind: DataKind<TokensData, ReadTokens> = {
   kind: 'tokens',
   keys: ['ids', 'validation', 'batchSize', 'seqLen'],
   contentKeys: ['ids', 'validation'],
@@ -62,16 +71,14 @@ export const tokensKind: DataKind<TokensData> = {
     );
     checkCounts(data, ['batchSize', 'seqLen'], must);
   },
-  async open(data) {
-    const held = data.validation === undefined ? null : Int32Array.from(data.validation);
-    const ids = Int32Array.from(data.ids);
-    const hash = idsHash(ids, held);
-    return {
-      ...windows(ids, held, { ...WINDOWS, ...data }, 'data.ids'),
-      sha256: hash,
-      tokenizer: null,
-      oldHashes: () => [hash],
-    };
+  async read({ ids: given, validation }) {
+    const ids = Int32Array.from(given);
+    const held = validation === undefined ? null : Int32Array.from(validation);
+    return { ids, held, sha256: idsHash(ids, held) };
+  },
+  async open(data, { ids, held, sha256 }) {
+    const opened = windows(ids, held, { ...WINDOWS, ...data }, 'data.ids');
+    return { ...opened, sha256, tokenizer: null, oldHashes: () => [sha256] };
   },
 };
 
