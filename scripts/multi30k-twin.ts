@@ -14,24 +14,23 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadSplits } from '../src/cli/files.js';
-import { evaluationPairBatches, PairBatches, type TokenPair } from '../src/data/index.js';
+import { workingFolder } from '../src/cli/sources.js';
+import type { BatchSource, PairBatch, TokenPair } from '../src/data/index.js';
 import {
-  batchOptions,
-  buildModel,
   fullTest,
   KeptWeights,
   multi30kBars,
   multi30kRuns,
-  prepareTranslation,
+  openPairs,
   type Results,
   type RunRecord,
   type TranslationRun,
   testScoreName,
 } from '../src/experiments/index.js';
 import { decodeSafetensors, encodeSafetensors, fromTorchState, toTorchState } from '../src/io/index.js';
-import { type StateDict, sinusoids } from '../src/nn/index.js';
+import { type StateDict, sinusoids, type Transformer } from '../src/nn/index.js';
 import { makeSchedule } from '../src/optim/index.js';
+import { buildRun } from '../src/recipe/index.js';
 import { init } from '../src/runtime/runtime.js';
 import { evaluateLoss } from '../src/train/index.js';
 
@@ -46,12 +45,18 @@ interface TwinRecord {
   evaluations: { step: number; validNll: number }[];
 }
 
+/** The pairs of a run, wherever they lie here. */
+function openTwinPairs({ recipe }: TranslationRun, source: string) {
+  return openPairs({ ...recipe, data: { ...recipe.data, source } }, workingFolder);
+}
+
 /** Ids, batches, rates, positions and initial weights, for a training elsewhere. */
 export async function exportTwin(run: TranslationRun, dataFolder: string, folder: string): Promise<void> {
-  const data = await prepareTranslation(run.data, () => loadSplits(dataFolder));
-  const { tokenizer } = data;
-  const model = buildModel(run, data);
-  const options = batchOptions(run.data, tokenizer);
+  const { recipe } = run;
+  const data = await openTwinPairs(run, dataFolder);
+  const { tokenizer, pairs } = data;
+  const prepared = buildRun(recipe, data);
+  const model = prepared.model as Transformer;
   const tensors: StateDict = new Map();
   const ints = (name: string, values: number[]) =>
     tensors.set(name, { shape: [values.length], data: Int32Array.from(values) });
@@ -77,26 +82,26 @@ export async function exportTwin(run: TranslationRun, dataFolder: string, folder
     );
   };
   for (const part of ['train', 'valid'] as const) {
-    for (const side of ['source', 'target'] as const) sentences(part, side, data[part]);
+    for (const side of ['source', 'target'] as const) sentences(part, side, pairs[part] ?? []);
   }
-  const order = new PairBatches(data.train, { ...options, seed: run.seed });
+  const order = prepared.options.data as BatchSource<PairBatch>;
   batches(
     'train',
-    Array.from({ length: run.steps }, () => order.next()),
+    Array.from({ length: recipe.steps }, () => order.next()),
   );
-  batches('valid', [...evaluationPairBatches(data.valid, options)]);
+  batches('valid', [...(prepared.options.validation as Iterable<PairBatch>)]);
   const { maxSeqLen, dModel } = model.config;
   tensors.set('positions', {
     shape: [maxSeqLen, dModel],
     data: sinusoids(maxSeqLen, dModel).toArray(),
   });
-  const schedule = makeSchedule(run.schedule);
+  const schedule = makeSchedule(recipe.schedule);
   tensors.set('rates', {
-    shape: [run.steps],
-    data: Float64Array.from({ length: run.steps }, (_, i) => schedule(i + 1)),
+    shape: [recipe.steps],
+    data: Float64Array.from({ length: recipe.steps }, (_, i) => schedule(i + 1)),
   });
   const { padId, bosId, eosId, vocabSize } = tokenizer;
-  const metadata = { run: JSON.stringify(run), padId, bosId, eosId, vocabSize };
+  const metadata = { run: JSON.stringify(recipe), padId, bosId, eosId, vocabSize };
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'initial.safetensors'), encodeSafetensors(toTorchState(model, EMBEDDING)));
   writeFileSync(
@@ -114,8 +119,8 @@ export async function testTwin(
   dataFolder: string,
   folder: string,
 ): Promise<TwinRecord & Pick<RunRecord, 'bleu' | 'samples' | 'measured'>> {
-  const data = await prepareTranslation(run.data, () => loadSplits(dataFolder));
-  const model = buildModel(run, data);
+  const data = await openTwinPairs(run, dataFolder);
+  const { model, options } = buildRun(run.recipe, data);
   const record = JSON.parse(readFileSync(join(folder, 'record.json'), 'utf8')) as TwinRecord;
   const kept = new KeptWeights(run.fullTest?.average ?? 1);
   for (const { step, validNll } of record.evaluations) {
@@ -124,8 +129,9 @@ export async function testTwin(
     const { tensors } = decodeSafetensors(readFileSync(file), file);
     kept.add({ step, validNll, weights: fromTorchState(tensors as StateDict, EMBEDDING).state });
   }
-  const validation = [...evaluationPairBatches(data.valid, batchOptions(run.data, data.tokenizer))];
-  const tested = fullTest(model, run, data, kept, () => evaluateLoss(model, validation));
+  const tested = fullTest(model as Transformer, run, data, kept, () =>
+    evaluateLoss(options.model, options.validation ?? []),
+  );
   const result = { ...record, ...tested };
   writeFileSync(join(folder, 'result.json'), JSON.stringify(result));
   return result;

@@ -197,20 +197,22 @@ function settingsOf(preset: Preset, unigramNll: number | null): Results['setting
   const training = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
   const settings = [{ name: 'preset', value: `${preset.name}: ${preset.description}` }];
   if (training) {
-    const { model, data, steps, labelSmoothing, optimizer } = training;
+    const { model, data, tokenizer, steps, labelSmoothing, optimizer } = training.recipe;
+    const { vocabSize } = tokenizer as { vocabSize: number };
+    const { betas = [] } = optimizer as { betas?: readonly number[] };
     settings.push(
       {
         name: 'model',
         value: `encoder-decoder ${model.numLayers}+${model.numLayers}, d ${model.dModel}, dFF ${model.dFF}, ${model.numHeads} heads, dropout ${model.dropout}, tied embeddings`,
       },
-      { name: 'initialisation', value: model.init },
+      { name: 'initialisation', value: model.init ?? 'fairseq' },
       {
         name: 'data',
-        value: `${data.name}, joint BPE of ${data.vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)`,
+        value: `${data.source}, joint BPE of ${vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)`,
       },
       {
         name: 'training',
-        value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(optimizer.betas ?? [])}, label smoothing ${labelSmoothing}, no clipping, no weight decay`,
+        value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(betas)}, label smoothing ${labelSmoothing}, no clipping, no weight decay`,
       },
       { name: 'common maximal rate', value: String(preset.commonRate) },
     );

@@ -6,11 +6,12 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, PrenormError } from '../errors.js';
-import { kindOf, loadInputs, type RunRecord, type RunSpec } from '../experiments/index.js';
+import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { note } from './errors.js';
-import { loadSplits, loadText, makeFolder, readJson, writeText } from './files.js';
+import { makeFolder, readJson, writeText } from './files.js';
+import { workingFolder } from './sources.js';
 import { packageVersion } from './version.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -52,10 +53,9 @@ export class RunStore {
 
   /** Hash of what a run reads; data are read once per store. @throws DataError when they are not there */
   dataHash(spec: RunSpec): Promise<string | undefined> {
-    const inputs = kindOf(spec).inputs?.(spec) ?? {};
-    const name = JSON.stringify(inputs);
-    const known =
-      this.#hashes.get(name) ?? loadInputs(inputs, { load: loadSplits, loadText }).then((l) => l.hash);
+    const { recipe, data, pairs, kind } = spec as RunSpec & Record<string, unknown>;
+    const name = JSON.stringify([kind, recipe, data, pairs]);
+    const known = this.#hashes.get(name) ?? Promise.resolve(kindOf(spec).dataHash?.(spec, workingFolder));
     this.#hashes.set(name, known);
     return known;
   }

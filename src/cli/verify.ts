@@ -15,9 +15,9 @@ import {
 } from '../experiments/index.js';
 import { formatDuration } from '../report/wording.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
-import { loadSplits, loadText } from './files.js';
 import { progressBars } from './progress.js';
 import { hasOurBits, readResults } from './results-file.js';
+import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
@@ -44,8 +44,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   for (const row of rows) {
     const bar = bars.add(row.label, row.steps);
     const environment: Partial<RunEnvironment> = {
-      load: loadSplits,
-      loadText,
+      sources: workingFolder,
       signal: interruptSignal(),
       onProgress: ({ done, text }) => bar.update(done, text),
     };
@@ -133,10 +132,16 @@ function selectRows(
   return [...new Set(found)];
 }
 
-/** A record's configuration is the specification it was made from. */
+/** A record's configuration is the specification it was made from; `data` is where its data lie here. */
 function specOf(row: RunRecord, data: string | undefined): RunSpec {
-  const spec = { ...row.config } as unknown as RunSpec & { data?: { name: string } };
-  if (data && spec.data && typeof spec.data === 'object') spec.data = { ...spec.data, name: data };
+  const spec = structuredClone(row.config) as unknown as RunSpec & {
+    recipe?: { data?: { source?: string } };
+    pairs?: { data: { source?: string } };
+    data?: { name: string };
+  };
+  if (!data) return spec;
+  for (const pairs of [spec.recipe?.data, spec.pairs?.data]) if (pairs?.source) pairs.source = data;
+  if (spec.data?.name) spec.data.name = data;
   return spec;
 }
 

@@ -30,8 +30,6 @@ export interface RunSurroundings {
   sources?: Sources;
   /** The tokenizer of a run that goes on, instead of the recipe's. */
   tokenizer?: TextCodec;
-  /** The data, when it is open already. */
-  opened?: OpenedData;
 }
 
 /** Reads the data of a recipe: enough to know what it is. */
@@ -42,7 +40,7 @@ export function readData(data: DataRecipe, sources: Sources = noFiles): Promise<
 /** Reads the data of a recipe and makes it tokens. `content` is from `readData`, when it is read already. */
 export async function openData(
   { data, tokenizer: recipe = { kind: 'chars' } }: Pick<Recipe, 'data' | 'tokenizer'>,
-  { sources = noFiles, tokenizer }: Omit<RunSurroundings, 'opened'> = {},
+  { sources = noFiles, tokenizer }: RunSurroundings = {},
   content?: ReadData,
 ): Promise<OpenedData> {
   const make: TokenizerMaker = async (texts, source) =>
@@ -51,26 +49,33 @@ export async function openData(
 }
 
 /**
- * Opens the data, builds model and optimizer, and sets the runtime's seed.
+ * Opens the data, reads weights to begin from, and builds the run.
  * @param recipe checked, see `checkRecipe`
  * @throws ConfigError, DataError or FormatError for what does not fit together
  */
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
-  const { sources = noFiles, opened } = surroundings;
-  const data = opened ?? (await openData(recipe, surroundings));
+  const { sources = noFiles } = surroundings;
+  const data = await openData(recipe, surroundings);
+  const { weights } = recipe;
+  if (typeof weights !== 'string') return buildRun(recipe, data);
+  const path = sources.resolve(weights);
+  return buildRun({ ...recipe, weights: await sources.read(path) }, data, path);
+}
+
+/**
+ * Builds model and optimizer on data that are open, on the current runtime, whose seed it sets.
+ * @param recipe its weights, if any, are bytes
+ * @param weightsPath where they came from, for messages
+ */
+export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weights'): PreparedRun {
   const seeds = seedsOf(recipe);
   const complete: Recipe = { ...recipe, model: completeModel(recipe.model, data.sizes) };
-  if (typeof recipe.weights === 'string') {
-    complete.weights = await sources.read(sources.resolve(recipe.weights));
-  }
   currentRuntime().manualSeed(seeds.dropout);
   const model = buildModel(complete.model, seeds.model);
-  const { weights } = complete;
   const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
   const batches = data.train(seeds.data, maxSeqLen);
-  if (weights instanceof Uint8Array) {
-    loadWeights(model, weights, typeof recipe.weights === 'string' ? recipe.weights : 'weights');
-  } else if (needsProfile(model)) profile(model, batches);
+  if (recipe.weights !== undefined) loadWeights(model, recipe.weights as Uint8Array, weightsPath);
+  else if (needsProfile(model)) profile(model, batches);
   const options = trainerOptions(complete, {
     model: model as Trainable<never> as Trainable<unknown>,
     data: batches,

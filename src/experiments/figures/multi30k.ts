@@ -24,6 +24,7 @@ import { allSeeds, type Judged, NOT_RUN } from '../judges/judged.js';
 import { armOf } from '../judges/training.js';
 import type { TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
+import { PAPER_ARM, pairsOf } from './translation-grid.js';
 
 /** Sizes of the experiment: what two cores do in two hours, and what those with more hours would take. */
 export const multi30kSizes = {
@@ -84,14 +85,15 @@ export function multi30kRuns(
     id: `multi30k-${size}-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed + 41}`,
     label: `${placementName(placement)}, ${warmup ? `warm-up ${warmupSteps}` : 'no warm-up'}, maxLr ${maxLr}`,
     arm: { placement, warmup, maxLr },
-    seed: seed + 41,
-    data: { name: data, vocabSize, maxTokens },
-    model: { ...model, dropout: 0, normPlacement: placement, init: 'fairseq' },
-    optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
-    schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: warmup ? warmupSteps : 0, tailStart: warmupSteps },
-    labelSmoothing: 0.1,
-    steps,
-    evalEvery,
+    recipe: {
+      model: { kind: 'transformer', ...model, dropout: 0, normPlacement: placement, init: 'fairseq' },
+      ...pairsOf(data, vocabSize, maxTokens),
+      ...PAPER_ARM,
+      schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: warmup ? warmupSteps : 0, tailStart: warmupSteps },
+      steps,
+      seed: seed + 41,
+      evalEvery,
+    },
     decode: { beamSize: 5, lengthPenalty: 1.2, sentences: SENTENCES },
     fullTest: { average: 5, language: 'en' },
   }));

@@ -1,5 +1,5 @@
 /** @file What a run is, whatever it measures: plain data that says everything, and a kind that carries it out. */
-import type { SplitLoader } from '../../data/index.js';
+import type { Sources } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 
 /** One run of the grid. Each kind adds its own plain JSON; equal specifications give equal records, timing aside. */
@@ -24,16 +24,8 @@ export interface RunEnvironment {
   /** Called now and then while the run goes on. */
   onProgress(progress: RunProgress): void;
   signal?: AbortSignal;
-  /** Sentence pairs by name: embedded, or a folder. */
-  load: SplitLoader;
-  /** A text by name: embedded, or a file. */
-  loadText(name: string): Promise<string>;
-}
-
-/** What a run reads, by the names that `load` and `loadText` take. */
-export interface RunInputs {
-  pairs?: readonly string[];
-  texts?: readonly string[];
+  /** Where the names of data lead. */
+  sources: Sources;
 }
 
 /** A record without what the caller measures: the time it took, and the hash of what it read. */
@@ -44,8 +36,8 @@ export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
-  /** All that a run reads; absent where it makes its data itself. */
-  inputs?(spec: S): RunInputs;
+  /** Hash of all that a run reads: a name says where data lies, not what it is. Absent where a run makes its data itself. */
+  dataHash?(spec: S, sources: Sources): Promise<string>;
   /** Carries out one run on the current runtime. */
   execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */

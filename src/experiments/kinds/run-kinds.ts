@@ -1,6 +1,6 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
-import { loadKjv, loadUiDeEn } from '../../data/index.js';
 import { ConfigError } from '../../errors.js';
+import { noFiles } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
@@ -8,7 +8,6 @@ import { growthKind } from './growth.js';
 import { lawKind } from './law.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
-import { loadInputs } from './run-inputs.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
 import { toyKind } from './toy.js';
 import { translationKind } from './translation.js';
@@ -41,19 +40,19 @@ export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
   });
 }
 
-/** One run from its specification; equal specifications give equal records, timing aside. */
+/** One run from its specification; equal specifications and data give equal records, timing aside. */
 export async function executeRun(
   spec: RunSpec,
   environment: Partial<RunEnvironment> = {},
 ): Promise<RunRecord> {
   const started = performance.now();
-  const whole = { onProgress() {}, load: loadUiDeEn, loadText: loadKjv, ...environment };
+  const whole = { onProgress() {}, sources: noFiles, ...environment };
   const kind = kindOf(spec);
-  const { hash, ...loaders } = await loadInputs(kind.inputs?.(spec) ?? {}, whole);
-  const outcome = await kind.execute(spec, { ...whole, ...loaders });
+  const dataHash = await kind.dataHash?.(spec, whole.sources);
+  const outcome = await kind.execute(spec, whole);
   return {
     ...outcome,
-    ...(hash ? { dataHash: hash } : {}),
+    ...(dataHash ? { dataHash } : {}),
     seconds: (performance.now() - started) / 1000,
   };
 }

@@ -87,12 +87,17 @@ function isIds(ids: unknown): boolean {
   return isList && (ids as number[]).every((id) => Number.isInteger(id) && id >= 0 && id < 0x80000000);
 }
 
+/** Text or ids, and those to train on. */
+export interface OpenedText extends OpenedData {
+  readonly ids: Int32Array;
+}
+
 function windows(
   ids: Int32Array,
   held: Int32Array | null,
   { batchSize, seqLen }: { batchSize: number; seqLen: number },
   path: string,
-): Omit<OpenedData, 'sha256' | 'tokenizer'> {
+): Omit<OpenedText, 'sha256' | 'tokenizer'> {
   if (ids.length < batchSize * seqLen + 1) {
     throw new DataError(
       `there are ${ids.length} tokens to train on, one batch of ${batchSize} x ${seqLen} needs ${batchSize * seqLen + 1}`,
@@ -106,6 +111,7 @@ function windows(
   }
   const size = { batchSize, seqLen };
   return {
+    ids,
     tokens: ids.length,
     sizes: { maxSeqLen: seqLen },
     heldOut: held ? ['valid'] : [],
