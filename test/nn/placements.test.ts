@@ -15,6 +15,7 @@ import {
   type Sublayer,
 } from '../../src/nn/index.js';
 import { Adam, inverseSqrt } from '../../src/optim/index.js';
+import { RandomStream } from '../../src/random.js';
 import { init } from '../../src/runtime/runtime.js';
 import { Trainer } from '../../src/train/index.js';
 import { bits, close, ids, norm, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
@@ -338,6 +339,39 @@ test("Admin's omega is the root of the variance before it, per stack, those befo
     refusal(() => profileAdmin(smallPair({ normPlacement: 'rezero' }), pairs)).message,
     /no sub-layer/,
   );
+});
+
+test("Admin's omegas over six layers of Transformer-base's proportions begin at 1.00, 1.24, 1.37 and grow to about 2.1", () => {
+  const [B, S] = [4, 12];
+  const random = new RandomStream(1, 'test');
+  const tokens = () => Int32Array.from({ length: B * S }, () => random.nextInt(500));
+  const lengths = new Int32Array(B).fill(S);
+  const model = smallPair({
+    normPlacement: 'admin',
+    vocabSize: 500,
+    dModel: 256,
+    numHeads: 4,
+    dFF: 1024,
+    numLayers: 6,
+    maxSeqLen: S,
+    init: 'fairseq',
+  });
+  const report = profileAdmin(model, {
+    source: tokens(),
+    sourceLengths: lengths,
+    targetInput: tokens(),
+    targetLengths: lengths,
+    batchSize: B,
+    sourceLen: S,
+    targetLen: S,
+  });
+  const omegas = report.filter(({ path }) => path.startsWith('encoder')).map(({ omega }) => omega);
+  assert.is(omegas.length, 12);
+  [1, 1.24, 1.37].forEach((omega, i) => {
+    close(omegas[i], omega, 0.03);
+  });
+  close(omegas[11], 2.15, 0.1);
+  for (let i = 1; i < 12; i++) assert.ok(omegas[i] > omegas[i - 1]);
 });
 
 for (const normPlacement of normPlacements) {

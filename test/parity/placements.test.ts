@@ -4,18 +4,21 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { backward, mul, noGrad, sum, tensor } from '../../src/autograd/index.js';
+import { backward, mul, noGrad, sum, tensor, type Variable } from '../../src/autograd/index.js';
 import {
+  Module,
   type NormPlacement,
   normPlacements,
   placements,
+  profileAdmin,
+  type Trace,
   TransformerDecoder,
   TransformerEncoder,
 } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { init, withRuntime } from '../../src/runtime/runtime.js';
 import { numbers } from '../kernels/harness.js';
-import { formulas, ownQk, type Rows, type Sizes, stack } from './placement-formulas.js';
+import { adminOmegas, formulas, ownQk, type Rows, type Sizes, stack } from './placement-formulas.js';
 
 const test = suite('parity/placements');
 const reference = createReferenceRuntime();
@@ -109,6 +112,48 @@ const probe = Array.from({ length: T * D }, (_, i) => ((i * 37 + 11) % 19) / 9.5
 function distance(actual: ArrayLike<number>, expected: readonly number[]): number {
   const largest = Math.max(...expected.map(Math.abs));
   return Math.max(...expected.map((v, i) => Math.abs(actual[i] - v))) / largest;
+}
+
+/** A stack as the root of a model. */
+class Root extends Module {
+  constructor(readonly stack: TransformerEncoder | TransformerDecoder) {
+    super();
+    this.assignPaths();
+  }
+
+  forward([x, memory]: Variable[], { trace }: { trace: Trace }): Variable {
+    const { stack } = this;
+    return stack instanceof TransformerDecoder
+      ? stack.forward(x, memory, {}, {}, trace)
+      : stack.forward(x, {}, trace);
+  }
+}
+
+for (const kind of ['encoder', 'decoder'] as const) {
+  test(`Admin's omegas are those of the loops, ${kind}`, () => {
+    for (const [runtime, tolerance] of [
+      [reference, 1e-10],
+      [compiled, 1e-5],
+    ] as const) {
+      withRuntime(runtime, () => {
+        const { model, weights, sizes } = build(one('admin'), kind, kind === 'decoder' ? 2 : 0);
+        const batch = [input, source].map((rows) => tensor(rows, { shape: [1, T, D] }));
+        const report = profileAdmin(new Root(model), batch);
+        const memory = kind === 'decoder' ? asRows(source) : undefined;
+        const expected = adminOmegas(sizes, weights, asRows(input), memory);
+        assert.is(report.length, expected.length);
+        const error = distance(
+          report.map(({ omega }) => omega),
+          expected,
+        );
+        assert.ok(error < tolerance, `off by ${error}`);
+        const gains = [...model.namedParameters()].filter(([path]) => path.includes('gain'));
+        gains.forEach(([, gain], i) => {
+          for (const v of gain.toArray()) assert.ok(Math.abs(v - report[i].omega) < 1e-6);
+        });
+      });
+    }
+  });
 }
 
 test('every placement has a formula here, and no formula is without a placement', () => {
