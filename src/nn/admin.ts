@@ -58,7 +58,7 @@ export function profileAdmin<B>(
     if (path !== name) {
       inputVariance = measured;
       omega = sublayer.first ? 1 : next;
-      sublayer.gain.set(new Float32Array(sublayer.gain.size).fill(omega));
+      sublayer.gain.set(new Float64Array(sublayer.gain.size).fill(omega));
     } else {
       report.push({ path, inputVariance, variance: measured, omega });
       next = Math.sqrt(omega * omega * inputVariance + measured);
