@@ -72,8 +72,7 @@ export class Transformer extends Module {
   }
 
   override afterInit(): void {
-    const { decoderNormPlacement, numDecoderLayers } = this.config;
-    multiply(this.embedding.tokens.weight, embeddingInitGain(decoderNormPlacement, numDecoderLayers));
+    multiply(this.embedding.tokens.weight, embeddingInitGain(this.config));
   }
 
   /** source (B, S) i32, lengths (B) i32 to memory (B, S, C). */

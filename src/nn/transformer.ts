@@ -27,7 +27,7 @@ export interface StackConfig extends LayerConfig {
 function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
   const { numLayers, otherLayers = 0 } = config;
   const place = placeOf(config, decoder, { layer: numLayers, numLayers, otherLayers });
-  const { finalNorm } = placements[config.normPlacement];
+  const { finalNorm, finalEps = 1 } = placements[config.normPlacement];
   const auto = typeof finalNorm === 'function' ? finalNorm(place) : finalNorm;
   const wanted = config.finalNorm === 'auto' ? auto : config.finalNorm;
   if (!wanted && config.normPlacement === 'residual') {
@@ -38,7 +38,7 @@ function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
       hint: "without the second stream it is Post-LN: use normPlacement 'post'",
     });
   }
-  return wanted ? makeNorm(config) : null;
+  return wanted ? makeNorm({ ...config, eps: config.eps * finalEps }) : null;
 }
 
 /** Every layer of a stack with its position. */
