@@ -55,14 +55,8 @@ export function profileAdmin<B>(
   }
   for (const { gain } of sublayers) gain.set(new Float32Array(gain.size).fill(1));
   const variances = new Map<string, number>();
-  const { training } = model;
-  model.eval();
-  try {
-    const trace: Trace = (name, value) => variances.set(name, variance(value.toArray()));
-    noGrad(() => model.forward(batch, { trace }), model.runtime());
-  } finally {
-    model.train(training);
-  }
+  const trace: Trace = (name, value) => variances.set(name, variance(value.toArray()));
+  model.evaluating(() => noGrad(() => model.forward(batch, { trace }), model.runtime()));
   let sum = 0;
   return sublayers.map(({ path, gain, first }) => {
     if (first) sum = 0;

@@ -97,6 +97,17 @@ export abstract class Module {
     return this.train(false);
   }
 
+  /** Calls `fn` with the whole tree in evaluation and leaves every module in the mode it was in. @internal */
+  evaluating<T>(fn: () => T): T {
+    const modes = [...this.namedModules()].map(([, module]) => ({ module, training: module.training }));
+    this.eval();
+    try {
+      return fn();
+    } finally {
+      for (const { module, training } of modes) module.training = training;
+    }
+  }
+
   /** Sets the gradients of all parameters to 0. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.zeroGrad();

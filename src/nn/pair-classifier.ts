@@ -126,19 +126,15 @@ export class PairClassifier extends Module {
 
   /** (B): the class with the largest logit, the first of equals; without dropout. */
   predict(batch: PairClassInput): Int32Array {
-    const { training } = this;
-    this.eval();
-    try {
-      const { numClasses } = this.config;
-      const logits = withRuntime(this.runtime(), () => noGrad(() => this.forward(batch).toArray()));
-      return Int32Array.from({ length: batch.batchSize }, (_, b) => {
-        let best = b * numClasses;
-        for (let i = best + 1; i < (b + 1) * numClasses; i++) if (logits[i] > logits[best]) best = i;
-        return best - b * numClasses;
-      });
-    } finally {
-      this.train(training);
-    }
+    const { numClasses } = this.config;
+    const logits = this.evaluating(() =>
+      withRuntime(this.runtime(), () => noGrad(() => this.forward(batch).toArray())),
+    );
+    return Int32Array.from({ length: batch.batchSize }, (_, b) => {
+      let best = b * numClasses;
+      for (let i = best + 1; i < (b + 1) * numClasses; i++) if (logits[i] > logits[best]) best = i;
+      return best - b * numClasses;
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 
 const RANKS: Record<string, number> = {
   'src/errors.ts': 0,
+  'src/checks.ts': 0,
   'src/json.ts': 0,
   'src/random.ts': 0,
   'src/utf8.ts': 0,
@@ -34,6 +35,7 @@ const RANKS: Record<string, number> = {
 /** Places of one rank that may use each other in this order: a file format is below what writes it. */
 const WITHIN = [
   'src/errors.ts',
+  'src/checks.ts',
   'src/json.ts',
   'src/random.ts',
   'src/utf8.ts',
