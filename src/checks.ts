@@ -27,15 +27,17 @@ const numeric = (wanted: string, holds: (value: number) => boolean): Rule => ({
 });
 
 /** A safe integer from `least` to `most`. */
-export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule =>
-  numeric(
-    most === Number.MAX_SAFE_INTEGER
-      ? `an integer of at least ${least}`
-      : `an integer from ${least} to ${most}`,
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => {
+  const open = least === 1 ? 'a positive integer' : `a whole number >= ${least}`;
+  return numeric(
+    most === Number.MAX_SAFE_INTEGER ? open : `a whole number from ${least} to ${most}`,
     (value) => Number.isSafeInteger(value) && value >= least && value <= most,
   );
+};
 /** A seed of the generator. */
 export const seed: Rule = integer(0);
+/** NaN and infinities too: arithmetic may have made them. */
+export const number: Rule = numeric('a number', () => true);
 export const finite: Rule = numeric('a finite number', Number.isFinite);
 export const positive: Rule = numeric('a finite number > 0', (value) => value > 0 && value < Infinity);
 export const notNegative: Rule = numeric('a finite number >= 0', (value) => value >= 0 && value < Infinity);
