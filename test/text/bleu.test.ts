@@ -166,7 +166,7 @@ test('bad input is refused in one line', () => {
     [
       () => score(['a'], [['a']], { tokenize: 'intl' }),
       ConfigError,
-      'tokenize must be "13a" or "none", got intl',
+      'tokenize must be one of 13a, none, got "intl"',
     ],
     [() => score(['a'], [['a']], { smooth: 'add-k' }), ConfigError, 'smooth must be'],
     [
