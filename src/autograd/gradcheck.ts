@@ -3,7 +3,8 @@
  * runs on a runtime of the reference kernels (see `createReferenceRuntime` in `prenorm/reference`), though it
  * works on any runtime with a looser tolerance.
  */
-import { NumericError } from '../errors.js';
+import { checkOptions, integer, optional, positive } from '../checks.js';
+import { ConfigError, NumericError } from '../errors.js';
 import { mul } from './ops/binary.js';
 import { sum } from './ops/reduce.js';
 import { backward, noGrad } from './tape.js';
@@ -39,6 +40,13 @@ export function gradcheck(
   inputs: readonly Variable[],
   options: GradcheckOptions = {},
 ): GradcheckReport {
+  checkOptions('gradcheck', options, {
+    epsilon: optional(positive),
+    tolerance: optional(positive),
+    floor: optional(positive),
+    maxElements: optional(integer(1)),
+  });
+  if (inputs.length === 0) throw new ConfigError('there is no input to check', { op: 'gradcheck' });
   const double = inputs[0].runtime.precision === 'f64';
   const epsilon = options.epsilon ?? (double ? 1e-5 : 1e-2);
   const tolerance = options.tolerance ?? (double ? 1e-6 : 2e-2);

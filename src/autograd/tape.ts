@@ -3,6 +3,7 @@
  * from the newest to the oldest, which is a topological order because a node can only use older results.
  * Nothing recurses, so depth is not limited by the JavaScript stack.
  */
+import { checkOptions, flag, optional } from '../checks.js';
 import { formatShape, MemoryError, ShapeError } from '../errors.js';
 import type { Frame } from '../runtime/arena.js';
 import type { Ptr } from '../runtime/kernels.js';
@@ -223,6 +224,7 @@ export interface BackwardOptions {
  * the step began and the step's tensors can no longer be read, except `loss`.
  */
 export function backward(loss: Variable, options: BackwardOptions = {}): void {
+  checkOptions('backward', options, { retainGraph: optional(flag) });
   const runtime = loss.runtime;
   if (loss.size !== 1) {
     throw new ShapeError(`the loss must have one element, its shape is ${formatShape(loss.shape)}`, {

@@ -1,10 +1,14 @@
+import { checkValue, optional, positive } from '../checks.js';
+
 /** The divisor of a loss, which may be another one each time a recorded step is replayed. */
 export class TokenCount {
   /** Targets that were not ignored, as the op counted them. */
   valid: number | null = null;
 
   /** @param divisor the divisor; without one it is the number of valid targets. */
-  constructor(public divisor?: number) {}
+  constructor(public divisor?: number) {
+    checkValue('TokenCount', 'divisor', divisor, optional(positive));
+  }
 
   /** What a loss over `valid` targets is divided by. */
   divisorFor(valid: number): number {

@@ -2,7 +2,8 @@
  * @file `runConformance()` trains fixed models for fixed steps on the current runtime and gives SHA-256 of what came
  * out. Any host that computes as it should gives the pinned hashes, whatever engine, processor or thread count.
  */
-import { ConfigError, checkKeys } from '../errors.js';
+import { callback, checkOptions, flag, optional } from '../checks.js';
+import { ConfigError } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { hashText } from './digest.js';
 import type { Item, ItemOptions, Parts } from './item.js';
@@ -67,7 +68,11 @@ export interface ConformanceOptions extends ItemOptions {
  * @throws ConfigError for an item that does not exist.
  */
 export async function runConformance(options: ConformanceOptions = {}): Promise<ConformanceResult> {
-  checkKeys('runConformance', options, ['only', 'onItem', 'replay']);
+  checkOptions<ConformanceOptions>('runConformance', options, {
+    only: optional({ wanted: 'a list of names', holds: Array.isArray }),
+    onItem: optional(callback),
+    replay: optional(flag),
+  });
   const { only = itemNames, onItem, replay } = options;
   const unknown = only.find((name) => !itemNames.includes(name));
   if (unknown !== undefined) {

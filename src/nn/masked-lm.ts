@@ -10,13 +10,14 @@ import {
 } from '../autograd/ops/index.js';
 import { TokenCount } from '../autograd/token-count.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
+import { checkValue, flag, integer } from '../checks.js';
 import { ConfigError, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
-import type { ForwardOptions } from './models.js';
+import { checkForward, type ForwardOptions } from './models.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
 import { PooledHead } from './pooled-head.js';
@@ -102,20 +103,8 @@ export class MaskedLM extends Module {
   constructor(options: MaskedLMOptions) {
     super();
     const { numSegments = 0, nextSentence = false, ...rest } = options;
-    if (!Number.isInteger(numSegments) || numSegments < 0) {
-      throw new ConfigError(`numSegments must be an integer from 0, got ${JSON.stringify(numSegments)}`, {
-        op: 'MaskedLM',
-        expected: '>= 0',
-        actual: numSegments,
-      });
-    }
-    if (typeof nextSentence !== 'boolean') {
-      throw new ConfigError(`nextSentence must be true or false, got ${JSON.stringify(nextSentence)}`, {
-        op: 'MaskedLM',
-        expected: 'true or false',
-        actual: nextSentence,
-      });
-    }
+    checkValue('MaskedLM', 'numSegments', numSegments, integer(0));
+    checkValue('MaskedLM', 'nextSentence', nextSentence, flag);
     const config = { ...resolveConfig('MaskedLM', rest), numSegments, nextSentence };
     checkRoom('MaskedLM', config, config.numLayers, 0);
     this.config = config;
@@ -129,6 +118,7 @@ export class MaskedLM extends Module {
 
   /** Hidden vectors (B, T, C). */
   encode(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
+    checkForward('MaskedLM', options);
     const shape = [batch.batchSize, batch.seqLen];
     if (this.config.numSegments > 0 && !batch.segments) {
       throw new ShapeError('the model has segments, the batch has none', { op: 'MaskedLM' });

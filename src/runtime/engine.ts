@@ -2,7 +2,8 @@
  * @file A Runtime is one memory, its kernels, its arena, its threads and its random state. Tensors of two runtimes
  * never mix.
  */
-import { ConfigError, MemoryError } from '../errors.js';
+import { checkValue, integer, seed as seedRule } from '../checks.js';
+import { MemoryError } from '../errors.js';
 import { seedKey } from '../random.js';
 import { Arena, type Frame } from './arena.js';
 import type { dividedKernels, RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
@@ -16,6 +17,9 @@ import { type InputArray, Recording } from './recording.js';
 
 export type { RecordedProgram } from './dispatch.js';
 export type { InputArray } from './recording.js';
+
+/** Two of the four words of the generator's counter. */
+const counter = integer(0, 0x7fffffff);
 
 /** What the runtime's memory is used for, in bytes. */
 export interface MemoryReport {
@@ -254,12 +258,7 @@ export class Runtime {
    * @throws ConfigError unless it is a non-negative integer.
    */
   manualSeed(seed: number): void {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, {
-        op: 'manualSeed',
-        actual: seed,
-      });
-    }
+    checkValue('manualSeed', 'seed', seed, seedRule);
     this.#seed = seed;
     this.#layers = 0;
     this.setRandomPosition(0, 0);
@@ -272,6 +271,8 @@ export class Runtime {
 
   /** Moves the generator, as a resumed run does; `backward` and optimizers move it on. */
   setRandomPosition(step: number, microbatch: number): void {
+    checkValue('setRandomPosition', 'step', step, counter);
+    checkValue('setRandomPosition', 'microbatch', microbatch, counter);
     this.#step = step;
     this.#microbatch = microbatch;
     this.#writeRng();

@@ -82,7 +82,7 @@ test('configurations', async () => {
     [{ 'schedule.kind': 'cosin' }, /bad\.json: .*must be one of .*cosine.*, got "cosin"/],
     [
       { schedule: { kind: 'cosine', maxLr: 1, warmupSteps: 1 } },
-      /totalSteps must be a whole number >= 1, got undefined/,
+      /totalSteps must be a positive integer, got undefined/,
     ],
     [{ 'schedule.maxLr': -1 }, /bad\.json: constant: maxLr must be a finite number >= 0, got -1/],
     [{ optimizer: { kind: 'adma' } }, /optimizer\.kind must be one of adam, .*got "adma"/],

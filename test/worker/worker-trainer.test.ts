@@ -103,6 +103,22 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.is(ids.length, 50);
     assert.is(drawn?.length, 50);
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
+    // What `sample` refuses is refused here, in the same words.
+    for (const [wrong, says] of [
+      [{ topP: 0.9 }, 'generate: unknown key "topP"'],
+      [{ eos: 1 }, 'generate: unknown key "eos"'],
+      [{ length: 2.5 }, 'generate: length must be a whole number >= 0, got 2.5'],
+      [{ length: 1e6 }, 'generate: length must be a whole number from 0 to 100000'],
+      [{ temperature: 0 }, 'generate: temperature must be a finite number > 0, got 0'],
+      [{ topK: -1 }, 'generate: topK must be'],
+      [{ seed: -1 }, 'generate: seed must be'],
+      [{ prompt: '' }, 'generate: prompt must be ids, at least one'],
+      [{ prompt: [1e6] }, 'generate: prompt[0] must be a whole number from 0 to'],
+    ] as const) {
+      const options = { prompt: 'In the', length: 5, ...wrong } as Parameters<typeof trainer.generate>[0];
+      const error = (await rejection(() => trainer.generate(options))) as Error;
+      assert.ok(error.message.startsWith(says), error.message);
+    }
     const snapshot = await trainer.snapshot();
     assert.is(snapshot.step, at, 'it did not pause');
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -3,6 +3,7 @@
  * per row (the log-sum-exp) and recomputes the probabilities block by block in the backward, so that memory
  * is linear in the sequence length. Masks are a causal flag and lengths, never added infinities.
  */
+import { anything, checkOptions, flag, integer, optional, type Rules } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -15,9 +16,16 @@ export interface AttentionOptions {
   causal?: boolean;
   /** Position of the first query among the keys (a key/value cache holds earlier ones). */
   queryOffset?: number;
-  /** (B) i32: number of valid keys per sequence. */
+  /** (B) i32: number of valid keys per sequence; beyond the keys it counts as all of them, below 0 as none. */
   lengths?: Variable | null;
 }
+
+const rules: Rules<AttentionOptions> = {
+  numHeads: integer(1),
+  causal: optional(flag),
+  queryOffset: optional(integer(-0x80000000, 0x7fffffff)),
+  lengths: optional(anything),
+};
 
 /** A part of a packed projection: columns [offset, offset + dModel) of each row of x (B, T, stride). */
 interface Part {
@@ -64,6 +72,7 @@ export function attention(q: Variable, k: Variable, v: Variable, options: Attent
 }
 
 function attend(op: string, q: Part, k: Part, v: Part, c: number, options: AttentionOptions): Variable {
+  checkOptions(op, options, rules);
   const { numHeads, lengths } = options;
   for (const [name, part] of [
     ['q', q],

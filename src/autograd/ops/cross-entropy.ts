@@ -1,4 +1,5 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
+import { checkOptions, either, optional, positive, share } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { record } from '../tape.js';
@@ -7,7 +8,7 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 /** Smoothing (default 0) and divisor of a loss. */
 export interface CrossEntropyOptions {
-  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
+  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V, s in [0, 1). */
   smoothing?: number;
   /** Divisor of the summed loss. Default: the number of targets that are not ignored. */
   count?: number | TokenCount;
@@ -32,6 +33,7 @@ export function crossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
+  checkLossOptions('crossEntropy', options);
   requireDType('crossEntropy', 'logits', logits, 'f32');
   requireDType('crossEntropy', 'targets', targets, 'i32');
   const cols = logits.shape[logits.rank - 1];
@@ -67,6 +69,13 @@ export function crossEntropy(
     );
   });
   return { loss, nll, count: valid };
+}
+
+const tokenCount = { wanted: 'a TokenCount', holds: (value: unknown) => value instanceof TokenCount };
+
+/** @throws ConfigError for an unknown option or one out of range. */
+export function checkLossOptions(op: string, options: CrossEntropyOptions): void {
+  checkOptions(op, options, { smoothing: optional(share), count: optional(either(positive, tokenCount)) });
 }
 
 /**

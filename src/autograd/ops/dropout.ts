@@ -2,7 +2,7 @@
  * @file Dropout. The mask is a function of (seed, stream, step, microbatch, element) and is computed again in
  * the backward, so only these are kept, and a resumed run drops the same elements.
  */
-import { ConfigError } from '../../errors.js';
+import { checkValue, share } from '../../checks.js';
 import { fnv1a } from '../../random.js';
 import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
@@ -13,16 +13,10 @@ import { requireDType, result, type Variable } from '../variable.js';
  */
 export function dropout(x: Variable, p: number, stream: string): Variable {
   requireDType('dropout', 'x', x, 'f32');
-  if (!(p >= 0 && p < 1)) {
-    throw new ConfigError(`the probability must lie in [0, 1), got ${p}`, {
-      op: 'dropout',
-      expected: '[0, 1)',
-      actual: p,
-    });
-  }
+  checkValue('dropout', 'p', p, share);
   if (p === 0) return x;
   const { runtime } = x;
-  const threshold = Math.round(p * 65536);
+  const threshold = Math.min(65535, Math.round(p * 65536)); // something is kept
   const keep = 65536 / (65536 - threshold);
   const id = fnv1a(`dropout:${stream}`) | 0;
   const y = result(runtime, x.shape);

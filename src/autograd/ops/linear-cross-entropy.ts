@@ -6,7 +6,12 @@ import { formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { isGradEnabled, record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
-import { type CrossEntropyOptions, type CrossEntropyResult, lossDivisor } from './cross-entropy.js';
+import {
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  checkLossOptions,
+  lossDivisor,
+} from './cross-entropy.js';
 
 /** Rows of a block: a k-block of the product, so that dW is summed in the one order of all products. */
 const BLOCK = 256;
@@ -22,6 +27,7 @@ export function linearCrossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
+  checkLossOptions('linearCrossEntropy', options);
   requireDType('linearCrossEntropy', 'x', x, 'f32');
   requireDType('linearCrossEntropy', 'targets', targets, 'i32');
   const [vocab, width] = weight.shape;
