@@ -264,8 +264,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
     if (!options.retainGraph) {
       for (const node of order) for (const output of node.outputs) output.node = USED_UP;
       runtime.endStep();
-      const { step, microbatch } = runtime.randomPosition;
-      if (!runtime.planning) runtime.setRandomPosition(step, microbatch + 1);
+      runtime.nextMicrobatch();
     }
   }
 }

@@ -125,7 +125,7 @@ export class RMSNorm extends Module implements Norm {
   }
 }
 
-/** Dropout while training, nothing otherwise; its mask is keyed by the module's path. */
+/** Dropout while training, nothing otherwise; its masks are keyed by the module's path and counted. */
 export class Dropout extends Module {
   constructor(readonly p: number) {
     super();

@@ -174,7 +174,7 @@ export abstract class Optimizer {
     }, this.runtime);
   }
 
-  /** Updates every parameter from its gradient, and moves the random generator to the next step. */
+  /** Updates every parameter from its gradient, and moves the random generator on to the count of its steps. */
   step(): void {
     for (const { lr, params } of this.groups) {
       if (!Number.isFinite(lr))
@@ -195,7 +195,8 @@ export abstract class Optimizer {
     this.#settledGrads();
     this.update(this.#clipped ? this.#clip.address() : 0);
     this.#clipped = false;
-    this.runtime.setRandomPosition(this.stepCount, 0);
+    // Never back: an optimizer that takes turns with another one must not bring back the masks of earlier forwards.
+    if (this.stepCount > this.runtime.randomPosition.step) this.runtime.setRandomPosition(this.stepCount, 0);
   }
 
   /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). @internal */

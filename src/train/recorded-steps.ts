@@ -67,8 +67,27 @@ export class RecordedSteps<B> {
     return this.#programs.size;
   }
 
-  /** Adds the gradient of the batch's loss to the parameters' gradients. */
-  run(batch: B, options: LossOptions, callbacks: StepCallbacks): StepResult {
+  /**
+   * Adds the gradient of the batch's loss to the parameters' gradients. It is one microbatch of the random stream,
+   * eager or replayed, whatever the loss computes inside.
+   */
+  run(batch: B, options: LossOptions, { begin, check }: StepCallbacks): StepResult {
+    const { step, microbatch } = this.#runtime.randomPosition;
+    const move = (to: number): void => this.#runtime.setRandomPosition(step, to);
+    move(microbatch);
+    const result = this.#run(batch, options, {
+      begin,
+      check: (loss, begun) => {
+        // A check that computes the step again sees its dropout.
+        move(microbatch);
+        check(loss, begun);
+      },
+    });
+    move(microbatch + 1);
+    return result;
+  }
+
+  #run(batch: B, options: LossOptions, callbacks: StepCallbacks): StepResult {
     const inputs = this.refusal === null ? this.#model.inputs?.(batch) : undefined;
     if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, options, callbacks);
     callbacks.begin();
@@ -113,7 +132,6 @@ export class RecordedSteps<B> {
   ): StepResult {
     const tokens = new TokenCount(count);
     const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
-    const position = this.#runtime.randomPosition;
     const { value, recording } = this.#runtime.record(inputs.arrays, recordingKernels, () => {
       const result = this.#model.loss(batch, { smoothing, count: tokens });
       const at = result.loss.ptr;
@@ -127,7 +145,7 @@ export class RecordedSteps<B> {
       const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
       this.#programs.set(key, { program, loss: value.at, tokens, count: value.count, overwrites });
     }
-    this.#checkAt(position, value.loss, check);
+    check(value.loss);
     return { loss: value.loss, count: value.count };
   }
 
@@ -143,19 +161,8 @@ export class RecordedSteps<B> {
     replayProgram(program, runtime.replayHost(), inputs.arrays);
     for (const parameter of overwrites) parameter.takeZero();
     const loss = runtime.heap.floats(at, 1)[0];
-    this.#checkAt(runtime.randomPosition, loss, check);
-    return { loss, count: tokens.valid ?? count };
-  }
-
-  /** With the generator where the step had it, so that a check that computes the step again sees its dropout. */
-  #checkAt(
-    { step, microbatch }: Runtime['randomPosition'],
-    loss: number,
-    check: (loss: number) => void,
-  ): void {
-    this.#runtime.setRandomPosition(step, microbatch);
     check(loss);
-    this.#runtime.setRandomPosition(step, microbatch + 1);
+    return { loss, count: tokens.valid ?? count };
   }
 
   #forgetOldest(): void {

@@ -125,7 +125,7 @@ const families: Record<string, Family> = {
     const rng = h.ints('rng', [1, 2, 3, 4]);
     const out = h.output('out', N);
     show('uniformFill', () => h.kernels.uniformFill(out, N, rng, 5, -1, 1));
-    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5));
+    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5, 2));
     show('normalFill', () => h.kernels.normalFill(out, N, rng, 5, 0, 1));
   },
   optimizer: (h, show) => {
