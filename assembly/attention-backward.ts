@@ -11,10 +11,10 @@ import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, firstToSee, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock,
   validKeys, visible, weigh,
 } from './attention-block';
-import { madd } from './gemm-kernel';
-import { packTransposed } from './gemm-pack';
+import { NR, PANEL_ROW, madd } from './gemm-kernel';
+import { packPanel, packTransposed } from './gemm-pack';
 import { expV } from './math';
-import { LANES, at, loadUpTo, storeUpTo } from './simd';
+import { LANES, at, storeUpTo } from './simd';
 
 /** Row stride of transposed scores: one row for each key. */
 const TURNED_ROW: usize = QUERIES * 4;
@@ -173,25 +173,28 @@ function gradientRow(
 
 /** dots[i] = sum of x[i] y[i] over dHead, in ascending order and rounded like an element of rowsTimesPanel. */
 function rowDots(dots: usize, x: usize, y: usize, ld: usize, rows: i32, dHead: i32, workspace: usize): void {
-  const other = workspace + <usize>KEYS * TURNED_ROW;
-  for (let first = 0; first < rows; first += QUERIES) {
-    const count = min<i32>(QUERIES, rows - first);
-    const from = <usize>first * ld;
-    for (let start = 0; start < dHead; start += KEYS) {
-      const width = min<i32>(KEYS, dHead - start);
-      packTransposed(workspace, TURNED_ROW, at(x, start) + from, ld, count, width);
-      packTransposed(other, TURNED_ROW, at(y, start) + from, ld, count, width);
-      for (let i = 0; i < count; i += LANES) {
-        const to = at(dots, first + i);
-        let sum = start > 0 ? loadUpTo(to, count - i) : f32x4.splat(0);
-        let offset = <usize>i << 2;
-        for (let e = 0; e < width; e++) {
-          sum = madd(sum, v128.load(workspace + offset), v128.load(other + offset));
-          offset += TURNED_ROW;
-        }
-        storeUpTo(to, sum, count - i);
-      }
+  const other = workspace + packedBytes(NR, dHead);
+  const end = workspace + <usize>dHead * PANEL_ROW;
+  for (let i = 0; i < rows; i += NR) {
+    const count = rows - i;
+    packPanel(workspace, x, ld, count, dHead, 1);
+    packPanel(other, y, ld, count, dHead, 1);
+    let s0 = f32x4.splat(0);
+    let s1 = s0, s2 = s0, s3 = s0;
+    let q = other;
+    for (let p = workspace; p < end; p += PANEL_ROW) {
+      s0 = madd(s0, v128.load(p), v128.load(q));
+      s1 = madd(s1, v128.load(p, 16), v128.load(q, 16));
+      s2 = madd(s2, v128.load(p, 32), v128.load(q, 32));
+      s3 = madd(s3, v128.load(p, 48), v128.load(q, 48));
+      q += PANEL_ROW;
     }
+    storeUpTo(at(dots, i), s0, count);
+    storeUpTo(at(dots, i + 4), s1, count - 4);
+    storeUpTo(at(dots, i + 8), s2, count - 8);
+    storeUpTo(at(dots, i + 12), s3, count - 12);
+    x += ld * NR;
+    y += ld * NR;
   }
 }
 
