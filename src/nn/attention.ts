@@ -231,10 +231,11 @@ export class MultiHeadAttention extends Module {
     const out = result(x.runtime, [batch, 1, c]);
     const dHead = c / this.numHeads;
     const work = x.runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
-    const lse = x.runtime.allocate(batch * this.numHeads);
+    const [top, inverse] = [1, 2].map(() => x.runtime.allocate(batch * this.numHeads));
     kernels.attentionForward(
       out.ptr,
-      lse,
+      top,
+      inverse,
       qkv.ptr,
       base,
       base + c * 4,

@@ -52,9 +52,9 @@ export function crossEntropy(
   const { kernels } = runtime;
   const { inverse, valid } = lossDivisor('crossEntropy', targets, cols, options.count);
   const smoothing = options.smoothing ?? 0;
-  const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
+  const [losses, nlls] = [runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
-  kernels.crossEntropyForward(losses, nlls, lse, pl, pt, rows, cols, smoothing);
+  kernels.crossEntropyRows(losses, nlls, 0, pl, pt, 0, rows, cols, smoothing);
   const loss = result(runtime, []);
   const nll = result(runtime, []);
   kernels.sumForward(loss.ptr, losses, 1, rows, 1);
@@ -65,7 +65,7 @@ export function crossEntropy(
     const upstream = runtime.allocate(1);
     kernels.scaleByForward(upstream, ctx.dout(), inverse, 1);
     ctx.overwrite(logits, (dx) =>
-      kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing),
+      kernels.crossEntropyRows(losses, nlls, dx, pl, pt, upstream, rows, cols, smoothing),
     );
   });
   return { loss, nll, count: valid };

@@ -52,7 +52,6 @@ export function linearCrossEntropy(
   const nll = result(runtime, []);
   const wantsX = isGradEnabled() && x.requiresGrad;
   const wantsWeight = isGradEnabled() && weight.requiresGrad;
-  const gradient = wantsX || wantsWeight ? 1 : 0;
   const allocate = (count: number): Ptr => runtime.allocate(count);
   // dx of the valid rows, and dW, both for a gradient of 1.
   const place = allocate(rows);
@@ -62,6 +61,7 @@ export function linearCrossEntropy(
   const count = allocate(1);
   const [pw, px] = [weight.ptr, allocate(rows * width)];
   const logits = allocate(Math.min(BLOCK, rows) * vocab);
+  const dlogits = wantsX || wantsWeight ? logits : 0;
 
   kernels.compactRows(index, place, labels, count, targets.ptr, rows);
   kernels.embeddingForward(px, x.ptr, index, rows, width, 1);
@@ -71,7 +71,7 @@ export function linearCrossEntropy(
     const [xr, skip] = [px + r * width * 4, r * 4];
     kernels.sgemmValidRows(logits, xr, pw, count, r, m, vocab, width, width, width, vocab, 0, 1, 0, work);
     const [lossAt, nllAt, labelsAt] = [losses + skip, nlls + skip, labels + skip];
-    kernels.crossEntropyRows(lossAt, nllAt, logits, labelsAt, inverse, m, vocab, smoothing, gradient);
+    kernels.crossEntropyRows(lossAt, nllAt, dlogits, logits, labelsAt, inverse, m, vocab, smoothing);
     if (wantsX) {
       const dx = dxValid + r * width * 4;
       kernels.sgemmValidRows(dx, logits, pw, count, r, m, width, vocab, vocab, width, width, 0, 0, 0, work);
