@@ -215,6 +215,8 @@ export class BackwardContext {
 export interface BackwardOptions {
   /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. */
   retainGraph?: boolean;
+  /** Address of the gradient of the loss itself, read while the backward runs; 1 without it. @internal */
+  weightAt?: Ptr;
 }
 
 /**
@@ -242,7 +244,8 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
   loss.storage.settle();
   const touched = new Set<Variable>([loss]);
   loss.gradPtr = runtime.allocate(1);
-  runtime.kernels.fill(loss.gradPtr, 1, 1);
+  if (options.weightAt) runtime.kernels.copyForward(loss.gradPtr, options.weightAt, 1);
+  else runtime.kernels.fill(loss.gradPtr, 1, 1);
   // A parameter that is itself the loss has no node to carry the gradient to it.
   if (loss instanceof Parameter) runtime.kernels.addInto(loss.gradAddress(), loss.gradPtr, 1);
   try {

@@ -5,7 +5,7 @@
  */
 
 import { noGrad } from '../autograd/tape.js';
-import { type Parameter, runtimeOf } from '../autograd/variable.js';
+import { Parameter, runtimeOf } from '../autograd/variable.js';
 import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
@@ -50,7 +50,8 @@ const SEGMENT = 8192;
  * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out
  * those that are frozen.
  * A parameter belongs to the newest optimizer built over it; an older one refuses to step.
- * @throws ConfigError for a rate or decay that is negative or not finite, and when nothing is trainable.
+ * @throws ConfigError for a rate or decay that is negative or not finite, for a parameter that is given twice or is
+ * none, and when nothing is trainable.
  */
 export abstract class Optimizer {
   /** `sgd`, `adam`, `adamw` or `radam`. */
@@ -82,10 +83,13 @@ export abstract class Optimizer {
     checkRate('optimizer', 'lr', lr);
     checkRate('optimizer', 'weightDecay', weightDecay);
     this.#lr = lr;
-    const seen = new Set<Parameter>();
-    this.groups = groups.map((group) => {
-      const own = [...group.params].filter((p) => p.requiresGrad && !seen.has(p));
-      for (const p of own) seen.add(p);
+    const places = new Map<Parameter, string>();
+    this.groups = groups.map((group, g) => {
+      const all = [...group.params];
+      all.forEach((p, i) => {
+        take(places, p, groups.length > 1 ? `number ${i} of group ${g}` : `number ${i}`);
+      });
+      const own = all.filter((p) => p.requiresGrad);
       const groupLr = group.lr ?? lr;
       checkRate('optimizer', 'lr', groupLr);
       return {
@@ -172,6 +176,16 @@ export abstract class Optimizer {
     return Math.sqrt(heap.floats(at + 4, 1)[0]);
   }
 
+  /** Multiplies all gradients by one number. @internal */
+  scaleGrads(factor: number): void {
+    if (factor === 1) return;
+    const { kernels, heap } = this.runtime;
+    const at = this.#clip.address();
+    const grads = this.#settledGrads();
+    heap.writeFloats(at, [factor]);
+    kernels.scaleByForward(grads, grads, at, this.total);
+  }
+
   /** The joint 2-norm of all gradients. */
   gradNorm(): number {
     return noGrad(() => {
@@ -251,6 +265,30 @@ export abstract class Optimizer {
     this.stepCount = state.step;
     this.runtime.setRandomPosition(state.step, 0);
   }
+}
+
+/** Notes where a parameter was given; one that is given twice would be in one of two groups only. */
+function take(places: Map<Parameter, string>, p: Parameter, place: string): void {
+  if (!(p instanceof Parameter)) {
+    throw new ConfigError(`${place} is no parameter, but ${brief(p)}`, {
+      op: 'optimizer',
+      expected: 'a Parameter',
+      actual: p,
+      hint: 'pass model.parameters(), or groups { params, lr, weightDecay } alone',
+    });
+  }
+  const before = places.get(p);
+  if (before !== undefined) {
+    throw new ConfigError(
+      `the parameter ${p.path || 'without a path'} is given twice: as ${before} and ${place}`,
+      {
+        op: 'optimizer',
+        actual: p.path,
+        hint: 'each parameter belongs to one group, once',
+      },
+    );
+  }
+  places.set(p, place);
 }
 
 function isGroup(item: unknown): item is ParamGroup {
