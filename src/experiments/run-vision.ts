@@ -59,7 +59,7 @@ export function shiftImages({ images, labels }: Images, shift: ShiftName): Image
 }
 
 /** Random images with replacement; a batch depends on (seed, number) alone. */
-class ImageBatches implements BatchSource<ImageInput & { tokens: number }> {
+class ImageBatches implements BatchSource<ImageInput> {
   #number = 0;
   constructor(
     readonly data: Images,
@@ -94,7 +94,6 @@ function pick({ images, labels }: Images, rows: readonly number[]) {
     images: out,
     labels: Int32Array.from(rows, (row) => labels[row]),
     batchSize: rows.length,
-    tokens: rows.length,
   };
 }
 
