@@ -107,8 +107,8 @@ export class RunHost {
     snapshot: async () => this.#snapshot(),
     restore: (bytes) => this.#restore(bytes),
     evaluate: async () => {
-      const { trainer, dataset } = this.#started;
-      if (dataset.validation?.length) return trainer.evaluate();
+      const { trainer } = this.#started;
+      if (trainer.options.validation) return trainer.evaluate();
       throw new DataError('there is no validation data', {
         op: 'evaluate',
         hint: 'hold out a share with dataset.validation',
