@@ -73,7 +73,7 @@ export function lmStep(runtime: Runtime, shape: LmShape, seed = 0): Step {
   const model = buildLm(runtime, shape, seed);
   const batch = lmBatch(shape);
   const optimizer = withRuntime(runtime, () => new Adam(model.parameters(), adamSettings));
-  const data = repeating([{ ...batch, tokens: batch.ids.length }]);
+  const data = repeating([batch]);
   const trainer = new Trainer({ model, data, optimizer, steps: Number.MAX_SAFE_INTEGER });
   const flops = causalLmFlops(model.config, shape.numLayers, shape.batchSize, shape.seqLen);
   return { flops, cycle: 1, run: () => updateOf(trainer) };

@@ -118,6 +118,7 @@ command('train', 'train a model on your own data')
   .argument('<config>', 'JSON file: task, data, vocabSize, model, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
+  .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addHelpText('after', TRAIN_HELP)
   .action(async (config, options) => {

@@ -85,7 +85,7 @@ export const alternating: Item = {
         Int32Array.from({ length: 2 * seqLen }, (_, i) => {
           return ids[starts[Math.floor(i / seqLen)] + (i % seqLen) + shift];
         });
-      return { ids: cut(0), targets: cut(1), batchSize: 2, seqLen, tokens: 2 * seqLen };
+      return { ids: cut(0), targets: cut(1), batchSize: 2, seqLen };
     });
     const optimizer = new Adam(model.parameters(), { lr: 1e-3, weightDecay: 0.01 });
     const schedule = inverseSqrt({ maxLr: 5e-3, warmupSteps: 20 });

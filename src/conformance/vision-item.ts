@@ -17,7 +17,6 @@ export const visionItem: Item = {
         images: images.slice(from * 64, (from + batchSize) * 64),
         labels: labels.slice(from, from + batchSize),
         batchSize,
-        tokens: batchSize,
       };
     });
     const model = new VisionTransformer({

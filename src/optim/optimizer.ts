@@ -51,7 +51,8 @@ const SEGMENT = 8192;
  * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out
  * those that are frozen.
  * A parameter belongs to the newest optimizer built over it; an older one refuses to step.
- * @throws ConfigError for an unknown option or group key, one out of range, and when nothing is trainable.
+ * @throws ConfigError for an unknown option or group key, one out of range, a parameter that is given twice or is none,
+ * and when nothing is trainable.
  */
 export abstract class Optimizer {
   /** `sgd`, `adam`, `adamw` or `radam`. */
@@ -82,10 +83,13 @@ export abstract class Optimizer {
       given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
     for (const group of groups) checkOptions('optimizer', group, groupRules);
     this.#lr = lr;
-    const seen = new Set<Parameter>();
-    this.groups = groups.map((group) => {
-      const own = [...group.params].map(parameterOf).filter((p) => p.requiresGrad && !seen.has(p));
-      for (const p of own) seen.add(p);
+    const places = new Map<Parameter, string>();
+    this.groups = groups.map((group, g) => {
+      const all = [...group.params];
+      all.forEach((p, i) => {
+        take(places, p, groups.length > 1 ? `number ${i} of group ${g}` : `number ${i}`);
+      });
+      const own = all.filter((p) => p.requiresGrad);
       const groupLr = group.lr ?? lr;
       return {
         lr: groupLr,
@@ -163,6 +167,16 @@ export abstract class Optimizer {
     kernels.clipScale(at, at + 4, maxNorm);
     this.#clipped = true;
     return Math.sqrt(heap.floats(at + 4, 1)[0]);
+  }
+
+  /** Multiplies all gradients by one number. @internal */
+  scaleGrads(factor: number): void {
+    if (factor === 1) return;
+    const { kernels, heap } = this.runtime;
+    const at = this.#clip.address();
+    const grads = this.#settledGrads();
+    heap.writeFloats(at, [factor]);
+    kernels.scaleByForward(grads, grads, at, this.total);
   }
 
   /** The joint 2-norm of all gradients. */
@@ -253,20 +267,35 @@ const groupRules: Rules<ParamGroup> = {
   weightDecay: optional(notNegative),
 };
 
-function parameterOf(item: unknown): Parameter {
-  if (item instanceof Parameter) return item;
-  throw new ConfigError(`takes parameters or groups of them, got ${brief(String(item))}`, {
-    op: 'optimizer',
-    actual: item,
-    hint: 'pass model.parameters(), or groups { params, lr?, weightDecay? }',
-  });
-}
-
 /** Infinity measures and clips nothing. */
 const clipNorm = {
   wanted: 'a number > 0',
   holds: (value: unknown) => typeof value === 'number' && value > 0,
 };
+
+/** Notes where a parameter was given; one that is given twice would be in one of two groups only. */
+function take(places: Map<Parameter, string>, p: Parameter, place: string): void {
+  if (!(p instanceof Parameter)) {
+    throw new ConfigError(`takes parameters or groups of them, got ${brief(String(p))} as ${place}`, {
+      op: 'optimizer',
+      expected: 'a Parameter',
+      actual: p,
+      hint: 'pass model.parameters(), or groups { params, lr?, weightDecay? }',
+    });
+  }
+  const before = places.get(p);
+  if (before !== undefined) {
+    throw new ConfigError(
+      `the parameter ${p.path || 'without a path'} is given twice: as ${before} and ${place}`,
+      {
+        op: 'optimizer',
+        actual: p.path,
+        hint: 'each parameter belongs to one group, once',
+      },
+    );
+  }
+  places.set(p, place);
+}
 
 function isGroup(item: unknown): item is ParamGroup {
   return typeof item === 'object' && item !== null && 'params' in item;

@@ -12,8 +12,14 @@ import { checkOptions, checkValue, integer, notNegative, oneOf, optional } from 
 import { ConfigError } from '../errors.js';
 import { cos64 } from '../runtime/math.js';
 
-/** The learning rate of a step; steps count 1, 2, …. */
-export type Schedule = (step: number) => number;
+/** The learning rate of a step; steps count 1, 2, …. Any function is one. */
+export interface Schedule {
+  (step: number): number;
+  /** What it was made from, defaults filled in: checkpoints carry it. A function of one's own has none. */
+  readonly config?: ScheduleConfig;
+  /** The step from which the rate is 0 for good, where there is one: a trainer's `steps` may not go beyond it. */
+  readonly endsAt?: number;
+}
 
 /** Options of `inverseSqrt`. */
 export interface InverseSqrtOptions {
@@ -28,16 +34,24 @@ export interface InverseSqrtOptions {
 const warmup = { maxLr: notNegative, warmupSteps: integer(0) };
 const optionalWarmup = { maxLr: notNegative, warmupSteps: optional(integer(0)) };
 
-function warm(maxLr: number, warmupSteps: number, after: Schedule): Schedule {
-  return (step) => (step < warmupSteps ? (maxLr * step) / warmupSteps : after(step));
+function warm(
+  config: ScheduleConfig & { warmupSteps: number },
+  after: (step: number) => number,
+  endsAt?: number,
+): Schedule {
+  const { maxLr, warmupSteps } = config;
+  const schedule = (step: number): number =>
+    step < warmupSteps ? (maxLr * step) / warmupSteps : after(step);
+  return Object.assign(schedule, { config, endsAt });
 }
 
 /** Linear warm-up, then maxLr · min(1, sqrt(T0 / t)) (paper, section 3.2; Vaswani et al. 2017). */
 export function inverseSqrt(options: InverseSqrtOptions): Schedule {
   checkOptions('inverseSqrt', options, { ...warmup, tailStart: optional(integer(1)) });
   const { maxLr, warmupSteps } = options;
-  const start = options.tailStart ?? Math.max(1, warmupSteps);
-  return warm(maxLr, warmupSteps, (t) => maxLr * Math.min(1, Math.sqrt(start / t)));
+  const tailStart = options.tailStart ?? Math.max(1, warmupSteps);
+  const config = { kind: 'inverseSqrt', maxLr, warmupSteps, tailStart } as const;
+  return warm(config, (t) => maxLr * Math.min(1, Math.sqrt(tailStart / t)));
 }
 
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
@@ -45,13 +59,13 @@ export function linearDecay(options: { maxLr: number; warmupSteps: number; total
   checkOptions('linearDecay', options, { ...warmup, totalSteps: integer(1) });
   const { maxLr, warmupSteps, totalSteps } = options;
   return warm(
-    maxLr,
-    warmupSteps,
+    { kind: 'linearDecay', maxLr, warmupSteps, totalSteps },
     (t) => maxLr * Math.max(0, (totalSteps - t) / Math.max(1, totalSteps - warmupSteps)),
+    totalSteps,
   );
 }
 
-/** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`. */
+/** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`, and `minLr` (default 0) from there on. */
 export function cosine(options: {
   maxLr: number;
   warmupSteps: number;
@@ -68,17 +82,19 @@ export function cosine(options: {
       hint: 'the cosine falls from maxLr to minLr',
     });
   }
-  return warm(maxLr, warmupSteps, (t) => {
+  const rate = (t: number): number => {
     const progress = Math.min(1, (t - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
     return minLr + ((maxLr - minLr) * (1 + cos64(Math.PI * progress))) / 2;
-  });
+  };
+  const config = { kind: 'cosine', maxLr, warmupSteps, totalSteps, minLr } as const;
+  return warm(config, rate, minLr > 0 ? undefined : totalSteps);
 }
 
 /** Linear warm-up, then maxLr for good. */
 export function constant(options: { maxLr: number; warmupSteps?: number }): Schedule {
   checkOptions('constant', options, optionalWarmup);
   const { maxLr, warmupSteps = 0 } = options;
-  return warm(maxLr, warmupSteps, () => maxLr);
+  return warm({ kind: 'constant', maxLr, warmupSteps }, () => maxLr);
 }
 
 /** Constant, times `factor` from each of the given steps on (the paper's Pre-LN runs: 0.1 at epoch 8). */
@@ -97,7 +113,12 @@ export function stepDecay(options: {
     factor: optional(notNegative),
   });
   const { maxLr, warmupSteps = 0, steps, factor = 0.1 } = options;
-  return warm(maxLr, warmupSteps, (t) => steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr));
+  const config = { kind: 'stepDecay', maxLr, warmupSteps, steps: [...steps], factor } as const;
+  return warm(
+    config,
+    (t) => config.steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr),
+    factor === 0 && steps.length > 0 ? Math.min(...steps) : undefined,
+  );
 }
 
 /** A schedule as data. */

@@ -98,7 +98,7 @@ export class RunHost {
       return { step: this.#started.trainer.step };
     },
     snapshot: async () => this.#snapshot(),
-    restore: (bytes) => this.#restore(bytes),
+    restore: (from) => this.#restore(from),
     evaluate: async () => {
       const { trainer } = this.#started;
       if (trainer.options.validation) return trainer.evaluate();
@@ -232,7 +232,7 @@ export class RunHost {
     };
   }
 
-  async #restore(from: Uint8Array | 'store'): Promise<Restored | null> {
+  async #restore({ bytes: from, ...options }: Requests['restore'][0]): Promise<Restored | null> {
     const { trainer, store, data } = this.#started;
     if (this.#running)
       throw new ConfigError('it runs: pause is not enough, stop it first', { op: 'restore' });
@@ -245,6 +245,7 @@ export class RunHost {
       bytes = stored.bytes;
     } else bytes = from;
     trainer.restore(bytes, from === 'store' ? `store ${store?.name}` : 'checkpoint', {
+      ...options,
       read: (saved, own) => readDecisive(saved, own as Decisive, data),
     });
     return { step: trainer.step, losses: [...trainer.losses] };

@@ -219,7 +219,7 @@ test('runs and checkpoints', async () => {
     return refused(() => train(at('bad.json'), { simd, out, resume: true }), pattern);
   };
   await resumeWith({ 'model.dModel': 32 }, /another configuration: model\.dModel is 16 there, 32 here/);
-  await resumeWith({ 'schedule.maxLr': 1 }, /another configuration: schedule\.maxLr is 0\.003 there, 1 here/);
+  await resumeWith({ 'schedule.maxLr': 1 }, /another schedule: schedule\.maxLr is 0\.003 there, 1 here/);
   await resumeWith({ steps: 2 }, /bad\.json: the run has 4 steps already, steps is 2 \(raise steps/);
   const option = { simd, out, resume: true, seed: 5 };
   await refused(() => train(at('lm.json'), option), /another configuration: seed is not set there, 5 here/);

@@ -10,7 +10,10 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 export interface CrossEntropyOptions {
   /** PyTorch's label smoothing: target (1 - s)·onehot + s / V, s in [0, 1). */
   smoothing?: number;
-  /** Divisor of the summed loss. Default: the number of targets that are not ignored. */
+  /**
+   * Divisor of the summed loss; by default the number of targets that are not ignored. A `TokenCount` is told that
+   * number, and lets a batch of nothing but ignored targets pass, with a loss of 0.
+   */
   count?: number | TokenCount;
 }
 
@@ -81,7 +84,8 @@ export function checkLossOptions(op: string, options: CrossEntropyOptions): void
 /**
  * The number of targets that are not ignored, and the address of 1 / divisor, written now and, for targets that
  * may be others then, before each replay (nothing is written while planning).
- * @throws DataError when a target lies outside the vocabulary, or all are ignored and no divisor is given.
+ * @throws DataError when a target lies outside the vocabulary, or all are ignored and there is neither a divisor nor
+ * a `TokenCount`.
  */
 export function lossDivisor(
   op: string,
@@ -92,16 +96,16 @@ export function lossDivisor(
   const { runtime } = targets;
   const inverse = runtime.allocate(1);
   if (runtime.planning) return { inverse, valid: 1 };
-  const count = option instanceof TokenCount ? option : new TokenCount(option);
+  const counter = option instanceof TokenCount ? option : null;
+  if (counter) counter.numLosses++;
   const settle = (): number => {
     const valid = countTargets(op, targets, vocab);
-    count.valid = valid;
-    const divisor = count.divisorFor(valid);
-    // A batch of nothing but padding may be a part of a step whose divisor is that of all its batches.
-    if (divisor === 0) {
+    const divisor = typeof option === 'number' ? option : valid;
+    if (counter) counter.valid = valid;
+    else if (divisor === 0) {
       throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
     }
-    runtime.heap.writeFloats(inverse, [1 / divisor]);
+    runtime.heap.writeFloats(inverse, [divisor === 0 ? 0 : 1 / divisor]);
     return valid;
   };
   runtime.recording?.eachReplay(settle);
