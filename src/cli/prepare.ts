@@ -2,14 +2,18 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NOT_UTF8 } from '../data/clean.js';
 import {
   cleanExamples,
   type DropCount,
   DropReport,
+  findLeak,
   HOLD_OUT,
   holdOut,
+  type Leak,
   normalizedExamples,
   type RawExample,
+  withoutRepeats,
 } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
 import { lowercase, tokenizeWords, trainBPE, UNICODE_VERSION, type WordLanguage } from '../text/index.js';
@@ -31,12 +35,13 @@ export interface PrepareOptions extends EngineOptions {
   maxWords?: number;
   maxRatio?: number;
   vocabSize?: number;
+  dedupe?: boolean;
   strict?: boolean;
   json?: boolean;
 }
 
 interface PartReport {
-  /** Examples that could be read, and those that were kept. */
+  /** Lines that were read (of a part held out of train, its examples), and those that were kept. */
   read: number;
   kept: number;
   /** How the part came about. */
@@ -52,6 +57,8 @@ interface PrepareReport {
   unicode: string;
   files: Record<string, PartReport>;
   dropped: DropCount[];
+  /** What each part that is measured on shares with those before it; none for text, which is split later. */
+  leaks: Leak[];
 }
 
 /** What is to be written, file by file, and what is said about it. */
@@ -60,6 +67,7 @@ interface Prepared {
   /** Texts the BPE is trained on. */
   training: string[];
   languages: [string, string] | null;
+  leaks: Leak[];
 }
 
 export async function prepare(inputs: readonly string[], options: PrepareOptions): Promise<number> {
@@ -90,6 +98,7 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
       }),
     ),
     dropped: report.list(),
+    leaks: prepared.leaks,
   };
 
   // Everything that can be refused has been; the account comes last, and says that the folder is whole.
@@ -105,11 +114,14 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
   return EXIT.done;
 }
 
-function checkOptions({ kind, columns, languages, test, maxRatio }: PrepareOptions): void {
+function checkOptions({ kind, columns, header, dedupe, languages, test, maxRatio }: PrepareOptions): void {
   const refuse = (option: string, only: string): void => {
     throw new ConfigError(`--${option} is for ${only}`, { op: 'prepare', actual: option });
   };
-  if (kind === 'text' && columns) refuse('columns', '--kind pairs and labelled');
+  const table = { columns, header, dedupe };
+  for (const [option, value] of Object.entries(table)) {
+    if (kind === 'text' && value) refuse(option, '--kind pairs and labelled');
+  }
   if (kind !== 'pairs' && languages) refuse('languages', '--kind pairs');
   if (kind !== 'pairs' && test) refuse('test', '--kind pairs');
   if (kind !== 'pairs' && maxRatio !== undefined) refuse('max-ratio', '--kind pairs');
@@ -130,13 +142,15 @@ function limits({ kind, maxWords, maxRatio }: PrepareOptions) {
 }
 
 function settings(options: PrepareOptions, languages: Prepared['languages']): Record<string, unknown> {
-  const { tokenize = false, lowercase: lower = false, vocabSize, columns, header = false } = options;
+  const { tokenize = false, lowercase: lower = false, dedupe = false, header = false } = options;
+  const { vocabSize, columns } = options;
   const { maxWords, maxRatio } = limits(options);
   const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return {
     ...(languages ? { languages } : {}),
     tokenize,
     lowercase: lower,
+    ...(dedupe ? { dedupe } : {}),
     maxWords: finite(maxWords),
     maxRatio: finite(maxRatio),
     ...(columns ? { columns } : {}),
@@ -166,6 +180,13 @@ async function table(
 ): Promise<Prepared> {
   const { kind, columns, header = false, strict } = options;
   const found = kind === 'pairs' ? findPairs(inputs, options) : { files: findTable(inputs), languages: null };
+  const ignored = columns ? 'columns' : header ? 'header' : undefined;
+  if (ignored && found.files.train?.length === 2) {
+    throw new ConfigError(`--${ignored} is for tab-separated files, not for two files side by side`, {
+      op: 'prepare',
+      actual: inputs,
+    });
+  }
   const normalize = normalizer(options, found.languages ?? []);
   const own = (line: string, column: number): string =>
     column < 2 ? normalize(line, column) : splitWords(line).join(' ');
@@ -174,14 +195,17 @@ async function table(
     const files = found.files[part];
     if (!files) continue;
     const picked = columns ?? (kind === 'pairs' ? [1, 2] : [1, 2, 3]);
-    const raw = await readExamples(files, { columns: picked, header }, report);
-    const examples = normalizedExamples(raw, own, report);
-    read[part] = { all: raw.length, examples, from: files.join(' and ') };
+    const wanted = { columns: picked, exact: columns === undefined, header };
+    const raw = await readExamples(files, wanted, report);
+    const examples = normalizedExamples(raw.examples, own, report);
+    read[part] = { all: raw.lines, examples, from: files.join(' and ') };
   }
   if (strict) report.refuse();
   const train = read.train as NonNullable<typeof read.train>;
   // Only training data is cleaned: what is measured on stays as it was given.
-  const clean = cleanExamples(train.examples, 2, limits(options), report);
+  const limited = cleanExamples(train.examples, 2, limits(options), report);
+  const given = { valid: read.valid?.examples ?? [], test: read.test?.examples ?? [] };
+  const clean = options.dedupe ? withoutRepeats(limited, given, report) : limited;
   let rest = clean;
   for (const [part, offset] of [['valid', HOLD_OUT] as const, ['test', 11] as const]) {
     if (read[part]) continue;
@@ -194,7 +218,7 @@ async function table(
   for (const part of parts) {
     if (read[part]?.examples.length) continue;
     throw new DataError(
-      `no example is left for ${part}${clean.length < HOLD_OUT ? `: ${clean.length} in all, ${HOLD_OUT} are needed to hold some out` : ''}`,
+      `no example is left for ${part}${clean.length < HOLD_OUT ? `: ${clean.length} in all, ${HOLD_OUT} are needed to hold some out` : ''}${leftOut(report)}`,
       { path: inputs[0], actual: report.list(), hint: 'give more data, or looser limits' },
     );
   }
@@ -209,8 +233,18 @@ async function table(
     ),
     training: rest.flatMap((example) => example.columns.slice(0, 2)),
     languages: found.languages,
+    leaks: findLeaks(read as Record<Part, { examples: RawExample[] }>),
   };
 }
+
+/** Each part against those that training or selection has seen before it. */
+function findLeaks(read: Record<Part, { examples: RawExample[] }>): Leak[] {
+  return parts.flatMap((part, i) =>
+    parts.slice(0, i).map((before) => findLeak([part, read[part].examples], [before, read[before].examples])),
+  );
+}
+
+const leftOut = (report: DropReport): string => (report.total > 0 ? `; left out: ${report.describe()}` : '');
 
 /** A label that training never sees can never be right. */
 function checkLabels(read: Record<Part, { examples: RawExample[] }>): void {
@@ -243,24 +277,25 @@ async function text(
   const normalize = normalizer(options, []);
   const { maxWords } = limits(options);
   const kept: string[] = [];
+  const doubled: string[] = [];
   let read = 0;
   for (const path of inputs) {
     for (const [i, line] of (await readLines(path)).entries()) {
       read++;
-      if (line === null) report.add('not UTF-8', `${path}:${i + 1}`);
-      else {
-        const normal = normalize(line, 0);
-        if (normal.split(' ').length > maxWords)
-          report.add(`more than ${maxWords} words`, `${path}:${i + 1}`);
-        else if (normal !== '' || (kept.length > 0 && kept[kept.length - 1] !== '')) kept.push(normal);
-      }
+      const where = `${path}:${i + 1}`;
+      const normal = line === null ? null : normalize(line, 0);
+      if (normal === null) report.add(NOT_UTF8, where);
+      else if (normal.split(' ').length > maxWords) report.add(`more than ${maxWords} words`, where);
+      else if (normal !== '' || (kept.length > 0 && kept[kept.length - 1] !== '')) kept.push(normal);
+      else doubled.push(where);
     }
     if (kept.length > 0 && kept[kept.length - 1] !== '') kept.push('');
   }
   if (options.strict) report.refuse();
+  for (const where of doubled) report.add('empty, with no text since the last empty line', where);
   while (kept[kept.length - 1] === '') kept.pop();
   if (kept.length === 0) {
-    throw new DataError('no text is left', {
+    throw new DataError(`no text is left${leftOut(report)}`, {
       path: inputs[0],
       actual: report.list(),
       hint: 'check the path',
@@ -271,6 +306,7 @@ async function text(
     files: { 'text.txt': { text: content, report: { read, kept: kept.length, from: inputs.join(', ') } } },
     training: [content],
     languages: null,
+    leaks: [],
   };
 }
 
@@ -282,6 +318,15 @@ function describe(summary: PrepareReport, options: PrepareOptions, vocabSize: nu
     lines.push(
       `left out   ${String(count).padStart(9)} ${reason}: ${first.join(', ')}${count > first.length ? ', …' : ''}`,
     );
+  }
+  for (const { part, seenIn, same, sameSource, first } of summary.leaks) {
+    const both = [
+      ...(same > 0 ? [`${same} of ${part} stand in ${seenIn} too`] : []),
+      ...(sameSource > 0 ? [`${sameSource} of ${part} have a source that stands in ${seenIn}`] : []),
+    ];
+    if (both.length === 0) continue;
+    const more = same + sameSource > first.length ? ', …' : '';
+    lines.push(`leak       ${both.join(', ')}: ${first.join(', ')}${more}`);
   }
   const { languages } = summary.options as { languages?: string[] };
   if (languages) lines.push(`source ${languages[0]}, target ${languages[1]} (--languages changes it)`);

@@ -6,7 +6,7 @@ import { lmStepper, sample } from '../generate/index.js';
 import { CausalLM, type Transformer } from '../nn/index.js';
 import { exp64 } from '../runtime/math.js';
 import { evaluateLoss } from '../train/index.js';
-import { decodeUtf8Strict } from '../utf8.js';
+import { decodeText } from '../utf8.js';
 import { EXIT, note } from './errors.js';
 import { readText } from './files.js';
 import { loadCorpus, openRun, splitBatches, type TrainedRun, trainable } from './run-folder.js';
@@ -153,5 +153,5 @@ async function readStdin(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write('one sentence a line, Ctrl-D at the end:\n');
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return decodeUtf8Strict(new Uint8Array(Buffer.concat(chunks)), 'standard input');
+  return decodeText(new Uint8Array(Buffer.concat(chunks)), 'standard input');
 }

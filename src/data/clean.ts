@@ -16,6 +16,8 @@ export interface RawExample {
 /** Which columns of a line to take, counted from 1, and whether the first line names them. */
 export interface ColumnOptions {
   columns: readonly number[];
+  /** Whether further columns are a mistake of the line; where the columns were picked they are not. */
+  exact: boolean;
   header: boolean;
 }
 
@@ -62,9 +64,7 @@ export function columnExamples(
   options: ColumnOptions,
   report: DropReport,
 ): RawExample[] {
-  const { columns, header } = options;
-  // With all columns wanted a further one is a mistake of the line; with some picked it is not.
-  const plain = columns.every((column, i) => column === i + 1);
+  const { columns, exact, header } = options;
   const least = Math.max(...columns);
   return file.lines.flatMap((line, i) => {
     const where = `${file.path}:${i + 1}`;
@@ -74,8 +74,8 @@ export function columnExamples(
       return [];
     }
     const cells = line.split('\t');
-    if (cells.length < least || (plain && cells.length > least)) {
-      report.add(`not ${least} columns`, where);
+    if (cells.length < least || (exact && cells.length > least)) {
+      report.add(`${cells.length < least ? 'fewer' : 'more'} than ${least} columns`, where);
       return [];
     }
     return [{ columns: columns.map((column) => cells[column - 1]), where }];

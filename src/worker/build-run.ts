@@ -12,7 +12,7 @@ import {
   VisionTransformer,
 } from '../nn/index.js';
 import { Adam, AdamW, makeSchedule, type Optimizer, RAdam, SGD } from '../optim/index.js';
-import { CharTokenizer, decodeUtf8Strict, Tokenizer, trainBPE, trainChars } from '../text/index.js';
+import { CharTokenizer, decodeText, Tokenizer, trainBPE, trainChars } from '../text/index.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
 import type { DatasetSpec, OptimizerSpec, RunConfig, TokenizerSpec } from './protocol.js';
 
@@ -141,8 +141,8 @@ async function loadModule(spec: DatasetSpec & { kind: 'module' }): Promise<Datas
 async function readText(text: (DatasetSpec & { kind: 'text' })['text']): Promise<string> {
   if (typeof text === 'string') return text;
   const bytes = typeof Blob === 'function' && text instanceof Blob ? await text.arrayBuffer() : text;
-  if (bytes instanceof Uint8Array) return decodeUtf8Strict(bytes, 'dataset');
-  if (bytes instanceof ArrayBuffer) return decodeUtf8Strict(new Uint8Array(bytes), 'dataset');
+  if (bytes instanceof Uint8Array) return decodeText(bytes, 'dataset');
+  if (bytes instanceof ArrayBuffer) return decodeText(new Uint8Array(bytes), 'dataset');
   throw new ConfigError(`text must be a string, bytes or a Blob, got ${brief(text)}`, { op: 'dataset' });
 }
 

@@ -41,7 +41,7 @@ export type TokenizerSpec =
 export type DatasetSpec =
   | {
       kind: 'text';
-      /** A Blob or bytes (UTF-8) are read in the worker, so that a page need not. */
+      /** A Blob or bytes (UTF-8, or UTF-16 with a byte order mark) are read in the worker, so that a page need not. */
       text: string | Uint8Array | ArrayBuffer | Blob;
       tokenizer?: TokenizerSpec;
       batchSize: number;

@@ -177,9 +177,11 @@ test('bad lines are counted and named, and with --strict refused', async () => {
       strict: true,
     },
   );
-  await refused(['t'], /2 lines cannot be used: not 2 columns: 2 \(.*train\.tsv:51, .*train\.tsv:52\)/, {
-    strict: true,
-  });
+  await refused(
+    ['t'],
+    /2 lines cannot be used: fewer than 2 columns: 1 \(.*train\.tsv:51\); more than 2 columns: 1 \(.*train\.tsv:52\)/,
+    { strict: true },
+  );
 });
 
 test('tokens and small letters by language, and a joint BPE that training takes as it is', async () => {
