@@ -111,24 +111,28 @@ export function decodeUtf16(bytes: Uint8Array, path: string): string | null {
 }
 
 /**
- * UTF-16 and UTF-32 without a mark, told by their NUL bytes, which no text in UTF-8 has more than a stray one of. In
- * Latin letters every other byte is NUL; in any script the partner of a line break is.
+ * UTF-16 and UTF-32 without a mark, told by their NUL bytes, of which a text in UTF-8 has stray ones at most. In Latin
+ * letters every other byte is NUL, elsewhere spaces have one; without spaces the line breaks still do.
  */
 function guessEncoding(bytes: Uint8Array): string | null {
   const nul = [0, 0];
   for (let i = bytes.indexOf(0); i >= 0; i = bytes.indexOf(0, i + 1)) nul[i & 1]++;
   const [even, odd] = nul;
-  if (even + odd === 0) return null;
-  let [breaks, little, big] = [0, 0, 0];
+  const all = even + odd;
+  if (all === 0) return null;
+  /** Bytes of line breaks by the parity of their place, and those with a NUL where UTF-16 has it there. */
+  const breaks = [0, 0];
+  const whole = [0, 0];
   for (let i = bytes.indexOf(10); i >= 0; i = bytes.indexOf(10, i + 1)) {
-    breaks++;
-    if (i % 2 === 0 && bytes[i + 1] === 0) little++;
-    if (i % 2 === 1 && bytes[i - 1] === 0) big++;
+    breaks[i & 1]++;
+    if (bytes[i ^ 1] === 0) whole[i & 1]++;
   }
-  if (8 * (even + odd) < bytes.length && 2 * Math.max(little, big) <= breaks) return null;
-  if (8 * (even + odd) > 5 * bytes.length) return 'UTF-32';
-  if (odd > 3 * even || (little > 0 && big === 0)) return 'UTF-16LE';
-  if (even > 3 * odd || (big > 0 && little === 0)) return 'UTF-16BE';
+  const broken = (p: 0 | 1): boolean => whole[p] > 0 && 4 * whole[p] >= breaks[p] && breaks[1 - p] === 0;
+  const many = 8 * all >= bytes.length || (all >= 8 && 32 * all >= bytes.length);
+  if (!many && !broken(0) && !broken(1)) return null;
+  if (8 * all > 5 * bytes.length) return 'UTF-32';
+  if (odd > 3 * even || broken(0)) return 'UTF-16LE';
+  if (even > 3 * odd || broken(1)) return 'UTF-16BE';
   return 'binary data';
 }
 

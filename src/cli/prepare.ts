@@ -219,7 +219,7 @@ async function table(
     if (read[part]?.examples.length) continue;
     throw new DataError(
       `no example is left for ${part}${clean.length < HOLD_OUT ? `: ${clean.length} in all, ${HOLD_OUT} are needed to hold some out` : ''}${leftOut(report)}`,
-      { path: inputs[0], actual: report.list(), hint: 'give more data, or looser limits' },
+      { path: inputs[0], actual: report.list(), hint: 'give more data, looser limits, or other --columns' },
     );
   }
   if (kind === 'labelled') checkLabels(read as Record<Part, { examples: RawExample[] }>);
