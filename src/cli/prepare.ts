@@ -19,7 +19,8 @@ import { ConfigError, DataError } from '../errors.js';
 import { lowercase, tokenizeWords, trainBPE, UNICODE_VERSION, type WordLanguage } from '../text/index.js';
 import { splitWords } from '../text/tokenize-13a.js';
 import { EXIT } from './errors.js';
-import { makeFolder, writeText } from './files.js';
+import { writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
 import { findPairs, findTable, type Part, parts, readExamples, readLines } from './prepare-input.js';
 import { type EngineOptions, start } from './start.js';
 
@@ -72,6 +73,15 @@ interface Prepared {
 
 export async function prepare(inputs: readonly string[], options: PrepareOptions): Promise<number> {
   await start(options);
+  const release = await holdFolder(options.out);
+  try {
+    return await prepareInto(inputs, options);
+  } finally {
+    release();
+  }
+}
+
+async function prepareInto(inputs: readonly string[], options: PrepareOptions): Promise<number> {
   const target = ['prepare.json', 'text.txt', ...parts.map((part) => `${part}.tsv`)]
     .map((name) => join(options.out, name))
     .find((path) => existsSync(path));
@@ -102,7 +112,6 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
   };
 
   // Everything that can be refused has been; the account comes last, and says that the folder is whole.
-  await makeFolder(options.out);
   if (tokenizer) await writeText(join(options.out, 'tokenizer.json'), JSON.stringify(tokenizer));
   for (const [name, { text: content }] of Object.entries(prepared.files)) {
     await writeText(join(options.out, name), content);

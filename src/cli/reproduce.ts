@@ -22,6 +22,7 @@ import { log64 } from '../runtime/math.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { loadSplits, makeFolder, writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
 import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { RunStore } from './run-store.js';
@@ -50,6 +51,20 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
     return EXIT.done;
   }
   const out = options.out ?? join('runs', preset.name);
+  const release = await holdFolder(out);
+  try {
+    return await reproduceInto(out, preset, options, started);
+  } finally {
+    release();
+  }
+}
+
+async function reproduceInto(
+  out: string,
+  preset: Preset,
+  options: ReproduceOptions,
+  started: number,
+): Promise<number> {
   await makeFolder(join(out, 'runs'));
   const processes = Math.max(1, options.processes ?? cpus().length);
   const carried = await carryOut(preset, options, out, processes);

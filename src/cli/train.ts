@@ -1,5 +1,5 @@
 /** @file `prenorm train CONFIG`: trains on one's own data, resumable at every checkpoint. */
-import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
@@ -9,7 +9,8 @@ import { currentRuntime } from '../runtime/runtime.js';
 import type { Tokenizer } from '../text/index.js';
 import { plan, Trainer } from '../train/index.js';
 import { EXIT, inConfig, interruptSignal, isAbort } from './errors.js';
-import { makeFolder, readJson, writeText } from './files.js';
+import { readJson, writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
 import { MetricsLog } from './metrics-log.js';
 import { progressBars } from './progress.js';
 import {
@@ -38,11 +39,21 @@ export interface TrainCommandOptions extends EngineOptions {
 type RunFiles = ReturnType<typeof runFiles>;
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<number> {
+  const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
+  if (options.dryRun) return trainIn(folder, configPath, options);
+  const release = await holdFolder(folder);
+  try {
+    return await trainIn(folder, configPath, options);
+  } finally {
+    release();
+  }
+}
+
+async function trainIn(folder: string, configPath: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
   const config = checkTrainConfig(await readJson(configPath), configPath);
   if (options.seed !== undefined) config.seed = options.seed;
   const schedule = inConfig(configPath, () => makeSchedule(config.schedule));
-  const folder = options.out ?? join('runs', basename(configPath).replace(/\.json$/, ''));
   const files = runFiles(folder);
   const resume = !options.dryRun && checkFolder(folder, files, options.resume === true);
 
@@ -112,7 +123,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     }
     savedStep = trainer.step;
     await writeText(files.config, storedConfig(config, configPath));
-  } else await beginRun(folder, files, config, configPath, tokenizer, trainer.save());
+  } else await beginRun(files, config, configPath, tokenizer, trainer.save());
   metrics = await MetricsLog.open(files.metrics, trainer.step, bars.warn);
   // Not from the loop below, which a step reaches after its checkpoint.
   trainer.on('step', (m) => metrics?.append(m));
@@ -175,15 +186,12 @@ function checkFolder(folder: string, files: RunFiles, wanted: boolean): boolean 
 
 /** Writes what a run needs to be resumed, its state before step 1 included; all of it, or nothing. */
 async function beginRun(
-  folder: string,
   files: RunFiles,
   config: TrainConfig,
   configPath: string,
   tokenizer: Tokenizer,
   checkpoint: Uint8Array,
 ): Promise<void> {
-  const isNew = !existsSync(folder);
-  await makeFolder(folder);
   try {
     await writeText(files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
     await writeFileAtomic(files.checkpoint, checkpoint, 'checkpoint');
@@ -191,7 +199,6 @@ async function beginRun(
     await writeText(files.config, storedConfig(config, configPath));
   } catch (error) {
     for (const path of Object.values(files)) rmSync(path, { force: true });
-    if (isNew) rmdirSync(folder);
     throw error;
   }
 }
