@@ -21,11 +21,12 @@ export async function writeFileAtomic(
   let temporary: string | undefined;
   try {
     const target = await resolveLink(path);
-    await removeLeftovers(target);
     const candidate = temporaryName(target);
     const handle = await fs.open(candidate, 'wx');
     temporary = candidate;
     try {
+      // Before a byte is written: what they take may be all that is free.
+      await removeLeftovers(target, (await handle.stat()).mtimeMs);
       await handle.writeFile(content);
       await handle.sync();
     } finally {

@@ -48,14 +48,17 @@ const NAME = /^\.(.+)\.([0-9a-f]+)-(\d+)-(?:(\d+)-)?\d+\.tmp$/;
 /** A write whose process cannot be asked about is given up after this many milliseconds without progress. */
 const PATIENCE = 3600_000;
 
-/** @internal Removes temporary files that killed processes left for the same target, where it may. */
-export async function removeLeftovers(path: string): Promise<void> {
+/**
+ * @internal Removes temporary files that killed processes left for the same target, where it may.
+ * @param now the time by the clock that dates the files there, in milliseconds
+ */
+export async function removeLeftovers(path: string, now: number): Promise<void> {
   for (const name of await list(dirname(path))) {
     const [, target, at, pid, start] = NAME.exec(name) ?? [];
     if (target !== basename(path)) continue;
     const file = join(dirname(path), name);
     const alive = at === place ? isAlive(Number(pid), start) : undefined;
-    if (alive === false || (alive === undefined && (await isOld(file)))) await remove(file);
+    if (alive === false || (alive === undefined && (await isOld(file, now)))) await remove(file);
   }
 }
 
@@ -68,9 +71,9 @@ export async function removeAllLeftovers(folder: string): Promise<void> {
 const list = (folder: string): Promise<string[]> => fs.readdir(folder).catch(() => []);
 const remove = (path: string): Promise<void> => fs.rm(path, { force: true }).catch(() => {});
 
-async function isOld(path: string): Promise<boolean> {
+async function isOld(path: string, now: number): Promise<boolean> {
   const stat = await fs.stat(path).catch(() => null);
-  return stat !== null && Date.now() - stat.mtimeMs > PATIENCE;
+  return stat !== null && now - stat.mtimeMs > PATIENCE;
 }
 
 /** Whether a process of this place lives; undefined where an id is taken, but perhaps by another process. */
