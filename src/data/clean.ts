@@ -16,8 +16,8 @@ export interface RawExample {
 /** Which columns of a line to take, counted from 1, and whether the first line names them. */
 export interface ColumnOptions {
   columns: readonly number[];
-  /** Whether further columns are a mistake of the line; where the columns were picked they are not. */
-  exact: boolean;
+  /** Whether further columns are a mistake of the line (default: no). */
+  exact?: boolean;
   header: boolean;
 }
 
@@ -64,7 +64,7 @@ export function columnExamples(
   options: ColumnOptions,
   report: DropReport,
 ): RawExample[] {
-  const { columns, exact, header } = options;
+  const { columns, exact = false, header } = options;
   const least = Math.max(...columns);
   return file.lines.flatMap((line, i) => {
     const where = `${file.path}:${i + 1}`;
