@@ -109,6 +109,7 @@ command('prepare', 'check, clean and split your own text into a folder that trai
   .option('--max-words <n>', 'longest side of a training pair (default: 175 for pairs)', limit)
   .option('--max-ratio <x>', 'longer over shorter side of a training pair, or none (default: 1.5)', limit)
   .option('--vocab-size <n>', 'also train the joint BPE and store it as tokenizer.json', whole(1))
+  .option('--dedupe', 'keep a repeated example once, and none in train that stands in a given valid or test')
   .option('--strict', 'refuse bad lines instead of leaving them out')
   .action(async (inputs, options) => {
     exitCode = await (await import('./prepare.js')).prepare(inputs, options);

@@ -6,6 +6,7 @@ import { type Decisive, type PreparedRun, prepareRun, readDecisive } from '../re
 import { exp64 } from '../runtime/math.js';
 import { judgeDivergence, plan, Trainer } from '../train/index.js';
 import { EXIT, inConfig, interruptSignal, isAbort, note } from './errors.js';
+import { holdFolder } from './folder-lock.js';
 import { MetricsLog } from './metrics-log.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
@@ -25,10 +26,20 @@ export interface TrainCommandOptions extends EngineOptions {
 const CHECKPOINT_EVERY = 100;
 
 export async function train(path: string, options: TrainCommandOptions): Promise<number> {
+  const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
+  if (options.dryRun) return trainIn(folder, path, options);
+  const release = await holdFolder(folder.path);
+  try {
+    return await trainIn(folder, path, options);
+  } finally {
+    release();
+  }
+}
+
+async function trainIn(folder: RunFolder, path: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
   const file = await readRecipe(path);
   if (options.seed !== undefined) file.recipe.seed = options.seed;
-  const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
   const resume = !options.dryRun && folder.check(options.resume === true);
 
   // Everything that can be refused is refused before anything is written.

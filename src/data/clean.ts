@@ -17,6 +17,8 @@ export interface RawExample {
 /** Which columns of a line to take, counted from 1, and whether the first line names them. */
 export interface ColumnOptions {
   columns: readonly number[];
+  /** Whether further columns are a mistake of the line (default: no). */
+  exact?: boolean;
   header: boolean;
 }
 
@@ -68,11 +70,10 @@ export function columnExamples(
       wanted: 'a list of column numbers from 1',
       holds: (list) => Array.isArray(list) && list.length > 0 && list.every(integer(1).holds),
     },
+    exact: optional(flag),
     header: flag,
   });
-  const { columns, header } = options;
-  // With all columns wanted a further one is a mistake of the line; with some picked it is not.
-  const plain = columns.every((column, i) => column === i + 1);
+  const { columns, exact = false, header } = options;
   const least = Math.max(...columns);
   return file.lines.flatMap((line, i) => {
     const where = `${file.path}:${i + 1}`;
@@ -82,8 +83,8 @@ export function columnExamples(
       return [];
     }
     const cells = line.split('\t');
-    if (cells.length < least || (plain && cells.length > least)) {
-      report.add(`not ${least} columns`, where);
+    if (cells.length < least || (exact && cells.length > least)) {
+      report.add(`${cells.length < least ? 'fewer' : 'more'} than ${least} columns`, where);
       return [];
     }
     return [{ columns: columns.map((column) => cells[column - 1]), where }];

@@ -297,7 +297,7 @@ test('reproduce', async () => {
   await refused(() => reproduce({ ...options, data: at('none') }), /none\/train\.tsv: there is no such file/);
   await refused(
     () => reproduce({ ...options, out: at('text.txt/x') }),
-    /text\.txt\/x\/runs: cannot create the folder/,
+    /text\.txt\/x: cannot create the folder/,
   );
 });
 

@@ -13,7 +13,7 @@ import type { RandomStream } from '../../src/random.js';
 import { createRuntime, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { loadCheckpointWeights, Trainer } from '../../src/train/index.js';
-import { decodeUtf8Strict } from '../../src/utf8.js';
+import { decodeText } from '../../src/utf8.js';
 import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
@@ -367,7 +367,7 @@ function configTarget(): FuzzTarget {
     make: (random) => jsonFile(treeOf(pick(random, bases)), random),
     run(bytes) {
       const path = 'c.json';
-      const config = checkTrainConfig(parseJson(decodeUtf8Strict(bytes, path), path), path);
+      const config = checkTrainConfig(parseJson(decodeText(bytes, path), path), path);
       const schedule = makeSchedule(config.schedule);
       withRuntime(runtime, () => {
         let model: ReturnType<typeof buildModel>;
@@ -439,7 +439,7 @@ const pairsFile: FuzzTarget = {
     return damage(utf8(lines.join('')), random);
   },
   run(bytes) {
-    const found = parsePairs(decodeUtf8Strict(bytes, 'p.tsv'), 'p.tsv');
+    const found = parsePairs(decodeText(bytes, 'p.tsv'), 'p.tsv');
     for (const side of found.flat()) {
       must(side.trim() !== '' && !/[\t\n]/.test(side), 'a side is empty or holds a separator');
       must(trained.decode(trained.encode(side)) === side, 'a side does not survive its tokens');
@@ -450,9 +450,14 @@ const pairsFile: FuzzTarget = {
 
 const textFile: FuzzTarget = {
   name: 'text',
-  make: (random) => words(random, ['\n', ' ', '', '\r\n']),
+  make(random) {
+    const bytes = words(random, ['\n', ' ', '', '\r\n']);
+    if (random.nextInt(4) > 0) return bytes;
+    const wide = Buffer.from(`${pick(random, ['', '\ufeff'])}${new TextDecoder().decode(bytes)}`, 'utf16le');
+    return damage(new Uint8Array(random.nextInt(2) === 0 ? wide : wide.swap16()), random);
+  },
   run(bytes) {
-    const content = decodeUtf8Strict(bytes, 't.txt');
+    const content = decodeText(bytes, 't.txt');
     const made = trainBPE([content], { vocabSize: 290 });
     const ids = made.encode(content);
     must(made.decode(ids) === content, 'a text does not survive its tokens');

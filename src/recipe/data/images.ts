@@ -5,7 +5,7 @@ import { type BatchSource, type Cursor, loadDigits } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import { RandomStream } from '../../random.js';
-import { decodeUtf8Strict } from '../../text/index.js';
+import { decodeText } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
 import { checkShare, SHARE } from './content.js';
@@ -155,7 +155,7 @@ async function readImages({ source, images, labels }: ImagesData, sources: Sourc
   }
   if (source === 'digits') return loadDigits();
   const path = sources.resolve(source);
-  const lines = decodeUtf8Strict(await sources.read(path), path)
+  const lines = decodeText(await sources.read(path), path)
     .trimEnd()
     .split(/\r?\n/);
   const rows = lines.map((line, i) => {
