@@ -16,7 +16,6 @@ export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js
 export type { GradientsRecord, Judged } from './judges/judged.js';
 export { classifyRuns } from './judges/training.js';
 export { runGradients } from './kinds/gradients.js';
-export { contentHash, loadInputs } from './kinds/run-inputs.js';
 export type {
   RunEnvironment,
   RunInputs,
@@ -55,7 +54,6 @@ export {
   makePreset,
   type Preset,
   type PresetOptions,
-  recordedPreset,
 } from './registry.js';
 export type {
   ClaimRow,
