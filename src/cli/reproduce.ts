@@ -182,6 +182,7 @@ function collect(
     format: 'prenorm-results',
     version: 1,
     preset: preset.name,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
     command: options.only?.length ? `${command} --only ${options.only.join(' ')}` : command,
     prenorm: packageVersion(),
     kernelHash: strictWasmHash,
@@ -196,12 +197,12 @@ function collect(
     seconds,
     budgetSeconds: preset.budgetSeconds,
     settings: settingsOf(preset, unigramNll),
-    experiments: preset.experiments.map(({ experiment, runs: own, partial }) => ({
+    experiments: preset.experiments.map(({ experiment, runs: own, whole }) => ({
       name: experiment.name,
       title: experiment.title,
       runs: own.map(({ id }) => id),
       seconds: secondsOf(own),
-      ...(partial ? { partial } : {}),
+      ...(whole ? { partial: true } : {}),
     })),
     claims,
     figures,

@@ -22,6 +22,7 @@ function fault(value: unknown): string | undefined {
     return `preset must be one of ${presetNames.join(', ')}`;
   for (const key of ['prenorm', 'kernelHash']) if (!isText(value[key])) return `${key} must be a string`;
   if (value.conformance !== undefined && !isText(value.conformance)) return 'conformance must be a string';
+  if (value.seed !== undefined && !Number.isSafeInteger(value.seed)) return 'seed must be a whole number';
   const lists: Record<string, (entry: Record<string, unknown>) => string | undefined> = {
     runs: (run) => {
       for (const key of ['id', 'experiment', 'label', 'hash'])

@@ -2,7 +2,7 @@
  * @file Raw lines to examples: pairs from two files or one, labelled pairs and text, cleaned as parallel data for
  * translation usually are (Moses' clean-corpus-n; the paper's IWSLT14 recipe: 1 to 175 words, ratio 1.5).
  */
-import { checkOptions, checkValue, flag, integer } from '../checks.js';
+import { checkOptions, checkValue, flag, integer, optional } from '../checks.js';
 import { DataError } from '../errors.js';
 import type { DropReport } from './raw-lines.js';
 

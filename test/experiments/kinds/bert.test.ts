@@ -1,6 +1,7 @@
 /** @file A pre-training run with fine-tuning, tiny: what it records, and that equal runs are equal. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadKjv, loadUiDeEn } from '../../../src/data/index.js';
 import { type BertRun, bertKind } from '../../../src/experiments/kinds/bert.js';
 import { executeRun, kindOf } from '../../../src/experiments/kinds/run-kinds.js';
 import { init } from '../../../src/runtime/runtime.js';
@@ -94,11 +95,7 @@ test('a run that diverges is a result', async () => {
 test('the kind is in the table, and tells cost and memory', async () => {
   assert.is(kindOf({ kind: 'bert' }), bertKind);
   assert.ok(bertKind.cost(spec()) > bertKind.cost(spec({ fineTuning: null })));
-  const environment = {
-    onProgress() {},
-    load: async () => ({ train: [], valid: [], test: [] }),
-    loadText: async () => '',
-  };
+  const environment = { onProgress() {}, load: loadUiDeEn, loadText: loadKjv };
   const bytes = await bertKind.plan?.(spec(), environment);
   assert.ok((bytes as number) > 10_000 && (bytes as number) < 10_000_000, `${bytes}`);
 });
