@@ -3,7 +3,7 @@
  * length within windows so that little is padded, cut into batches, shuffle the batches. The plan depends on
  * (pairs, options, epoch) alone, so the two numbers of a cursor are all a resume needs.
  */
-import { ConfigError, checkKeys, DataError } from '../errors.js';
+import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInteger } from './cursor.js';
 
@@ -303,6 +303,6 @@ function checkOptions(op: string, options: PairBatchOptions): void {
   }
   const { onTooLong } = options;
   if (onTooLong !== undefined && onTooLong !== 'error' && onTooLong !== 'drop') {
-    throw new ConfigError(`onTooLong must be 'error' or 'drop', got ${JSON.stringify(onTooLong)}`, { op });
+    throw new ConfigError(`onTooLong must be 'error' or 'drop', got ${brief(onTooLong)}`, { op });
   }
 }

@@ -4,7 +4,7 @@
  * predicted, of which 80 % are masked, 10 % become a random token and 10 % stay. Drawn anew every epoch, as a
  * function of (texts, options, epoch) alone. Rows hold one sentence or two, not as many as fit.
  */
-import { ConfigError, checkKeys, DataError } from '../errors.js';
+import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { checkInteger } from './cursor.js';
 import {
@@ -160,7 +160,7 @@ function check(op: string, texts: MaskedTexts, options: MaskedPairOptions): void
   checkInteger(op, 'marks.firstId', marks.firstId, 0);
   checkInteger(op, 'marks.endId', marks.endId, marks.firstId + 1);
   if (!(maskedShare > 0 && maskedShare <= 1)) {
-    throw new ConfigError(`maskedShare must lie in (0, 1], got ${maskedShare}`, {
+    throw new ConfigError(`maskedShare must lie in (0, 1], got ${brief(maskedShare)}`, {
       op,
       expected: '(0, 1]',
       actual: maskedShare,

@@ -1,5 +1,5 @@
 /** @file Greedy search, sampling and beam search over a stepper. Ties go to the smaller id, everywhere. */
-import { ConfigError } from '../errors.js';
+import { brief, ConfigError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { exp64, pow64 } from '../runtime/math.js';
 import type { Stepper } from './stepper.js';
@@ -24,7 +24,7 @@ export interface Hypothesis {
 
 function checkLength(op: string, maxLength: number): void {
   if (Number.isInteger(maxLength) && maxLength >= 0) return;
-  throw new ConfigError(`maxLength must be a whole number >= 0, got ${maxLength}`, {
+  throw new ConfigError(`maxLength must be a whole number >= 0, got ${brief(maxLength)}`, {
     op,
     expected: '>= 0',
     actual: maxLength,
@@ -74,9 +74,9 @@ export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
   const { temperature = 1, prompt } = options;
   const topK = options.topK ?? stepper.vocabSize;
   if (!(temperature > 0))
-    throw new ConfigError(`temperature must be positive, got ${temperature}`, { op: 'sample' });
+    throw new ConfigError(`temperature must be positive, got ${brief(temperature)}`, { op: 'sample' });
   if (!Number.isInteger(topK) || topK < 1) {
-    throw new ConfigError(`topK must be a positive integer, got ${topK}`, {
+    throw new ConfigError(`topK must be a positive integer, got ${brief(topK)}`, {
       op: 'sample',
       expected: '>= 1',
       actual: topK,
@@ -128,7 +128,9 @@ export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[]
   const { beamSize, lengthPenalty = 1, bos, eos, maxLength } = options;
   checkLength('beamSearch', maxLength);
   if (!Number.isInteger(beamSize) || beamSize < 1) {
-    throw new ConfigError(`beamSize must be a positive integer, got ${beamSize}`, { op: 'beamSearch' });
+    throw new ConfigError(`beamSize must be a positive integer, got ${brief(beamSize)}`, {
+      op: 'beamSearch',
+    });
   }
   const sentences = stepper.batch;
   const vocab = stepper.vocabSize;

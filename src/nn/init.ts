@@ -13,7 +13,7 @@
  */
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, result, type Variable } from '../autograd/variable.js';
-import { ConfigError } from '../errors.js';
+import { brief, ConfigError } from '../errors.js';
 import { fnv1a, seedKey } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Module } from './module.js';
@@ -30,7 +30,7 @@ export const initSchemes: readonly InitScheme[] = ['paper', 'fairseq', 'torch'];
 /** Draws all parameters of a model anew. */
 export function initializeModel(model: Module, scheme: InitScheme, seed: number): void {
   if (!initSchemes.includes(scheme)) {
-    throw new ConfigError(`init must be one of ${initSchemes.join(', ')}, got ${JSON.stringify(scheme)}`, {
+    throw new ConfigError(`init must be one of ${initSchemes.join(', ')}, got ${brief(scheme)}`, {
       op: 'init',
       expected: initSchemes,
       actual: scheme,

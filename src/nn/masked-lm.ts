@@ -10,7 +10,7 @@ import {
 } from '../autograd/ops/index.js';
 import { TokenCount } from '../autograd/token-count.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { ConfigError, ShapeError } from '../errors.js';
+import { brief, ConfigError, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
@@ -103,14 +103,14 @@ export class MaskedLM extends Module {
     super();
     const { numSegments = 0, nextSentence = false, ...rest } = options;
     if (!Number.isInteger(numSegments) || numSegments < 0) {
-      throw new ConfigError(`numSegments must be an integer from 0, got ${JSON.stringify(numSegments)}`, {
+      throw new ConfigError(`numSegments must be an integer from 0, got ${brief(numSegments)}`, {
         op: 'MaskedLM',
         expected: '>= 0',
         actual: numSegments,
       });
     }
     if (typeof nextSentence !== 'boolean') {
-      throw new ConfigError(`nextSentence must be true or false, got ${JSON.stringify(nextSentence)}`, {
+      throw new ConfigError(`nextSentence must be true or false, got ${brief(nextSentence)}`, {
         op: 'MaskedLM',
         expected: 'true or false',
         actual: nextSentence,

@@ -2,7 +2,7 @@
 import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
 import { noGrad } from '../autograd/tape.js';
 import type { Variable } from '../autograd/variable.js';
-import { ConfigError, FormatError, ShapeError } from '../errors.js';
+import { brief, ConfigError, FormatError, ShapeError } from '../errors.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -57,7 +57,7 @@ export class PairClassifier extends Module {
     const { numSegments = 0, numClasses, ...rest } = options;
     requirePositive('PairClassifier', 'numClasses', numClasses);
     if (!Number.isInteger(numSegments) || numSegments < 0) {
-      throw new ConfigError(`numSegments must be an integer of at least 0, got ${String(numSegments)}`, {
+      throw new ConfigError(`numSegments must be an integer of at least 0, got ${brief(numSegments)}`, {
         op: 'PairClassifier',
         expected: '>= 0',
         actual: numSegments,

@@ -10,7 +10,7 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { ConfigError } from '../errors.js';
+import { brief, ConfigError } from '../errors.js';
 import {
   type AttentionMask,
   type AttentionParts,
@@ -68,7 +68,7 @@ const ALONE: LayerPosition = { layer: 1, numLayers: 1, otherLayers: 0 };
 export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPosition): Place {
   if (!Object.hasOwn(placements, config.normPlacement)) {
     throw new ConfigError(
-      `normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`,
+      `normPlacement must be one of ${normPlacements.join(', ')}, got ${brief(config.normPlacement)}`,
       {
         op: 'Transformer',
         expected: normPlacements,

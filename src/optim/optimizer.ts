@@ -158,7 +158,7 @@ export abstract class Optimizer {
    */
   clipGradNorm(maxNorm: number): number {
     if (!(maxNorm > 0)) {
-      throw new ConfigError(`maxNorm must be positive, got ${maxNorm}`, {
+      throw new ConfigError(`maxNorm must be positive, got ${brief(maxNorm)}`, {
         op: 'clipGradNorm',
         expected: '> 0',
         actual: maxNorm,

@@ -2,7 +2,7 @@
  * @file A Runtime is one memory, its kernels, its arena, its threads and its random state. Tensors of two runtimes
  * never mix.
  */
-import { ConfigError, MemoryError } from '../errors.js';
+import { brief, ConfigError, MemoryError } from '../errors.js';
 import { seedKey } from '../random.js';
 import { Arena, type Frame } from './arena.js';
 import type { dividedKernels, RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
@@ -255,7 +255,7 @@ export class Runtime {
    */
   manualSeed(seed: number): void {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ConfigError(`seed must be a non-negative integer, got ${seed}`, {
+      throw new ConfigError(`seed must be a non-negative integer, got ${brief(seed)}`, {
         op: 'manualSeed',
         actual: seed,
       });

@@ -2,7 +2,7 @@
  * @file The runtimes of a program: `init()` makes the default one, `createRuntime()` others, and one of them is the
  * current one, to which new tensors and modules belong.
  */
-import { ConfigError, checkKeys, EnvironmentError } from '../errors.js';
+import { brief, ConfigError, checkKeys, EnvironmentError } from '../errors.js';
 import { dividedKernels } from './dispatch.js';
 import { Runtime, type ThreadSupport } from './engine.js';
 import { WasmHeap } from './heap.js';
@@ -64,12 +64,12 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   checkKeys('init', options, ['threads', 'simd', 'worker', 'wasm', 'maxMemory']);
   const simd = options.simd ?? 'strict';
   if (simd !== 'strict' && simd !== 'relaxed') {
-    throw new ConfigError(`simd must be "strict" or "relaxed", got ${JSON.stringify(simd)}`, { op: 'init' });
+    throw new ConfigError(`simd must be "strict" or "relaxed", got ${brief(simd)}`, { op: 'init' });
   }
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
   if (!(maxMemory >= PAGE && maxMemory <= MAX_PAGES * PAGE)) {
     throw new ConfigError(
-      `maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${maxMemory}`,
+      `maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${brief(maxMemory)}`,
       {
         op: 'init',
         expected: [PAGE, MAX_PAGES * PAGE],

@@ -3,7 +3,7 @@
  * scores can be compared: 13a tokens, n-grams up to 4, counts summed over the corpus, exponential smoothing.
  * exp and log come from the kernels, so a score has the same bits on every engine.
  */
-import { ConfigError, checkKeys, DataError } from '../errors.js';
+import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
 import { exp64, log64 } from '../runtime/math.js';
 import { splitWords, tokenize13a, trimEnd } from './tokenize-13a.js';
 import { lowercase } from './unicode.js';
@@ -111,7 +111,7 @@ export function readOptions(op: string, options: BLEUOptions, effectiveOrder: bo
   };
   const refuse = (key: 'tokenize' | 'smooth' | 'smoothValue', expected: string) => {
     const actual = settings[key];
-    throw new ConfigError(`${key} must be ${expected}, got ${String(actual)}`, { op, expected, actual });
+    throw new ConfigError(`${key} must be ${expected}, got ${brief(actual)}`, { op, expected, actual });
   };
   if (!['13a', 'none'].includes(settings.tokenize)) refuse('tokenize', '"13a" or "none"');
   if (!['exp', 'floor', 'none'].includes(settings.smooth)) refuse('smooth', '"exp", "floor" or "none"');

@@ -3,7 +3,7 @@
  * p value that sacreBLEU's `--paired-bs` reports. Only the random numbers differ: they come from RandomStream,
  * so that a seed gives the same interval on every engine.
  */
-import { ConfigError, checkKeys } from '../errors.js';
+import { brief, ConfigError, checkKeys } from '../errors.js';
 import { RandomStream } from '../random.js';
 import {
   addStatistics,
@@ -101,7 +101,7 @@ const BLEU_KEYS = ['lowercase', 'tokenize', 'smooth', 'smoothValue', 'effectiveO
 
 function checkCount(op: string, key: string, value: unknown, least: number): void {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return;
-  const message = `${key} must be an integer of at least ${least}, got ${String(value)}`;
+  const message = `${key} must be an integer of at least ${least}, got ${brief(value)}`;
   throw new ConfigError(message, { op, expected: least, actual: value });
 }
 

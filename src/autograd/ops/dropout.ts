@@ -2,7 +2,7 @@
  * @file Dropout. The mask is a function of (seed, stream, step, microbatch, element) and is computed again in
  * the backward, so only these are kept, and a resumed run drops the same elements.
  */
-import { ConfigError } from '../../errors.js';
+import { brief, ConfigError } from '../../errors.js';
 import { fnv1a } from '../../random.js';
 import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
@@ -14,7 +14,7 @@ import { requireDType, result, type Variable } from '../variable.js';
 export function dropout(x: Variable, p: number, stream: string): Variable {
   requireDType('dropout', 'x', x, 'f32');
   if (!(p >= 0 && p < 1)) {
-    throw new ConfigError(`the probability must lie in [0, 1), got ${p}`, {
+    throw new ConfigError(`the probability must lie in [0, 1), got ${brief(p)}`, {
       op: 'dropout',
       expected: '[0, 1)',
       actual: p,

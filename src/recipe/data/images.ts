@@ -64,6 +64,7 @@ export function pickImages({ images, labels }: Images, rows: readonly number[]):
 }
 
 const BATCH = 32;
+const MAX_BATCH = 65536;
 
 /** Images. */
 export const imagesKind: DataKind<ImagesData> = {
@@ -73,7 +74,7 @@ export const imagesKind: DataKind<ImagesData> = {
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
   check(data, must) {
-    const { source, images, labels, validation } = data;
+    const { source, images, labels, validation, batchSize } = data;
     const arrays = [images, labels].filter((array) => array !== undefined).length;
     must(
       source === undefined ? arrays === 2 : arrays === 0,
@@ -92,6 +93,8 @@ export const imagesKind: DataKind<ImagesData> = {
       must(isNumbers(labels, Int32Array), 'data.labels', 'an Int32Array or a list of classes', labels);
     }
     checkCounts(data, ['channels', 'batchSize'], must);
+    // Images are drawn with replacement, so nothing else bounds a batch before memory does.
+    must((batchSize ?? BATCH) <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
     checkShare(validation, must);
   },
   async open(data, { sources }) {
