@@ -77,11 +77,12 @@ test('translation: dry run, training on the embedded pairs, evaluation, translat
     assert.is(trained.stderr, '');
     const result = JSON.parse(trained.stdout);
     assert.is(result.out, join('runs', 'c'));
+    writeFileSync(join(cwd, 'line.txt'), JSON.stringify(config.data));
     const greedy = ['--beam', '1', '--json'];
     const [evaluated, translated, fromFile] = await Promise.all([
       prenorm(['evaluate', 'runs/c', ...greedy], { cwd }),
       prenorm(['translate', 'runs/c', '--length-penalty', '0'], { cwd, input: 'Hallo\n\nDatei öffnen\n' }),
-      prenorm(['translate', 'runs/c', '--input', 'c.json', ...greedy], { cwd }),
+      prenorm(['translate', 'runs/c', '--input', 'line.txt', ...greedy], { cwd }),
     ]);
     assert.is(evaluated.code, 0, evaluated.stderr);
     const scores = JSON.parse(evaluated.stdout);
