@@ -21,6 +21,7 @@ import {
   type TextCodec,
 } from '../recipe/index.js';
 import { loadCheckpointWeights } from '../train/index.js';
+import { inConfig } from './errors.js';
 import { readJson, writeText } from './files.js';
 import { fileSources } from './sources.js';
 
@@ -33,7 +34,9 @@ export interface RecipeFile {
 
 /** Reads a recipe; configurations of version 0.1 are recipes too. */
 export async function readRecipe(path: string): Promise<RecipeFile> {
-  return { recipe: toRecipe(await readJson(path), path), path, sources: fileSources(dirname(path)) };
+  const value = await readJson(path);
+  const recipe = await inConfig(path, async () => toRecipe(value, path));
+  return { recipe, path, sources: fileSources(dirname(path)) };
 }
 
 function toRecipe(value: unknown, path: string): Recipe {

@@ -20,7 +20,7 @@ const config = (more: Partial<WorkerTrainerOptions> = {}): WorkerTrainerOptions 
   model: { kind: 'causalLM', ...model },
   optimizer: { kind: 'adamw' },
   schedule,
-  dataset: { kind: 'text', text, batchSize: 4, seqLen: 16 },
+  data: { kind: 'text', text, batchSize: 4, seqLen: 16 },
   steps: 30,
   seed: 3,
   ...more,
@@ -207,7 +207,7 @@ test('errors keep their class, message and fields', async () => {
   assert.instance(unknown, ConfigError);
   assert.match((unknown as Error).message, 'did you mean "steps"?');
   const short = await rejection(
-    start({ dataset: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
+    start({ data: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
   );
   assert.instance(short, DataError);
   assert.is((short as DataError).code, 'DATA');
@@ -248,7 +248,7 @@ test('what cannot cross is refused by name', async () => {
 test('data comes from a module, bytes move', async () => {
   const trainer = start({
     model: { kind: 'causalLM', ...model, vocabSize: 11 },
-    dataset: {
+    data: {
       kind: 'module',
       url: new URL('./dataset-module.mjs', import.meta.url),
       options: { batchSize: 2, seqLen: 8 },
@@ -258,16 +258,13 @@ test('data comes from a module, bytes move', async () => {
   for await (const { loss } of trainer.run()) last = loss;
   assert.ok(last < 2, String(last));
   const missing = await rejection(
-    start({ dataset: { kind: 'module', url: 'file:///nowhere.mjs' }, model: { kind: 'causalLM', ...model } })
+    start({ data: { kind: 'module', url: 'file:///nowhere.mjs' }, model: { kind: 'causalLM', ...model } })
       .ready,
   );
   assert.instance(missing, DataError);
 
   const bytes = new TextEncoder().encode(text);
-  assert.is(
-    await finish(start({ dataset: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } })),
-    expected,
-  );
+  assert.is(await finish(start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } })), expected);
   assert.is(bytes.length, 0, 'the buffer was copied');
 });
 

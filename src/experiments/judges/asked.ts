@@ -5,6 +5,7 @@
  */
 
 import type { RunSpec } from '../kinds/run-kind.js';
+import { kindOf } from '../kinds/run-kinds.js';
 import type { TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
 import type { Judged } from './judged.js';
@@ -21,16 +22,8 @@ const without = (record: RunRecord, missing: (key: string | symbol) => boolean):
   });
 
 function standIn(spec: RunSpec): RunRecord {
-  const {
-    id,
-    label,
-    kind,
-    arm,
-    placement = arm?.placement,
-    seed,
-  } = spec as TranslationRun & {
-    placement?: string;
-  };
+  const { id, label, kind, arm, placement = arm?.placement } = spec as TranslationRun & { placement?: string };
+  const [seed] = kindOf(spec).seeds(spec);
   const known = { id, label, experiment: kind, placement, seed, config: { ...spec } };
   return without(known as unknown as RunRecord, (key) => Reflect.get(known, key) === undefined);
 }
@@ -43,7 +36,7 @@ const isReference = ({ kind, arm }: TranslationRun): boolean =>
 export function recordsOfPart(whole: readonly RunSpec[], records: readonly RunRecord[]): RunRecord[] {
   const asked = new Map(records.map((record) => [record.id, record]));
   const missing = whole.filter(({ id }) => !asked.has(id)) as TranslationRun[];
-  const unscaled = new Set(missing.filter(isReference).map(({ seed }) => seed));
+  const unscaled = new Set(missing.filter(isReference).map(({ recipe }) => recipe.seed));
   return whole.map((spec) => {
     const record = asked.get(spec.id);
     if (!record) return standIn(spec);

@@ -71,6 +71,7 @@ interface ReadImages extends Images {
 }
 
 const BATCH = 32;
+const MAX_BATCH = 65536;
 
 /** Images. */
 export const imagesKind: DataKind<ImagesData, ReadImages> = {
@@ -80,7 +81,7 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
   check(data, must) {
-    const { source, images, labels, validation } = data;
+    const { source, images, labels, validation, batchSize } = data;
     const arrays = [images, labels].filter((array) => array !== undefined).length;
     must(
       source === undefined ? arrays === 2 : arrays === 0,
@@ -99,6 +100,8 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
       must(isNumbers(labels, Int32Array), 'data.labels', 'an Int32Array or a list of classes', labels);
     }
     checkCounts(data, ['channels', 'batchSize'], must);
+    // Images are drawn with replacement, so nothing else bounds a batch before memory does.
+    must((batchSize ?? BATCH) <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
     checkShare(validation, must);
   },
   async read(data, sources) {
