@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadSplits } from '../../src/cli/files.js';
 import { RunStore, runKey, storedForm } from '../../src/cli/run-store.js';
+import { workingFolder } from '../../src/cli/sources.js';
 import { DataError } from '../../src/errors.js';
 import { executeRun, makePreset, type RunRecord, type TranslationRun } from '../../src/experiments/index.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -37,12 +37,13 @@ test('the key depends on every setting, the data, the kernels chosen, and not on
   assert.is(runKey({ ...spec, label: 'other' }, 'strict', 'd'), key);
   const reordered = Object.fromEntries(Object.entries(spec).reverse()) as unknown as TranslationRun;
   assert.is(runKey(reordered, 'strict', 'd'), key);
+  const { recipe } = spec;
   const changed: TranslationRun[] = [
-    { ...spec, seed: spec.seed + 1 },
-    { ...spec, steps: spec.steps + 1 },
-    { ...spec, model: { ...spec.model, dFF: 96 } },
-    { ...spec, schedule: { kind: 'constant', maxLr: 0.001 } },
-  ];
+    { ...recipe, seed: recipe.seed + 1 },
+    { ...recipe, steps: recipe.steps + 1 },
+    { ...recipe, model: { ...recipe.model, dFF: 96 } },
+    { ...recipe, schedule: { kind: 'constant', maxLr: 0.001 } as const },
+  ].map((other) => ({ ...spec, recipe: other }));
   const keys = [
     key,
     runKey(spec, 'relaxed', 'd'),
@@ -58,8 +59,8 @@ test('every run of every preset that reads something has the hash of it in its k
     const store = new RunStore(folder, 'strict');
     for (const run of makePreset('standard').runs) {
       const hash = await store.dataHash(run);
-      const { kind } = run;
-      const reads = 'data' in run || 'text' in run || kind === 'growth';
+      const reads =
+        'data' in run || 'pairs' in run || 'data' in ((run as Partial<TranslationRun>).recipe ?? {});
       assert.is(hash !== undefined, reads, run.id);
       if (reads) assert.match(hash ?? '', /^[0-9a-f]{64}$/);
     }
@@ -72,14 +73,17 @@ test('a finished run is found again while the data say the same, whatever their 
     const run = tinyRun(data);
     const open = () => new RunStore(join(folder, 'runs'), 'strict');
     assert.is(await open().read(run), undefined);
-    const record = await executeRun(run, { load: loadSplits });
+    const record = await executeRun(run, { sources: workingFolder });
     assert.match(record.dataHash ?? '', /^[0-9a-f]{64}$/);
     await open().write(run, record);
     assert.equal(await open().read({ ...run, label: 'renamed' }), {
       ...storedForm(record),
       label: 'renamed',
     });
-    assert.is(await open().read({ ...run, seed: 99 } as TranslationRun), undefined);
+    assert.is(
+      await open().read({ ...run, recipe: { ...run.recipe, seed: 99 } } as TranslationRun),
+      undefined,
+    );
     assert.is(await new RunStore(join(folder, 'runs'), 'relaxed').read(run), undefined);
 
     const during = open();
@@ -87,7 +91,7 @@ test('a finished run is found again while the data say the same, whatever their 
     writeTinyData(data, 'x y\ty x');
     assert.is(await open().read(run), undefined, 'train.tsv changed');
     // The same process, the same name, other data: trained on what lies there now.
-    const again = await executeRun(run, { load: loadSplits });
+    const again = await executeRun(run, { sources: workingFolder });
     assert.is.not(again.dataHash, record.dataHash);
     assert.is.not(again.hash, record.hash);
     try {

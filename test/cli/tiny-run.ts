@@ -1,6 +1,7 @@
 /** A translation run of two steps on a folder of eight sentences. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pairsOf } from '../../src/experiments/figures/translation-grid.js';
 import { makePreset, type TranslationRun } from '../../src/experiments/index.js';
 
 export function writeTinyData(folder: string, first = 'a b\tb a'): void {
@@ -19,10 +20,13 @@ export function tinyRun(folder: string): TranslationRun {
   const run = makePreset('quick').runs.find(({ kind }) => kind === 'translation') as TranslationRun;
   return {
     ...run,
-    data: { name: folder, vocabSize: 270, maxTokens: 40 },
-    model: { ...run.model, dModel: 8, dFF: 8, numHeads: 2, numLayers: 1 },
-    steps: 2,
-    evalEvery: 1,
+    recipe: {
+      ...run.recipe,
+      ...pairsOf(folder, 270, 40),
+      model: { ...run.recipe.model, dModel: 8, dFF: 8, numHeads: 2, numLayers: 1 },
+      steps: 2,
+      evalEvery: 1,
+    },
     decode: null,
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadSplits } from '../../src/cli/files.js';
+import { workingFolder } from '../../src/cli/sources.js';
 import { verify } from '../../src/cli/verify.js';
 import { pinned } from '../../src/conformance/pinned.js';
 import { DataError } from '../../src/errors.js';
@@ -235,7 +235,7 @@ test('other data are said to be other data; the same elsewhere are the same', ()
   inFolder(async (cwd) => {
     const data = join(cwd, 'data');
     writeTinyData(data);
-    const run = await executeRun(tinyRun(data), { load: loadSplits });
+    const run = await executeRun(tinyRun(data), { sources: workingFolder });
     classifyRuns([run], run.unigramNll as number);
     const results: Results = { ...recorded, experiments: [], claims: [], figures: [], runs: [run] };
     const file = join(cwd, 'results.json');

@@ -22,7 +22,13 @@ const without = (record: RunRecord, missing: (key: string | symbol) => boolean):
   });
 
 function standIn(spec: RunSpec): RunRecord {
-  const { id, label, kind, arm, placement = arm?.placement } = spec as TranslationRun & { placement?: string };
+  const {
+    id,
+    label,
+    kind,
+    arm,
+    placement = arm?.placement,
+  } = spec as TranslationRun & { placement?: string };
   const [seed] = kindOf(spec).seeds(spec);
   const known = { id, label, experiment: kind, placement, seed, config: { ...spec } };
   return without(known as unknown as RunRecord, (key) => Reflect.get(known, key) === undefined);

@@ -59,7 +59,7 @@ export async function runGradients(
 export const gradientsKind: RunKind<GradientsRun> = {
   kind: 'gradients',
   version: 2,
-  dataHash: async ({ pairs }, sources) => (pairs ? pairsHash(pairs, sources) : ''),
+  dataHash: async ({ pairs }, sources) => (pairs ? pairsHash(pairs, sources) : undefined),
   async execute(spec, { onProgress, signal, sources }) {
     const data = spec.pairs ? await openPairs(spec.pairs, sources) : null;
     return runGradients(spec, data, onProgress, signal);

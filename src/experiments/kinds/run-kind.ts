@@ -36,8 +36,8 @@ export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
-  /** Hash of all that a run reads: a name says where data lies, not what it is. Absent where a run makes its data itself. */
-  dataHash?(spec: S, sources: Sources): Promise<string>;
+  /** Hash of all that a run reads: a name says where data lies, not what it is. None where a run makes its data itself. */
+  dataHash?(spec: S, sources: Sources): Promise<string | undefined>;
   /** Carries out one run on the current runtime. */
   execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareTwin, exportTwin, testTwin } from '../../../scripts/multi30k-twin.js';
-import { loadSplits } from '../../../src/cli/files.js';
+import { workingFolder } from '../../../src/cli/sources.js';
+import { pairsOf } from '../../../src/experiments/figures/translation-grid.js';
 import {
   executeRun,
   multi30kRuns,
@@ -21,15 +22,18 @@ await init();
 
 const [registered] = multi30kRuns();
 /** The first arm as it is registered, but for its size. */
-const run: TranslationRun = {
-  ...registered,
-  data: { ...registered.data, vocabSize: 270, maxTokens: 40 },
-  model: { ...registered.model, dModel: 16, dFF: 16, numHeads: 2, numLayers: 1 },
-  steps: 3,
-  evalEvery: 1,
-};
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-twin-'));
 const data = join(folder, 'data');
+const run: TranslationRun = {
+  ...registered,
+  recipe: {
+    ...registered.recipe,
+    ...pairsOf(data, 270, 40),
+    model: { ...registered.recipe.model, dModel: 16, dFF: 16, numHeads: 2, numLayers: 1 },
+    steps: 3,
+    evalEvery: 1,
+  },
+};
 const twin = join(folder, 'twin');
 const pairs = {
   train: ['a b\tb a', 'c\tc', 'd a\ta d', 'b\tb'],
@@ -50,15 +54,15 @@ test('the twin is given the batches, rates and weights of the run', () => {
   const path = join(twin, 'data.safetensors');
   const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
   const values = (name: string) => Array.from(tensors.get(name)?.data ?? [], Number);
-  assert.equal(JSON.parse(metadata.run), JSON.parse(JSON.stringify(run)));
+  assert.equal(JSON.parse(metadata.run), JSON.parse(JSON.stringify(run.recipe)));
   assert.equal(values('train.source.lengths').length, 4);
-  assert.is(values('train.sizes').length, run.steps, 'one batch a step');
+  assert.is(values('train.sizes').length, run.recipe.steps, 'one batch a step');
   assert.is(
     values('train.indices').length,
     values('train.sizes').reduce((a, b) => a + b, 0),
   );
   assert.equal(values('valid.indices').sort(), [0, 1]);
-  const schedule = makeSchedule(run.schedule);
+  const schedule = makeSchedule(run.recipe.schedule);
   assert.equal(values('rates'), [schedule(1), schedule(2), schedule(3)]);
 });
 
@@ -70,8 +74,11 @@ test('weights of the twin come back by their names and are tested as the arm is'
   writeFileSync(join(twin, 'record.json'), JSON.stringify(record));
   const tested = await testTwin(run, data, twin);
   // A rate of zero leaves the arm where it began, which is what the twin was given.
-  const still: TranslationRun = { ...run, schedule: { kind: 'constant', maxLr: 0 }, steps: 1 };
-  const ours = await executeRun(still, { load: () => loadSplits(data) });
+  const still: TranslationRun = {
+    ...run,
+    recipe: { ...run.recipe, schedule: { kind: 'constant', maxLr: 0 }, steps: 1 },
+  };
+  const ours = await executeRun(still, { sources: workingFolder });
   assert.is(tested.measured?.['valid NLL best'], ours.measured?.['valid NLL best']);
   assert.equal(tested.bleu, ours.bleu);
   assert.is(tested.measured?.['best step'], 2, 'step 3 has no weights');
