@@ -1,7 +1,6 @@
 /** @file A pre-training run with fine-tuning, tiny: what it records, and that equal runs are equal. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadKjv, loadUiDeEn } from '../../../src/data/index.js';
 import { type BertRun, bertKind } from '../../../src/experiments/kinds/bert.js';
 import { executeRun, kindOf } from '../../../src/experiments/kinds/run-kinds.js';
 import { noFiles } from '../../../src/recipe/index.js';
