@@ -189,7 +189,12 @@ test('tokens and small letters by language, and a joint BPE that training takes 
   write({
     'm/train.de': lines(60, (i) => `Der Hund Nr. ${i} geht's an.`),
     'm/train.en': lines(60, (i) => `The dog No. ${i} doesn't go.`),
-    'c.json': JSON.stringify({ ...translation, data: 'out', vocabSize: 290, steps: 1 }),
+    'c.json': JSON.stringify({
+      ...translation,
+      data: { ...(translation.data as object), source: 'out' },
+      tokenizer: { kind: 'bpe', vocabSize: 290 },
+      steps: 1,
+    }),
   });
   await good(['m'], { tokenize: true, lowercase: true, vocabSize: 290 });
   assert.is(kept('train.tsv')[1], "der hund nr. 1 geht ' s an .\tthe dog no. 1 doesn 't go .");

@@ -17,7 +17,7 @@ import type { RunRecord } from '../results.js';
 import { type BertData, type PreparedBert, prepareBert, readBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
 import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface BertArm {
   placement: NormPlacement;
@@ -74,30 +74,16 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOu
     signal: environment.signal,
   });
   const kept = new Map<number, StateDict>();
-  const { curve, diverged, finalValidNll } = await trainCurve(
-    trainer,
-    total,
-    environment.onProgress,
-    ({ step }) => {
-      if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
-    },
-  );
-  const measured: NonNullable<RunRecord['measured']> = {};
-  if (run.fineTuning && !diverged) Object.assign(measured, await tune(run, data, kept, environment, total));
-  const hash = trainer.hash();
+  const trained = await trainCurve(trainer, total, environment.onProgress, ({ step }) => {
+    if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
+  });
+  const measured = run.fineTuning && !trained.diverged ? await tune(run, data, kept, environment, total) : {};
+  const { placement } = run.arm;
+  const record = trainedRecord(run, { placement, seed: recipe.seed }, trainer, trained);
   return {
-    id: run.id,
-    experiment: 'bert',
-    label: run.label,
-    placement: run.arm.placement,
-    seed: recipe.seed,
-    config: { ...run } as unknown as Record<string, unknown>,
-    status: diverged ? 'diverged' : 'measured',
-    finalValidNll,
-    steps: trainer.step,
-    hash: sha256(new TextEncoder().encode(`${hash}${JSON.stringify(measured)}`)),
+    ...record,
+    hash: sha256(new TextEncoder().encode(`${record.hash}${JSON.stringify(measured)}`)),
     unigramNll: data.unigramNll,
-    curve,
     measured,
   };
 }

@@ -4,7 +4,7 @@
  */
 import { backward, noGrad, type Variable } from '../../autograd/index.js';
 import type { LmBatch } from '../../data/index.js';
-import { Sha256 } from '../../io/sha256.js';
+import { sha256 } from '../../io/sha256.js';
 import type { CausalLM, NormPlacement } from '../../nn/index.js';
 import { prepareRun, readData } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
@@ -13,7 +13,7 @@ import { Trainer } from '../../train/index.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 import type { TextRecipe } from './run-spec.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 /** Factors on W2 in the scaling law. */
 export const factors = [0.5, 2, 4];
@@ -123,29 +123,17 @@ export const growthKind: RunKind<GrowthRun> = {
     measure(0);
     const trainer = new Trainer({ ...prepared.options, signal });
     const gradNorms: number[] = [];
-    const { curve, diverged } = await trainCurve(trainer, recipe.steps, onProgress, ({ step, gradNorm }) => {
+    const trained = await trainCurve(trainer, recipe.steps, onProgress, ({ step, gradNorm }) => {
       gradNorms.push(gradNorm);
       if (step % run.measureEvery === 0) measure(step);
     });
-    if (!diverged) measured.gradientsAfter = gradients(model, probe);
+    if (!trained.diverged) measured.gradientsAfter = gradients(model, probe);
     measured.lossSpikes = spikes(trainer.losses, 1.25);
     measured.gradSpikes = spikes(gradNorms, 3);
     measured.finalLoss = mean(trainer.losses.slice(-10));
-    const hash = new Sha256();
-    hash.update(new TextEncoder().encode(trainer.hash() + JSON.stringify(measured)));
-    return {
-      id: run.id,
-      experiment: 'growth',
-      label: run.label,
-      placement: run.placement,
-      seed,
-      config: { ...run },
-      status: diverged ? 'diverged' : 'measured',
-      steps: trainer.step,
-      hash: hash.hex(),
-      measured,
-      curve,
-    };
+    const record = trainedRecord(run, { placement: run.placement, seed }, trainer, trained);
+    const hash = sha256(new TextEncoder().encode(record.hash + JSON.stringify(measured)));
+    return { ...record, hash, measured };
   },
   cost: ({ recipe: { steps, model, data } }) => {
     const { dModel, numLayers = 6 } = model;

@@ -9,7 +9,7 @@ import { Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
 import type { TextRecipe } from './run-spec.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface PlacementRun extends RunSpec {
   kind: 'placement';
@@ -26,21 +26,9 @@ export const placementKind: RunKind<PlacementRun> = {
     const { placement, recipe } = spec;
     const { options, data } = await prepareRun(recipe, { sources });
     const trainer = new Trainer({ ...options, signal });
-    const { curve, diverged, finalValidNll } = await trainCurve(trainer, recipe.steps, onProgress);
-    return {
-      id: spec.id,
-      experiment: 'placement',
-      label: spec.label,
-      placement,
-      seed: recipe.seed,
-      config: { ...spec },
-      status: diverged ? 'diverged' : 'measured',
-      finalValidNll,
-      steps: trainer.step,
-      hash: trainer.hash(),
-      measured: { unigramNll: entropy((data as OpenedText).ids) },
-      curve,
-    };
+    const trained = await trainCurve(trainer, recipe.steps, onProgress);
+    const record = trainedRecord(spec, { placement, seed: recipe.seed }, trainer, trained);
+    return { ...record, measured: { unigramNll: entropy((data as OpenedText).ids) } };
   },
   cost: ({ recipe: { model, data, steps } }) => {
     const { dModel, numLayers = 6 } = model;

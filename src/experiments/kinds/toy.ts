@@ -13,7 +13,7 @@ import { Probe, type ProbeBatch } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface ToyRun extends RunSpec {
   kind: 'toy';
@@ -74,22 +74,11 @@ export const toyKind: RunKind<ToyRun> = {
     });
     const options = trainerOptions(recipe, { model, data: new Reversals(seed) });
     const trainer = new Trainer({ ...options, signal });
-    const { curve, diverged } = await trainCurve(trainer, recipe.steps, onProgress);
-    return {
-      id: run.id,
-      experiment: 'toy',
-      label: run.label,
-      placement: run.placement,
-      seed,
-      config: { ...run },
-      status: diverged ? 'diverged' : 'measured',
-      steps: trainer.step,
-      hash: trainer.hash(),
-      curve,
-      ...(diverged
-        ? {}
-        : { measured: { loss: mean(trainer.losses.slice(-TAIL)), accuracy: accuracy(model, seed) } }),
-    };
+    const trained = await trainCurve(trainer, recipe.steps, onProgress);
+    const record = trainedRecord(run, { placement: run.placement, seed }, trainer, trained);
+    if (trained.diverged) return record;
+    const measured = { loss: mean(trainer.losses.slice(-TAIL)), accuracy: accuracy(model, seed) };
+    return { ...record, measured };
   },
   cost: ({ numLayers, recipe }) => recipe.steps * 0.016 * (numLayers / 6),
   steps: ({ recipe }) => recipe.steps,

@@ -20,7 +20,7 @@ import { plan, Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { PairsRecipe, TranslationRun } from './run-spec.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 import { decodeTest, fullTest, KeptWeights } from './translation-test.js';
 
 const opened = new Map<string, Promise<OpenedPairs>>();
@@ -83,33 +83,17 @@ export async function runTranslation(
   const model = prepared.model as Transformer;
   const trainer = new Trainer({ ...prepared.options, signal });
   const kept = run.fullTest && new KeptWeights(run.fullTest.average);
-  const { curve, diverged, finalValidNll } = await trainCurve(
-    trainer,
-    recipe.steps,
-    onProgress,
-    ({ step, validNll }) => {
-      if (validNll !== undefined) kept?.add({ step, validNll, weights: model.stateDict() });
-    },
-  );
+  const trained = await trainCurve(trainer, recipe.steps, onProgress, ({ step, validNll }) => {
+    if (validNll !== undefined) kept?.add({ step, validNll, weights: model.stateDict() });
+  });
+  const { placement } = run.arm;
   const record: RunOutcome = {
-    id: run.id,
-    experiment: 'translation',
-    label: run.label,
-    placement: run.arm.placement,
-    seed: recipe.seed,
-    config: { ...run } as unknown as Record<string, unknown>,
-    status: diverged ? 'diverged' : 'measured',
-    finalValidNll,
-    steps: trainer.step,
-    hash: trainer.hash(),
+    ...trainedRecord(run, { placement, seed: recipe.seed }, trainer, trained),
     unigramNll: unigramNll(pairs),
-    curve,
   };
-  if (run.decode && !diverged) {
-    const test = kept
-      ? fullTest(model, run, pairs, kept, () => trainer.evaluate())
-      : decodeTest(model, run, pairs);
-    Object.assign(record, test);
-  }
-  return record;
+  if (!run.decode || trained.diverged) return record;
+  const test = kept
+    ? fullTest(model, run, pairs, kept, () => trainer.evaluate())
+    : decodeTest(model, run, pairs);
+  return { ...record, ...test };
 }

@@ -99,7 +99,9 @@ export async function readContent(
   }
   const known = Object.keys(embedded);
   const hint = `data of kind "${kind}" is ${known.map((name) => `"${name}" (embedded), `).join('')}a file, or a folder with ${file}; ${format}`;
-  if (sources.canRead) throw new DataError('there is no such file', { path, hint });
+  if (sources.canRead) {
+    throw new DataError('there is no such file', { path: file === 'train.tsv' ? inFolder : path, hint });
+  }
   throw new ConfigError(`source ${brief(source)} is not embedded, and there are no files here`, {
     op: 'data',
     expected: known,
