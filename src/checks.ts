@@ -51,7 +51,7 @@ export const callback: Rule = { wanted: 'a function', holds: (value) => typeof v
 export const anything: Rule = { wanted: 'anything', holds: () => true };
 
 export const oneOf = (...values: readonly unknown[]): Rule => ({
-  wanted: `one of ${values.map((value) => (typeof value === 'string' ? value : brief(value))).join(', ')}`,
+  wanted: `${values.length > 1 ? 'one of ' : ''}${values.map(String).join(', ')}`,
   holds: (value) => values.includes(value),
 });
 

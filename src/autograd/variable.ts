@@ -2,7 +2,7 @@
  * @file A variable is a tensor that may carry a gradient. It knows the node that produced it; nodes know
  * their inputs. There is no global tape: a graph lives as long as its last variable, or until `backward()`.
  */
-import { anything, checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
+import { checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
 import { brief, formatShape, ShapeError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
@@ -159,7 +159,7 @@ export function tensor(
   options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
 ): Variable {
   checkOptions('tensor', options, {
-    shape: optional(anything),
+    shape: optional({ wanted: 'a shape', holds: Array.isArray }),
     dtype: optional(oneOf('f32', 'i32')),
     requiresGrad: optional(flag),
   });
