@@ -84,7 +84,7 @@ export class Parameter extends Variable {
 
   constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
     checkShape('Parameter', shape);
-    checkValue('Parameter', 'role', role, oneOf(...parameterRoles));
+    checkValue('Parameter', 'role', role, roleRule);
     super(persistentStorage(runtime, 'f32', sizeOf(shape)), shape, 0, true);
     this.role = role;
     runtime.graphChanged();
@@ -134,7 +134,19 @@ export class Parameter extends Variable {
   }
 }
 
-const parameterRoles = [
+/** What a parameter is for; decides its initial values and whether weight decay touches it. */
+export type ParameterRole =
+  | 'weight'
+  | 'bias'
+  | 'embedding'
+  | 'position'
+  | 'inProj'
+  | 'attentionBias'
+  | 'normWeight'
+  | 'normBias'
+  | 'other';
+
+const roleRule = oneOf<ParameterRole>(
   'weight',
   'bias',
   'embedding',
@@ -144,10 +156,7 @@ const parameterRoles = [
   'normWeight',
   'normBias',
   'other',
-] as const;
-
-/** What a parameter is for; decides its initial values and whether weight decay touches it. */
-export type ParameterRole = (typeof parameterRoles)[number];
+);
 
 /**
  * Makes a constant from numbers, nested arrays or a typed array (shape inferred unless given).

@@ -99,7 +99,7 @@ const rules: Rules<ModelConfig> = {
   numDecoderLayers: layers,
   ...layerRules,
   decoderNormPlacement: layerRules.normPlacement,
-  finalNorm: oneOf('auto', true, false),
+  finalNorm: oneOf<string | boolean>('auto', true, false),
   positions: oneOf(...positionKinds),
   embeddingNorm: flag,
   tiedEmbeddings: flag,
