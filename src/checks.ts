@@ -50,9 +50,9 @@ export const callback: Rule = { wanted: 'a function', holds: (value) => typeof v
 /** For what is checked elsewhere. */
 export const anything: Rule = { wanted: 'anything', holds: () => true };
 
-export const oneOf = (...values: readonly unknown[]): Rule => ({
-  wanted: `one of ${values.map((value) => (typeof value === 'string' ? value : brief(value))).join(', ')}`,
-  holds: (value) => values.includes(value),
+export const oneOf = <T>(...values: readonly T[]): Rule => ({
+  wanted: `${values.length > 1 ? 'one of ' : ''}${values.map(String).join(', ')}`,
+  holds: (value) => values.includes(value as T),
 });
 
 export const either = (a: Rule, b: Rule): Rule => ({

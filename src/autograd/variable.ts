@@ -2,7 +2,7 @@
  * @file A variable is a tensor that may carry a gradient. It knows the node that produced it; nodes know
  * their inputs. There is no global tape: a graph lives as long as its last variable, or until `backward()`.
  */
-import { anything, checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
+import { checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
 import { brief, formatShape, ShapeError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
@@ -84,7 +84,7 @@ export class Parameter extends Variable {
 
   constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
     checkShape('Parameter', shape);
-    checkValue('Parameter', 'role', role, oneOf(...parameterRoles));
+    checkValue('Parameter', 'role', role, roleRule);
     super(persistentStorage(runtime, 'f32', sizeOf(shape)), shape, 0, true);
     this.role = role;
     runtime.graphChanged();
@@ -134,7 +134,19 @@ export class Parameter extends Variable {
   }
 }
 
-const parameterRoles = [
+/** What a parameter is for; decides its initial values and whether weight decay touches it. */
+export type ParameterRole =
+  | 'weight'
+  | 'bias'
+  | 'embedding'
+  | 'position'
+  | 'inProj'
+  | 'attentionBias'
+  | 'normWeight'
+  | 'normBias'
+  | 'other';
+
+const roleRule = oneOf<ParameterRole>(
   'weight',
   'bias',
   'embedding',
@@ -144,10 +156,7 @@ const parameterRoles = [
   'normWeight',
   'normBias',
   'other',
-] as const;
-
-/** What a parameter is for; decides its initial values and whether weight decay touches it. */
-export type ParameterRole = (typeof parameterRoles)[number];
+);
 
 /**
  * Makes a constant from numbers, nested arrays or a typed array (shape inferred unless given).
@@ -159,7 +168,7 @@ export function tensor(
   options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
 ): Variable {
   checkOptions('tensor', options, {
-    shape: optional(anything),
+    shape: optional({ wanted: 'a shape', holds: Array.isArray }),
     dtype: optional(oneOf('f32', 'i32')),
     requiresGrad: optional(flag),
   });

@@ -20,7 +20,7 @@
  * A state says nothing about the number of heads, the placement (`norm_first`) and the activation: these the
  * caller has to know.
  */
-import { checkOptions, checkValue, flag, optional, type Rules, text } from '../checks.js';
+import { checkOptions, flag, optional, type Rules, text } from '../checks.js';
 import { ConfigError, FormatError, formatShape } from '../errors.js';
 import {
   CausalLM,
@@ -120,8 +120,11 @@ export function fromTorchState(
   state: StateDict,
   options: TorchOptions & { causalLM?: boolean } = {},
 ): TorchState {
+  checkOptions<TorchOptions & { causalLM?: boolean }>('fromTorchState', options, {
+    ...rules,
+    causalLM: optional(flag),
+  });
   const { causalLM = false, ...where } = options;
-  checkValue('fromTorchState', 'causalLM', causalLM, flag);
   const config = inferTorchConfig(state, where);
   if (causalLM && config.kind !== 'encoder') {
     throw new FormatError(`a CausalLM needs the state of a TransformerEncoder, this is a ${config.kind}`, {

@@ -99,7 +99,7 @@ const rules: Rules<ModelConfig> = {
   numDecoderLayers: layers,
   ...layerRules,
   decoderNormPlacement: layerRules.normPlacement,
-  finalNorm: oneOf('auto', true, false),
+  finalNorm: oneOf<string | boolean>('auto', true, false),
   positions: oneOf(...positionKinds),
   embeddingNorm: flag,
   tiedEmbeddings: flag,
@@ -108,18 +108,20 @@ const rules: Rules<ModelConfig> = {
   seed,
 };
 
+export const modelKeys: readonly string[] = Object.keys(rules);
+
 /**
  * Fills in defaults and checks every value.
  * @throws ConfigError naming the key, what is required and what came.
  */
 export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
-  checkKeys(op, options, Object.keys(rules));
+  checkKeys(op, options, modelKeys);
   const config = { ...defaults, ...withoutUndefined(options) } as ModelConfig;
   // What dModel is has not been checked yet, and an object may refuse to become a number.
-  if (typeof config.dModel === 'number') config.dFF ??= 4 * config.dModel;
-  config.numEncoderLayers ??= config.numLayers;
-  config.numDecoderLayers ??= config.numLayers;
-  config.decoderNormPlacement ??= config.normPlacement;
+  if (typeof config.dModel === 'number' && config.dFF === undefined) config.dFF = 4 * config.dModel;
+  if (config.numEncoderLayers === undefined) config.numEncoderLayers = config.numLayers;
+  if (config.numDecoderLayers === undefined) config.numDecoderLayers = config.numLayers;
+  if (config.decoderNormPlacement === undefined) config.decoderNormPlacement = config.normPlacement;
   checkOptions(op, config, rules);
   if (config.dModel % config.numHeads !== 0) {
     throw new ConfigError(`dModel must be a multiple of numHeads ${config.numHeads}, got ${config.dModel}`, {

@@ -9,7 +9,6 @@ import {
 } from '../autograd/ops/index.js';
 import { Parameter, type ParameterRole, type Variable } from '../autograd/variable.js';
 import {
-  anything,
   checkOptions,
   checkValue,
   flag,
@@ -18,6 +17,7 @@ import {
   oneOf,
   optional,
   share,
+  text,
 } from '../checks.js';
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
@@ -35,7 +35,7 @@ export class Linear extends Module {
     options: { bias?: boolean; biasRole?: ParameterRole } = {},
   ) {
     super();
-    checkOptions('Linear', options, { bias: optional(flag), biasRole: optional(anything) });
+    checkOptions('Linear', options, { bias: optional(flag), biasRole: optional(text) });
     checkValue('Linear', 'inFeatures', inFeatures, integer(1));
     checkValue('Linear', 'outFeatures', outFeatures, integer(1));
     this.weight = initializeParameter(new Parameter([outFeatures, inFeatures], 'weight'));

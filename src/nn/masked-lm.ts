@@ -10,13 +10,13 @@ import {
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import { checkValue, flag, integer } from '../checks.js';
-import { ConfigError, ShapeError } from '../errors.js';
+import { ConfigError, checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
-import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { type ModelConfig, type ModelOptions, modelKeys, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
-import { checkForward, type ForwardOptions } from './models.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
 import { PooledHead } from './pooled-head.js';
@@ -101,6 +101,7 @@ export class MaskedLM extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: MaskedLMOptions) {
     super();
+    checkKeys('MaskedLM', options, [...modelKeys, 'numSegments', 'nextSentence']);
     const { numSegments = 0, nextSentence = false, ...rest } = options;
     checkValue('MaskedLM', 'numSegments', numSegments, integer(0));
     checkValue('MaskedLM', 'nextSentence', nextSentence, flag);
@@ -156,8 +157,8 @@ export class MaskedLM extends Module {
    */
   loss(batch: MaskedLMInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'MaskedLM.loss' });
-    const { trace, ...rest } = options;
-    const hidden = this.encode(batch, { trace });
+    const [forward, rest] = splitLossOptions('MaskedLM.loss', options);
+    const hidden = this.encode(batch, forward);
     const rows = batch.batchSize * batch.seqLen;
     const places = batch.masked ? batchTensor(batch.masked, [batch.masked.length]) : null;
     const predicted = places ? gather(reshape(hidden, [rows, this.config.dModel]), places) : hidden;

@@ -1,11 +1,13 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
+
+import { lossRules } from '../autograd/ops/cross-entropy.js';
 import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
   linearCrossEntropy,
 } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
-import { callback, checkOptions, optional } from '../checks.js';
+import { callback, checkOptions, optional, type Rules } from '../checks.js';
 import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -42,8 +44,20 @@ export interface ForwardOptions {
   trace?: Trace;
 }
 
+const forwardRules: Rules<ForwardOptions> = { trace: optional(callback) };
+
 export function checkForward(op: string, options: ForwardOptions): void {
-  checkOptions(op, options, { trace: optional(callback) });
+  checkOptions(op, options, forwardRules);
+}
+
+/** What a model's `loss` hands on to its forward pass, and to the loss op. */
+export function splitLossOptions(
+  op: string,
+  options: CrossEntropyOptions & ForwardOptions,
+): [ForwardOptions, CrossEntropyOptions] {
+  checkOptions(op, options, { ...forwardRules, ...lossRules });
+  const { trace, ...rest } = options;
+  return [{ trace }, rest];
 }
 
 /**
@@ -122,9 +136,9 @@ export class Transformer extends Module {
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
-    const { trace, ...rest } = options;
+    const [forward, rest] = splitLossOptions('Transformer.loss', options);
     return linearCrossEntropy(
-      this.#decode(batch, { trace }),
+      this.#decode(batch, forward),
       this.output.weight,
       batchTensor(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
@@ -182,9 +196,9 @@ export class CausalLM extends Module {
   /** Mean cross-entropy per token; the logits are made by blocks of rows and not kept. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
-    const { trace, ...rest } = options;
+    const [forward, rest] = splitLossOptions('CausalLM.loss', options);
     return linearCrossEntropy(
-      this.#encode(batch, { trace }),
+      this.#encode(batch, forward),
       this.output.weight,
       batchTensor(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,

@@ -3,14 +3,14 @@ import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from 
 import { noGrad } from '../autograd/tape.js';
 import type { Variable } from '../autograd/variable.js';
 import { checkValue, integer } from '../checks.js';
-import { FormatError, ShapeError } from '../errors.js';
+import { checkKeys, FormatError, ShapeError } from '../errors.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
-import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { type ModelConfig, type ModelOptions, modelKeys, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import type { MaskedLM } from './masked-lm.js';
-import { checkForward, type ForwardOptions } from './models.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
 import { Module, type StateDict } from './module.js';
 import { PooledHead } from './pooled-head.js';
 import { checkRoom } from './room.js';
@@ -55,6 +55,7 @@ export class PairClassifier extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: PairClassifierOptions) {
     super();
+    checkKeys('PairClassifier', options, [...modelKeys, 'numSegments', 'numClasses']);
     const { numSegments = 0, numClasses, ...rest } = options;
     checkValue('PairClassifier', 'numClasses', numClasses, integer(1));
     checkValue('PairClassifier', 'numSegments', numSegments, integer(0));
@@ -116,8 +117,8 @@ export class PairClassifier extends Module {
   /** Mean cross-entropy per pair. */
   loss(batch: PairClassInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'PairClassifier.loss' });
-    const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), batchTensor(batch.labels, [batch.batchSize]), rest);
+    const [forward, rest] = splitLossOptions('PairClassifier.loss', options);
+    return crossEntropy(this.forward(batch, forward), batchTensor(batch.labels, [batch.batchSize]), rest);
   }
 
   /** (B): the class with the largest logit, the first of equals; without dropout. */

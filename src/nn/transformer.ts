@@ -32,7 +32,7 @@ export const MAX_LAYERS = 4096;
 const stackRules: Rules<StackConfig> = {
   ...layerRules,
   numLayers: integer(1, MAX_LAYERS),
-  finalNorm: oneOf('auto', true, false),
+  finalNorm: oneOf<string | boolean>('auto', true, false),
   otherLayers: optional(integer(0, MAX_LAYERS)),
 };
 

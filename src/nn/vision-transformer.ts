@@ -16,7 +16,7 @@ import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, resolveConfig, stackConfig } from './config.js';
 import { initializeModel, initializeParameter } from './init.js';
 import { Dropout, Linear } from './layers.js';
-import { checkForward, type ForwardOptions } from './models.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
 import { Module } from './module.js';
 import { Positions } from './positions.js';
 import { checkRoom } from './room.js';
@@ -177,7 +177,7 @@ export class VisionTransformer extends Module {
   /** Mean cross-entropy per image. */
   loss(batch: ImageInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'VisionTransformer.loss' });
-    const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), batchTensor(batch.labels, [batch.batchSize]), rest);
+    const [forward, rest] = splitLossOptions('VisionTransformer.loss', options);
+    return crossEntropy(this.forward(batch, forward), batchTensor(batch.labels, [batch.batchSize]), rest);
   }
 }

@@ -2,12 +2,12 @@
  * @file The runtimes of a program: `init()` makes the default one, `createRuntime()` others, and one of them is the
  * current one, to which new tensors and modules belong.
  */
-import { anything, checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
+import { anything, checkOptions, either, integer, oneOf, optional, type Rules } from '../checks.js';
 import { EnvironmentError } from '../errors.js';
 import { dividedKernels } from './dispatch.js';
 import { Runtime, type ThreadSupport } from './engine.js';
 import { WasmHeap } from './heap.js';
-import { chooseThreads, packagedWasm } from './host.js';
+import { chooseThreads, MOST_THREADS, packagedWasm } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
 import type { Kernels } from './kernels.js';
 import { ThreadPool } from './pool.js';
@@ -36,7 +36,7 @@ const PAGE = 65536;
 const MAX_PAGES = 65536;
 
 const rules: Rules<InitOptions> = {
-  threads: optional(anything), // host.ts
+  threads: optional(either(oneOf('auto'), integer(1, MOST_THREADS))),
   simd: optional(oneOf('strict', 'relaxed')),
   worker: optional({
     wanted: 'an address',

@@ -28,6 +28,7 @@ import {
   TokenEmbedding,
   TransformerEncoder,
 } from '../nn/index.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from '../nn/models.js';
 import { Module } from '../nn/module.js';
 import type { Trace } from '../nn/transformer-layers.js';
 import { RandomStream } from '../random.js';
@@ -51,7 +52,7 @@ export interface ProbeConfig {
   dFF?: number;
 }
 
-const rules: Rules<ProbeConfig> = {
+export const probeRules: Rules<ProbeConfig> = {
   setting: oneOf('theory', 'toy'),
   placement: oneOf(...normPlacements),
   numLayers: integer(1),
@@ -100,7 +101,7 @@ export class Probe extends Module {
 
   constructor(config: Omit<ProbeConfig, 'batch'>) {
     super();
-    checkOptions('Probe', { batch: 1, ...config }, rules);
+    checkOptions('Probe', { batch: 1, ...config }, probeRules);
     this.uniform = config.setting === 'theory';
     const resolved = resolveConfig('gradients', {
       vocabSize: config.vocabSize,
@@ -125,19 +126,18 @@ export class Probe extends Module {
   }
 
   /** Logits (B, T, vocabSize). */
-  forward(batch: ProbeBatch, { trace }: { trace?: Trace } = {}): Variable {
+  forward(batch: ProbeBatch, options: ForwardOptions = {}): Variable {
+    checkForward('Probe', options);
     const x =
       batch.embedded ?? this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
-    return linear(this.encoder.forward(x, {}, trace), this.embedding.tokens.weight, null);
+    return linear(this.encoder.forward(x, {}, options.trace), this.embedding.tokens.weight, null);
   }
 
   /** Mean cross-entropy per token. */
-  loss(
-    batch: ProbeBatch,
-    { trace, ...options }: CrossEntropyOptions & { trace?: Trace } = {},
-  ): CrossEntropyResult {
+  loss(batch: ProbeBatch, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     const targets = batchTensor(batch.targets, [batch.batchSize, batch.seqLen]);
-    return crossEntropy(this.forward(batch, { trace }), targets, options);
+    const [forward, rest] = splitLossOptions('Probe.loss', options);
+    return crossEntropy(this.forward(batch, forward), targets, rest);
   }
 
   /** The arrays `loss` reads. */
@@ -162,6 +162,7 @@ function simplifyAttention(
 
 /** Measures one model on random batches. */
 export function probe(config: ProbeConfig): ProbeResult {
+  checkOptions('probe', config, probeRules);
   const model = new Probe(config);
   const { batches = 1 } = config;
   const random = new RandomStream(config.seed, 'probe:data');
@@ -191,6 +192,7 @@ export function probe(config: ProbeConfig): ProbeResult {
 
 /** ||x||² / d of every position's hidden state that leaves the last layer, one random batch. */
 export function probeHiddenNorms(config: ProbeConfig): Float64Array {
+  checkOptions('probeHiddenNorms', config, probeRules);
   return noGrad(() => {
     const model = new Probe(config);
     const hidden = new Map<string, Variable>();

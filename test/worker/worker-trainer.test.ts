@@ -279,14 +279,16 @@ test('a worker that cannot be loaded, or ends, is an EnvironmentError', async ()
 });
 
 test('bytes in UTF-16 are a text with a byte order mark, and refused by name without one', async () => {
-  const of = (bytes: Uint8Array) =>
-    start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } });
+  const of = (bytes: Uint8Array) => start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } });
   const marked = new Uint8Array(Buffer.from(`\ufeff${text}`, 'utf16le'));
   const bare = marked.slice(2); // the bytes of the other one go to the worker
   assert.is(await finish(of(marked)), expected);
   const error = await rejection(of(bare).ready);
   assert.instance(error, DataError);
-  assert.match((error as Error).message, /data\.text: the text looks like UTF-16LE without a byte order mark/);
+  assert.match(
+    (error as Error).message,
+    /data\.text: the text looks like UTF-16LE without a byte order mark/,
+  );
 });
 
 test.run();

@@ -1,5 +1,5 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
-import { checkOptions, either, optional, positive, share } from '../../checks.js';
+import { checkOptions, either, optional, positive, type Rules, share } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { record } from '../tape.js';
@@ -36,7 +36,7 @@ export function crossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
-  checkLossOptions('crossEntropy', options);
+  checkOptions('crossEntropy', options, lossRules);
   requireDType('crossEntropy', 'logits', logits, 'f32');
   requireDType('crossEntropy', 'targets', targets, 'i32');
   const cols = logits.shape[logits.rank - 1];
@@ -76,10 +76,10 @@ export function crossEntropy(
 
 const tokenCount = { wanted: 'a TokenCount', holds: (value: unknown) => value instanceof TokenCount };
 
-/** @throws ConfigError for an unknown option or one out of range. */
-export function checkLossOptions(op: string, options: CrossEntropyOptions): void {
-  checkOptions(op, options, { smoothing: optional(share), count: optional(either(positive, tokenCount)) });
-}
+export const lossRules: Rules<CrossEntropyOptions> = {
+  smoothing: optional(share),
+  count: optional(either(positive, tokenCount)),
+};
 
 /**
  * The number of targets that are not ignored, and the address of 1 / divisor, written now and, for targets that

@@ -2,6 +2,7 @@
  * @file Cross-entropy of x Wᵀ by blocks of rows: logits of the whole batch never exist, padding is left out, and a
  * block's gradient is made of the same exponentials as its loss while it is in the cache.
  */
+import { checkOptions } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { isGradEnabled, record } from '../tape.js';
@@ -9,8 +10,8 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
-  checkLossOptions,
   lossDivisor,
+  lossRules,
 } from './cross-entropy.js';
 
 /** Rows of a block: a k-block of the product, so that dW is summed in the one order of all products. */
@@ -27,7 +28,7 @@ export function linearCrossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
-  checkLossOptions('linearCrossEntropy', options);
+  checkOptions('linearCrossEntropy', options, lossRules);
   requireDType('linearCrossEntropy', 'x', x, 'f32');
   requireDType('linearCrossEntropy', 'targets', targets, 'i32');
   const [vocab, width] = weight.shape;

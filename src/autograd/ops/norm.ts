@@ -70,8 +70,8 @@ export function addLayerNorm(
   bias: Variable | null,
   options: NormOptions = {},
 ): NormResult {
-  const residual = options.residual ?? null;
   const width = check('layerNorm', x, weight, bias, options);
+  const residual = options.residual ?? null;
   const runtime = runtimeOf('layerNorm', x, weight, bias, residual);
   const { kernels } = runtime;
   const rows = x.size / width;
@@ -110,8 +110,8 @@ export function addLayerNorm(
 
 /** RMSNorm over the last axis (Zhang and Sennrich 2019): g ⊙ x / sqrt(mean(x²) + eps). */
 export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions = {}): NormResult {
-  const residual = options.residual ?? null;
   const width = check('rmsNorm', x, weight, null, options);
+  const residual = options.residual ?? null;
   const runtime = runtimeOf('rmsNorm', x, weight, residual);
   const { kernels } = runtime;
   const rows = x.size / width;
