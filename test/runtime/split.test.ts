@@ -21,6 +21,7 @@ const SIZES: Record<string, number> = {
   value: 2.5,
   threshold: 6554,
   stream: 77,
+  call: 3,
   first: 0,
   batch: 7,
   heads: 3,

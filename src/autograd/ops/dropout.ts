@@ -23,12 +23,12 @@ export function dropout(x: Variable, p: number, stream = ''): Variable {
   const id = fnv1a(`dropout:${stream}`) | 0;
   const y = result(runtime, x.shape);
   const { rng, call } = runtime.draw(id);
-  const apply = (out: number, from: number) =>
-    runtime.kernels.dropoutForward(out, from, 0, x.size, threshold, keep, rng, id, call);
-  apply(y.ptr, x.ptr);
+  runtime.kernels.dropoutForward(y.ptr, x.ptr, 0, x.size, threshold, keep, rng, id, call);
   record('dropout', [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
-    ctx.overwrite(x, (dx) => apply(dx, ctx.dout()));
+    ctx.overwrite(x, (dx) =>
+      runtime.kernels.dropoutForward(dx, ctx.dout(), 0, x.size, threshold, keep, rng, id, call),
+    );
   });
   return y;
 }
