@@ -5,6 +5,7 @@ import type { TextData, TokensData } from '../data-recipe.js';
 import { checkOrigin, contentHash, originKeys, readContent } from './content.js';
 import { checkCounts, type DataKind, type OpenedData } from './kind.js';
 
+const HELD_OUT = 0.1;
 const WINDOWS = { batchSize: 16, seqLen: 64 } as const;
 
 /** Running text. */
@@ -28,7 +29,8 @@ export const textKind: DataKind<TextData> = {
     const { whole: path } = content.names as { whole: string };
     const tokenizer = await make([whole], content.source);
     const ids = tokenizer.encode(whole);
-    const held = Math.floor(ids.length * (data.validation ?? 0.1));
+    const share = data.validation ?? HELD_OUT;
+    const held = Math.floor(ids.length * share);
     const cut = ids.length - held;
     const valid = held >= 2 ? ids.subarray(cut) : null;
     const text = contentHash(whole);
@@ -39,7 +41,8 @@ export const textKind: DataKind<TextData> = {
       // The share that is held out decides what is trained on.
       sha256: contentHash([text, cut]),
       tokenizer,
-      oldHashes: () => [text, idsHash(ids.subarray(0, cut), valid)],
+      // The command line of 0.1, which hashed the text, always held out that share.
+      oldHashes: () => [...(share === HELD_OUT ? [text] : []), idsHash(ids.subarray(0, cut), valid)],
     };
   },
 };
@@ -68,7 +71,8 @@ export const tokensKind: DataKind<TokensData> = {
     const hash = idsHash(ids, held);
     return {
       ...windows(ids, held, { ...WINDOWS, ...data }, 'data.ids'),
-      sha256: hash,
+      // Ids that move from one part to the other leave the hash of both as it is.
+      sha256: contentHash([hash, ids.length]),
       tokenizer: null,
       oldHashes: () => [hash],
     };
