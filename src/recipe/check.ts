@@ -145,7 +145,8 @@ function checkTokenizer({ data, tokenizer }: Recipe, path: string, must: Must): 
     'given by json or by path',
     json === undefined ? 'neither' : 'both',
   );
-  must(file === undefined || typeof file === 'string', 'tokenizer.path', 'the path of a file', file);
+  const isPath = typeof file === 'string' && file !== '';
+  must(file === undefined || isPath, 'tokenizer.path', 'the path of a file', file);
 }
 
 function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {

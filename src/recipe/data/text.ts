@@ -42,7 +42,11 @@ export const textKind: DataKind<TextData, ReadText> = {
       sizes: { ...opened.sizes, vocabSize: tokenizer.vocabSize },
       sha256,
       tokenizer,
-      oldHashes: () => [contentHash(whole), idsHash(train, valid)],
+      // The command line of 0.1, which hashed the text, always held out that share.
+      oldHashes: () => [
+        ...(data.validation === undefined || data.validation === SHARE ? [contentHash(whole)] : []),
+        idsHash(train, valid),
+      ],
     };
   },
 };
@@ -74,11 +78,12 @@ export const tokensKind: DataKind<TokensData, ReadTokens> = {
   async read({ ids: given, validation }) {
     const ids = Int32Array.from(given);
     const held = validation === undefined ? null : Int32Array.from(validation);
-    return { ids, held, sha256: idsHash(ids, held) };
+    // Ids that move from one part to the other leave the hash of both as it is.
+    return { ids, held, sha256: contentHash([idsHash(ids, held), ids.length]) };
   },
   async open(data, { ids, held, sha256 }) {
     const opened = windows(ids, held, { ...WINDOWS, ...data }, 'data.ids');
-    return { ...opened, sha256, tokenizer: null, oldHashes: () => [sha256] };
+    return { ...opened, sha256, tokenizer: null, oldHashes: () => [idsHash(ids, held)] };
   },
 };
 

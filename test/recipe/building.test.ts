@@ -1,0 +1,299 @@
+/** From a recipe to a model and an optimizer: selections, groups, seeds, sizes, weights, the profile of Admin. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { fileSources } from '../../src/cli/sources.js';
+import { ConfigError, FormatError } from '../../src/errors.js';
+import { encodeSafetensors } from '../../src/io/index.js';
+import { CausalLM, MaskedLM, type Module, profileAdmin } from '../../src/nn/index.js';
+import {
+  buildModel,
+  buildOptimizer,
+  checkRecipe,
+  completeModel,
+  openData,
+  type PreparedRun,
+  prepareRun,
+  type Recipe,
+  type Selection,
+  seedsOf,
+  type TrainingRecipe,
+} from '../../src/recipe/index.js';
+import { select } from '../../src/recipe/selection.js';
+import { init } from '../../src/runtime/runtime.js';
+import { Trainer } from '../../src/train/index.js';
+import { inFolder } from '../cli/spawn.js';
+import { asyncRefusal, refusal } from '../support.js';
+import { recipes } from './recipes.js';
+
+const test = suite('recipe: building');
+test.before(async () => {
+  await init();
+});
+
+const small = () =>
+  new CausalLM({ vocabSize: 11, dModel: 8, numHeads: 2, numLayers: 2, normPlacement: 'pre' });
+const paths = (model: Module) => [...model.namedParameters()].map(([path]) => path);
+const prepare = (recipe: Recipe, changes: Partial<Recipe> = {}): Promise<PreparedRun> =>
+  prepareRun(checkRecipe({ ...recipe, ...changes }, 'test'));
+
+async function finish(run: PreparedRun): Promise<string> {
+  const trainer = new Trainer(run.options);
+  for await (const _ of trainer.run());
+  return trainer.hash();
+}
+
+test('selections: words, patterns, lists, and what is taken away', () => {
+  const model = small();
+  const all = paths(model);
+  const chosen = (selection: Selection) => [...select(model, selection, 'test')].sort();
+  const where = (test_: (path: string) => boolean) => all.filter(test_).sort();
+  const isNorm = (path: string) => /norm\d?\.|Norm\./.test(path);
+  const norms = where(isNorm);
+  assert.ok(norms.length > 4 && norms.length < all.length);
+  assert.equal(chosen('all'), [...all].sort());
+  assert.equal(chosen('norms'), norms);
+  assert.equal(
+    chosen('biases'),
+    where((path) => path.endsWith('bias')),
+  );
+  assert.equal(
+    chosen('*.layers.0.*'),
+    where((path) => path.includes('.layers.0.')),
+  );
+  assert.equal(chosen('*bias'), chosen('biases'));
+  assert.equal(chosen(all[3]), [all[3]]);
+  assert.equal(chosen(['norms', all[0]]), [...new Set([...norms, all[0]])].sort());
+  assert.equal(
+    chosen(['all', '!norms']),
+    where((path) => !norms.includes(path)),
+  );
+  assert.equal(
+    chosen('!norms'),
+    where((path) => !norms.includes(path)),
+  );
+  assert.equal(
+    chosen(['!norms', all.find(isNorm) as string]),
+    where((path) => !norms.includes(path) || path === all.find(isNorm)),
+  );
+  assert.equal(chosen(['all', '!all', 'biases']), chosen('biases'));
+  // A dot is a dot.
+  assert.match(refusal(() => chosen(all[0].replace('.', 'x'))).message, /matches no parameter of the model/);
+  const none = refusal(() => chosen(['all', '!head.*']));
+  assert.instance(none, ConfigError);
+  assert.match(
+    none.message,
+    /"!head\.\*" matches no parameter .*its parameters are .*use all, norms, biases or a pattern/,
+  );
+});
+
+const base: TrainingRecipe = { optimizer: { kind: 'adamw', lr: 0.1, weightDecay: 0.5 }, steps: 1 };
+
+test('groups: a parameter belongs to the first that matches, the rest to the optimizer itself', () => {
+  const model = small();
+  const { groups } = buildOptimizer(
+    {
+      ...base,
+      optimizer: {
+        ...base.optimizer,
+        groups: [
+          { match: 'norms', lr: 0.2, weightDecay: 0 },
+          { match: 'biases', weightDecay: 0.1 },
+        ],
+      },
+    },
+    model,
+  );
+  assert.equal(
+    groups.map(({ lr, weightDecay }) => [lr, weightDecay]),
+    [
+      [0.2, 0],
+      [0.1, 0.1],
+      [0.1, 0.5],
+    ],
+  );
+  const norms = select(model, 'norms', 'test');
+  const named = new Map([...model.namedParameters()].map(([path, parameter]) => [parameter, path]));
+  const [a, b, rest] = groups.map(({ params }) => params.map((p) => named.get(p) as string));
+  assert.equal(new Set(a), norms);
+  assert.ok(b.length > 0 && b.every((path) => path.endsWith('bias') && !norms.has(path)));
+  assert.is(a.length + b.length + rest.length, named.size);
+});
+
+test('groups: one that is left nothing is refused, with what to do', () => {
+  const build = (recipe: Partial<TrainingRecipe>) =>
+    refusal(() => buildOptimizer({ ...base, ...recipe } as TrainingRecipe, small()));
+  const groups = [{ match: 'all' }, { match: 'norms', lr: 1 }];
+  const taken = build({ optimizer: { ...base.optimizer, groups } as never });
+  assert.match(
+    taken.message,
+    /optimizer\.groups\[1\]: the group is empty: .*put the group that matches less before/,
+  );
+  const frozen = build({
+    trainable: 'norms',
+    optimizer: { kind: 'adam', lr: 1, groups: [{ match: ['all', '!norms'] }] },
+  });
+  assert.match(frozen.message, /optimizer\.groups\[0\]: the group is empty: what it matches is frozen/);
+  const unknown = build({ optimizer: { kind: 'adam', lr: 1, groups: [{ match: 'nrms' }] } });
+  assert.match(unknown.message, /optimizer\.groups\[0\]: "nrms" matches no parameter/);
+  const option = build({ optimizer: { kind: 'sgd', lr: 1, eps: 1 } as never });
+  assert.match(option.message, /SGD: unknown key "eps"/);
+});
+
+test('groups keep their ratio to the schedule', async () => {
+  const optimizer = { kind: 'sgd', groups: [{ match: 'biases', lr: 0.03 }] } as const;
+  const schedule = { kind: 'linearDecay', maxLr: 0.01, warmupSteps: 2, totalSteps: 4 } as const;
+  const { options } = await prepare(recipes.text, { optimizer, schedule, steps: 3 });
+  assert.equal(
+    options.optimizer.groups.map(({ lr }) => lr),
+    [0.03, 0.01],
+  );
+  const trainer = new Trainer(options);
+  for (const factor of [0.5, 1, 0.5]) {
+    trainer.trainStep();
+    const [biases, rest] = options.optimizer.groups.map(({ lr }) => lr);
+    assert.ok(Math.abs(rest - 0.01 * factor) < 1e-9, String(rest));
+    assert.ok(Math.abs(biases / rest - 3) < 1e-6, String(biases / rest));
+  }
+});
+
+test('trainable freezes the rest: it keeps its bits, and has no gradient', async () => {
+  const { model, options } = await prepare(recipes.text, { trainable: ['norms', 'biases'], steps: 2 });
+  const before = new Map([...model.stateDict()].map(([path, { data }]) => [path, data.slice()]));
+  const chosen = select(model, ['norms', 'biases'], 'test');
+  const trainer = new Trainer(options);
+  for await (const _ of trainer.run());
+  for (const [path, { data }] of model.stateDict()) {
+    const same = data.every((value, i) => value === before.get(path)?.[i]);
+    assert.is(same, !chosen.has(path), path);
+  }
+});
+
+test('seeds: one for all, or one each', async () => {
+  assert.equal(seedsOf({}), { model: 0, data: 0, dropout: 0 });
+  assert.equal(seedsOf({ seed: 4 }), { model: 4, data: 4, dropout: 4 });
+  assert.equal(seedsOf({ seed: 4, seeds: { data: 7, dropout: undefined } }), {
+    model: 4,
+    data: 7,
+    dropout: 4,
+  });
+  const { seed: _, ...unseeded } = recipes.text;
+  const all = { model: 3, data: 3, dropout: 3 };
+  const hash = async (recipe: Partial<Recipe>) => finish(await prepare(unseeded as Recipe, recipe));
+  const first = await hash({ seed: 3 });
+  assert.is(await hash({ seeds: all }), first);
+  assert.is(await hash({ seed: 9, seeds: all }), first);
+  const hashes = [first, await hash({ seed: 4 })];
+  for (const key of ['model', 'data', 'dropout']) hashes.push(await hash({ seed: 3, seeds: { [key]: 4 } }));
+  assert.is(new Set(hashes).size, hashes.length);
+});
+
+test('sizes: left out they are the data’s; the recipe may repeat them or leave room, no less', async () => {
+  const shape = { dModel: 8, numHeads: 2, numLayers: 1 } as const;
+  const sizes = { vocabSize: 20, maxSeqLen: 8, numClasses: 3, imageSize: 4, channels: 1 };
+  const complete = (model: object) =>
+    completeModel(model as Recipe['model'], sizes) as Record<string, unknown>;
+  const classifier = { kind: 'pairClassifier', ...shape };
+  assert.equal(complete(classifier), { ...classifier, vocabSize: 20, maxSeqLen: 8, numClasses: 3 });
+  assert.equal(complete({ kind: 'transformer', ...shape }), { kind: 'transformer', ...shape, vocabSize: 20 });
+  const vision = { kind: 'visionTransformer', ...shape, patchSize: 2 };
+  assert.equal(complete(vision), { ...vision, imageSize: 4, channels: 1, numClasses: 3 });
+  assert.is(complete({ ...classifier, vocabSize: 21, maxSeqLen: 9, numClasses: 4 }).vocabSize, 21);
+  for (const [model, pattern] of [
+    [
+      { ...classifier, vocabSize: 19 },
+      /model: vocabSize is 19, the data has 20 \(leave vocabSize out, or raise it/,
+    ],
+    [{ ...classifier, maxSeqLen: 7 }, /model: maxSeqLen is 7, the data has 8/],
+    [{ ...classifier, numClasses: 2 }, /model: numClasses is 2, the data has 3/],
+    [{ ...vision, imageSize: 8 }, /model: imageSize is 8, the data has 4/],
+    [{ ...vision, imageSize: 2 }, /model: imageSize is 2, the data has 4/],
+    [{ ...vision, channels: 3 }, /model: channels is 3, the data has 1/],
+    [{ ...classifier, vocabSize: '20' }, /vocabSize must be/],
+    [{ ...classifier, vocabSize: null }, /vocabSize/],
+  ] as const) {
+    const error = refusal(() => buildModel(complete(model) as never, 0));
+    assert.instance(error, ConfigError);
+    assert.match(error.message, pattern);
+  }
+  const { model: _, ...rest } = recipes.tokens;
+  const unknown = await asyncRefusal(prepare({ ...rest, model: { kind: 'causalLM', ...shape } }));
+  assert.match(unknown.message, /model: vocabSize is missing, and the data does not know it/);
+  const { recipe } = await prepare(recipes.labelledPairs);
+  const { vocabSize, maxSeqLen, numClasses } = recipe.model as Record<string, unknown>;
+  assert.equal([vocabSize, maxSeqLen, numClasses], [280, 24, 2]);
+});
+
+test('weights: bytes and a file are the same beginning; those of another model are refused', () =>
+  inFolder(async (folder) => {
+    const first = await prepare(recipes.text, { seed: 8 });
+    const weights = encodeSafetensors(first.model.stateDict());
+    writeFileSync(join(folder, 'w.safetensors'), weights);
+    const ofBytes = await prepare(recipes.text, { weights });
+    const named = checkRecipe({ ...recipes.text, weights: 'w.safetensors' }, 'test');
+    const ofFile = await prepareRun(named, { sources: fileSources(folder) });
+    const state = (run: PreparedRun) => [...run.model.stateDict()].map(([, { data }]) => [...data]);
+    assert.equal(state(ofBytes), state(first));
+    assert.equal(state(ofFile), state(first));
+    const ofSeed = await prepare(recipes.text);
+    assert.not.equal(state(ofSeed), state(first));
+    assert.equal(ofFile.options.config, ofBytes.options.config, 'where the weights lie decides nothing');
+    assert.not.equal(ofBytes.options.config, ofSeed.options.config);
+    assert.is(await finish(ofFile), await finish(ofBytes));
+    const other = await asyncRefusal(
+      prepare(recipes.text, { weights, model: { ...recipes.text.model, dModel: 32 } as never }),
+    );
+    assert.instance(other, FormatError);
+    const damaged = await asyncRefusal(prepare(recipes.text, { weights: new Uint8Array(9) }));
+    assert.instance(damaged, FormatError);
+    const nowhere = await asyncRefusal(prepareRun(named));
+    assert.match(nowhere.message, /w\.safetensors: there are no files here/);
+  }));
+
+test('a classifier begins from a masked model, its head anew', async () => {
+  const masked = await prepare(recipes.masked);
+  assert.instance(masked.model, MaskedLM);
+  const pretrained = masked.model.stateDict();
+  const tokenizer = { kind: 'saved', json: masked.data.tokenizer?.toJSON?.() } as const;
+  const weights = encodeSafetensors(pretrained);
+  const { model } = await prepare(recipes.labelledPairs, { weights, tokenizer });
+  const shared = [...model.stateDict()].filter(([path]) => path.startsWith('encoder.'));
+  assert.ok(shared.length > 0);
+  for (const [path, { data }] of shared) assert.equal(data, pretrained.get(path)?.data, path);
+});
+
+test('Admin is profiled on the first batch, which is trained on all the same; loaded weights bring their own scales', async () => {
+  const model = { ...recipes.pairs.model, normPlacement: 'admin', numLayers: 2 } as Recipe['model'];
+  const run = await prepare(recipes.pairs, { model });
+  const gains = (of: Module) =>
+    [...of.stateDict()].filter(([path]) => path.includes('gain')).map(([, { data }]) => [...data]);
+  const made = gains(run.model);
+  assert.ok(made.length > 0);
+  assert.ok(
+    made.some((gain) => gain.some((x) => x !== 1)),
+    'not profiled',
+  );
+  const plain = buildModel(run.recipe.model, 3);
+  assert.ok(gains(plain).every((gain) => gain.every((x) => x === 1)));
+  assert.equal(run.options.data.state(), { epoch: 0, batch: 0 });
+  const opened = await openData(recipes.pairs);
+  profileAdmin(plain as never, opened.train(3, 32).next() as never);
+  assert.equal(gains(plain), made);
+  const weights = encodeSafetensors(buildModel(run.recipe.model, 3).stateDict());
+  const loaded = await prepare(recipes.pairs, { model, weights });
+  assert.ok(gains(loaded.model).every((gain) => gain.every((x) => x === 1)));
+});
+
+test('Admin in the decoder alone is profiled too', async () => {
+  const model = {
+    ...recipes.pairs.model,
+    normPlacement: 'post',
+    decoderNormPlacement: 'admin',
+  } as Recipe['model'];
+  const run = await prepare(recipes.pairs, { model });
+  const scales = [...run.model.stateDict()].filter(([path]) => path.includes('gain'));
+  assert.ok(scales.some(([, { data }]) => data.some((x) => x !== 1)));
+});
+
+test.run();
