@@ -198,6 +198,7 @@ async function joinModules() {
     'reference/runtime',
     'external',
     'inference',
+    'recipe/index',
     'worker/index',
   ];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));

@@ -31,15 +31,12 @@ const STEPS = 40;
 const INSIDE = 0.3;
 
 /** A checkpoint of 2.9 MB every two small steps: much writing, little computing. */
-const config = {
-  task: 'lm',
-  data: 'text.txt',
-  vocabSize: 280,
-  model: { dModel: 96, numHeads: 2, numLayers: 2, dFF: 384, dropout: 0.1 },
+const recipe = {
+  model: { kind: 'causalLM', dModel: 96, numHeads: 2, numLayers: 2, dFF: 384, dropout: 0.1 },
+  data: { kind: 'text', source: 'text.txt', batchSize: 2, seqLen: 8 },
+  tokenizer: { kind: 'bpe', vocabSize: 280 },
   optimizer: { kind: 'adam', betas: [0.9, 0.98] },
   schedule: { kind: 'inverseSqrt', maxLr: 0.003, warmupSteps: 5 },
-  batchSize: 2,
-  seqLen: 8,
   clipNorm: 1,
   accumulate: 2,
   steps: STEPS,
@@ -70,7 +67,7 @@ export async function crashTest({
       join(folder, 'text.txt'),
       Array.from({ length: 80 }, (_, i) => `line ${i} of a text, ${i * i}\n`).join(''),
     );
-    writeFileSync(join(folder, 'c.json'), JSON.stringify(config));
+    writeFileSync(join(folder, 'c.json'), JSON.stringify(recipe));
     const life = (out, resume) => startLife(command, folder, out, resume);
 
     // The run that is never stopped; it also tells how long a start, a step and a write take.

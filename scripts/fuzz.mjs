@@ -30,7 +30,7 @@ for (const target of chosen) {
   if (values.case !== undefined) {
     await target.reset?.();
     const input = caseInput(target, seed, Number(values.case));
-    console.log(`${target.name}: ${input.length} bytes, ${execute(target, input)}`);
+    console.log(`${target.name}: ${input.length} bytes, ${await execute(target, input)}`);
     continue;
   }
   const end = performance.now() + Number(values.seconds) * 1000;
@@ -42,7 +42,7 @@ for (const target of chosen) {
   for (const failure of report.failures) {
     failed++;
     await target.reset?.();
-    const small = minimize(target, failure);
+    const small = await minimize(target, failure);
     mkdirSync('.fuzz', { recursive: true });
     const path = `.fuzz/${target.name}-${seed}-${failure.index}`;
     writeFileSync(path, small);

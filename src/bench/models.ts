@@ -3,8 +3,7 @@ import type { BatchSource } from '../data/cursor.js';
 import type { PairBatch } from '../data/index.js';
 import { makePreset, openPairs, type TranslationRun } from '../experiments/index.js';
 import { CausalLM, type LmInput, type Transformer } from '../nn/models.js';
-import { Adam } from '../optim/index.js';
-import { buildRun, type Recipe } from '../recipe/index.js';
+import { buildRun, type Recipe, trainerOptions } from '../recipe/index.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';
 import { Trainer } from '../train/index.js';
 import { causalLmFlops, translationFlops } from './flops.js';
@@ -72,9 +71,11 @@ export function buildLm(runtime: Runtime, shape: LmShape, seed = 0): CausalLM {
 export function lmStep(runtime: Runtime, shape: LmShape, seed = 0): Step {
   const model = buildLm(runtime, shape, seed);
   const batch = lmBatch(shape);
-  const optimizer = withRuntime(runtime, () => new Adam(model.parameters(), adamSettings));
-  const data = repeating([{ ...batch, tokens: batch.ids.length }]);
-  const trainer = new Trainer({ model, data, optimizer, steps: Number.MAX_SAFE_INTEGER });
+  const recipe = { optimizer: { kind: 'adam', ...adamSettings }, steps: Number.MAX_SAFE_INTEGER } as const;
+  const trainer = withRuntime(
+    runtime,
+    () => new Trainer(trainerOptions(recipe, { model, data: repeating([batch]) })),
+  );
   const flops = causalLmFlops(model.config, shape.numLayers, shape.batchSize, shape.seqLen);
   return { flops, cycle: 1, run: () => updateOf(trainer) };
 }

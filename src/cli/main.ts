@@ -109,6 +109,7 @@ command('prepare', 'check, clean and split your own text into a folder that trai
   .option('--max-words <n>', 'longest side of a training pair (default: 175 for pairs)', limit)
   .option('--max-ratio <x>', 'longer over shorter side of a training pair, or none (default: 1.5)', limit)
   .option('--vocab-size <n>', 'also train the joint BPE and store it as tokenizer.json', whole(1))
+  .option('--dedupe', 'keep a repeated example once, and none in train that stands in a given valid or test')
   .option('--strict', 'refuse bad lines instead of leaving them out')
   .action(async (inputs, options) => {
     exitCode = await (await import('./prepare.js')).prepare(inputs, options);
@@ -118,6 +119,7 @@ command('train', 'train a model on your own data')
   .argument('<config>', 'JSON file: task, data, vocabSize, model, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
+  .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addHelpText('after', TRAIN_HELP)
   .action(async (config, options) => {

@@ -19,6 +19,7 @@ import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { makeFolder, writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
 import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { RunStore } from './run-store.js';
@@ -49,6 +50,21 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
     await dryRun(preset, options);
     return EXIT.done;
   }
+  const release = await holdFolder(out);
+  try {
+    return await reproduceInto(store, preset, options, started);
+  } finally {
+    release();
+  }
+}
+
+async function reproduceInto(
+  store: RunStore,
+  preset: Preset,
+  options: ReproduceOptions,
+  started: number,
+): Promise<number> {
+  const out = dirname(store.folder);
   await makeFolder(store.folder);
   const processes = Math.max(1, options.processes ?? cpus().length);
   const carried = await carryOut(preset, options, store, processes);
@@ -166,6 +182,7 @@ function collect(
     format: 'prenorm-results',
     version: 1,
     preset: preset.name,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
     command: options.only?.length ? `${command} --only ${options.only.join(' ')}` : command,
     prenorm: packageVersion(),
     kernelHash: strictWasmHash,
@@ -180,12 +197,12 @@ function collect(
     seconds,
     budgetSeconds: preset.budgetSeconds,
     settings: settingsOf(preset, unigramNll),
-    experiments: preset.experiments.map(({ experiment, runs: own, partial }) => ({
+    experiments: preset.experiments.map(({ experiment, runs: own, whole }) => ({
       name: experiment.name,
       title: experiment.title,
       runs: own.map(({ id }) => id),
       seconds: secondsOf(own),
-      ...(partial ? { partial } : {}),
+      ...(whole ? { partial: true } : {}),
     })),
     claims,
     figures,

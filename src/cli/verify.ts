@@ -12,8 +12,8 @@ import {
   type RunEnvironment,
   type RunRecord,
   type RunSpec,
-  recordedPreset,
 } from '../experiments/index.js';
+import { recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
 import { progressBars } from './progress.js';

@@ -5,8 +5,12 @@
 export interface Pinned {
   /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
   readonly kernels: { readonly strict: string; readonly relaxed: string };
-  /** SHA-256 over all items. */
+  /** Version of the list of items. */
+  readonly list: number;
+  /** SHA-256 over all items of the list. */
   readonly total: string;
+  /** Totals of earlier lists, whose items are all in this one with the same hashes: equal bits. */
+  readonly earlier: readonly string[];
   /** SHA-256 by item. */
   readonly items: Readonly<Record<string, string>>;
 }
@@ -17,7 +21,9 @@ export const pinned: Pinned = {
     strict: '2f025ce584d92db3ef9945faf20dabdd4482be2d00e55939e9b12df674cbe78a',
     relaxed: 'e685cdc403430c0ef6a707d190b28795e0600e8826c25f00dcc30a75397c453b',
   },
+  list: 1,
   total: 'f5366f585105512bc04aeb1575cd2b3a9a37e59e57a41c68baa266cba7a4cef0',
+  earlier: [],
   items: {
     tokenizer: 'def7c97a5d75f5f7aaadcdde5944f97e1ea93f513ba7ff1657276032b4b5e46c',
     'causal-lm': '1cf20d4c32a0eab934a0d12788c10c31870fc055e9c2fe1449a2206ce6a04e55',

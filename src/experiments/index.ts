@@ -52,7 +52,6 @@ export {
   makePreset,
   type Preset,
   type PresetOptions,
-  recordedPreset,
 } from './registry.js';
 export type {
   ClaimRow,

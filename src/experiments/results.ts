@@ -145,6 +145,8 @@ export interface Results {
   format: 'prenorm-results';
   version: 1;
   preset: string;
+  /** Of `--seed`, where it was given: shifts every seed of the preset. */
+  seed?: number;
   command: string;
   /** Version of the package. */
   prenorm: string;

@@ -54,7 +54,7 @@ const NO_DIGEST = '0'.repeat(64);
 export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBuffer> {
   const { tensors, config, cursor, rng, step, kernelHash, extra = null } = content;
   if (!Number.isSafeInteger(step) || step < 0) {
-    throw new CheckpointError(`step must be an integer from 0, got ${String(step)}`, {
+    throw new CheckpointError(`step must be an integer from 0, got ${brief(step)}`, {
       op: 'encodeCheckpoint',
     });
   }

@@ -64,13 +64,7 @@ export function profileAdmin<B>(
       next = Math.sqrt(omega * omega * inputVariance + measured);
     }
   };
-  const { training } = model;
-  model.eval();
-  try {
-    noGrad(() => model.forward(batch, { trace }), model.runtime());
-  } finally {
-    model.train(training);
-  }
+  model.evaluating(() => noGrad(() => model.forward(batch, { trace }), model.runtime()));
   return report;
 }
 

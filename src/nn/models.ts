@@ -5,6 +5,7 @@ import {
   linearCrossEntropy,
 } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
+import { callback, checkOptions, optional } from '../checks.js';
 import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -39,6 +40,10 @@ export interface PairInput {
 export interface ForwardOptions {
   /** Receives named intermediates of every layer. */
   trace?: Trace;
+}
+
+export function checkForward(op: string, options: ForwardOptions): void {
+  checkOptions(op, options, { trace: optional(callback) });
 }
 
 /**
@@ -87,6 +92,7 @@ export class Transformer extends Module {
 
   /** The decoder's result (B, T, C) for a whole batch. */
   #decode(batch: PairInput, options: ForwardOptions): Variable {
+    checkForward('Transformer', options);
     const { batchSize, sourceLen, targetLen } = batch;
     const sourceLengths = batchTensor(batch.sourceLengths, [batchSize]);
     const memory = this.encode(
@@ -168,6 +174,7 @@ export class CausalLM extends Module {
 
   /** The stack's result (B, T, C). */
   #encode(batch: LmInput, options: ForwardOptions): Variable {
+    checkForward('CausalLM', options);
     const x = this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return this.encoder.forward(x, { causal: true }, options.trace);
   }

@@ -10,7 +10,17 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { ConfigError } from '../errors.js';
+import {
+  checkOptions,
+  flag,
+  fraction,
+  integer,
+  oneOf,
+  optional,
+  positive,
+  type Rules,
+  share,
+} from '../checks.js';
 import {
   type AttentionMask,
   type AttentionParts,
@@ -20,14 +30,13 @@ import {
 import { initializeParameter, multiply } from './init.js';
 import { Dropout, FeedForward, type Norm } from './layers.js';
 import { Module } from './module.js';
-import { makeNorm, type NormKind } from './norms.js';
+import { makeNorm, type NormKind, normKinds } from './norms.js';
 import { type NormPlacement, normPlacements } from './placement-names.js';
 import {
   type Branch,
   type Place,
   type Placement,
   placementAt,
-  placements,
   type Streams,
   type Sublayer,
 } from './placements.js';
@@ -63,21 +72,27 @@ export interface LayerConfig {
   preFirst?: boolean;
 }
 
+export const layerRules: Rules<LayerConfig> = {
+  dModel: integer(1),
+  numHeads: integer(1),
+  dFF: integer(1),
+  normPlacement: oneOf(...normPlacements),
+  norm: oneOf(...normKinds),
+  eps: positive,
+  dropout: share,
+  activation: oneOf('relu', 'gelu'),
+  activationDropout: share,
+  qkNorm: optional(oneOf(...qkNorms)),
+  residualInit: optional(oneOf('none', 'gpt2')),
+  mixFraction: optional(fraction),
+  preFirst: optional(flag),
+};
+
 /** Where a layer stands in its stack; a layer on its own is the first of one. */
 export type LayerPosition = Pick<Place, 'layer' | 'numLayers' | 'otherLayers'>;
 const ALONE: LayerPosition = { layer: 1, numLayers: 1, otherLayers: 0 };
 
 export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPosition): Place {
-  if (!Object.hasOwn(placements, config.normPlacement)) {
-    throw new ConfigError(
-      `normPlacement must be one of ${normPlacements.join(', ')}, got ${JSON.stringify(config.normPlacement)}`,
-      {
-        op: 'Transformer',
-        expected: normPlacements,
-        actual: config.normPlacement,
-      },
-    );
-  }
   const { mixFraction = 0.25, preFirst = false } = config;
   return { ...position, decoder, mixFraction, preFirst };
 }
@@ -95,6 +110,9 @@ abstract class Layer extends Module {
 
   constructor(config: LayerConfig, decoder: boolean, position: LayerPosition) {
     super();
+    const op = decoder ? 'TransformerDecoderLayer' : 'TransformerEncoderLayer';
+    checkOptions(op, config, layerRules);
+    checkOptions(op, position, { layer: integer(1), numLayers: integer(1), otherLayers: integer(0) });
     this.#config = config;
     this.normPlacement = config.normPlacement;
     this.#place = placeOf(config, decoder, position);

@@ -47,5 +47,6 @@ function matching(model: Module, all: readonly [string, Parameter][], word: stri
 /** Whether a value is a selection. */
 export function isSelection(value: unknown): value is Selection {
   const parts = typeof value === 'string' ? [value] : value;
-  return Array.isArray(parts) && parts.length > 0 && parts.every((part) => /^!?[^!]+$/.test(part as string));
+  const isPart = (part: unknown) => typeof part === 'string' && /^!?[^!]+$/.test(part);
+  return Array.isArray(parts) && parts.length > 0 && parts.every(isPart);
 }

@@ -1,5 +1,5 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
-import { ConfigError } from '../errors.js';
+import { brief, ConfigError } from '../errors.js';
 import { availableCores, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
@@ -59,7 +59,7 @@ export interface ThreadChoice {
 export function chooseThreads(wanted: number | 'auto'): ThreadChoice {
   if (wanted !== 'auto' && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= MOST_THREADS)) {
     throw new ConfigError(
-      `threads must be "auto" or a whole number from 1 to ${MOST_THREADS}, got ${wanted}`,
+      `threads must be "auto" or a whole number from 1 to ${MOST_THREADS}, got ${brief(wanted)}`,
       {
         op: 'init',
         expected: `1 to ${MOST_THREADS}`,

@@ -3,6 +3,7 @@
  * gradients of the probe (probe.ts), sampled Gaussians. All follow from their seed.
  */
 import { backward, mul, noGrad, sum, tensor, type Variable } from '../autograd/index.js';
+import { checkValue, finite, integer } from '../checks.js';
 import { randomNormal } from '../nn/index.js';
 import { Probe, type ProbeConfig, type ProbeResult, probe } from './probe.js';
 
@@ -140,6 +141,8 @@ export interface ScalingMeasurement {
 
 /** What multiplying W2 of one feed-forward by c does to the model's logits and to the gradient of that W2. */
 export function measureBranchScaling(config: ProbeConfig, layer: number, c: number): ScalingMeasurement {
+  checkValue('measureBranchScaling', 'c', c, finite);
+  checkValue('measureBranchScaling', 'layer', layer, integer(0, config.numLayers - 1));
   const measured = [1, c].map((factor) => {
     const model = new Probe(config);
     const { weight } = model.encoder.layers[layer].feedForward.linear2;

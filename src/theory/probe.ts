@@ -15,11 +15,13 @@ import {
   noGrad,
   type Variable,
 } from '../autograd/index.js';
+import { checkOptions, integer, oneOf, optional, type Rules, seed } from '../checks.js';
 import { batchTensor, type StepInputs } from '../nn/batch-tensor.js';
 import { resolveConfig, stackConfig } from '../nn/config.js';
 import {
   initializeModel,
   type NormPlacement,
+  normPlacements,
   placements,
   profileAdmin,
   randomNormal,
@@ -48,6 +50,20 @@ export interface ProbeConfig {
   /** Width of the feed-forward's hidden layer. Default: dModel in `theory`, 2 dModel in `toy`. */
   dFF?: number;
 }
+
+const rules: Rules<ProbeConfig> = {
+  setting: oneOf('theory', 'toy'),
+  placement: oneOf(...normPlacements),
+  numLayers: integer(1),
+  dModel: integer(1),
+  vocabSize: integer(1),
+  batch: integer(1),
+  length: integer(1),
+  seed,
+  tokens: optional(oneOf('uniform', 'zipf')),
+  batches: optional(integer(1)),
+  dFF: optional(integer(1)),
+};
 
 /** Statistics of one layer at initialisation. */
 export interface LayerStatistics {
@@ -84,6 +100,7 @@ export class Probe extends Module {
 
   constructor(config: Omit<ProbeConfig, 'batch'>) {
     super();
+    checkOptions('Probe', { batch: 1, ...config }, rules);
     this.uniform = config.setting === 'theory';
     const resolved = resolveConfig('gradients', {
       vocabSize: config.vocabSize,

@@ -3,7 +3,7 @@
  * how far they moved, the rescaling of their step, and the cycle of head and norms.
  */
 import type { Parameter } from '../autograd/variable.js';
-import { ConfigError, FormatError } from '../errors.js';
+import { brief, ConfigError, FormatError } from '../errors.js';
 import { LayerNorm, type Module, RMSNorm, type StateDict } from '../nn/index.js';
 
 /** Every norm's parameters by path: gamma `….weight` (d) and, in a LayerNorm, beta `….bias` (d). */
@@ -24,7 +24,7 @@ export function normParameters(model: Module): Map<string, Parameter> {
  */
 export function rescaleNorms(model: Module, source: StateDict, lambda: number): void {
   if (!Number.isFinite(lambda)) {
-    throw new ConfigError(`lambda must be a finite number, got ${lambda}`, {
+    throw new ConfigError(`lambda must be a finite number, got ${brief(lambda)}`, {
       op: 'rescaleNorms',
       actual: lambda,
     });
@@ -75,7 +75,7 @@ export async function cyclicTuning(
 ): Promise<void> {
   const { cycles, predictor, train } = options;
   if (!Number.isInteger(cycles) || cycles < 1) {
-    throw new ConfigError(`cycles must be a positive integer, got ${cycles}`, {
+    throw new ConfigError(`cycles must be a positive integer, got ${brief(cycles)}`, {
       op: 'cyclicTuning',
       actual: cycles,
     });

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXIT, reportError } from '../../src/cli/errors.js';
-import { parseJson } from '../../src/json.js';
 import { MetricsLog } from '../../src/cli/metrics-log.js';
 import { reproduce } from '../../src/cli/reproduce.js';
 import { train } from '../../src/cli/train.js';
 import { evaluate, generate, translate } from '../../src/cli/use-run.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
+import { parseJson } from '../../src/json.js';
 import { lm, text, translation, writeCorpus } from './corpus.js';
 import { type Outcome, prenorm } from './spawn.js';
 
@@ -74,7 +74,7 @@ function change(base: object, changes: Record<string, unknown>): Record<string, 
   return config;
 }
 
-test('configurations', async () => {
+test('recipes', async () => {
   const cases: [Record<string, unknown>, RegExp][] = [
     [{ modle: 1 }, /bad\.json: unknown key "modle" \(did you mean "model"\?\)/],
     [{ 'model.dmodel': 1 }, /bad\.json: CausalLM: unknown key "dmodel" \(did you mean "dModel"\?\)/],
@@ -82,31 +82,54 @@ test('configurations', async () => {
     [{ 'schedule.kind': 'cosin' }, /bad\.json: .*must be one of .*cosine.*, got "cosin"/],
     [
       { schedule: { kind: 'cosine', maxLr: 1, warmupSteps: 1 } },
-      /totalSteps must be a whole number >= 1, got undefined/,
+      /totalSteps must be a positive integer, got undefined/,
     ],
     [{ 'schedule.maxLr': -1 }, /bad\.json: constant: maxLr must be a finite number >= 0, got -1/],
     [{ optimizer: { kind: 'adma' } }, /optimizer\.kind must be one of adam, .*got "adma"/],
     [{ optimizer: { kind: 'sgd', betas: [0.9, 0.9] } }, /bad\.json: SGD: unknown key "betas"/],
     [{ optimizer: { kind: 'adam', betas: [0.9] } }, /optimizer\.betas must be two numbers, got \[0\.9\]/],
-    [{ optimizer: { kind: 'adam', lr: 1 } }, /optimizer must be without lr, which is schedule\.maxLr/],
-    [{ task: 'classify' }, /bad\.json: task must be "translation" or "lm", got "classify"/],
+    [
+      { optimizer: { kind: 'adam', lr: 1 } },
+      /optimizer must be without lr where there is a schedule: it is schedule\.maxLr, got 1/,
+    ],
+    [{ optimizer: {} }, /bad\.json: optimizer\.kind must be one of adam, .*got nothing/],
+    [{ optimizer: undefined }, /bad\.json: optimizer must be an object with a kind, got nothing/],
+    [{ schedule: undefined }, /optimizer\.lr must be a number where there is no schedule, got nothing/],
+    [
+      { 'model.kind': 'classify' },
+      /bad\.json: model\.kind must be one of causalLM, transformer, .*, got "classify"/,
+    ],
+    [
+      { 'model.kind': 'transformer' },
+      /model\.kind must be causalLM for data of kind text, got "transformer"/,
+    ],
+    [{ 'data.kind': 'classify' }, /bad\.json: data\.kind must be one of text, pairs, .*, got "classify"/],
+    [{ dataset: lm.data }, /bad\.json: the key "dataset" of version 0\.1 is data now/],
+    [{ vocabSize: 300 }, /bad\.json: the key "vocabSize" of version 0\.1 is tokenizer\.vocabSize now/],
+    [
+      { data: 'text.txt' },
+      /data must be an object with a kind; the name goes into data\.source, got "text\.txt"/,
+    ],
     [{ steps: 'many' }, /bad\.json: steps must be a positive integer, got "many"/],
     [{ accumulate: 0 }, /accumulate must be a positive integer, got 0/],
     [{ labelSmoothing: 1 }, /labelSmoothing must be a number in \[0, 1\), got 1/],
     [{ clipNorm: -1 }, /clipNorm must be a positive number, got -1/],
     [{ seed: -1 }, /seed must be a whole number >= 0, got -1/],
-    [{ maxTokens: 5 }, /maxTokens must be left out for task "lm"/],
-    [{ 'model.vocabSize': 300 }, /model must be without vocabSize/],
+    [{ 'data.maxTokens': 5 }, /bad\.json: data: unknown key "maxTokens"/],
+    [{ 'model.vocabSize': 100 }, /bad\.json: model: vocabSize is 100, the data has 280/],
     [{ 'model.numHeads': 3 }, /bad\.json: CausalLM: dModel must be a multiple of numHeads 3, got 16/],
-    [{ vocabSize: 100 }, /bad\.json: trainBPE: vocabSize must be at least 259, got 100/],
-    [{ 'model.maxSeqLen': 4 }, /bad\.json: .*seqLen 8 is longer than the model's maxSeqLen 4/],
-    [{ data: 'ui-de-en' }, /bad\.json: data "ui-de-en" is not for task "lm"/],
-    [{ data: 'none.txt' }, /none\.txt: cannot read the file: no such file/],
-    [{ data: 'pairs' }, /pairs: cannot read the file: the path is a folder/],
+    [{ 'tokenizer.vocabSize': 100 }, /bad\.json: trainBPE: vocabSize must be at least 259, got 100/],
+    [{ 'model.maxSeqLen': 4 }, /bad\.json: model: maxSeqLen is 4, the data has 8/],
+    [
+      { 'data.source': 'ui-de-en' },
+      /ui-de-en: there is no such file .*data of kind "text" is "kjv" \(embedded\)/,
+    ],
+    [{ 'data.source': 'none.txt' }, /none\.txt: there is no such file/],
+    [{ 'data.source': 'pairs' }, /pairs: cannot read the file: the path is a folder/],
   ];
   for (const [changes, pattern] of cases) await trainBad(change(lm, changes), pattern);
   for (const value of [null, [1], 'text', 3])
-    await trainBad(JSON.stringify(value), /bad\.json: must be a JSON object, got/);
+    await trainBad(JSON.stringify(value), /bad\.json: must be an object, got/);
 });
 
 test('rates that are no numbers', async () => {
@@ -125,7 +148,7 @@ test('rates that are no numbers', async () => {
 
 test('malformed JSON is shown with line and column', async () => {
   const cases: [string, string][] = [
-    ['{\n "task": "lm",\n "data": lm\n}', 'c:3:10: not valid JSON: Unexpected token'],
+    ['{\n "steps": 1,\n "data": lm\n}', 'c:3:10: not valid JSON: Unexpected token'],
     ['[1,}', 'c:1:4: not valid JSON: Unexpected token'],
     ['{"a": 1,\n}', 'c:2:1: not valid JSON'],
     ["{'a': 1}", 'c:1:2: not valid JSON'],
@@ -148,12 +171,12 @@ test('malformed JSON is shown with line and column', async () => {
 test('texts', async () => {
   const bad = async (content: string | Uint8Array, pattern: RegExp) => {
     writeFileSync(at('bad.txt'), content);
-    await trainBad(change(lm, { data: 'bad.txt' }), pattern);
+    await trainBad(change(lm, { 'data.source': 'bad.txt' }), pattern);
     rmSync(at('bad.txt'));
   };
   await bad('', /bad\.txt: the text is empty/);
   await bad(' \n', /bad\.txt: the text is empty/);
-  await bad('too short', /bad\.txt: the text has \d+ tokens, 19 are needed/);
+  await bad('too short', /bad\.txt: there are \d+ tokens to train on, one batch of 2 x 8 needs 17/);
   await bad(Buffer.from('good\nb\xe4d\n', 'latin1'), /bad\.txt:2: .*UTF-8/);
 });
 
@@ -162,11 +185,11 @@ test('sentence pairs', async () => {
   const bad = async (part: string, content: string | Uint8Array, pattern: RegExp) => {
     cpSync(at('pairs'), at('bad'), { recursive: true });
     writeFileSync(at(`bad/${part}.tsv`), content);
-    await trainBad(change(translation, { data: 'bad' }), pattern);
+    await trainBad(change(translation, { 'data.source': 'bad' }), pattern);
     rmSync(at('bad'), { recursive: true });
   };
-  await bad('train', '', /bad\/train\.tsv: no sentence pairs/);
-  await bad('valid', '\n\n', /bad\/valid\.tsv: no sentence pairs/);
+  await bad('train', '', /bad\/train\.tsv: the text is empty/);
+  await bad('valid', '\n\n', /bad\/valid\.tsv: the text is empty/);
   await bad('train', 'a\tb\nno tab\n', /bad\/train\.tsv:2: line without a tab/);
   await bad('train', 'a\tb\na\t\n', /bad\/train\.tsv:2: empty target/);
   await bad('test', Buffer.from('a\tb\n\xff\tb\n', 'latin1'), /bad\/test\.tsv:2: .*UTF-8/);
@@ -175,12 +198,12 @@ test('sentence pairs', async () => {
   const rare = 'eine sehr lange Zeile mit vielen ganz anderen Wörtern, die es sonst nirgends gibt';
   await bad('train', `${good}${rare}\tb\n`, /bad\/train\.tsv:21: the source has \d+ tokens, maxSeqLen is 40/);
   await bad('valid', `a\tb\nb\t${long}\n`, /bad\/valid\.tsv:2: the target has \d+ tokens, maxSeqLen is 40/);
-  const tokens = change(translation, { maxTokens: 5 });
+  const tokens = change(translation, { 'data.maxTokens': 5 });
   await trainBad(
     tokens,
     /pairs\/train\.tsv:1: the pair has \d+ tokens, more than a batch may have \(maxTokens 5\)/,
   );
-  await trainBad(change(translation, { data: 'none' }), /none\/train\.tsv: there is no such file/);
+  await trainBad(change(translation, { 'data.source': 'none' }), /none: there is no such file/);
 });
 
 test('folders', async () => {
@@ -219,12 +242,15 @@ test('runs and checkpoints', async () => {
     return refused(() => train(at('bad.json'), { simd, out, resume: true }), pattern);
   };
   await resumeWith({ 'model.dModel': 32 }, /another configuration: model\.dModel is 16 there, 32 here/);
-  await resumeWith({ 'schedule.maxLr': 1 }, /another configuration: schedule\.maxLr is 0\.003 there, 1 here/);
+  await resumeWith({ 'schedule.maxLr': 1 }, /another schedule: schedule\.maxLr is 0\.003 there, 1 here/);
   await resumeWith({ steps: 2 }, /bad\.json: the run has 4 steps already, steps is 2 \(raise steps/);
   const option = { simd, out, resume: true, seed: 5 };
-  await refused(() => train(at('lm.json'), option), /another configuration: seed is not set there, 5 here/);
+  await refused(() => train(at('lm.json'), option), /another configuration: seeds\.model is 0 there, 5 here/);
   writeFileSync(at('text.txt'), `${text}one more line\n`);
-  await refused(() => train(at('lm.json'), { simd, out, resume: true }), /another configuration: dataSha256/);
+  await refused(
+    () => train(at('lm.json'), { simd, out, resume: true }),
+    /another configuration: data\.sha256/,
+  );
   writeFileSync(at('text.txt'), text);
   for (const [name, content] of files) assert.equal(readFileSync(join(out, name)), content, name);
 
@@ -258,10 +284,13 @@ test('runs and checkpoints', async () => {
     () => generate(out, { ...prompt, prompt: text }),
     /the prompt has \d+ tokens, the model holds 8/,
   );
-  await refused(() => translate(out, { simd, ...decoding }), /run: this run is a language model/);
+  await refused(
+    () => translate(out, { simd, ...decoding }),
+    /run: this run is a causalLM, which does not translate \(use `prenorm generate`/,
+  );
   await refused(
     () => evaluate(out, { simd, ...decoding, split: 'test' }),
-    /a language model has no test split/,
+    /run: the data of this run has no test part \(leave out --split/,
   );
   writeFileSync(join(out, 'tokenizer.json'), '{"x": 1}');
   await refused(() => generate(out, { ...prompt, prompt: 'a' }), /tokenizer\.json: not a tokenizer/);
@@ -283,7 +312,10 @@ test('sentences to translate', async () => {
     /input\.txt:2: a sentence of \d+ tokens is longer than .*maxSeqLen 40/,
   );
   await bad(Buffer.from('a\n\xff\n', 'latin1'), /input\.txt:2: .*UTF-8/);
-  await refused(() => generate(out, { simd, prompt: 'a', length: 3, temperature: 1 }), /this run translates/);
+  await refused(
+    () => generate(out, { simd, prompt: 'a', length: 3, temperature: 1 }),
+    /this run is a transformer, which does not continue a text \(use `prenorm translate`/,
+  );
 });
 
 test('reproduce', async () => {
@@ -297,7 +329,7 @@ test('reproduce', async () => {
   await refused(() => reproduce({ ...options, data: at('none') }), /none\/train\.tsv: there is no such file/);
   await refused(
     () => reproduce({ ...options, out: at('text.txt/x') }),
-    /text\.txt\/x\/runs: cannot create the folder/,
+    /text\.txt\/x: cannot create the folder/,
   );
 });
 

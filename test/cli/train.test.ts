@@ -57,13 +57,12 @@ test('Ctrl-C leaves a run that --resume finishes as if nothing had happened, bit
 test('translation: dry run, training on the embedded pairs, evaluation, translations line by line', () =>
   inFolder(async (cwd) => {
     const config = {
-      task: 'translation',
-      data: 'ui-de-en',
-      vocabSize: 300,
-      model: { dModel: 16, numHeads: 2, numLayers: 1, dFF: 32 },
+      model: { kind: 'transformer', dModel: 16, numHeads: 2, numLayers: 1, dFF: 32 },
+      data: { kind: 'pairs', source: 'ui-de-en', maxTokens: 400 },
+      tokenizer: { kind: 'bpe', vocabSize: 300 },
+      optimizer: { kind: 'adam' },
       steps: 20,
       schedule: { kind: 'inverseSqrt', maxLr: 0.01, warmupSteps: 5 },
-      maxTokens: 400,
     };
     writeFileSync(join(cwd, 'c.json'), JSON.stringify(config));
     const dry = await prenorm(['train', 'c.json', '--dry-run', '--json'], { cwd });
@@ -78,11 +77,12 @@ test('translation: dry run, training on the embedded pairs, evaluation, translat
     assert.is(trained.stderr, '');
     const result = JSON.parse(trained.stdout);
     assert.is(result.out, join('runs', 'c'));
+    writeFileSync(join(cwd, 'line.txt'), JSON.stringify(config.data));
     const greedy = ['--beam', '1', '--json'];
     const [evaluated, translated, fromFile] = await Promise.all([
       prenorm(['evaluate', 'runs/c', ...greedy], { cwd }),
       prenorm(['translate', 'runs/c', '--length-penalty', '0'], { cwd, input: 'Hallo\n\nDatei öffnen\n' }),
-      prenorm(['translate', 'runs/c', '--input', 'c.json', ...greedy], { cwd }),
+      prenorm(['translate', 'runs/c', '--input', 'line.txt', ...greedy], { cwd }),
     ]);
     assert.is(evaluated.code, 0, evaluated.stderr);
     const scores = JSON.parse(evaluated.stdout);

@@ -32,10 +32,18 @@ test('the loop notices errors of other types, broken invariants and large alloca
   const report = await fuzz(typed, { seed: 1, done: (executions) => executions >= 200 });
   assert.ok(report.failures.length > 0);
   assert.match(report.failures[0].kind, /^TypeError/);
-  assert.equal([...minimize(typed, report.failures[0])], [7]);
+  assert.equal([...(await minimize(typed, report.failures[0]))], [7]);
+  const later: FuzzTarget = {
+    ...typed,
+    run: async (bytes) => {
+      await null;
+      typed.run(bytes);
+    },
+  };
+  assert.match(await execute(later, Uint8Array.of(7)), /^TypeError/);
   const greedy: unknown[] = [];
-  const large = planted(() => greedy.push(new Uint8Array(64 << 20)));
-  assert.match(execute(large, new Uint8Array(10)), /^allocates \d+ MB/);
+  const large = planted(() => void greedy.push(new Uint8Array(64 << 20)));
+  assert.match(await execute(large, new Uint8Array(10)), /^allocates \d+ MB/);
 });
 
 test.run();

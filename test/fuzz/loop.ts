@@ -14,7 +14,7 @@ export interface FuzzTarget {
   reset?(): Promise<void>;
   make(random: RandomStream): Uint8Array;
   /** Returns when the input is accepted. Throws a typed error when it is refused, anything else when it fails. */
-  run(bytes: Uint8Array): void;
+  run(bytes: Uint8Array): void | Promise<void>;
   /** Mends checksums, so that a smaller input still reaches what failed. */
   repair?(bytes: Uint8Array): Uint8Array;
 }
@@ -55,7 +55,7 @@ export async function fuzz(
     }
     const input = caseInput(target, options.seed, index);
     const begun = performance.now();
-    const outcome = execute(target, input);
+    const outcome = await execute(target, input);
     report.slowest = Math.max(report.slowest, performance.now() - begun);
     report.executions++;
     if (outcome === 'accepted') report.accepted++;
@@ -70,11 +70,11 @@ export function caseInput(target: FuzzTarget, seed: number, index: number): Uint
 }
 
 /** `accepted`, `refused`, or what went wrong. */
-export function execute(target: FuzzTarget, input: Uint8Array): string {
+export async function execute(target: FuzzTarget, input: Uint8Array): Promise<string> {
   const before = allocated();
   let outcome: string;
   try {
-    withDeadline(() => target.run(input));
+    await withDeadline(() => target.run(input));
     outcome = 'accepted';
   } catch (error) {
     if (error instanceof PrenormError) {
@@ -101,19 +101,26 @@ function allocated(): number {
 
 const call = new vm.Script('globalThis.__prenormFuzzCase()');
 
-/** The engine itself ends a case that hangs; a timer could not, because the case never yields. */
-function withDeadline(run: () => void): void {
-  const host = globalThis as { __prenormFuzzCase?: () => void };
+/**
+ * The engine itself ends a case that hangs; a timer could not, because the case never yields. What a promise does
+ * after its first wait is outside: a case that waits first has its work done in a second call of this.
+ */
+export function withDeadline<T>(run: () => T): T {
+  const host = globalThis as { __prenormFuzzCase?: () => T };
   host.__prenormFuzzCase = run;
   try {
-    call.runInThisContext({ timeout: HANG_MS });
+    return call.runInThisContext({ timeout: HANG_MS });
   } finally {
     delete host.__prenormFuzzCase;
   }
 }
 
 /** A smaller input that fails in the same way: stretches are removed while it does (after Zeller's ddmin). */
-export function minimize(target: FuzzTarget, failure: FuzzFailure, attempts = 500): Uint8Array {
+export async function minimize(
+  target: FuzzTarget,
+  failure: FuzzFailure,
+  attempts = 500,
+): Promise<Uint8Array> {
   const repair = (bytes: Uint8Array) => target.repair?.(bytes) ?? bytes;
   const [kind] = failure.kind.split(':');
   let best = failure.input;
@@ -122,7 +129,7 @@ export function minimize(target: FuzzTarget, failure: FuzzFailure, attempts = 50
       const smaller = repair(
         Uint8Array.from(Buffer.concat([best.subarray(0, at), best.subarray(at + size)])),
       );
-      if (execute(target, smaller).split(':')[0] === kind) best = smaller;
+      if ((await execute(target, smaller)).split(':')[0] === kind) best = smaller;
       else at += size;
     }
   }

@@ -2,14 +2,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseJson } from '../../src/json.js';
-import { checkTrainConfig } from '../../src/cli/train-config.js';
 import { parsePairs } from '../../src/data/index.js';
 import { ConfigError, DataError, FormatError, type PrenormError } from '../../src/errors.js';
 import { decodeCheckpoint, encodeCheckpoint, type Json } from '../../src/io/checkpoint-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
-import { parseStrictJson } from '../../src/json.js';
+import { parseJson, parseStrictJson } from '../../src/json.js';
 import { makeSchedule } from '../../src/optim/index.js';
+import { checkRecipe, recipeKeys } from '../../src/recipe/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { decodeUtf8Strict } from '../../src/utf8.js';
@@ -180,14 +179,14 @@ test('merges of any numbers make a tokenizer through which every text survives, 
   );
 });
 
-test('any JSON is a training configuration or refused with the file', () => {
+test('any JSON is a recipe or refused with the file', () => {
   fc.assert(
-    fc.property(fc.constantFrom(...Object.keys(lm), 'optimizer', 'seed', 'x'), anyJson, (key, value) => {
+    fc.property(fc.constantFrom(...recipeKeys, 'x'), anyJson, (key, value) => {
       const json = JSON.stringify({ ...lm, [key]: value });
       orRefused(
         () => {
-          const config = checkTrainConfig(parseJson(json, 'c.json'), 'c.json');
-          assert.type(makeSchedule(config.schedule)(1), 'number');
+          const { schedule, optimizer } = checkRecipe(parseJson(json, 'c.json'), 'c.json');
+          assert.type(schedule ? makeSchedule(schedule)(1) : optimizer.lr, 'number');
         },
         ConfigError,
         DataError,

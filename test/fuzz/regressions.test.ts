@@ -1,8 +1,6 @@
 /** Files that once crashed, hung, took gigabytes or were half loaded: found by the fuzz loop or by reading. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseJson } from '../../src/json.js';
-import { checkTrainConfig } from '../../src/cli/train-config.js';
 import {
   CheckpointError,
   ConfigError,
@@ -14,9 +12,10 @@ import {
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
 import { loadTorchState, toTorchState } from '../../src/io/torch.js';
-import { parseStrictJson } from '../../src/json.js';
+import { parseJson, parseStrictJson } from '../../src/json.js';
 import { CausalLM } from '../../src/nn/index.js';
 import { Adam, constant, stepDecay } from '../../src/optim/index.js';
+import { checkRecipe } from '../../src/recipe/index.js';
 import { createRuntime, currentRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { Trainer } from '../../src/train/index.js';
@@ -81,8 +80,14 @@ test('items that cannot become numbers are refused, not converted', () => {
 
 test('long keys, names and texts do not cost their length in messages or in time', () => {
   const long = 'x'.repeat(3_000_000);
-  refused(() => checkTrainConfig({ ...lm, [long]: 1 }, 'c'), ConfigError, /unknown key "xxx/);
-  refused(() => checkTrainConfig({ ...lm, task: long }, 'c'), ConfigError, /task must be/);
+  refused(() => checkRecipe({ ...lm, [long]: 1 }, 'c'), ConfigError, /unknown key "xxx/);
+  refused(
+    () => checkRecipe({ ...lm, data: { ...lm.data, kind: long } }, 'c'),
+    ConfigError,
+    /data\.kind must be/,
+  );
+  refused(() => checkRecipe({ ...lm, data: long }, 'c'), ConfigError, /data must be an object/);
+  refused(() => checkRecipe({ ...lm, trainable: { long } }, 'c'), ConfigError, /trainable must be/);
   const names = Array.from({ length: 200_000 }, (_, i) => `<${i}>`);
   const good = trainBPE(['aaa bbb'], { vocabSize: 260 }).toJSON();
   assert.is(Tokenizer.fromJSON({ ...good, specialTokens: names, merges: [] }).vocabSize, 200_256);

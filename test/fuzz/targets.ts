@@ -1,23 +1,21 @@
 /** @file Every parser of files from outside, each with inputs that are nearly right. */
 import { createHash } from 'node:crypto';
-import { parseJson } from '../../src/json.js';
-import { buildModel, makeBatches, makeOptimizer, trainable } from '../../src/cli/run-folder.js';
-import { checkTrainConfig } from '../../src/cli/train-config.js';
 import { type PairBatch, parsePairs, TextWindows } from '../../src/data/index.js';
 import { CheckpointError, FormatError, MemoryError, NumericError, PrenormError } from '../../src/errors.js';
 import { decodeSafetensors, encodeSafetensors, readSafetensorsHeader } from '../../src/io/safetensors.js';
 import { loadTorchSafetensors, saveTorchSafetensors } from '../../src/io/torch.js';
+import { parseJson } from '../../src/json.js';
 import type { StateDict } from '../../src/nn/module.js';
-import { makeSchedule } from '../../src/optim/index.js';
 import type { RandomStream } from '../../src/random.js';
+import { buildRun, checkRecipe, noFiles, openData, type Sources } from '../../src/recipe/index.js';
 import { createRuntime, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { loadCheckpointWeights, Trainer } from '../../src/train/index.js';
-import { decodeUtf8Strict } from '../../src/utf8.js';
+import { decodeText } from '../../src/utf8.js';
 import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
-import type { FuzzTarget } from './loop.js';
+import { type FuzzTarget, withDeadline } from './loop.js';
 
 const utf8 = (value: string) => new TextEncoder().encode(value);
 
@@ -337,68 +335,132 @@ const tokenizer: FuzzTarget = {
   },
 };
 
-function configTarget(): FuzzTarget {
+const memory: Sources = {
+  ...noFiles,
+  canRead: true,
+  exists: (path) => Object.hasOwn(files, path),
+  read: async (path) => (Object.hasOwn(files, path) ? files[path] : noFiles.read(path)),
+};
+const pairLines = Array.from({ length: 20 }, (_, i) => `ein Satz ${i}\ta sentence ${i}\n`).join('');
+const files: Record<string, Uint8Array> = {
+  'text.txt': utf8(sampleText),
+  'pairs/train.tsv': utf8(pairLines),
+  'pairs/valid.tsv': utf8(pairLines),
+};
+const tiny = { dModel: 16, numHeads: 2, numLayers: 1 };
+const rows = { batchSize: 2, maxLen: 24, lengthMultiple: 4, validation: 0.2 };
+const rest = { optimizer: { kind: 'adam', lr: 0.01 }, steps: 2 };
+const tokenizerOfRows = { kind: 'bpe', vocabSize: 300 };
+
+/** One recipe at least of every kind of data whose content can stand in a file of JSON. */
+const recipes = [
+  {
+    ...lm,
+    optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9, weightDecay: 0 },
+    clipNorm: 1,
+    seed: 1,
+  },
+  { ...lm, optimizer: { kind: 'sgd', momentum: 0.9 }, accumulate: 2, evalEvery: 2, checkpointEvery: 2 },
+  {
+    ...translation,
+    schedule: { kind: 'stepDecay', maxLr: 1, steps: [1, 2], factor: 0.1 },
+    labelSmoothing: 0.1,
+  },
+  {
+    ...translation,
+    model: {
+      kind: 'transformer',
+      dModel: 16,
+      numHeads: 2,
+      normPlacement: 'peri',
+      positions: 'learned',
+      numLayers: 1,
+    },
+    trainable: ['all', '!head.*', 'norms'],
+    optimizer: {
+      kind: 'radam',
+      groups: [
+        { match: 'norms', lr: 0.1 },
+        { match: ['*', '!biases'], weightDecay: 0 },
+      ],
+    },
+    seeds: { model: 1, data: 2, dropout: 3 },
+  },
+  {
+    model: { kind: 'causalLM', ...tiny },
+    data: { kind: 'text', text: sampleText, seqLen: 8 },
+    tokenizer: { kind: 'chars', maxVocab: 30 },
+    ...rest,
+  },
+  {
+    model: { kind: 'causalLM', ...tiny, vocabSize: 9 },
+    data: {
+      kind: 'tokens',
+      ids: Array.from({ length: 60 }, (_, i) => i % 9),
+      validation: [1, 2, 3, 4],
+      batchSize: 2,
+      seqLen: 8,
+    },
+    ...rest,
+  },
+  {
+    model: { kind: 'maskedLM', ...tiny, numSegments: 2 },
+    data: { kind: 'masked', text: sampleText, ...rows, maskedShare: 0.2 },
+    tokenizer: tokenizerOfRows,
+    ...rest,
+  },
+  {
+    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    data: { kind: 'labelledPairs', text: pairLines.replace(/(\d)\n/g, '$1\t$1\n'), ...rows },
+    tokenizer: tokenizerOfRows,
+    ...rest,
+  },
+  {
+    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    data: { kind: 'labelledTexts', text: pairLines, ...rows },
+    tokenizer: tokenizerOfRows,
+    ...rest,
+  },
+  {
+    model: { kind: 'visionTransformer', ...tiny, patchSize: 2 },
+    data: {
+      kind: 'images',
+      images: Array.from({ length: 64 }, (_, i) => i / 64),
+      labels: [0, 1, 0, 1],
+      batchSize: 2,
+      validation: 0.25,
+    },
+    ...rest,
+  },
+  { ...lm, tokenizer: { kind: 'saved', json: trainBPE(['aaa bbb'], { vocabSize: 262 }).toJSON() } },
+];
+
+function recipeTarget(): FuzzTarget {
   let runtime: Runtime;
-  const pairs = Array.from({ length: 20 }, (_, i): [string, string] => [`ein Satz ${i}`, `a sentence ${i}`]);
-  const splits = { train: pairs, valid: pairs, test: pairs };
-  const bases = [
-    {
-      ...lm,
-      optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9, weightDecay: 0 },
-      clipNorm: 1,
-      seed: 1,
-    },
-    { ...lm, optimizer: { kind: 'sgd', momentum: 0.9 }, accumulate: 2, evalEvery: 2, checkpointEvery: 2 },
-    {
-      ...translation,
-      schedule: { kind: 'stepDecay', maxLr: 1, steps: [1, 2], factor: 0.1 },
-      labelSmoothing: 0.1,
-    },
-    {
-      ...translation,
-      model: { dModel: 16, numHeads: 2, normPlacement: 'peri', positions: 'learned', numLayers: 1 },
-    },
-  ];
   return {
-    name: 'config',
+    name: 'recipe',
     async reset() {
       runtime = await createRuntime({ maxMemory: 1 << 24 });
     },
-    make: (random) => jsonFile(treeOf(pick(random, bases)), random),
-    run(bytes) {
+    make: (random) => jsonFile(treeOf(pick(random, recipes)), random),
+    async run(bytes) {
       const path = 'c.json';
-      const config = checkTrainConfig(parseJson(decodeUtf8Strict(bytes, path), path), path);
-      const schedule = makeSchedule(config.schedule);
-      withRuntime(runtime, () => {
-        let model: ReturnType<typeof buildModel>;
-        try {
-          model = buildModel(config, path, trained);
-        } catch (error) {
-          // What fits 16 MB is decided here; that nothing huge is tried shows in the bytes allocated.
-          if (error instanceof MemoryError) return;
-          throw error;
-        }
-        const corpus =
-          config.task === 'lm'
-            ? ({ task: 'lm', name: 'x', text: sampleText } as const)
-            : ({ task: 'translation', name: 'x', splits } as const);
-        const { data, validation } = makeBatches(config, corpus, trained, model);
-        const optimizer = makeOptimizer(config, path, model);
-        const { steps, accumulate, clipNorm, labelSmoothing } = config;
-        const options = {
-          data,
-          validation,
-          optimizer,
-          schedule,
-          steps,
-          accumulate,
-          clipNorm,
-          labelSmoothing,
-        };
-        new Trainer({ model: trainable(model), ...options });
-        data.next();
-        must(typeof schedule(1) === 'number', 'a rate is no number');
-      });
+      const recipe = checkRecipe(parseJson(decodeText(bytes, path), path), path);
+      const tokenizer = recipe.tokenizer?.kind === 'bpe' ? trained : undefined;
+      const opened = await openData(recipe, { sources: memory, tokenizer });
+      try {
+        const { options } = withDeadline(() => withRuntime(runtime, () => buildRun(recipe, opened)));
+        withDeadline(() =>
+          withRuntime(runtime, () => {
+            new Trainer(options);
+            options.data.next();
+          }),
+        );
+        must(typeof (options.schedule?.(1) ?? 0) === 'number', 'a rate is no number');
+      } catch (error) {
+        // What fits 16 MB is decided here; that nothing huge is tried shows in the bytes allocated.
+        if (!(error instanceof MemoryError)) throw error;
+      }
     },
   };
 }
@@ -439,7 +501,7 @@ const pairsFile: FuzzTarget = {
     return damage(utf8(lines.join('')), random);
   },
   run(bytes) {
-    const found = parsePairs(decodeUtf8Strict(bytes, 'p.tsv'), 'p.tsv');
+    const found = parsePairs(decodeText(bytes, 'p.tsv'), 'p.tsv');
     for (const side of found.flat()) {
       must(side.trim() !== '' && !/[\t\n]/.test(side), 'a side is empty or holds a separator');
       must(trained.decode(trained.encode(side)) === side, 'a side does not survive its tokens');
@@ -450,9 +512,14 @@ const pairsFile: FuzzTarget = {
 
 const textFile: FuzzTarget = {
   name: 'text',
-  make: (random) => words(random, ['\n', ' ', '', '\r\n']),
+  make(random) {
+    const bytes = words(random, ['\n', ' ', '', '\r\n']);
+    if (random.nextInt(4) > 0) return bytes;
+    const wide = Buffer.from(`${pick(random, ['', '\ufeff'])}${new TextDecoder().decode(bytes)}`, 'utf16le');
+    return damage(new Uint8Array(random.nextInt(2) === 0 ? wide : wide.swap16()), random);
+  },
   run(bytes) {
-    const content = decodeUtf8Strict(bytes, 't.txt');
+    const content = decodeText(bytes, 't.txt');
     const made = trainBPE([content], { vocabSize: 290 });
     const ids = made.encode(content);
     must(made.decode(ids) === content, 'a text does not survive its tokens');
@@ -466,7 +533,7 @@ export const targets: readonly FuzzTarget[] = [
   checkpointTarget(),
   torchTarget(),
   tokenizer,
-  configTarget(),
+  recipeTarget(),
   pairsFile,
   textFile,
 ];

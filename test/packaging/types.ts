@@ -24,11 +24,12 @@ import { init as initForInference } from 'prenorm/inference';
 import { decodeSafetensors } from 'prenorm/io';
 import { CausalLM, Module } from 'prenorm/nn';
 import { Adam, inverseSqrt } from 'prenorm/optim';
+import { checkRecipe, type Recipe } from 'prenorm/recipe';
 import { createReferenceRuntime } from 'prenorm/reference';
 import { Tokenizer } from 'prenorm/text';
 import * as theory from 'prenorm/theory';
 import { plan } from 'prenorm/train';
-import { type RunConfig, WorkerTrainer } from 'prenorm/worker';
+import { WorkerTrainer } from 'prenorm/worker';
 
 export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
   await init({ threads: 'auto' });
@@ -77,7 +78,7 @@ const square = customOp({
   backward: (dout, { inputs: [x] }) => [mul(dout, scale(x, 2))],
 });
 
-export function own(x: Variable, config: RunConfig): WorkerTrainer {
+export function own(x: Variable, recipe: Recipe): WorkerTrainer {
   const gate = new Gate();
   const loss = square(gate.forward(x));
   gradcheck(() => loss, gate.parameters());
@@ -85,5 +86,5 @@ export function own(x: Variable, config: RunConfig): WorkerTrainer {
   loss.runtime.endStep();
   // @ts-expect-error: how memory is laid out is nobody's business
   loss.runtime.arena;
-  return new WorkerTrainer(config);
+  return new WorkerTrainer(checkRecipe(recipe, 'own'));
 }

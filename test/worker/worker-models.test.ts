@@ -30,7 +30,7 @@ function start(
   const trainer = new WorkerTrainer({
     model,
     optimizer: { kind: 'adam', lr: 1e-2 },
-    dataset: { kind: 'module', url, options: { model: data } },
+    data: { kind: 'module', url, options: { model: data } },
     steps: STEPS,
     seed: 5,
     ...more,

@@ -20,7 +20,7 @@ const config = (more: Partial<WorkerTrainerOptions> = {}): WorkerTrainerOptions 
   model: { kind: 'causalLM', ...model },
   optimizer: { kind: 'adamw' },
   schedule,
-  dataset: { kind: 'text', text, batchSize: 4, seqLen: 16 },
+  data: { kind: 'text', text, batchSize: 4, seqLen: 16 },
   steps: 30,
   seed: 3,
   ...more,
@@ -103,6 +103,22 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.is(ids.length, 50);
     assert.is(drawn?.length, 50);
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
+    // What `sample` refuses is refused here, in the same words.
+    for (const [wrong, says] of [
+      [{ topP: 0.9 }, 'generate: unknown key "topP"'],
+      [{ eos: 1 }, 'generate: unknown key "eos"'],
+      [{ length: 2.5 }, 'generate: length must be a whole number >= 0, got 2.5'],
+      [{ length: 1e6 }, 'generate: length must be a whole number from 0 to 100000'],
+      [{ temperature: 0 }, 'generate: temperature must be a finite number > 0, got 0'],
+      [{ topK: -1 }, 'generate: topK must be'],
+      [{ seed: -1 }, 'generate: seed must be'],
+      [{ prompt: '' }, 'generate: prompt must be ids, at least one'],
+      [{ prompt: [1e6] }, 'generate: prompt[0] must be a whole number from 0 to'],
+    ] as const) {
+      const options = { prompt: 'In the', length: 5, ...wrong } as Parameters<typeof trainer.generate>[0];
+      const error = (await rejection(() => trainer.generate(options))) as Error;
+      assert.ok(error.message.startsWith(says), error.message);
+    }
     const snapshot = await trainer.snapshot();
     assert.is(snapshot.step, at, 'it did not pause');
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -191,7 +207,7 @@ test('errors keep their class, message and fields', async () => {
   assert.instance(unknown, ConfigError);
   assert.match((unknown as Error).message, 'did you mean "steps"?');
   const short = await rejection(
-    start({ dataset: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
+    start({ data: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
   );
   assert.instance(short, DataError);
   assert.is((short as DataError).code, 'DATA');
@@ -232,7 +248,7 @@ test('what cannot cross is refused by name', async () => {
 test('data comes from a module, bytes move', async () => {
   const trainer = start({
     model: { kind: 'causalLM', ...model, vocabSize: 11 },
-    dataset: {
+    data: {
       kind: 'module',
       url: new URL('./dataset-module.mjs', import.meta.url),
       options: { batchSize: 2, seqLen: 8 },
@@ -242,16 +258,13 @@ test('data comes from a module, bytes move', async () => {
   for await (const { loss } of trainer.run()) last = loss;
   assert.ok(last < 2, String(last));
   const missing = await rejection(
-    start({ dataset: { kind: 'module', url: 'file:///nowhere.mjs' }, model: { kind: 'causalLM', ...model } })
+    start({ data: { kind: 'module', url: 'file:///nowhere.mjs' }, model: { kind: 'causalLM', ...model } })
       .ready,
   );
   assert.instance(missing, DataError);
 
   const bytes = new TextEncoder().encode(text);
-  assert.is(
-    await finish(start({ dataset: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } })),
-    expected,
-  );
+  assert.is(await finish(start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } })), expected);
   assert.is(bytes.length, 0, 'the buffer was copied');
 });
 
@@ -263,6 +276,17 @@ test('a worker that cannot be loaded, or ends, is an EnvironmentError', async ()
   await trainer.ready;
   trainer.close();
   assert.is(((await rejection(trainer.hash())) as Error).name, 'AbortError');
+});
+
+test('bytes in UTF-16 are a text with a byte order mark, and refused by name without one', async () => {
+  const of = (bytes: Uint8Array) =>
+    start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } });
+  const marked = new Uint8Array(Buffer.from(`\ufeff${text}`, 'utf16le'));
+  const bare = marked.slice(2); // the bytes of the other one go to the worker
+  assert.is(await finish(of(marked)), expected);
+  const error = await rejection(of(bare).ready);
+  assert.instance(error, DataError);
+  assert.match((error as Error).message, /data\.text: the text looks like UTF-16LE without a byte order mark/);
 });
 
 test.run();

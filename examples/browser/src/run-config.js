@@ -9,7 +9,7 @@ export function runConfig({ text, size, steps }) {
     model: { kind: 'causalLM', ...SIZES[size], normPlacement: 'pre' },
     optimizer: { kind: 'adamw', betas: [0.9, 0.98] },
     schedule: { kind: 'inverseSqrt', maxLr: 0.002, warmupSteps: 50 },
-    dataset: { kind: 'text', text, batchSize: 8, seqLen: 64 },
+    data: { kind: 'text', text, batchSize: 8, seqLen: 64 },
     steps,
     clipNorm: 1,
     evalEvery: 100,

@@ -18,7 +18,7 @@ import {
 } from '../../data/index.js';
 import { RandomStream } from '../../random.js';
 import { divideDocuments, type Sources } from '../../recipe/index.js';
-import { decodeUtf8Strict, type MaskedMarks, maskedMarks, trainBPE } from '../../text/index.js';
+import { decodeText, type MaskedMarks, maskedMarks, trainBPE } from '../../text/index.js';
 import { entropy } from '../statistics.js';
 
 export interface BertData {
@@ -123,7 +123,7 @@ async function embedded(data: BertData): Promise<RawTexts> {
 async function folder(name: string, sources: Sources): Promise<RawTexts> {
   const read = async (file: string) => {
     const path = sources.join(sources.resolve(name), file);
-    return { path, text: decodeUtf8Strict(await sources.read(path), path) };
+    return { path, text: decodeText(await sources.read(path), path) };
   };
   const { path, text } = await read('text.txt');
   const { train: documents, valid = [] } = divideDocuments(text, path, 0.1);

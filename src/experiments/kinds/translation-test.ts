@@ -35,7 +35,6 @@ export function translateAll(
 ): string[] {
   const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
   const out = new Array<string>(sources.length);
-  model.eval();
   const size = options.batch ?? (options.beamSize > 1 ? 16 : 64);
   for (let from = 0; from < order.length; from += size) {
     const rows = order.slice(from, from + size);
@@ -51,8 +50,9 @@ export function translateAll(
       eos: tokenizer.eosId,
       maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
     };
+    const { beamSize, lengthPenalty } = options;
     const found =
-      options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
+      beamSize > 1 ? beamSearch(stepper, { ...search, beamSize, lengthPenalty }) : greedy(stepper, search);
     stepper.release?.();
     rows.forEach((i, row) => {
       out[i] = tokenizer.decode(found[row].ids);

@@ -1,7 +1,7 @@
 /** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
 import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
-import { decodeUtf8Strict } from '../../text/index.js';
+import { decodeText } from '../../text/index.js';
 import { encodeBytes } from '../../utf8.js';
 import type { TextContent, TextOrigin } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
@@ -83,7 +83,7 @@ export async function readContent(
   }
   if (Object.hasOwn(embedded, source)) return fromPackage(source, await embedded[source](), file);
   const path = sources.resolve(source);
-  const readFile = async (name: string) => notEmpty(decodeUtf8Strict(await sources.read(name), name), name);
+  const readFile = async (name: string) => notEmpty(decodeText(await sources.read(name), name), name);
   const inFolder = sources.join(path, file);
   if (file === 'train.tsv' && sources.exists(inFolder)) {
     const found = (['train', 'valid', 'test'] as const).filter(
@@ -119,10 +119,7 @@ function fromPackage(name: string, found: string | Parts<string>, file: Layout['
 async function decode(text: TextContent): Promise<string> {
   if (typeof text === 'string') return text;
   const bytes = typeof Blob === 'function' && text instanceof Blob ? await text.arrayBuffer() : text;
-  return decodeUtf8Strict(
-    bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer),
-    'data.text',
-  );
+  return decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer), 'data.text');
 }
 
 function notEmpty(text: string, path: string): string {

@@ -5,7 +5,7 @@ import { type BatchSource, type Cursor, loadDigits } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import { RandomStream } from '../../random.js';
-import { decodeUtf8Strict } from '../../text/index.js';
+import { decodeText } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
 import { checkShare, SHARE } from './content.js';
@@ -71,6 +71,7 @@ interface ReadImages extends Images {
 }
 
 const BATCH = 32;
+const MAX_BATCH = 65536;
 
 /** Images. */
 export const imagesKind: DataKind<ImagesData, ReadImages> = {
@@ -80,7 +81,7 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
   check(data, must) {
-    const { source, images, labels, validation } = data;
+    const { source, images, labels, validation, batchSize } = data;
     const arrays = [images, labels].filter((array) => array !== undefined).length;
     must(
       source === undefined ? arrays === 2 : arrays === 0,
@@ -99,6 +100,8 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
       must(isNumbers(labels, Int32Array), 'data.labels', 'an Int32Array or a list of classes', labels);
     }
     checkCounts(data, ['channels', 'batchSize'], must);
+    // Images are drawn with replacement, so nothing else bounds a batch before memory does.
+    must((batchSize ?? BATCH) <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
     checkShare(validation, must);
   },
   async read(data, sources) {
@@ -155,7 +158,7 @@ async function readImages({ source, images, labels }: ImagesData, sources: Sourc
   }
   if (source === 'digits') return loadDigits();
   const path = sources.resolve(source);
-  const lines = decodeUtf8Strict(await sources.read(path), path)
+  const lines = decodeText(await sources.read(path), path)
     .trimEnd()
     .split(/\r?\n/);
   const rows = lines.map((line, i) => {
