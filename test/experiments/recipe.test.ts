@@ -146,7 +146,7 @@ test('pre-training: every file of the folder counts', async () => {
   const hash = await hashOf('one');
   assert.is(await hashOf('two'), hash);
   const changed = await Promise.all(
-    Object.entries(texts).map(([file, text]) => hashOf('one', { [file]: text.replace('\n', ' more\n') })),
+    Object.entries(texts).map(([file, text]) => hashOf('one', { [file]: `more ${text}` })),
   );
   assert.is(new Set([hash, ...changed]).size, 4);
 });
