@@ -4,6 +4,7 @@
  */
 import { ConfigError, DataError, PrenormError } from '../errors.js';
 import {
+  checkSpec,
   executeRun,
   judgeRecords,
   kindOf,
@@ -40,8 +41,16 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   const bars = progressBars({ quiet: options.json });
   const checked: { row: string; recorded: string; now: string; equal: boolean; differs: string | null }[] =
     [];
+  const refused: { row: string; reason: string }[] = [];
   const again = new Map<string, RunRecord>();
   for (const row of rows) {
+    const reason = refusal(specOf(row, options.data));
+    if (reason && sameVersion) throw unusable(path, `${row.id}: ${reason}`);
+    if (reason) {
+      refused.push({ row: row.id, reason });
+      bars.log(`${row.id}: not carried out, its specification is another version's (${reason})`);
+      continue;
+    }
     const bar = bars.add(row.label, row.steps);
     const environment: Partial<RunEnvironment> = {
       sources: workingFolder,
@@ -70,17 +79,17 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   const judgedDiffer = Object.values(judged).some(({ differs }) => differs.length > 0);
   let outcome: Outcome = sameBits ? 'equal' : 'other version';
   if ((runsDiffer && sameBits) || (judgedDiffer && sameVersion)) outcome = 'differs';
-  else if (judgedDiffer) outcome = 'other version';
+  else if (judgedDiffer || refused.length > 0) outcome = 'other version';
   const count = ({ compared, differs }: Compared) => `${compared - differs.length} of ${compared}`;
   const closing: Record<Outcome, string> = {
     equal: 'equal\n',
     differs: 'DIFFERENT\n',
-    'other version': `recorded by prenorm ${results.prenorm}, this is ${packageVersion()}: ${sameBits ? 'same bits, other claims or figures' : 'bits moved since (CHANGELOG.md, Bits)'}; neither equal nor a difference\n`,
+    'other version': `recorded by prenorm ${results.prenorm}, this is ${packageVersion()}: ${sameBits ? 'same bits, other runs, claims or figures' : 'bits moved since (CHANGELOG.md, Bits)'}; neither equal nor a difference\n`,
   };
   process.stdout.write(
     options.json
-      ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, ...judged }, null, 1)}\n`
-      : `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit
+      ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, refused, ...judged }, null, 1)}\n`
+      : `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit${refused.length > 0 ? `, ${refused.length} not carried out` : ''}
 claims judged again from the runs of the file: ${count(judged.claims)} equal
 statuses of runs set again: ${count(judged.statuses)} equal
 figures drawn again: ${count(judged.figures)} equal
@@ -96,11 +105,25 @@ async function reading<T>(path: string, use: () => T | Promise<T>): Promise<T> {
     return await use();
   } catch (cause) {
     if (cause instanceof PrenormError || isAbort(cause)) throw cause;
-    throw new DataError(`the runs of this file cannot be used: ${(cause as Error).message}`, {
-      path,
-      hint: 'it was altered, or written by another version',
-      cause,
-    });
+    throw unusable(path, (cause as Error).message, cause);
+  }
+}
+
+function unusable(path: string, reason: string, cause?: unknown): DataError {
+  return new DataError(`the runs of this file cannot be used: ${reason}`, {
+    path,
+    hint: 'it was altered, or written by another version',
+    cause,
+  });
+}
+
+/** Why this version cannot carry out a specification; undefined when it can. */
+function refusal(spec: RunSpec): string | undefined {
+  try {
+    checkSpec(spec);
+  } catch (error) {
+    // Whatever a member that is no object breaks.
+    return (error as Error).message;
   }
 }
 

@@ -23,7 +23,7 @@ export type {
   RunProgress,
   RunSpec,
 } from './kinds/run-kind.js';
-export { executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
+export { checkSpec, executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
 export type {
   GradientsRun,
   PairsRecipe,

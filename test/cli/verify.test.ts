@@ -9,6 +9,7 @@ import { pinned } from '../../src/conformance/pinned.js';
 import { DataError } from '../../src/errors.js';
 import { classifyRuns, executeRun, type Results } from '../../src/experiments/index.js';
 import { init } from '../../src/runtime/runtime.js';
+import { asyncRefusal } from '../support.js';
 import { inFolder, prenorm } from './spawn.js';
 import { tinyRun, writeTinyData } from './tiny-run.js';
 
@@ -19,6 +20,7 @@ interface Told {
   code: number;
   outcome: string;
   rows: { row: string; equal: boolean; differs: string | null }[];
+  refused: { row: string; reason: string }[];
   claims: { compared: number; differs: string[] };
   figures: { compared: number; differs: string[] };
   statuses: { compared: number; differs: string[] };
@@ -217,11 +219,10 @@ test('what another version recorded is said to be that: neither equal nor a diff
     const others = await told(file, { row: [recorded.runs[1].id] });
     assert.equal([others.code, others.outcome], [0, 'other version']);
   });
-  // A file of 0.1.0 names no total; then kernels and version decide.
+  // A file of 0.1.0 names no total.
   await altered(
     (results) => {
       results.conformance = undefined;
-      results.kernelHash = 'k';
       results.runs[0].hash = 'e'.repeat(64);
     },
     async (file) => {
@@ -229,6 +230,52 @@ test('what another version recorded is said to be that: neither equal nor a diff
       assert.equal([code, outcome], [0, 'other version']);
     },
   );
+});
+
+test('a specification of another version is not carried out, and said in one sentence; all else is judged', () =>
+  altered(
+    (results) => {
+      results.prenorm = '0.1.0';
+      results.conformance = undefined;
+      const config = results.runs[0].config as Record<string, unknown>;
+      config.sourceSteps = 200;
+    },
+    async (file) => {
+      const row = recorded.runs.slice(0, 2).map(({ id }) => id);
+      const { code, outcome, rows, refused, claims } = await told(file, { row });
+      assert.equal([code, outcome, rows.length, rows[0].equal], [0, 'other version', 1, true]);
+      assert.equal(
+        refused.map((one) => one.row),
+        [recorded.runs[0].id],
+      );
+      assert.match(refused[0].reason, /unknown key "sourceSteps"/);
+      assert.equal(claims, { compared: recorded.claims.length, differs: [] });
+      const human = await prenorm(['verify', file, '--row', ...row]);
+      assert.is(human.code, 0, human.stderr);
+      assert.match(human.stdout, /^of 3 runs 1 carried out again: 1 of 1 rows equal in every bit, 1 not/m);
+      assert.match(human.stderr, /not carried out, its specification is another version's/);
+      // In a file of this version nobody but an alteration puts it there.
+      const results: Results = JSON.parse(readFileSync(file, 'utf8'));
+      writeFileSync(
+        file,
+        JSON.stringify({ ...results, prenorm: recorded.prenorm, conformance: pinned.total }),
+      );
+      const own = await asyncRefusal(told(file, { row }));
+      assert.instance(own, DataError);
+      assert.match(own.message, /cannot be used: .*unknown key "sourceSteps"/);
+    },
+  ));
+
+test('what 0.1.0 recorded is judged again: no run of another form breaks it', async () => {
+  const { code, outcome, rows, refused, claims } = await told('docs/results/quick.json', {
+    row: ['law-jacobian', 'translation-post-none-0.002-s11'],
+  });
+  const results: Results = JSON.parse(readFileSync('docs/results/quick.json', 'utf8'));
+  assert.is(rows.length + refused.length, 2);
+  assert.is(claims.compared, results.claims.length);
+  if (results.conformance === undefined) {
+    assert.equal([code, outcome, rows.length, refused.length], [0, 'other version', 1, 1]);
+  }
 });
 
 test('other data are said to be other data; the same elsewhere are the same', () =>

@@ -6,6 +6,7 @@ import { evaluationMaskedPairs, MaskedPairBatches } from '../../data/index.js';
 import { sha256 } from '../../io/index.js';
 import { MaskedLM, type NormPlacement, type StateDict } from '../../nn/index.js';
 import {
+  checkTrainingRecipe,
   contentHash,
   type ModelRecipe,
   type Sources,
@@ -135,6 +136,10 @@ const PAIR_TOKENS = 32;
 export const bertKind: RunKind<BertRun> = {
   kind: 'bert',
   version: 2,
+  keys: ['arm', 'data', 'recipe', 'fineTuning'],
+  check({ id, recipe: { model: _, ...training } }) {
+    checkTrainingRecipe(training, id);
+  },
   dataHash: async ({ data }, sources) => contentHash(await readBert(data, sources)),
   execute,
   cost(run) {

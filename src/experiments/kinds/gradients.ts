@@ -9,7 +9,7 @@ import { backward, type Variable } from '../../autograd/index.js';
 import type { BatchSource, PairBatch } from '../../data/index.js';
 import { sha256 } from '../../io/sha256.js';
 import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../../nn/index.js';
-import { type OpenedPairs, trainerOptions } from '../../recipe/index.js';
+import { checkTrainingRecipe, type OpenedPairs, trainerOptions } from '../../recipe/index.js';
 import { frobenius, probe } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
 import type { GradientPoint } from '../results.js';
@@ -59,6 +59,10 @@ export async function runGradients(
 export const gradientsKind: RunKind<GradientsRun> = {
   kind: 'gradients',
   version: 2,
+  keys: ['setting', 'placement', 'layers', 'seeds', 'dModel', 'batches', 'pairs?', 'trained?'],
+  check({ id, trained }) {
+    if (trained) checkTrainingRecipe(trained, id);
+  },
   dataHash: async ({ pairs }, sources) => (pairs ? pairsHash(pairs, sources) : undefined),
   async execute(spec, { onProgress, signal, sources }) {
     const data = spec.pairs ? await openPairs(spec.pairs, sources) : null;

@@ -6,7 +6,7 @@ import { backward, noGrad, type Variable } from '../../autograd/index.js';
 import type { LmBatch } from '../../data/index.js';
 import { sha256 } from '../../io/sha256.js';
 import type { CausalLM, NormPlacement } from '../../nn/index.js';
-import { prepareRun, readData } from '../../recipe/index.js';
+import { checkRecipe, prepareRun, readData } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { frobenius } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
@@ -103,6 +103,8 @@ function spikes(values: readonly number[], factor: number): number {
 export const growthKind: RunKind<GrowthRun> = {
   kind: 'growth',
   version: 2,
+  keys: ['placement', 'lr', 'recipe', 'measureEvery'],
+  check: ({ id, recipe }) => void checkRecipe(recipe, id),
   dataHash: async ({ recipe }, sources) => (await readData(recipe.data, sources)).sha256,
   async execute(run, { onProgress, signal, sources }): Promise<RunOutcome> {
     const { recipe } = run;

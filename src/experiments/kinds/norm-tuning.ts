@@ -9,6 +9,7 @@ import { sha256 } from '../../io/sha256.js';
 import { type StateDict, VisionTransformer } from '../../nn/index.js';
 import { RandomStream } from '../../random.js';
 import {
+  checkTrainingRecipe,
   ImageBatches,
   type Images,
   pickImages as pick,
@@ -86,6 +87,10 @@ const tuned = { probe: HEAD, joint: ['norms', HEAD], full: 'all' } as const;
 export const normTuningKind: RunKind<NormTuningRun> = {
   kind: 'norm-tuning',
   version: 2,
+  keys: ['seed', 'dModel', 'numLayers', 'batchSize', 'source', 'tuning', 'cycles', 'sizes', 'fractions'],
+  check({ id, source, tuning }) {
+    for (const recipe of [source, tuning]) checkTrainingRecipe(recipe, id);
+  },
   async execute(run, { onProgress, signal }): Promise<RunOutcome> {
     const { seed, sizes, batchSize, tuning, cycles, fractions } = run;
     currentRuntime().manualSeed(seed);

@@ -4,7 +4,7 @@
  * knows without looking.
  */
 import type { NormPlacement } from '../../nn/index.js';
-import { type OpenedText, prepareRun, readData } from '../../recipe/index.js';
+import { checkRecipe, type OpenedText, prepareRun, readData } from '../../recipe/index.js';
 import { Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
@@ -21,6 +21,8 @@ export interface PlacementRun extends RunSpec {
 export const placementKind: RunKind<PlacementRun> = {
   kind: 'placement',
   version: 2,
+  keys: ['placement', 'warmup', 'recipe'],
+  check: ({ id, recipe }) => void checkRecipe(recipe, id),
   dataHash: async ({ recipe }, sources) => (await readData(recipe.data, sources)).sha256,
   async execute(spec, { onProgress, signal, sources }) {
     const { placement, recipe } = spec;

@@ -36,6 +36,10 @@ export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
+  /** Members of a specification beside those of `RunSpec`; a `?` ends what may be left out. */
+  keys: readonly string[];
+  /** Checks the recipes in it. @throws ConfigError */
+  check?(spec: S): void;
   /** Hash of all that a run reads: a name says where data lies, not what it is. None where a run makes its data itself. */
   dataHash?(spec: S, sources: Sources): Promise<string | undefined>;
   /** Carries out one run on the current runtime. */

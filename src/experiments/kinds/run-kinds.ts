@@ -1,5 +1,5 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
-import { ConfigError } from '../../errors.js';
+import { ConfigError, checkKeys } from '../../errors.js';
 import { noFiles } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 import { bertKind } from './bert.js';
@@ -40,6 +40,20 @@ export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
   });
 }
 
+/**
+ * The kind of a specification that may come from a file.
+ * @throws ConfigError for a member that its kind does not have or lacks, and for a recipe that is none.
+ */
+export function checkSpec(spec: RunSpec): RunKind {
+  const kind = kindOf(spec);
+  const op = `a run of kind ${spec.kind}`;
+  checkKeys(op, spec, ['kind', 'id', 'label', ...kind.keys.map((key) => key.replace('?', ''))]);
+  const missing = kind.keys.find((key) => !key.endsWith('?') && !(key in spec));
+  if (missing) throw new ConfigError(`"${missing}" is missing`, { op, expected: kind.keys, hint: 'give it' });
+  kind.check?.(spec);
+  return kind;
+}
+
 /** One run from its specification; equal specifications and data give equal records, timing aside. */
 export async function executeRun(
   spec: RunSpec,
@@ -47,7 +61,7 @@ export async function executeRun(
 ): Promise<RunRecord> {
   const started = performance.now();
   const whole = { onProgress() {}, sources: noFiles, ...environment };
-  const kind = kindOf(spec);
+  const kind = checkSpec(spec);
   const dataHash = await kind.dataHash?.(spec, whole.sources);
   const outcome = await kind.execute(spec, whole);
   return {

@@ -7,7 +7,7 @@ import { noGrad } from '../../autograd/index.js';
 import type { BatchSource, Cursor } from '../../data/index.js';
 import type { NormPlacement } from '../../nn/index.js';
 import { RandomStream } from '../../random.js';
-import { type TrainingRecipe, trainerOptions } from '../../recipe/index.js';
+import { checkTrainingRecipe, type TrainingRecipe, trainerOptions } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { Probe, type ProbeBatch } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
@@ -59,6 +59,8 @@ class Reversals implements BatchSource<ProbeBatch> {
 export const toyKind: RunKind<ToyRun> = {
   kind: 'toy',
   version: 2,
+  keys: ['placement', 'arm', 'maxLr', 'numLayers', 'recipe'],
+  check: ({ id, recipe }) => void checkTrainingRecipe(recipe, id),
   async execute(run, { onProgress, signal }) {
     const { recipe } = run;
     const { seed } = recipe;

@@ -9,6 +9,7 @@
 import type { Transformer } from '../../nn/index.js';
 import {
   buildRun,
+  checkRecipe,
   contentHash,
   type OpenedPairs,
   openData,
@@ -54,6 +55,8 @@ function unigramNll({ pairs: { train }, tokenizer: { eosId } }: OpenedPairs): nu
 export const translationKind: RunKind<TranslationRun> = {
   kind: 'translation',
   version: 2,
+  keys: ['arm', 'recipe', 'decode', 'fullTest?'],
+  check: ({ id, recipe }) => void checkRecipe(recipe, id),
   dataHash: ({ recipe }, sources) => pairsHash(recipe, sources),
   async execute(spec, { onProgress, signal, sources }) {
     return runTranslation(spec, await openPairs(spec.recipe, sources), onProgress, signal);
