@@ -785,7 +785,6 @@ test('numbers that are no options are looked at too', async () => {
     ['Dropout: p', () => new nn.Dropout(-0.1)],
     ['scale: alpha', () => prenorm.scale(f32(2), f32(1) as never)],
     ['addScalar: alpha', () => prenorm.addScalar(f32(2), '1' as never)],
-    ['TokenCount: divisor', () => new prenorm.TokenCount(0)],
     ['Parameter: role', () => new prenorm.Parameter([2], 'wieght' as never)],
     ['Parameter: a shape', () => new prenorm.Parameter([2.5], 'weight')],
     ['zeros: a shape', () => prenorm.zeros([-2, -2])],

@@ -71,6 +71,9 @@ const rules: Rules<PairBatchOptions> = {
   lengthMultiple: optional(integer(1)),
 };
 
+/** An evaluation has one order: it takes neither a seed nor a window. */
+const { seed: _, sortWindow: __, ...evaluationRules } = rules;
+
 /** Which pairs go together in each batch of an epoch, as indexes into `pairs`. */
 export function tokenBatches(
   pairs: readonly TokenPair[],
@@ -137,6 +140,7 @@ export function* evaluationPairBatches(
   pairs: readonly TokenPair[],
   options: Omit<PairBatchOptions, 'seed' | 'sortWindow'>,
 ): Generator<PairBatch, void, undefined> {
+  checkOptions<typeof options>('evaluationPairBatches', options, evaluationRules);
   const plan = new BatchPlan('evaluationPairBatches', pairs, { ...options, seed: 0 });
   for (const batch of plan.fixed()) yield collate(pairs, batch, options);
 }

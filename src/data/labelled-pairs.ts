@@ -146,6 +146,8 @@ export function* evaluationLabelledPairs(
   pairs: readonly LabelledTokens[],
   options: Omit<RowOptions, 'seed'>,
 ): Generator<LabelledBatch, void, undefined> {
+  const { seed: _, ...evaluationRules } = rowRules;
+  checkOptions<typeof options>('evaluationLabelledPairs', options, evaluationRules);
   const full = { ...options, seed: 0 };
   check('evaluationLabelledPairs', pairs, full);
   for (const batch of batchesOf(pairs, full, null)) yield batch();
