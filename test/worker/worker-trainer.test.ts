@@ -268,6 +268,22 @@ test('data comes from a module, bytes move', async () => {
   assert.is(bytes.length, 0, 'the buffer was copied');
 });
 
+test('another schedule than the checkpoint has is refused, and taken on purpose', async () => {
+  const first = start();
+  await finish(first);
+  const { checkpoint } = await first.snapshot();
+  const longer = () => start({ schedule: { ...schedule, warmupSteps: 6 }, steps: 40 });
+  const error = await rejection(longer().restore(checkpoint));
+  assert.instance(error, CheckpointError);
+  assert.match((error as Error).message, "schedule: 'new'");
+  const trainer = longer();
+  assert.is((await trainer.restore(checkpoint, { schedule: 'new' }))?.step, 30);
+  await finish(trainer);
+  assert.is(trainer.step, 40);
+  const wrong = await rejection(longer().restore(checkpoint, { schedul: 'new' } as never));
+  assert.match((wrong as Error).message, 'did you mean "schedule"?');
+});
+
 test('a worker that cannot be loaded, or ends, is an EnvironmentError', async () => {
   const lost = await rejection(start({ worker: new URL('./no-such-file.js', import.meta.url) }).ready);
   assert.instance(lost, EnvironmentError);

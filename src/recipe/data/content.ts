@@ -1,4 +1,5 @@
 /** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
+import { optional, type Rules, share } from '../../checks.js';
 import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
 import { decodeText } from '../../text/index.js';
@@ -39,26 +40,28 @@ export const SHARE = 0.1;
 
 export const originKeys = ['source', 'text', 'validation'] as const;
 
-export function checkOrigin({ source, text, validation }: TextOrigin, must: Must): void {
+/** The name of embedded data, a file or a folder. */
+export const sourceRule = optional({
+  wanted: 'the name of embedded data or a path',
+  holds: (value) => typeof value === 'string' && value !== '',
+});
+
+/** A share that is held out. */
+export const heldOutRule = optional({ ...share, wanted: 'a share from 0 to below 1' });
+
+export const originRules: Rules<TextOrigin> = {
+  source: sourceRule,
+  text: optional({ wanted: 'a string, bytes or a Blob', holds: isContent }),
+  validation: heldOutRule,
+};
+
+export function checkOrigin({ source, text }: TextOrigin, must: Must): void {
   must(
     (source === undefined) !== (text === undefined),
     'data',
     'given by source (a name) or by text (the content)',
     source === undefined ? 'neither' : 'both',
   );
-  must(
-    source === undefined || (typeof source === 'string' && source !== ''),
-    'data.source',
-    'the name of embedded data or a path',
-    source,
-  );
-  must(text === undefined || isContent(text), 'data.text', 'a string, bytes or a Blob', text);
-  checkShare(validation, must);
-}
-
-export function checkShare(validation: unknown, must: Must): void {
-  const isShare = typeof validation === 'number' && validation >= 0 && validation < 1;
-  must(validation === undefined || isShare, 'data.validation', 'a share from 0 to below 1', validation);
 }
 
 function isContent(text: unknown): text is TextContent {

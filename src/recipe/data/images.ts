@@ -1,5 +1,6 @@
 /** @file Images with classes. */
 
+import { integer, optional } from '../../checks.js';
 import { checkCursor } from '../../data/cursor.js';
 import { type BatchSource, type Cursor, loadDigits } from '../../data/index.js';
 import { DataError } from '../../errors.js';
@@ -8,8 +9,8 @@ import { RandomStream } from '../../random.js';
 import { decodeText } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
-import { checkShare, SHARE } from './content.js';
-import { checkCounts, type DataKind } from './kind.js';
+import { heldOutRule, SHARE, sourceRule } from './content.js';
+import type { DataKind } from './kind.js';
 
 /** Images one after another, and their classes. */
 export interface Images {
@@ -76,12 +77,24 @@ const MAX_BATCH = 65536;
 /** Images. */
 export const imagesKind: DataKind<ImagesData, ReadImages> = {
   kind: 'images',
-  keys: ['source', 'images', 'labels', 'channels', 'batchSize', 'validation'],
+  rules: {
+    source: sourceRule,
+    images: optional({
+      wanted: 'a Float32Array or a list of numbers',
+      holds: (value) => isNumbers(value, Float32Array),
+    }),
+    labels: optional({
+      wanted: 'an Int32Array or a list of classes',
+      holds: (value) => isNumbers(value, Int32Array),
+    }),
+    channels: optional(integer(1)),
+    batchSize: optional(integer(1)),
+    validation: heldOutRule,
+  },
   contentKeys: ['source', 'images', 'labels', 'validation'],
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
-  check(data, must) {
-    const { source, images, labels, validation, batchSize } = data;
+  check({ source, images, labels, batchSize = BATCH }, must) {
     const arrays = [images, labels].filter((array) => array !== undefined).length;
     must(
       source === undefined ? arrays === 2 : arrays === 0,
@@ -89,20 +102,8 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
       'given by source (a name) or by images and labels',
       source === undefined ? `${arrays} of the two` : 'both',
     );
-    must(
-      source === undefined || (typeof source === 'string' && source !== ''),
-      'data.source',
-      'the name of embedded data or a path',
-      source,
-    );
-    if (arrays === 2) {
-      must(isNumbers(images, Float32Array), 'data.images', 'a Float32Array or a list of numbers', images);
-      must(isNumbers(labels, Int32Array), 'data.labels', 'an Int32Array or a list of classes', labels);
-    }
-    checkCounts(data, ['channels', 'batchSize'], must);
     // Images are drawn with replacement, so nothing else bounds a batch before memory does.
-    must((batchSize ?? BATCH) <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
-    checkShare(validation, must);
+    must(batchSize <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
   },
   async read(data, sources) {
     const { channels = 1, validation = SHARE } = data;

@@ -1,4 +1,5 @@
 /** @file What a kind of data is: the check of its keys, and from content to batches. */
+import type { Rules } from '../../checks.js';
 import type { BatchSource } from '../../data/index.js';
 import type { DataKindName, DataRecipe } from '../data-recipe.js';
 import type { ModelKindName } from '../recipe.js';
@@ -47,15 +48,15 @@ export interface ReadData {
 export interface DataKind<D extends DataRecipe = DataRecipe, C extends ReadData = ReadData> {
   kind: D['kind'] & DataKindName;
   /** Keys beside `kind`. */
-  keys: readonly string[];
+  rules: Rules<Omit<D, 'kind'>>;
   /** Those of them that say where the content is, which decides no bit: its hash does. */
   contentKeys: readonly string[];
   /** Kinds of models that read such batches. */
   models: readonly ModelKindName[];
   /** What is taken for keys left out. */
   defaults: Partial<D>;
-  /** @throws ConfigError for a value that cannot be. */
-  check(data: D, must: Must): void;
+  /** What the rules of single keys cannot say. @throws ConfigError */
+  check?(data: D, must: Must): void;
   /** @throws DataError for what is not there, or not what it should be. */
   read(data: D, sources: Sources): Promise<C>;
   /** Makes the content tokens, and batches of them. */
@@ -67,12 +68,3 @@ export type TokenizerMaker = (texts: readonly string[], source: string | null) =
 
 /** Refuses what is not `ok`: `key` must be `required`. */
 export type Must = (ok: boolean, key: string, required: string, actual: unknown) => void;
-
-/** Positive whole numbers, where they are given. */
-export function checkCounts<D>(data: D, keys: readonly (keyof D & string)[], must: Must): void {
-  for (const key of keys) {
-    const value = data[key];
-    const isCount = Number.isSafeInteger(value) && (value as number) >= 1;
-    must(value === undefined || isCount, `data.${key}`, 'a positive integer', value);
-  }
-}

@@ -1,4 +1,5 @@
 /** @file Data from a module of one's own. */
+import { anything, optional } from '../../checks.js';
 import type { BatchSource } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
@@ -25,18 +26,16 @@ export interface ModuleDataset {
 /** A module. */
 export const moduleKind: DataKind<ModuleData, { sha256: string; made: ModuleDataset }> = {
   kind: 'module',
-  keys: ['url', 'options'],
+  rules: {
+    url: {
+      wanted: 'the address of a module',
+      holds: (url) => (typeof url === 'string' && url !== '') || url instanceof URL,
+    },
+    options: optional(anything),
+  },
   contentKeys: ['url'],
   models: ['causalLM', 'transformer', 'maskedLM', 'pairClassifier', 'visionTransformer'],
   defaults: {},
-  check({ url }, must) {
-    must(
-      (typeof url === 'string' && url !== '') || url instanceof URL,
-      'data.url',
-      'the address of a module',
-      url,
-    );
-  },
   async read({ url, options }, sources) {
     const path = sources.canRead && typeof url === 'string' ? sources.moduleUrl(url) : String(url);
     const made = await load(path, options);

@@ -1,3 +1,4 @@
+import { integer, oneOf, optional } from '../../checks.js';
 import { uiDeEnTexts } from '../../data/embedded.js';
 import {
   evaluationPairBatches,
@@ -17,11 +18,12 @@ import {
   contentHash,
   divide,
   originKeys,
+  originRules,
   type Parts,
   readContent,
   SHARE,
 } from './content.js';
-import { checkCounts, type DataKind, type OpenedData, type ReadData, type TokenizerMaker } from './kind.js';
+import type { DataKind, OpenedData, ReadData, TokenizerMaker } from './kind.js';
 
 const MAX_TOKENS = 1000;
 
@@ -42,16 +44,15 @@ export interface ReadPairs extends ReadData {
 /** Sentence pairs. */
 export const pairsKind: DataKind<PairsData, ReadPairs> = {
   kind: 'pairs',
-  keys: [...originKeys, 'maxTokens', 'onTooLong'],
+  rules: {
+    ...originRules,
+    maxTokens: optional(integer(1)),
+    onTooLong: optional({ ...oneOf('error', 'drop'), wanted: '"error" or "drop"' }),
+  },
   contentKeys: originKeys,
   models: ['transformer'],
   defaults: { maxTokens: MAX_TOKENS, onTooLong: 'error' },
-  check(data, must) {
-    checkOrigin(data, must);
-    checkCounts(data, ['maxTokens'], must);
-    const { onTooLong } = data;
-    must([undefined, 'error', 'drop'].includes(onTooLong), 'data.onTooLong', '"error" or "drop"', onTooLong);
-  },
+  check: checkOrigin,
   read: readPairs,
   open: openPairs,
 };

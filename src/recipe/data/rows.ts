@@ -1,4 +1,5 @@
 /** @file Kinds whose batches are rows of one text or two: classified pairs and texts, and masked text. */
+import { integer, optional, type Rules } from '../../checks.js';
 import {
   evaluationLabelledPairs,
   evaluationMaskedPairs,
@@ -12,20 +13,37 @@ import {
 } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { maskedMarks } from '../../text/index.js';
-import type { LabelledPairsData, LabelledTextsData, MaskedData, RowBounds } from '../data-recipe.js';
+import type {
+  LabelledPairsData,
+  LabelledTextsData,
+  MaskedData,
+  RowBounds,
+  TextOrigin,
+} from '../data-recipe.js';
 import { withMarks } from '../tokenizers.js';
-import { checkOrigin, contentHash, originKeys, type Parts, readContent, SHARE } from './content.js';
-import { checkCounts, type DataKind, type Must } from './kind.js';
+import {
+  checkOrigin,
+  contentHash,
+  originKeys,
+  originRules,
+  type Parts,
+  readContent,
+  SHARE,
+} from './content.js';
+import type { DataKind, Must } from './kind.js';
 
-const boundKeys = ['batchSize', 'maxTokens', 'maxLen', 'lengthMultiple'] as const;
-const rowKeys = [...originKeys, ...boundKeys];
+const rowRules: Rules<TextOrigin & RowBounds> = {
+  ...originRules,
+  batchSize: optional(integer(1)),
+  maxTokens: optional(integer(1)),
+  maxLen: { ...integer(1), wanted: 'a positive integer, the longest row' },
+  lengthMultiple: optional(integer(1)),
+};
 const defaults = { lengthMultiple: 8 };
 
-function checkBounds(data: RowBounds, must: Must): void {
-  const { batchSize, maxTokens, maxLen } = data;
-  checkCounts(data, boundKeys, must);
-  must(maxLen !== undefined, 'data.maxLen', 'a positive integer, the longest row', maxLen);
-  const isBounded = batchSize !== undefined || maxTokens !== undefined;
+function checkRows(data: TextOrigin & RowBounds, must: Must): void {
+  checkOrigin(data, must);
+  const isBounded = data.batchSize !== undefined || data.maxTokens !== undefined;
   must(isBounded, 'data', 'bounded by batchSize or maxTokens', 'neither');
 }
 
@@ -54,7 +72,7 @@ type LabelledKind = Pick<
   DataKind<LabelledPairsData | LabelledTextsData, ReadLabelled>,
   'check' | 'read' | 'open'
 > &
-  Pick<DataKind, 'keys' | 'contentKeys' | 'models'> & { defaults: typeof defaults };
+  Pick<DataKind, 'contentKeys' | 'models'> & { rules: typeof rowRules; defaults: typeof defaults };
 
 /** Both kinds differ in their lines only. */
 function labelled(
@@ -62,14 +80,11 @@ function labelled(
   format: string,
 ): LabelledKind {
   return {
-    keys: rowKeys,
+    rules: rowRules,
     contentKeys: originKeys,
     models: ['pairClassifier'],
     defaults,
-    check(data, must) {
-      checkOrigin(data, must);
-      checkBounds(data, must);
-    },
+    check: checkRows,
     async read(data, sources) {
       const layout = { kind: data.kind, embedded: {}, file: 'train.tsv', format } as const;
       const content = await readContent(data, layout, sources);
@@ -161,17 +176,17 @@ interface ReadMasked {
 /** Masked text. */
 export const maskedKind: DataKind<MaskedData, ReadMasked> = {
   kind: 'masked',
-  keys: [...rowKeys, 'maskedShare'],
+  rules: {
+    ...rowRules,
+    maskedShare: optional({
+      wanted: 'a share above 0, at most 1',
+      holds: (value) => typeof value === 'number' && value > 0 && value <= 1,
+    }),
+  },
   contentKeys: originKeys,
   models: ['maskedLM'],
   defaults: { ...defaults, maskedShare: 0.15 },
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-    const { maskedShare: share } = data;
-    const isShare = typeof share === 'number' && share > 0 && share <= 1;
-    must(share === undefined || isShare, 'data.maskedShare', 'a share above 0, at most 1', share);
-  },
+  check: checkRows,
   async read(data, sources) {
     const content = await readContent(
       data,

@@ -1,9 +1,18 @@
+import { integer, optional, type Rule } from '../../checks.js';
 import { evaluationTextWindows, loadKjv, TextWindows } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import type { TextData, TokensData } from '../data-recipe.js';
-import { type Content, checkOrigin, contentHash, originKeys, readContent, SHARE } from './content.js';
-import { checkCounts, type DataKind, type OpenedData } from './kind.js';
+import {
+  type Content,
+  checkOrigin,
+  contentHash,
+  originKeys,
+  originRules,
+  readContent,
+  SHARE,
+} from './content.js';
+import type { DataKind, OpenedData } from './kind.js';
 
 interface ReadText extends Content {
   sha256: string;
@@ -12,17 +21,22 @@ interface ReadText extends Content {
 
 const WINDOWS = { batchSize: 16, seqLen: 64 } as const;
 
+const windowRules = { batchSize: optional(integer(1)), seqLen: optional(integer(1)) };
+
+const isId = integer(0, 0x7fffffff).holds;
+const idsRule: Rule = {
+  wanted: 'an Int32Array or a list of ids',
+  holds: (ids) => (ids instanceof Int32Array || Array.isArray(ids)) && (ids as number[]).every(isId),
+};
+
 /** Running text. */
 export const textKind: DataKind<TextData, ReadText> = {
   kind: 'text',
-  keys: [...originKeys, 'batchSize', 'seqLen'],
+  rules: { ...originRules, ...windowRules },
   contentKeys: originKeys,
   models: ['causalLM'],
   defaults: WINDOWS,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkCounts(data, ['batchSize', 'seqLen'], must);
-  },
+  check: checkOrigin,
   async read(data, sources) {
     const layout = { kind: 'text', embedded: { kjv: loadKjv }, file: 'text.txt', format: 'UTF-8' } as const;
     const content = await readContent(data, layout, sources);
@@ -60,21 +74,10 @@ interface ReadTokens {
 /** Token ids. */
 export const tokensKind: DataKind<TokensData, ReadTokens> = {
   kind: 'tokens',
-  keys: ['ids', 'validation', 'batchSize', 'seqLen'],
+  rules: { ids: idsRule, validation: optional(idsRule), ...windowRules },
   contentKeys: ['ids', 'validation'],
   models: ['causalLM'],
   defaults: WINDOWS,
-  check(data, must) {
-    must(isIds(data.ids), 'data.ids', 'an Int32Array or a list of ids', data.ids);
-    const { validation } = data;
-    must(
-      validation === undefined || isIds(validation),
-      'data.validation',
-      'an Int32Array or a list of ids',
-      validation,
-    );
-    checkCounts(data, ['batchSize', 'seqLen'], must);
-  },
   async read({ ids: given, validation }) {
     const ids = Int32Array.from(given);
     const held = validation === undefined ? null : Int32Array.from(validation);
@@ -86,11 +89,6 @@ export const tokensKind: DataKind<TokensData, ReadTokens> = {
     return { ...opened, sha256, tokenizer: null, oldHashes: () => [idsHash(ids, held)] };
   },
 };
-
-function isIds(ids: unknown): boolean {
-  const isList = ids instanceof Int32Array || Array.isArray(ids);
-  return isList && (ids as number[]).every((id) => Number.isInteger(id) && id >= 0 && id < 0x80000000);
-}
 
 /** Text or ids, and those to train on. */
 export interface OpenedText extends OpenedData {
