@@ -35,15 +35,18 @@ function columns(text: string): number[] {
 }
 
 const TRAIN_HELP = `
-A configuration for the embedded German-English pairs:
-  { "task": "translation", "data": "ui-de-en", "vocabSize": 1000,
-    "model": { "dModel": 64, "numLayers": 3, "normPlacement": "pre", "dropout": 0.1 },
-    "steps": 600, "schedule": { "kind": "inverseSqrt", "maxLr": 0.002, "warmupSteps": 100 },
-    "labelSmoothing": 0.1, "evalEvery": 100 }
+A recipe for the embedded German-English pairs:
+  { "model": { "kind": "transformer", "dModel": 64, "numLayers": 3, "normPlacement": "pre", "dropout": 0.1 },
+    "data": { "kind": "pairs", "source": "ui-de-en" }, "tokenizer": { "kind": "bpe", "vocabSize": 1000 },
+    "optimizer": { "kind": "adam", "betas": [0.9, 0.98] },
+    "schedule": { "kind": "inverseSqrt", "maxLr": 0.002, "warmupSteps": 100 },
+    "labelSmoothing": 0.1, "steps": 600, "evalEvery": 100 }
 and for a text file of your own ("kjv" is embedded):
-  { "task": "lm", "data": "book.txt", "vocabSize": 500, "seqLen": 64, "batchSize": 16,
-    "model": { "dModel": 64, "numLayers": 2 },
-    "steps": 500, "schedule": { "kind": "cosine", "maxLr": 0.003, "warmupSteps": 50, "totalSteps": 500 } }
+  { "model": { "kind": "causalLM", "dModel": 64, "numLayers": 2 },
+    "data": { "kind": "text", "source": "book.txt", "seqLen": 64, "batchSize": 16 },
+    "tokenizer": { "kind": "bpe", "vocabSize": 500 }, "optimizer": { "kind": "adamw" },
+    "schedule": { "kind": "cosine", "maxLr": 0.003, "warmupSteps": 50, "totalSteps": 500 }, "steps": 500 }
+Every key, every kind of data: docs/recipe.md of the package.
 `;
 
 const program = new Command('prenorm')
@@ -116,14 +119,14 @@ command('prepare', 'check, clean and split your own text into a folder that trai
   });
 
 command('train', 'train a model on your own data')
-  .argument('<config>', 'JSON file: task, data, vocabSize, model, schedule, steps')
+  .argument('<recipe>', 'JSON file: model, data, tokenizer, optimizer, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
   .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addHelpText('after', TRAIN_HELP)
-  .action(async (config, options) => {
-    exitCode = await (await import('./train.js')).train(config, options);
+  .action(async (recipe, options) => {
+    exitCode = await (await import('./train.js')).train(recipe, options);
   });
 
 command('evaluate', 'NLL of a run on held-out data, and BLEU when it translates')

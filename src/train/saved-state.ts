@@ -158,6 +158,13 @@ function firstDifference(own: unknown, saved: unknown, at: string): Difference |
     }
     return null;
   }
+  if (Array.isArray(own) && Array.isArray(saved) && own.length === saved.length) {
+    for (const [i, item] of own.entries()) {
+      const found = firstDifference(item, saved[i], `${at}[${i}]`);
+      if (found) return found;
+    }
+    return null;
+  }
   return JSON.stringify(own) === JSON.stringify(saved) ? null : [at, own, saved];
 }
 

@@ -1,12 +1,14 @@
 /** The built package, unbundled, in real browsers: the same losses, weights and tokens as in Node, bit for bit. */
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findBrowser, launch, skipMessage } from '../browser.js';
 import { serve } from './static-server.js';
-import { tinyTraining } from './tiny-training.mjs';
+import { tinyRecipe, tinyTraining } from './tiny-training.mjs';
 
 const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..');
 const test = suite('browsers: same bits');
@@ -18,6 +20,18 @@ test.before(async () => {
 
 test('a second training in the same process gives the same bits', async () => {
   assert.equal(await tinyTraining(pathToFileURL(join(root, 'dist')).href), expected);
+});
+
+test('the recipe has the hash that `prenorm train` prints of its file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-recipe-'));
+  try {
+    writeFileSync(join(folder, 'r.json'), JSON.stringify(tinyRecipe));
+    const args = [join(root, 'dist/cli/main.js'), 'train', 'r.json', '--json'];
+    const output = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+    assert.is(JSON.parse(output).hash, expected.recipe);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 const otherNode = process.env.PRENORM_OTHER_NODE;

@@ -1,10 +1,25 @@
+/** @file Small trainings, written so that they run unchanged in Node and in a page. */
+
+/** A recipe as a file has it; `prenorm train` carries it out in same-bits.browser.test.ts. */
+export const tinyRecipe = {
+  model: { kind: 'causalLM', dModel: 16, numHeads: 2, numLayers: 1, dropout: 0.1 },
+  data: { kind: 'text', source: 'kjv', batchSize: 2, seqLen: 12 },
+  tokenizer: { kind: 'bpe', vocabSize: 280 },
+  optimizer: { kind: 'adamw', groups: [{ match: ['norms', 'biases'], weightDecay: 0 }] },
+  schedule: { kind: 'inverseSqrt', maxLr: 0.01, warmupSteps: 4 },
+  steps: 6,
+  accumulate: 2,
+  clipNorm: 1,
+  seed: 5,
+};
+
 /**
- * @file One small training, written so that it runs unchanged in Node and in a page: dropout, clipping, warm-up,
+ * One small training, written so that it runs unchanged in Node and in a page: dropout, clipping, warm-up,
  * an encoder-decoder with padding and a language model, BPE, beam search. Returns what must be equal everywhere.
  * @param {string} base where the built package lies, as a URL or path prefix
  */
 export async function tinyTraining(base) {
-  const [core, nn, optim, data, text, train, generate] = await Promise.all(
+  const [core, nn, optim, data, text, train, generate, recipe] = await Promise.all(
     [
       'index.js',
       'nn/index.js',
@@ -13,6 +28,7 @@ export async function tinyTraining(base) {
       'text/index.js',
       'train/index.js',
       'generate/index.js',
+      'recipe/index.js',
     ].map((path) => import(`${base}/${path}`)),
   );
   await core.init();
@@ -69,5 +85,9 @@ export async function tinyTraining(base) {
   hashes.sample = generate
     .sample(generate.lmStepper(model.eval(), 1), { prompt: [1], length: 20, seed: 1 })
     .join(' ');
+  const { options } = await recipe.prepareRun(recipe.checkRecipe(tinyRecipe, 'tiny'));
+  const ofRecipe = new train.Trainer(options);
+  for await (const _ of ofRecipe.run());
+  hashes.recipe = ofRecipe.hash();
   return hashes;
 }

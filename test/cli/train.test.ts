@@ -118,6 +118,22 @@ test('a run killed before its first checkpoint begins again with --resume', () =
     assert.equal(readdirSync(join(cwd, 'cut')).sort(), readdirSync(join(cwd, 'whole')).sort());
   }));
 
+test('the recipes that the help shows are accepted', () =>
+  inFolder(async (cwd) => {
+    const { stdout } = await prenorm(['train', '--help'], { cwd });
+    const shown = stdout.match(/^ {2}\{[\s\S]*?\}$/gm) ?? [];
+    assert.is(shown.length, 2, stdout);
+    writeFileSync(
+      join(cwd, 'book.txt'),
+      'It was the best of times, it was the worst of times.\n'.repeat(400),
+    );
+    for (const [i, recipe] of shown.entries()) {
+      writeFileSync(join(cwd, `${i}.json`), recipe);
+      const { code, stderr } = await prenorm(['train', `${i}.json`, '--dry-run'], { cwd });
+      assert.is(code, 0, stderr);
+    }
+  }));
+
 test('info and gradients', () =>
   inFolder(async (cwd) => {
     const small = [

@@ -1,7 +1,8 @@
 /**
  * @file What the documents say is true. A ```js block after `<!-- run -->` is executed against the built package,
  * and when a ```text block follows, its output must be exactly that text. A ```json block after `<!-- config -->`
- * must be a configuration that `prenorm train` accepts. Links between files must lead somewhere.
+ * must be a recipe that `prenorm train` accepts, one after `<!-- recipe -->` is carried out, with the blocks after
+ * `<!-- file NAME -->` beside it. Links between files must lead somewhere.
  *
  * After a deliberate change of the bits, `PRENORM_UPDATE_DOCS=1 node --import tsx test/examples/docs.test.ts`
  * writes the new outputs.
@@ -13,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { experiments, makePreset, type TranslationRun } from '../../src/experiments/index.js';
+import { dataKinds } from '../../src/recipe/data/table.js';
+import { recipeKeys } from '../../src/recipe/index.js';
 import { inProject, runNode, writeModule } from './project.js';
 
 const test = suite('examples/docs');
@@ -28,6 +31,8 @@ const documents = [
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 const RUNNABLE = /<!-- run -->\n```js\n([\s\S]*?)```\n(?:\n```text\n([\s\S]*?)```\n)?/g;
+const RECIPE = /<!-- recipe -->\n```json\n([\s\S]*?)```\n/g;
+const FILE = /<!-- file ([\w.-]+) -->\n```\w+\n([\s\S]*?)```\n/g;
 const CONFIG = /<!-- config -->\n```json\n([\s\S]*?)```\n/g;
 
 for (const document of documents) {
@@ -66,6 +71,34 @@ for (const document of documents) {
       }
     }));
 }
+
+for (const document of documents) {
+  const recipes = [...read(document).matchAll(RECIPE)].map((match) => match[1]);
+  if (recipes.length === 0) continue;
+  test(`${document}: ${recipes.length} recipes train`, () =>
+    inProject(async (folder) => {
+      for (const [, name, content] of read(document).matchAll(FILE)) writeModule(folder, name, content);
+      for (const [i, recipe] of recipes.entries()) {
+        writeModule(folder, `recipe-${i}.json`, recipe);
+        const args = [join(root, 'dist/cli/main.js'), 'train', `recipe-${i}.json`, '--json'];
+        const stdout = execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+        const { steps, loss } = JSON.parse(stdout);
+        assert.is(steps, JSON.parse(recipe).steps);
+        assert.ok(loss > 0, stdout);
+      }
+    }));
+}
+
+test('docs/recipe.md has an example of every kind of data, and names every key', () => {
+  const text = read('docs/recipe.md');
+  const shown = [...text.matchAll(RECIPE)].map((match) => JSON.parse(match[1]).data.kind);
+  assert.equal(shown.sort(), Object.keys(dataKinds).sort());
+  const keys = [...recipeKeys, ...Object.values(dataKinds).flatMap((kind) => kind.keys)];
+  assert.equal(
+    keys.filter((key) => !text.includes(`\`${key}\``)),
+    [],
+  );
+});
 
 test('links between documents lead somewhere', () => {
   const broken: string[] = [];

@@ -218,13 +218,24 @@ test('a checkpoint that does not fit changes nothing: weights, moments, random p
 });
 
 test('a checkpoint of another configuration is refused with the key that differs', async () => {
-  const config = { seed: 1, model: { dropout: 0.1, dModel: 8 }, note: undefined };
+  const groups = [{ match: ['norms'], lr: 0.1 }];
+  const config = { seed: 1, model: { dropout: 0.1, dModel: 8 }, note: undefined, groups };
   const trainer = translationTrainer({ config });
   const saved = trainer.save();
   // The order of keys and what JSON drops are no difference.
-  translationTrainer({ config: { model: { dModel: 8, dropout: 0.1 }, seed: 1 } }).restore(saved);
-  const changed = translationTrainer({ config: { seed: 1, model: { dModel: 8, dropout: 0.2 } } });
-  const error = await failure(() => changed.restore(saved, 'a.ckpt'));
+  const reordered = [{ lr: 0.1, match: ['norms'] }];
+  translationTrainer({
+    config: { groups: reordered, model: { dModel: 8, dropout: 0.1 }, seed: 1 },
+  }).restore(saved);
+  const other = async (change: object) => {
+    const trainerOfOther = translationTrainer({ config: { ...config, ...change } });
+    return failure(() => trainerOfOther.restore(saved, 'a.ckpt'));
+  };
+  const inList = await other({ groups: [{ match: ['biases'], lr: 0.1 }] });
+  assert.match(inList.message, 'groups[0].match[0] is "norms" there, "biases" here');
+  const longer = await other({ groups: [...groups, { match: 'all' }] });
+  assert.match(longer.message, 'configuration: groups is [{');
+  const error = await other({ model: { dModel: 8, dropout: 0.2 } });
   assert.instance(error, CheckpointError);
   assert.match(
     error.message,
