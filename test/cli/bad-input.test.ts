@@ -203,7 +203,7 @@ test('sentence pairs', async () => {
     tokens,
     /pairs\/train\.tsv:1: the pair has \d+ tokens, more than a batch may have \(maxTokens 5\)/,
   );
-  await trainBad(change(translation, { 'data.source': 'none' }), /none: there is no such file/);
+  await trainBad(change(translation, { 'data.source': 'none' }), /none\/train\.tsv: there is no such file/);
 });
 
 test('folders', async () => {

@@ -93,7 +93,7 @@ test('docs/recipe.md has an example of every kind of data, and names every key',
   const text = read('docs/recipe.md');
   const shown = [...text.matchAll(RECIPE)].map((match) => JSON.parse(match[1]).data.kind);
   assert.equal(shown.sort(), Object.keys(dataKinds).sort());
-  const keys = [...recipeKeys, ...Object.values(dataKinds).flatMap((kind) => kind.keys)];
+  const keys = [...recipeKeys, ...Object.values(dataKinds).flatMap(({ rules }) => Object.keys(rules))];
   assert.equal(
     keys.filter((key) => !text.includes(`\`${key}\``)),
     [],
