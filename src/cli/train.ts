@@ -81,7 +81,7 @@ class Training {
     this.#bars = progressBars({ quiet: options.json });
     this.#trainer = new Trainer({
       ...run.options,
-      checkpointEvery: run.options.checkpointEvery ?? CHECKPOINT_EVERY,
+      checkpointEvery: run.recipe.checkpointEvery ?? CHECKPOINT_EVERY,
       signal: interruptSignal(),
       onCheckpoint: (bytes, step) => this.#keep(bytes, step),
     });

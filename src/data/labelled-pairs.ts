@@ -76,7 +76,7 @@ function parseLabelled(
   const lines = text.replace(/^\uFEFF/, '').split('\n');
   for (let i = 0; i < lines.length; i++) if (lines[i].endsWith('\r')) lines[i] = lines[i].slice(0, -1);
   while (lines.length > 0 && lines[lines.length - 1] === '') lines.pop();
-  if (lines.length === 0) throw new DataError(`not even ${what}: the text is empty`, { path, hint });
+  if (lines.length === 0) throw new DataError(`no ${what.slice(2)}s: the text is empty`, { path, hint });
   const rows = lines.map((line, i) => {
     const cells = line.split('\t');
     const where = { path: `${path}:${i + 1}`, hint };

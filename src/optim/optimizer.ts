@@ -276,7 +276,7 @@ const clipNorm = {
 /** Notes where a parameter was given; one that is given twice would be in one of two groups only. */
 function take(places: Map<Parameter, string>, p: Parameter, place: string): void {
   if (!(p instanceof Parameter)) {
-    throw new ConfigError(`takes parameters or groups of them, got ${brief(String(p))} as ${place}`, {
+    throw new ConfigError(`${place} is no parameter, but ${brief(String(p))}`, {
       op: 'optimizer',
       expected: 'a Parameter',
       actual: p,

@@ -17,7 +17,7 @@ export interface TextOrigin {
   source?: string;
   /** The content itself, instead. */
   text?: TextContent;
-  /** Share at the end of a single text that is held out for validation, in [0, 1). Default 0.1. */
+  /** Share at the end that is held out where there is no part to validate with, in [0, 1). Default 0.1. */
   validation?: number;
 }
 

@@ -85,12 +85,15 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
   return { recipe: complete, data, model, options };
 }
 
-/** What a trainer takes: the recipe's part, and a model and data that may be anybody's. */
+/**
+ * What a trainer takes: the recipe's part, and a model and data that may be anybody's. Whoever keeps checkpoints adds
+ * `onCheckpoint` and `checkpointEvery`.
+ */
 export function trainerOptions<B>(
   recipe: TrainingRecipe,
   parts: Pick<TrainerOptions<B>, 'model' | 'data' | 'validation' | 'config'>,
 ): TrainerOptions<B> {
-  const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery, checkpointEvery } = recipe;
+  const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery } = recipe;
   return {
     ...parts,
     optimizer: buildOptimizer(recipe, parts.model),
@@ -100,7 +103,6 @@ export function trainerOptions<B>(
     clipNorm,
     accumulate,
     evalEvery,
-    checkpointEvery,
   };
 }
 

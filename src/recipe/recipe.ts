@@ -79,7 +79,7 @@ export interface TrainingRecipe {
   seeds?: { model?: number; data?: number; dropout?: number };
   /** Evaluate every so many steps, and after the last. Default: only after the last. */
   evalEvery?: number;
-  /** Steps between two checkpoints. */
+  /** Steps between two checkpoints, where they are kept. Default: 100 by `prenorm train`, else none before the end. */
   checkpointEvery?: number;
 }
 

@@ -10,7 +10,7 @@ import { splitWords, tokenize13a, trimEnd } from './tokenize-13a.js';
 import { lowercase } from './unicode.js';
 
 /** Names the implementation in signatures, as sacreBLEU does with its own version. */
-export const BLEU_VERSION = 'prenorm-0.1.0';
+export const BLEU_VERSION = 'prenorm-0.2.0';
 
 const MAX_ORDER = 4;
 /** Stands for log(0); finite, so that it can be averaged. The value is sacreBLEU's. */
@@ -114,7 +114,7 @@ export function readOptions(op: string, options: BLEUOptions, effective: boolean
   return { lowercase, tokenize, smooth, smoothValue, effectiveOrder: options.effectiveOrder ?? effective };
 }
 
-/** E.g. `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:prenorm-0.1.0`; `extra` goes behind nrefs. */
+/** E.g. `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:prenorm-0.2.0`; `extra` goes behind nrefs. */
 export function signatureOf(settings: Settings, numRefs: number | 'var', extra: string[] = []): string {
   const value = settings.smooth === 'floor' ? `[${settings.smoothValue.toFixed(2)}]` : '';
   return [

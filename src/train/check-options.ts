@@ -42,3 +42,18 @@ export function checkEnd(schedule: Schedule | undefined, steps: number): void {
     },
   );
 }
+
+/** @throws ConfigError for an interval of something that does not happen */
+export function checkIntervals(
+  options: Partial<Record<'evalEvery' | 'checkpointEvery' | 'validation' | 'onCheckpoint', unknown>>,
+): void {
+  const needs = { evalEvery: 'validation', checkpointEvery: 'onCheckpoint' } as const;
+  for (const key of ['evalEvery', 'checkpointEvery'] as const) {
+    if (options[key] === undefined || options[needs[key]] !== undefined) continue;
+    throw new ConfigError(`${key} is ${options[key]}, but there is no ${needs[key]}`, {
+      op: 'Trainer',
+      actual: options[key],
+      hint: `give ${needs[key]}, or leave ${key} out`,
+    });
+  }
+}

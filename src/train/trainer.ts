@@ -12,7 +12,7 @@ import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
-import { checkEnd, checkOwner } from './check-options.js';
+import { checkEnd, checkIntervals, checkOwner } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { evaluateLoss, repeatable } from './evaluate.js';
 import { Listeners } from './listeners.js';
@@ -131,7 +131,7 @@ export class Trainer<B> {
 
   /**
    * @throws ConfigError for an unknown key or a value out of range, an optimizer over parameters of another model, or
-   * a schedule that ends before `steps`; DataError for a validation without batches.
+   * a schedule that ends before `steps`, or an interval of what does not happen; DataError for a validation without batches.
    */
   constructor(options: TrainerOptions<B>) {
     checkKeys('Trainer', options, optionKeys);
@@ -153,6 +153,7 @@ export class Trainer<B> {
     }
     checkOwner(options.model, options.optimizer);
     checkEnd(options.schedule, options.steps);
+    checkIntervals(options);
     const { validation } = options;
     this.options = validation
       ? { ...options, validation: repeatable('Trainer', 'validation', validation) }

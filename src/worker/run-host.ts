@@ -139,7 +139,9 @@ export class RunHost {
     const trainer = new Trainer({
       ...run.options,
       signal: this.#signal,
-      onCheckpoint: store || keepCheckpoints ? (bytes, step) => this.#keep(bytes, step) : undefined,
+      ...(store || keepCheckpoints
+        ? { onCheckpoint: (bytes, step) => this.#keep(bytes, step), checkpointEvery: recipe.checkpointEvery }
+        : {}),
     });
     this.#listen(trainer);
     this.#run = { ...run, trainer, store };

@@ -103,9 +103,13 @@ for (const kind of textual) {
       const cut = rows.length - Math.floor(rows.length * (kind === 'pairs' ? 0.1 : 0.2));
       write('train', rows.slice(0, cut));
       write('valid', rows.slice(cut));
-      const recipe = withData(kind, { text: undefined, source: 'data' });
+      const recipe = withData(kind, { text: undefined, source: 'data', validation: undefined });
       const parted = await trained(recipe, sources);
       assert.equal(parted, await trained(recipes[kind]));
+      const share = withData(kind, { text: undefined, source: 'data', validation: 0.2 });
+      const both = await rejection(openData(checkRecipe(share, 'test'), { sources }));
+      assert.instance(both, ConfigError);
+      assert.match(both.message, /validation is 0\.2, but there is .*valid\.tsv/);
       const open = () => openData(checkRecipe(recipe, 'test'), { sources });
       assert.equal((await open()).heldOut, ['valid']);
       write('test', rows.slice(0, 5));

@@ -181,7 +181,7 @@ test('the schedule in the configuration changes on purpose as well, nothing else
     'seed is 1 there, 2 here',
   );
   for (const [options, pattern] of [
-    [{ schedule: 'old' }, 'schedule must be same or new, got "old"'],
+    [{ schedule: 'old' }, 'schedule must be one of same, new, got "old"'],
     [{ shedule: 'new' }, 'unknown key "shedule"'],
   ] as const) {
     const refused = refusal(() => other.restore(saved, 'checkpoint', options as never));
@@ -193,6 +193,15 @@ test('the schedule in the configuration changes on purpose as well, nothing else
 test('a translator’s shared table is one parameter, not two', () => {
   const model = translator();
   assert.is(new Set(model.parameters()).size, model.parameters().length);
+});
+
+test('an interval of what does not happen is refused', () => {
+  const evaluation = refusal(() => translationTrainer({ evalEvery: 2 }));
+  assert.instance(evaluation, ConfigError);
+  assert.match(evaluation.message, 'evalEvery is 2, but there is no validation');
+  const checkpoints = refusal(() => translationTrainer({ checkpointEvery: 3 }));
+  assert.instance(checkpoints, ConfigError);
+  assert.match(checkpoints.message, 'checkpointEvery is 3, but there is no onCheckpoint');
 });
 
 test.run();

@@ -132,25 +132,35 @@ function notEmpty(text: string, path: string): string {
   throw new DataError('the text is empty', { path, hint: 'give a file with some text in it' });
 }
 
-/** Rows of every part; those of a single text are divided, the last ones being held out. */
+/**
+ * Rows of every part, the training part first. Where there is no part to validate with, the last share of the rows is
+ * held out.
+ * @throws ConfigError for a share beside a part of its own
+ */
 export function divide<T>(
   { texts, names }: Content,
-  validation: number,
+  validation: number | undefined,
   parse: (text: string, path: string) => T[],
 ): Parts<T[]> {
-  if ('whole' in texts) {
-    const rows = parse(texts.whole, (names as { whole: string }).whole);
-    const cut = rows.length - Math.floor(rows.length * validation);
-    return { train: rows.slice(0, cut), ...(cut < rows.length ? { valid: rows.slice(cut) } : {}) };
+  const [parts, of] = [texts, names].map((found) =>
+    'whole' in found ? { train: found.whole } : found,
+  ) as Parts<string>[];
+  if (parts.valid !== undefined && validation !== undefined) {
+    throw new ConfigError(`validation is ${validation}, but there is ${of.valid}`, {
+      op: 'data',
+      actual: validation,
+      hint: 'leave validation out: it is the share of a text that has no part to validate with',
+    });
   }
-  const of = names as Parts<string>;
-  const train = parse(texts.train, of.train);
-  const parts: Parts<T[]> = { train };
+  const rows = parse(parts.train, of.train);
+  const cut = rows.length - (parts.valid === undefined ? Math.floor(rows.length * (validation ?? SHARE)) : 0);
+  const divided: Parts<T[]> = { train: rows.slice(0, cut) };
+  if (cut < rows.length) divided.valid = rows.slice(cut);
   for (const part of ['valid', 'test'] as const) {
-    const text = texts[part];
-    if (text !== undefined) parts[part] = parse(text, of[part] as string);
+    const text = parts[part];
+    if (text !== undefined) divided[part] = parse(text, of[part] as string);
   }
-  return parts;
+  return divided;
 }
 
 /** SHA-256 of texts or of plain data. */

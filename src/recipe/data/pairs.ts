@@ -21,7 +21,6 @@ import {
   originRules,
   type Parts,
   readContent,
-  SHARE,
 } from './content.js';
 import type { DataKind, OpenedData, ReadData, TokenizerMaker } from './kind.js';
 
@@ -74,7 +73,7 @@ async function readPairs(data: PairsData, sources: Sources): Promise<ReadPairs> 
     },
     sources,
   );
-  const pairs = divide(content, data.validation ?? SHARE, parsePairs);
+  const pairs = divide(content, data.validation, parsePairs);
   return { content, pairs, sha256: contentHash([pairs.train, pairs.valid]) };
 }
 
@@ -108,7 +107,8 @@ async function openPairs(
   const fitting = (part: keyof Parts<unknown>, maxLen: number): TokenPair[] => {
     const chosen = pairs[part] as TokenPair[];
     // Of one file, the held-out lines come last.
-    const before = part === 'valid' && 'whole' in content.texts ? pairs.train.length : 0;
+    const isCut = part === 'valid' && ('whole' in content.texts || content.texts.valid === undefined);
+    const before = isCut ? pairs.train.length : 0;
     if (onTooLong === 'error') checkLengths(chosen, content, part, before, maxTokens, maxLen);
     return chosen;
   };
@@ -138,7 +138,8 @@ function checkLengths(
   for (const [i, { source, target }] of pairs.entries()) {
     const [longest, tokens] = [Math.max(source.length, target.length + 1), source.length + target.length + 1];
     if (longest <= maxLen && tokens <= maxTokens) continue;
-    const path = `${'whole' in names ? names.whole : names[part]}:${i + 1 + before}`;
+    const file = 'whole' in names ? names.whole : (names[part] ?? names.train);
+    const path = `${file}:${i + 1 + before}`;
     if (longest > maxLen) {
       const side = longest === source.length ? 'source' : 'target';
       throw new DataError(`the ${side} has ${longest} tokens, maxSeqLen is ${maxLen}`, {

@@ -24,6 +24,7 @@ import { withMarks } from '../tokenizers.js';
 import {
   checkOrigin,
   contentHash,
+  divide,
   originKeys,
   originRules,
   type Parts,
@@ -88,19 +89,19 @@ function labelled(
     async read(data, sources) {
       const layout = { kind: data.kind, embedded: {}, file: 'train.tsv', format } as const;
       const content = await readContent(data, layout, sources);
-      const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
-      const first = 'whole' in texts ? 'whole' : 'train';
-      const { rows, classes } = parse(texts[first], names[first]);
-      const parts: Parts<Labelled[]> = { train: rows };
-      if (first === 'whole') {
-        const cut = rows.length - Math.floor(rows.length * (data.validation ?? SHARE));
-        parts.train = rows.slice(0, cut);
-        if (cut < rows.length) parts.valid = rows.slice(cut);
-      }
-      for (const part of ['valid', 'test'] as const) {
-        if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
-      }
-      return { source: content.source, parts, classes, sha256: contentHash([parts.train, parts.valid]) };
+      // Of the training part, which comes first; the others must know no further ones.
+      let classes: string[] | undefined;
+      const parts = divide(content, data.validation, (text, path) => {
+        const found = parse(text, path, classes);
+        classes ??= found.classes;
+        return found.rows;
+      });
+      return {
+        source: content.source,
+        parts,
+        classes: classes ?? [],
+        sha256: contentHash([parts.train, parts.valid]),
+      };
     },
     async open(data, { source, parts, classes, sha256 }, make) {
       const training = parts.train.flatMap((row) => row.texts);
