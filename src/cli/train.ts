@@ -25,7 +25,16 @@ const CHECKPOINT_EVERY = 100;
 export async function train(path: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
   const file = await readRecipe(path);
-  if (options.seed !== undefined) file.recipe.seed = options.seed;
+  if (options.seed !== undefined) {
+    file.recipe.seed = options.seed;
+    const { model, data, dropout } = file.recipe.seeds ?? {};
+    if ([model, data, dropout].every((seed) => seed !== undefined)) {
+      throw new ConfigError('the recipe gives all seeds, so --seed would decide nothing', {
+        path,
+        hint: 'leave out --seed, or one of model, data and dropout in seeds',
+      });
+    }
+  }
   const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
   const resume = !options.dryRun && folder.check(options.resume === true);
 

@@ -3,6 +3,7 @@
  * @module prenorm/recipe
  */
 export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
+export type { Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
 export type { DataSizes, HeldOutPart, OpenedData } from './data/kind.js';
@@ -35,6 +36,7 @@ export {
   type OptimizerRecipe,
   type Recipe,
   type Selection,
+  type Sized,
   seedsOf,
   type TokenizerRecipe,
   type TrainingRecipe,
