@@ -1,28 +1,32 @@
 /**
- * Gradients of attention. Probabilities are computed again from the saved row log-sum-exp, block by block:
+ * Gradients of attention. Probabilities are computed again, block by block, from a row's saved maximum and inverse sum:
  *
- *   p = exp(scale s - lse),  D = dout . out,  ds = scale p (dout v^T - D)
+ *   p = exp(scale s - top) inverse,  D = dout . out,  ds = scale p (dout v^T - D)
  *   dq = ds k,  dk = ds^T q,  dv = p^T dout
+ *
+ * D is summed in the order of dout v^T. So where one key has all the weight (it is the only one, or the others'
+ * exponentials are 0), p is 1, out is v in every bit, and ds is exactly 0.
  */
 import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, firstToSee, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock,
   validKeys, visible, weigh,
 } from './attention-block';
-import { packTransposed } from './gemm-pack';
+import { NR, PANEL_ROW, madd } from './gemm-kernel';
+import { packPanel, packTransposed } from './gemm-pack';
 import { expV } from './math';
-import { LANES, at, hsum, loadUpTo, storeUpTo } from './simd';
+import { LANES, at, storeUpTo } from './simd';
 
 /** Row stride of transposed scores: one row for each key. */
 const TURNED_ROW: usize = QUERIES * 4;
 
 /**
  * Shapes and strides as in attentionForward, with sequence b of k and v starting at token b * keyLen; dq, dk, dv
- * lie like q, k, v and are overwritten (zeros for masked keys and for rows that see no key). No aliasing. Parts as
- * in attentionForward, dq, dk, dv, dout moved on like q, k, v, out.
+ * lie like q, k, v and are overwritten (zeros for masked keys and for rows that see no key). dots: scratch like top.
+ * No aliasing. Parts as in attentionForward, dq, dk, dv, dout, dots moved on like q, k, v, out, top.
  */
 export function attentionBackward(
-  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, lse: usize,
-  lengths: usize, batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
+  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
+  dots: usize, lengths: usize, batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32,
   causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
@@ -38,9 +42,10 @@ export function attentionBackward(
     const toOut = <usize>(b * queryLen) * rowOut;
     for (let h = 0; h < heads; h++) {
       const head = <usize>(h * dHead) << 2;
+      const row = (b * heads + h) * queryLen;
       gradientHead(
         dq + toQ + head, dk + toK + head, dv + toV + head, dout + toOut + head, q + toQ + head, k + toK + head,
-        v + toV + head, out + toOut + head, at(lse, (b * heads + h) * queryLen), rowQ, rowK, rowV, rowOut,
+        v + toV + head, out + toOut + head, at(top, row), at(inverse, row), at(dots, row), rowQ, rowK, rowV, rowOut,
         queryLen, keyLen, keys, dHead, causal, queryOffset, scale, workspace,
       );
     }
@@ -49,8 +54,8 @@ export function attentionBackward(
 
 /** One head: each block of keys is packed once and meets all queries, 32 at a time. */
 function gradientHead(
-  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, lse: usize,
-  rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
+  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
+  dots: usize, rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
   queryLen: i32, keyLen: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
   const keysT = workspace;
@@ -62,6 +67,7 @@ function gradientHead(
   // Queries that see no key come first; nobody else writes their rows.
   clearRows(dq, rowQ, keys > 0 ? firstToSee(0, queryLen, causal, queryOffset) : queryLen, dHead);
   const reach = queryLen > 0 ? visible(queryLen - 1, keys, causal, queryOffset) : 0;
+  if (reach > 0) rowDots(dots, dout, out, rowOut, queryLen, dHead, rest);
   for (let start = 0; start < reach; start += KEYS) {
     const span = min<i32>(KEYS, reach - start);
     const toK = <usize>start * rowK;
@@ -76,8 +82,9 @@ function gradientHead(
       const toQ = <usize>first * rowQ;
       const toOut = <usize>first * rowOut;
       gradientBlock(
-        dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, out + toOut, at(lse, first), rowQ, rowK, rowV, rowOut,
-        keysT, valuesT, keyRows, span, start, seen, queries, keys, dHead, causal, queryOffset + first, scale, rest,
+        dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, at(top, first), at(inverse, first), at(dots, first),
+        rowQ, rowK, rowV, rowOut, keysT, valuesT, keyRows, span, start, seen, queries, keys, dHead, causal,
+        queryOffset + first, scale, rest,
       );
     }
   }
@@ -85,7 +92,7 @@ function gradientHead(
 
 /** At most 32 queries and the `span` keys they see of the `packed` ones; adds to dk and dv, and to dq from the second block of keys on. */
 function gradientBlock(
-  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, out: usize, lse: usize,
+  dq: usize, dk: usize, dv: usize, dout: usize, q: usize, top: usize, inverse: usize, dots: usize,
   rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
   keysT: usize, valuesT: usize, keyRows: usize, packed: i32, start: i32, span: i32,
   queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
@@ -96,9 +103,7 @@ function gradientBlock(
   const dscores = probabilities + QUERIES * SCORE_ROW;
   const turned = dscores + QUERIES * SCORE_ROW;
   const tile = turned + <usize>KEYS * TURNED_ROW;
-  const dots = tile + TILE_BYTES;
 
-  rowDots(dots, dout, out, rowOut, queries, dHead);
   packRowsOf(queryRows, q, rowQ, queries, dHead);
   packRowsOf(doutRows, dout, rowOut, queries, dHead);
   scoreBlock(probabilities, q, rowQ, queries, keysT, start, span, dHead, causal, queryOffset);
@@ -112,7 +117,9 @@ function gradientBlock(
     for (let r = 0; r < rows; r++) {
       const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
       const p = probabilities + <usize>((i + r) * SCORE_ROW);
-      gradientRow(p, ds + <usize>(r * SCORE_ROW), whole, own, count, scale, at(lse, i + r), at(dots, i + r));
+      gradientRow(
+        p, ds + <usize>(r * SCORE_ROW), whole, own, count, scale, at(top, i + r), at(inverse, i + r), at(dots, i + r),
+      );
     }
     weigh(dq + <usize>i * rowQ, rowQ, ds, SCORE_ROW, rows, keyRows, packed, 0, count, dHead, start > 0 ? 1 : 0, tile);
   }
@@ -142,36 +149,52 @@ function weighQueries(
 // @ts-ignore: decorator
 @inline
 function gradientRow(
-  p: usize, ds: usize, whole: i32, own: i32, count: i32, scale: f32, lse: usize, dot: usize,
+  p: usize, ds: usize, whole: i32, own: i32, count: i32, scale: f32, top: usize, inverse: usize, dot: usize,
 ): void {
   const factor = f32x4.splat(scale);
-  const shift = v128.load32_splat(lse);
+  const shift = v128.load32_splat(top);
+  const share = v128.load32_splat(inverse);
   const mean = v128.load32_splat(dot);
   let j = 0;
   for (; j < whole; j += LANES) {
-    const value = expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift));
+    const value = f32x4.mul(expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift)), share);
     v128.store(at(p, j), value);
     v128.store(at(ds, j), f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor));
   }
   for (; j < count; j += LANES) {
     const mask = lanesBefore(own, j);
-    const value = v128.and(expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift)), mask);
+    const weight = f32x4.mul(expV(f32x4.sub(f32x4.mul(v128.load(at(p, j)), factor), shift)), share);
+    const value = v128.and(weight, mask);
     const slope = f32x4.mul(f32x4.mul(value, f32x4.sub(v128.load(at(ds, j)), mean)), factor);
     v128.store(at(p, j), value);
     v128.store(at(ds, j), v128.and(slope, mask));
   }
 }
 
-/** dots[i] = sum of x[i] y[i] over dHead. */
-function rowDots(dots: usize, x: usize, y: usize, ld: usize, rows: i32, dHead: i32): void {
-  for (let i = 0; i < rows; i++) {
-    let sum = f32x4.splat(0);
-    for (let e = 0; e < dHead; e += LANES) {
-      sum = f32x4.add(sum, f32x4.mul(loadUpTo(at(x, e), dHead - e), loadUpTo(at(y, e), dHead - e)));
+/** dots[i] = sum of x[i] y[i] over dHead, in ascending order and rounded like an element of rowsTimesPanel. */
+function rowDots(dots: usize, x: usize, y: usize, ld: usize, rows: i32, dHead: i32, workspace: usize): void {
+  const other = workspace + packedBytes(NR, dHead);
+  const end = workspace + <usize>dHead * PANEL_ROW;
+  for (let i = 0; i < rows; i += NR) {
+    const count = rows - i;
+    packPanel(workspace, x, ld, count, dHead, 1);
+    packPanel(other, y, ld, count, dHead, 1);
+    let s0 = f32x4.splat(0);
+    let s1 = s0, s2 = s0, s3 = s0;
+    let q = other;
+    for (let p = workspace; p < end; p += PANEL_ROW) {
+      s0 = madd(s0, v128.load(p), v128.load(q));
+      s1 = madd(s1, v128.load(p, 16), v128.load(q, 16));
+      s2 = madd(s2, v128.load(p, 32), v128.load(q, 32));
+      s3 = madd(s3, v128.load(p, 48), v128.load(q, 48));
+      q += PANEL_ROW;
     }
-    store<f32>(at(dots, i), hsum(sum));
-    x += ld;
-    y += ld;
+    storeUpTo(at(dots, i), s0, count);
+    storeUpTo(at(dots, i + 4), s1, count - 4);
+    storeUpTo(at(dots, i + 8), s2, count - 8);
+    storeUpTo(at(dots, i + 12), s3, count - 12);
+    x += ld * NR;
+    y += ld * NR;
   }
 }
 

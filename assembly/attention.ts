@@ -1,5 +1,6 @@
 /**
- * Scaled dot-product attention, per head:  out = softmax(scale q k^T) v,  lse = log of the sum of exponentials.
+ * Scaled dot-product attention, per head:  out = softmax(scale q k^T) v.  For the backward pass each row leaves its
+ * maximum and the inverse of its sum, apart: exp(score - log-sum-exp) would lose what a large maximum rounds away.
  *
  * Keys come in blocks of 64, counted from key 0; each row keeps a running maximum m, sum l and unnormalised
  * output (online softmax). A row's sums run over its own visible keys in ascending order and every inner product
@@ -10,7 +11,7 @@ import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock, validKeys,
   visible, weigh,
 } from './attention-block';
-import { expV, logV } from './math';
+import { expV } from './math';
 import { LANES, at, loadUpTo, storeUpTo } from './simd';
 
 export { attentionBackward } from './attention-backward';
@@ -26,17 +27,17 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
 
 /**
  * q, out (batch, queryLen, heads dHead) with token strides strideQ, strideOut; k, v likewise, sequence b starting
- * at token b * batchStrideKV; lse (batch, heads, queryLen). lengths (batch) int32: valid keys, 0 = all keyLen.
- * causal: query t sees key j when j <= t + queryOffset. A row that sees no key: zeros, lse 0. Overwrites; no
- * aliasing.
+ * at token b * batchStrideKV. top, inverse (batch, heads, queryLen): a row's largest scale s, and 1 over its sum of
+ * exp(scale s - top). lengths (batch) int32: valid keys, 0 = all keyLen. causal: query t sees key j when
+ * j <= t + queryOffset. A row that sees no key: zeros, in top and inverse too. Overwrites; no aliasing.
  *
  * In parts, with equal bits: sequences [b, b + n) are the call with every operand moved on by b sequences (q and
- * out by b queryLen tokens, k and v by b batchStrideKV, lse by b heads queryLen, lengths by b unless 0) and
+ * out by b queryLen tokens, k and v by b batchStrideKV, top and inverse by b heads queryLen, lengths by b unless 0) and
  * batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
- * floats, lse by h queryLen, and heads = n.
+ * floats, top and inverse by h queryLen, and heads = n.
  */
 export function attentionForward(
-  out: usize, lse: usize, q: usize, k: usize, v: usize, lengths: usize,
+  out: usize, top: usize, inverse: usize, q: usize, k: usize, v: usize, lengths: usize,
   batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32, batchStrideKV: i32,
   causal: i32, queryOffset: i32, scale: f32, workspace: usize,
@@ -50,11 +51,12 @@ export function attentionForward(
       const head = <usize>(h * dHead) << 2;
       const kHead = k + token * rowK + head;
       const vHead = v + token * rowV + head;
-      const lseHead = at(lse, (b * heads + h) * queryLen);
+      const row = (b * heads + h) * queryLen;
       for (let first = 0; first < queryLen; first += ROWS) {
         const t = <usize>b * <usize>queryLen + <usize>first;
         attendBlock(
-          out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(lseHead, first),
+          out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(top, row + first),
+          at(inverse, row + first),
           q + ((t * <usize>strideQ) << 2) + head, <usize>strideQ << 2, kHead, rowK, vHead, rowV,
           min<i32>(ROWS, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
         );
@@ -65,7 +67,8 @@ export function attentionForward(
 
 /** At most 64 queries of one head against all keys they see. */
 function attendBlock(
-  out: usize, rowOut: usize, lse: usize, q: usize, rowQ: usize, k: usize, rowK: usize, v: usize, rowV: usize,
+  out: usize, rowOut: usize, top: usize, inverse: usize,
+  q: usize, rowQ: usize, k: usize, rowK: usize, v: usize, rowV: usize,
   queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
 ): void {
   const keysT = workspace;
@@ -98,7 +101,9 @@ function attendBlock(
     }
   }
   for (let i = 0; i < queries; i += GROUP) {
-    finishGroup(out + <usize>i * rowOut, rowOut, at(lse, i), at(tops, i), at(sums, i), queries - i, dHead);
+    finishGroup(
+      out + <usize>i * rowOut, rowOut, at(top, i), at(inverse, i), at(tops, i), at(sums, i), queries - i, dHead,
+    );
   }
 }
 
@@ -173,14 +178,16 @@ function softmaxGroup(
   v128.store(sums, sum);
 }
 
-/** out / sum and the log of the sum, for up to four rows; a sum is 0 where a row saw no key. */
+/** out / sum, and what the backward pass needs, for up to four rows; a sum is 0 where a row saw no key. */
 function finishGroup(
-  out: usize, rowOut: usize, lse: usize, tops: usize, sums: usize, rows: i32, dHead: i32,
+  out: usize, rowOut: usize, top: usize, inverse: usize, tops: usize, sums: usize, rows: i32, dHead: i32,
 ): void {
   const sum = v128.load(sums);
   const blind = f32x4.eq(v128.load(tops), f32x4.splat(-Infinity));
-  storeUpTo(lse, v128.andnot(f32x4.add(v128.load(tops), logV(sum)), blind), rows);
-  v128.store(sums, v128.andnot(f32x4.div(f32x4.splat(1), sum), blind));
+  const factors = v128.andnot(f32x4.div(f32x4.splat(1), sum), blind);
+  storeUpTo(top, v128.andnot(v128.load(tops), blind), rows);
+  storeUpTo(inverse, factors, rows);
+  v128.store(sums, factors);
   for (let r = 0; r < min<i32>(rows, GROUP); r++) {
     const factor = v128.load32_splat(at(sums, r));
     const seen = load<f32>(at(tops, r)) != -Infinity;

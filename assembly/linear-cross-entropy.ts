@@ -4,9 +4,7 @@
  * call stays right when it changes. A target below 0 marks a row to ignore.
  */
 import { sgemm } from './gemm';
-import { expS, logS } from './math';
-import { at, loadUpTo, rowAt, storeUpTo } from './simd';
-import { expRow, rowMax, shiftedSum } from './softmax-row';
+import { at } from './simd';
 
 /**
  * count (1, int32) = how many targets are valid. index (rows, int32): the valid rows in
@@ -34,50 +32,6 @@ export function compactRows(
     store<i32>(at(labels, r), -1);
   }
   store<i32>(count, valid);
-}
-
-/**
- * loss and nll (rows) as in crossEntropyForward; with gradient = 1 the logits (rows, cols) are replaced by
- * scale[0] (softmax - q), q = (1 - s) [j = label] + s / cols, from the same exponentials. A row with a label below
- * 0 has loss = nll = 0 and its logits are neither read nor written.
- */
-export function crossEntropyRows(
-  loss: usize,
-  nll: usize,
-  logits: usize,
-  labels: usize,
-  scale: usize,
-  rows: i32,
-  cols: i32,
-  smoothing: f32,
-  gradient: i32,
-): void {
-  const factor = load<f32>(scale);
-  const uniform = smoothing / <f32>cols;
-  for (let r = 0; r < rows; r++) {
-    const label = load<i32>(at(labels, r));
-    let rowNll: f32 = 0;
-    let rowLoss: f32 = 0;
-    if (label >= 0) {
-      assert(label < cols);
-      const x = rowAt(logits, r, cols);
-      const top = rowMax(x, cols);
-      const atLabel = load<f32>(at(x, label)) - top;
-      const shifted: f32 = smoothing != 0 ? shiftedSum(x, cols, top) : 0;
-      const sum = expRow(gradient ? x : 0, x, cols, top);
-      const logSum = logS(sum);
-      rowNll = logSum - atLabel;
-      rowLoss = rowNll;
-      if (smoothing != 0) rowLoss = (1 - smoothing) * rowNll + smoothing * (logSum - shifted / <f32>cols);
-      if (gradient) {
-        const inverse: f32 = <f32>1 / sum;
-        affineRow(x, cols, factor * inverse, factor * uniform);
-        store<f32>(at(x, label), factor * (expS(atLabel) * inverse - uniform - (1 - smoothing)));
-      }
-    }
-    store<f32>(at(nll, r), rowNll);
-    store<f32>(at(loss, r), rowLoss);
-  }
 }
 
 /** sgemm over those of the rows [first, first + m) of C that lie below count[0]; c and a point at row `first`. */
@@ -122,18 +76,4 @@ export function sgemmValidDepth(
 ): void {
   const valid = max<i32>(0, min<i32>(k, load<i32>(count) - first));
   sgemm(c, a, b, m, n, valid, lda, ldb, ldc, transA, transB, accumulate, workspace);
-}
-
-/** x = x factor - shift for n elements */
-function affineRow(x: usize, n: i32, factor: f32, shift: f32): void {
-  const f = f32x4.splat(factor);
-  const s = f32x4.splat(shift);
-  const full = n & -8;
-  let j = 0;
-  for (; j < full; j += 8) {
-    const p = at(x, j);
-    v128.store(p, f32x4.sub(f32x4.mul(v128.load(p), f), s));
-    v128.store(p, f32x4.sub(f32x4.mul(v128.load(p, 16), f), s), 16);
-  }
-  for (; j < n; j += 4) storeUpTo(at(x, j), f32x4.sub(f32x4.mul(loadUpTo(at(x, j), n - j), f), s), n - j);
 }

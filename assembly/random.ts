@@ -2,9 +2,9 @@
  * Threefry-4x32-20 (Salmon et al., SC 2011), the generator of src/random.ts, four blocks at a time: lane l of the
  * vectors x0..x3 holds the four words of block b + l.
  *
- * rng: four int32 [seedLow, seedHigh, step, microbatch]; key = (seedLow, seedHigh, 0, 0);
+ * rng: four int32 [seedLow, seedHigh, step, microbatch]; key = (seedLow, seedHigh, call, 0);
  * counter = (block, microbatch, step, stream). A value depends on that and on its index, on nothing drawn before,
- * so that dropout in backward is the same call again and no mask is stored.
+ * so that dropout in backward is the same call again and no mask is stored. Fills have call 0.
  */
 
 import { logV } from './math';
@@ -38,7 +38,8 @@ export function threefryBlock(
  * out[i] = (16 random bits of element first + i) < threshold ? 0 : x[i] scale, i < n; first is a multiple of 32 (0
  * for a whole tensor), so that a part of a tensor can be computed alone. Eight elements take one block: word w gives
  * element 2w of the block from its low half and 2w + 1 from its high half. threshold = 65536 p drops with
- * probability p. Backward is the same call on the gradient. out may alias x.
+ * probability p. Backward is the same call on the gradient. `call` numbers the masks that one stream draws at one
+ * step and microbatch. out may alias x.
  */
 export function dropoutForward(
   out: usize,
@@ -49,13 +50,14 @@ export function dropoutForward(
   scale: f32,
   rng: usize,
   stream: i32,
+  call: i32,
 ): void {
-  fromState(DROPOUT, out, x, first / 8, n, rng, stream, threshold, scale, 0);
+  fromState(DROPOUT, out, x, first / 8, n, rng, stream, call, threshold, scale, 0);
 }
 
 /** out[i] = low + u (high - low), u uniform in [0, 1) with 24 bits: word i mod 4 of block i / 4. */
 export function uniformFill(out: usize, n: i32, rng: usize, stream: i32, low: f32, high: f32): void {
-  fromState(UNIFORM, out, 0, 0, n, rng, stream, 0, low, high - low);
+  fromState(UNIFORM, out, 0, 0, n, rng, stream, 0, 0, low, high - low);
 }
 
 /**
@@ -63,7 +65,7 @@ export function uniformFill(out: usize, n: i32, rng: usize, stream: i32, low: f3
  * give a pair each, sqrt(-2 ln u1) (cos, sin)(2 pi u2) with u1 in (0, 1], u2 in [0, 1), 24 bits each.
  */
 export function normalFill(out: usize, n: i32, rng: usize, stream: i32, mean: f32, std: f32): void {
-  fromState(NORMAL, out, 0, 0, n, rng, stream, 0, mean, std);
+  fromState(NORMAL, out, 0, 0, n, rng, stream, 0, 0, mean, std);
 }
 
 // @ts-ignore: decorator
@@ -76,13 +78,14 @@ function fromState(
   n: i32,
   rng: usize,
   stream: i32,
+  call: i32,
   threshold: i32,
   a: f32,
   b: f32,
 ): void {
   const step = load<i32>(rng, 8);
   const microbatch = load<i32>(rng, 12);
-  generate(mode, out, x, n, block, microbatch, step, stream, load<i32>(rng), load<i32>(rng, 4), 0, 0, threshold, a, b);
+  generate(mode, out, x, n, block, microbatch, step, stream, load<i32>(rng), load<i32>(rng, 4), call, 0, threshold, a, b);
 }
 
 /** n elements from the blocks c0, c0 + 1, ...; what is made of the words depends on the mode. */

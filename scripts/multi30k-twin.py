@@ -2,9 +2,9 @@
 """The PyTorch twin of the Multi30k experiment's first arm (Pre-LN, no warm-up): torch.nn.Transformer trained on the
 same token ids in the same batches and order, from the same initial weights, with the same rates, loss and Adam.
 
-    node scripts/multi30k.mjs export --data DATA --out RUNS
-    python3 scripts/multi30k-twin.py RUNS/<run>-twin [--steps N]
-    node scripts/multi30k.mjs test --data DATA --out RUNS
+    node --import tsx scripts/multi30k-twin.ts export --data DATA --out TWIN
+    python3 scripts/multi30k-twin.py TWIN [--steps N]
+    node --import tsx scripts/multi30k-twin.ts test --data DATA --out TWIN
 
 The first line writes data.safetensors (ids, batches, positions, rates) and initial.safetensors; this script writes
 step-N.safetensors (the last five evaluations and the best one) and record.json beside them; the last line loads

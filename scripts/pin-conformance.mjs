@@ -14,12 +14,19 @@ const [strict, relaxed] = ['build/kernels.wasm', 'build/kernels.relaxed.wasm'].m
 const { init } = await import(new URL('dist/index.js', root));
 const { pinned, runConformance } = await import(new URL('dist/conformance/index.js', root));
 await init();
-const { items, total } = await runConformance({
+const { items, list, total } = await runConformance({
   onItem: ({ name, hash }) => console.log(`${name.padEnd(18)} ${hash}`),
 });
-console.log(`${'total'.padEnd(18)} ${total}`);
+console.log(`${`total of list ${list}`.padEnd(18)} ${total}`);
 const changed = items.filter(({ name, hash }) => pinned.items[name] !== hash).map(({ name }) => name);
+const moved = changed.filter((name) => pinned.items[name] !== undefined);
 const removed = Object.keys(pinned.items).filter((name) => !items.some((item) => item.name === name));
+// Since list 2 an item keeps its hash for good; another one is a new item of a new list.
+if (moved.length + removed.length > 0 && pinned.list === list && !process.argv.includes('--moved')) {
+  console.error(`pin-conformance: ${[...moved, ...removed].join(', ')}: a pinned item must not change; mend the kernel,
+or make a new item with a new name and raise LIST in src/conformance/run.ts (before a release: --moved)`);
+  process.exit(1);
+}
 if (pinned.kernels.strict !== strict || pinned.kernels.relaxed !== relaxed)
   changed.push('bytes of the kernels');
 if (changed.length + removed.length === 0 && total === pinned.total) console.log('nothing changed');
@@ -27,6 +34,7 @@ else if (process.argv.includes('--check')) {
   console.error(`pin-conformance: not as pinned: ${[...changed, ...removed].join(', ')}`);
   process.exit(1);
 } else {
+  const earlier = moved.length === 0 && pinned.list < list ? [...pinned.earlier, pinned.total] : [];
   const lines = items.map(({ name, hash }) => `    ${/^\w+$/.test(name) ? name : `'${name}'`}: '${hash}',\n`);
   writeFileSync(
     new URL('src/conformance/pinned.ts', root),
@@ -37,8 +45,12 @@ else if (process.argv.includes('--check')) {
 export interface Pinned {
   /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
   readonly kernels: { readonly strict: string; readonly relaxed: string };
-  /** SHA-256 over all items. */
+  /** Version of the list of items. */
+  readonly list: number;
+  /** SHA-256 over all items of the list. */
   readonly total: string;
+  /** Totals of earlier lists, whose items are all in this one with the same hashes: equal bits. */
+  readonly earlier: readonly string[];
   /** SHA-256 by item. */
   readonly items: Readonly<Record<string, string>>;
 }
@@ -49,7 +61,9 @@ export const pinned: Pinned = {
     strict: '${strict}',
     relaxed: '${relaxed}',
   },
+  list: ${list},
   total: '${total}',
+  earlier: ${JSON.stringify(earlier)},
   items: {
 ${lines.join('')}  },
 };

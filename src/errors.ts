@@ -143,6 +143,13 @@ export function formatShape(shape: readonly number[]): string {
 
 /** Refuses keys that `allowed` does not list, naming the nearest one: a typo must never be a silent default. */
 export function checkKeys(op: string, given: object, allowed: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new ConfigError(`options must be an object, got ${brief(given)}`, {
+      op,
+      expected: allowed,
+      actual: given,
+    });
+  }
   for (const key of Object.keys(given)) {
     if (allowed.includes(key)) continue;
     const near = nearest(key, allowed);

@@ -52,8 +52,12 @@ export function decodeBytes(bytes: Uint8Array): string {
     units[n++] = code;
     i += length;
   }
+  return textOf(units.subarray(0, n));
+}
+
+function textOf(units: Uint16Array): string {
   let text = '';
-  for (let i = 0; i < n; i += 8192) text += String.fromCharCode(...units.subarray(i, Math.min(n, i + 8192)));
+  for (let i = 0; i < units.length; i += 8192) text += String.fromCharCode(...units.subarray(i, i + 8192));
   return text;
 }
 
@@ -61,19 +65,105 @@ export function decodeBytes(bytes: Uint8Array): string {
 const MAX_TEXT = 536870888;
 
 /**
+ * The text of a user's file: UTF-8, or UTF-16 where a byte order mark says so (Windows writes it).
+ * @param path names the file in the error
+ * @throws DataError for anything else; where the bytes look like another encoding, the message names it
+ */
+export function decodeText(bytes: Uint8Array, path: string): string {
+  return decodeUtf16(bytes, path) ?? decodeUtf8Strict(bytes, path);
+}
+
+/** A half of a pair of UTF-16 units without the other half. */
+const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+/**
+ * The text of UTF-16 with a byte order mark; null for what can be UTF-8.
+ * @throws DataError for bad UTF-16, for UTF-32, and for both without a mark: there the encoding would be a guess
+ */
+export function decodeUtf16(bytes: Uint8Array, path: string): string | null {
+  const [a, b, c, d] = bytes;
+  const little = a === 0xff && b === 0xfe;
+  if ((little && c === 0 && d === 0) || (a === 0 && b === 0 && c === 0xfe && d === 0xff)) {
+    throw otherEncoding(path, little ? 'UTF-32LE' : 'UTF-32BE', 'is');
+  }
+  if (!little && !(a === 0xfe && b === 0xff)) {
+    const guess = guessEncoding(bytes);
+    if (guess) throw otherEncoding(path, guess, 'looks like');
+    return null;
+  }
+  checkLength(bytes.length / 2, 'characters', path);
+  const units = new Uint16Array((bytes.length >> 1) - 1);
+  const [low, high] = little ? [2, 3] : [3, 2];
+  for (let i = 0; i < units.length; i++) units[i] = bytes[2 * i + low] | (bytes[2 * i + high] << 8);
+  const text = textOf(units);
+  const bad = LONE_SURROGATE.exec(text)?.index ?? (bytes.length % 2 === 1 ? units.length : -1);
+  if (bad < 0) return text;
+  const line = text.slice(0, bad).split('\n').length;
+  throw new DataError(
+    `invalid UTF-16 at byte ${2 * bad + 2}${bad < units.length ? '' : ': half a character'}`,
+    {
+      path: `${path}:${line}`,
+      expected: 'UTF-16',
+      actual: 2 * bad + 2,
+      hint: 'save the file as UTF-8',
+    },
+  );
+}
+
+/**
+ * UTF-16 and UTF-32 without a mark, told by their NUL bytes, of which a text in UTF-8 has stray ones at most. In Latin
+ * letters every other byte is NUL, elsewhere spaces have one; without spaces the line breaks still do.
+ */
+function guessEncoding(bytes: Uint8Array): string | null {
+  const nul = [0, 0];
+  for (let i = bytes.indexOf(0); i >= 0; i = bytes.indexOf(0, i + 1)) nul[i & 1]++;
+  const [even, odd] = nul;
+  const all = even + odd;
+  if (all === 0) return null;
+  /** Bytes of line breaks by the parity of their place, and those with a NUL where UTF-16 has it there. */
+  const breaks = [0, 0];
+  const whole = [0, 0];
+  for (let i = bytes.indexOf(10); i >= 0; i = bytes.indexOf(10, i + 1)) {
+    breaks[i & 1]++;
+    if (bytes[i ^ 1] === 0) whole[i & 1]++;
+  }
+  const broken = (p: 0 | 1): boolean => whole[p] > 0 && 4 * whole[p] >= breaks[p] && breaks[1 - p] === 0;
+  const many = 8 * all >= bytes.length || (all >= 8 && 32 * all >= bytes.length);
+  if (!many && !broken(0) && !broken(1)) return null;
+  if (8 * all > 5 * bytes.length) return 'UTF-32';
+  if (odd > 3 * even || broken(0)) return 'UTF-16LE';
+  if (even > 3 * odd || broken(1)) return 'UTF-16BE';
+  return 'binary data';
+}
+
+function otherEncoding(path: string, encoding: string, verb: 'is' | 'looks like'): DataError {
+  const from = /^UTF-\d\d[BL]E$/.test(encoding) ? encoding.toLowerCase() : 'ENCODING';
+  const marked = verb === 'is' || encoding === 'binary data' ? '' : ' without a byte order mark';
+  return new DataError(`the text ${verb} ${encoding}${marked}, not UTF-8`, {
+    path,
+    expected: 'UTF-8, or UTF-16 with a byte order mark',
+    actual: encoding,
+    hint: `save the file as UTF-8, e.g. iconv -f ${from} -t utf-8 ${path}`,
+  });
+}
+
+function checkLength(length: number, unit: string, path: string): void {
+  if (length <= MAX_TEXT) return;
+  throw new DataError(`a text of ${length} ${unit}, at most ${MAX_TEXT} fit one string`, {
+    path,
+    expected: MAX_TEXT,
+    actual: length,
+    hint: 'split the file',
+  });
+}
+
+/**
  * The text of a file of UTF-8. A byte order mark at the beginning is dropped.
  * @param path names the file in the error
  * @throws DataError `path:line: invalid UTF-8 at byte N …` for anything else, where N counts from 0
  */
 export function decodeUtf8Strict(bytes: Uint8Array, path: string): string {
-  if (bytes.length > MAX_TEXT) {
-    throw new DataError(`a text of ${bytes.length} bytes, at most ${MAX_TEXT} fit one string`, {
-      path,
-      expected: MAX_TEXT,
-      actual: bytes.length,
-      hint: 'split the file',
-    });
-  }
+  checkLength(bytes.length, 'bytes', path);
   for (let i = 0; i < bytes.length; ) {
     const length = sequenceLength(bytes, i, false);
     if (length < 0) throw invalidByte(bytes, i, path);

@@ -1,9 +1,10 @@
 /** @file Small things that the engine's tests share. */
 import * as assert from 'uvu/assert';
 import { tensor, type Variable } from '../src/autograd/variable.js';
-import { PrenormError } from '../src/errors.js';
+import { DataError, PrenormError } from '../src/errors.js';
 import { CausalLM, type ModelOptions, type PairInput, Transformer } from '../src/nn/index.js';
 import { RandomStream } from '../src/random.js';
+import type { Sources } from '../src/recipe/index.js';
 
 /** The error `fn` throws, which must be one of ours. */
 export function refusal(fn: () => unknown): PrenormError {
@@ -25,6 +26,22 @@ export async function asyncRefusal(promise: Promise<unknown>): Promise<PrenormEr
   );
   assert.instance(outcome, PrenormError, 'nothing of ours was thrown');
   return outcome as PrenormError;
+}
+
+/** Files that are nowhere but here, by their path. */
+export function memorySources(files: Readonly<Record<string, string | Uint8Array>>): Sources {
+  return {
+    canRead: true,
+    resolve: (name) => name,
+    exists: (path) => Object.keys(files).some((name) => name === path || name.startsWith(`${path}/`)),
+    join: (path, name) => `${path}/${name}`,
+    moduleUrl: (name) => name,
+    async read(path) {
+      if (!Object.hasOwn(files, path)) throw new DataError('there is no such file', { path });
+      const content = files[path];
+      return typeof content === 'string' ? new TextEncoder().encode(content) : content;
+    },
+  };
 }
 
 /** The bit patterns of f32 values, so that -0, rounding and order all count. */

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataError } from '../src/errors.js';
 import { RandomStream } from '../src/random.js';
-import { decodeBytes, decodeUtf8Strict, encodeBytes } from '../src/utf8.js';
+import { decodeBytes, decodeText, decodeUtf8Strict, encodeBytes } from '../src/utf8.js';
 
 const test = suite('text/utf8');
 const bytesOf = (...values: number[]) => Uint8Array.from(values);
@@ -84,5 +84,68 @@ test('invalid bytes are refused with file, line and offset', () => {
     }
   }
 });
+
+const wide = (text: string, big: boolean, mark = true): Uint8Array => {
+  const bytes = Buffer.from(`${mark ? '\ufeff' : ''}${text}`, 'utf16le');
+  return new Uint8Array(big ? bytes.swap16() : bytes);
+};
+
+const samples: [string, string][] = [
+  ['German', 'Grüße aus Köln\r\n'.repeat(3)],
+  ['one letter', 'a'],
+  ['Russian', 'Привет, мир\nещё строка\n'],
+  ['Chinese', '一个句子在这里上面没有空格也没有字母\n第二句上上上没有字母\n'.repeat(5)],
+  ['Punjabi', 'ਪੰਜਾਬੀ ਬੋਲੀ ਹੈ ਇਹ\n'.repeat(3)],
+  ['emoji', 'ok 🙂\n'],
+];
+
+test('a text is UTF-8, or UTF-16 with a mark; UTF-16 without one is told in every script', () => {
+  for (const [what, text] of samples) {
+    assert.is(decodeText(new TextEncoder().encode(text), 'f'), text, what);
+    assert.is(decodeText(new TextEncoder().encode(`\ufeff${text}`), 'f'), text, what);
+    for (const big of [false, true]) {
+      assert.is(decodeText(wide(text, big), 'f'), text, what);
+      const pattern = new RegExp(
+        `f: the text looks like UTF-16${big ? 'BE' : 'LE'} without a byte order mark`,
+      );
+      assert.throws(() => decodeText(wide(text, big, false), 'f'), pattern, what);
+    }
+  }
+  assert.is(decodeText(bytesOf(0xff, 0xfe), 'f'), '');
+  // A stray NUL makes no other encoding of a text.
+  for (const stray of ['a line\nb\0\nanother\n', 'ä\r\nb\t🙂\n\0']) {
+    assert.is(decodeText(new TextEncoder().encode(stray), 'f'), stray);
+  }
+});
+
+test('UTF-32, binary data and damaged UTF-16 are refused by name', () => {
+  const four = (text: string, big: boolean): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(4 * text.length));
+    for (let i = 0; i < text.length; i++) view.setUint32(4 * i, text.charCodeAt(i), !big);
+    return new Uint8Array(view.buffer);
+  };
+  const cases: [Uint8Array, RegExp][] = [
+    [four('\ufeffGrüße\n', false), /f: the text is UTF-32LE, not UTF-8 \(.*iconv -f utf-32le/],
+    [four('\ufeffGrüße\n', true), /f: the text is UTF-32BE, not UTF-8/],
+    [four('Grüße\n', false), /f: the text looks like UTF-32 without a byte order mark/],
+    [bytesOf(1, 0, 0, 7, 9, 0, 0, 3), /f: the text looks like binary data, not UTF-8/],
+    [bytesOf(0xff, 0xfe, 0x61, 0, 0x0a, 0, 0x00, 0xd8, 0x62, 0), /f:2: invalid UTF-16 at byte 6 \(/],
+    [bytesOf(0xff, 0xfe, 0x61, 0, 0x0a), /f:1: invalid UTF-16 at byte 4: half a character/],
+    [bytesOf(0x61, 0x0a, 0xe4), /f:2: invalid UTF-8 at byte 2/],
+  ];
+  for (const [bytes, pattern] of cases) assert.throws(() => decodeText(bytes, 'f'), pattern);
+  assert.instance(
+    catchError(() => decodeText(cases[0][0], 'f')),
+    DataError,
+  );
+});
+
+function catchError(fn: () => unknown): unknown {
+  try {
+    return fn();
+  } catch (error) {
+    return error;
+  }
+}
 
 test.run();

@@ -18,10 +18,10 @@ export function logSumExpByOps(x) {
   return add(top, log(sum(exp(sub(x, top)), { axis: -1, keepDim: true })));
 }
 
-/** What a Trainer expects of a loss: { loss, nll, count }. `count` divides the sums when it is given. */
+/** What a Trainer expects of a loss: { loss, nll, count }, a mean over `count` targets. The given `count` goes on to crossEntropy. */
 export function zLoss(logits, targets, { weight, smoothing, count }) {
   const result = crossEntropy(logits, targets, { smoothing, count });
   const logZ = reshape(logSumExp(logits), [-1]);
-  const z = scale(sum(mul(logZ, logZ)), weight / (count ?? result.count));
+  const z = scale(sum(mul(logZ, logZ)), weight / result.count);
   return { ...result, loss: add(result.loss, z) };
 }

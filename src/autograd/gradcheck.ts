@@ -3,7 +3,8 @@
  * runs on a runtime of the reference kernels (see `createReferenceRuntime` in `prenorm/reference`), though it
  * works on any runtime with a looser tolerance.
  */
-import { NumericError } from '../errors.js';
+import { checkOptions, integer, optional, positive } from '../checks.js';
+import { ConfigError, NumericError } from '../errors.js';
 import { mul } from './ops/binary.js';
 import { sum } from './ops/reduce.js';
 import { backward, noGrad } from './tape.js';
@@ -31,7 +32,8 @@ export interface GradcheckReport {
 
 /**
  * Checks d(sum(w ⊙ f()))/d(input) for every input, w being fixed weights that make the sum sensitive to each
- * output. `f` must read the given inputs' current values (parameters, or variables made with requiresGrad).
+ * output. `f` must read the given inputs' current values (parameters, or variables made with requiresGrad). Dropout
+ * in `f` draws the same masks at every evaluation.
  * @throws NumericError naming the first input and element that disagree.
  */
 export function gradcheck(
@@ -39,12 +41,23 @@ export function gradcheck(
   inputs: readonly Variable[],
   options: GradcheckOptions = {},
 ): GradcheckReport {
-  const double = inputs[0].runtime.precision === 'f64';
+  checkOptions('gradcheck', options, {
+    epsilon: optional(positive),
+    tolerance: optional(positive),
+    floor: optional(positive),
+    maxElements: optional(integer(1)),
+  });
+  if (inputs.length === 0) throw new ConfigError('there is no input to check', { op: 'gradcheck' });
+  const { runtime } = inputs[0];
+  const { step, microbatch } = runtime.randomPosition;
+  const double = runtime.precision === 'f64';
   const epsilon = options.epsilon ?? (double ? 1e-5 : 1e-2);
   const tolerance = options.tolerance ?? (double ? 1e-6 : 2e-2);
   const floor = options.floor ?? (double ? 1e-3 : 1e-1);
   const maxElements = options.maxElements ?? 64;
   const weighted = (): Variable => {
+    // Central differences need the masks of the analytic pass.
+    runtime.setRandomPosition(step, microbatch);
     const y = f();
     if (y.size === 1) return sum(y);
     const weights = Array.from({ length: y.size }, (_, i) => ((i * 37 + 11) % 19) / 9.5 - 0.9);

@@ -3,6 +3,7 @@
  * from the newest to the oldest, which is a topological order because a node can only use older results.
  * Nothing recurses, so depth is not limited by the JavaScript stack.
  */
+import { checkOptions, flag, integer, optional } from '../checks.js';
 import { formatShape, MemoryError, ShapeError } from '../errors.js';
 import type { Frame } from '../runtime/arena.js';
 import type { Ptr } from '../runtime/kernels.js';
@@ -215,6 +216,8 @@ export class BackwardContext {
 export interface BackwardOptions {
   /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. */
   retainGraph?: boolean;
+  /** Address of the gradient of the loss itself, read while the backward runs; 1 without it. @internal */
+  weightAt?: Ptr;
 }
 
 /**
@@ -223,6 +226,7 @@ export interface BackwardOptions {
  * the step began and the step's tensors can no longer be read, except `loss`.
  */
 export function backward(loss: Variable, options: BackwardOptions = {}): void {
+  checkOptions('backward', options, { retainGraph: optional(flag), weightAt: optional(integer(0)) });
   const runtime = loss.runtime;
   if (loss.size !== 1) {
     throw new ShapeError(`the loss must have one element, its shape is ${formatShape(loss.shape)}`, {
@@ -242,7 +246,8 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
   loss.storage.settle();
   const touched = new Set<Variable>([loss]);
   loss.gradPtr = runtime.allocate(1);
-  runtime.kernels.fill(loss.gradPtr, 1, 1);
+  if (options.weightAt) runtime.kernels.copyForward(loss.gradPtr, options.weightAt, 1);
+  else runtime.kernels.fill(loss.gradPtr, 1, 1);
   // A parameter that is itself the loss has no node to carry the gradient to it.
   if (loss instanceof Parameter) runtime.kernels.addInto(loss.gradAddress(), loss.gradPtr, 1);
   try {
@@ -262,8 +267,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
     if (!options.retainGraph) {
       for (const node of order) for (const output of node.outputs) output.node = USED_UP;
       runtime.endStep();
-      const { step, microbatch } = runtime.randomPosition;
-      if (!runtime.planning) runtime.setRandomPosition(step, microbatch + 1);
+      runtime.nextMicrobatch();
     }
   }
 }

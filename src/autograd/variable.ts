@@ -2,10 +2,11 @@
  * @file A variable is a tensor that may carry a gradient. It knows the node that produced it; nodes know
  * their inputs. There is no global tape: a graph lives as long as its last variable, or until `backward()`.
  */
-import { formatShape, ShapeError } from '../errors.js';
+import { checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
+import { brief, formatShape, ShapeError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
-import type { Shape } from '../tensor/shape.js';
+import { checkShape, type Shape, sizeOf } from '../tensor/shape.js';
 import {
   arenaStorage,
   type DType,
@@ -82,9 +83,9 @@ export class Parameter extends Variable {
   #isZero = false;
 
   constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
-    let size = 1;
-    for (const n of shape) size *= n;
-    super(persistentStorage(runtime, 'f32', size), shape, 0, true);
+    checkShape('Parameter', shape);
+    checkValue('Parameter', 'role', role, roleRule);
+    super(persistentStorage(runtime, 'f32', sizeOf(shape)), shape, 0, true);
     this.role = role;
     runtime.graphChanged();
   }
@@ -145,11 +146,32 @@ export type ParameterRole =
   | 'normBias'
   | 'other';
 
-/** Makes a constant from numbers, nested arrays or a typed array (shape inferred unless given). */
+const roleRule = oneOf<ParameterRole>(
+  'weight',
+  'bias',
+  'embedding',
+  'position',
+  'inProj',
+  'attentionBias',
+  'normWeight',
+  'normBias',
+  'other',
+);
+
+/**
+ * Makes a constant from numbers, nested arrays or a typed array (shape inferred unless given).
+ * @throws ShapeError for a shape that the values do not fill; DataError for what is no number, and with dtype `i32` for
+ * a number that is no integer of 32 bits
+ */
 export function tensor(
   data: number | ArrayLike<number> | NestedNumbers,
   options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
 ): Variable {
+  checkOptions('tensor', options, {
+    shape: optional({ wanted: 'a shape', holds: Array.isArray }),
+    dtype: optional(oneOf('f32', 'i32')),
+    requiresGrad: optional(flag),
+  });
   const dtype = options.dtype ?? (data instanceof Int32Array ? 'i32' : 'f32');
   const shape = options.shape ?? (typeof data === 'number' ? [] : undefined);
   const { storage, shape: finalShape } = hostValues(data, shape, dtype);
@@ -158,9 +180,7 @@ export function tensor(
 
 /** A fresh variable in the arena for an op's result. */
 export function result(runtime: Runtime, shape: Shape, dtype: DType = 'f32'): Variable {
-  let size = 1;
-  for (const n of shape) size *= n;
-  return new Variable(arenaStorage(runtime, dtype, size), shape);
+  return new Variable(arenaStorage(runtime, dtype, sizeOf(shape)), shape);
 }
 
 /** The common runtime of an op's operands. */
@@ -181,6 +201,13 @@ export function runtimeOf(op: string, ...operands: (Tensor | null | undefined)[]
 
 /** Refuses integer tensors where floats are needed and the other way round. */
 export function requireDType(op: string, name: string, tensor: Tensor, dtype: DType): void {
+  if (!(tensor instanceof Tensor)) {
+    throw new ShapeError(`${name} must be a tensor, got ${brief(tensor)}`, {
+      op,
+      expected: dtype,
+      actual: tensor,
+    });
+  }
   if (tensor.dtype !== dtype) {
     throw new ShapeError(`${name} must be ${dtype}, got ${tensor.dtype} ${formatShape(tensor.shape)}`, {
       op,

@@ -1,10 +1,9 @@
 /** @file The models whose whole training step is timed, with their batches. */
 import type { BatchSource } from '../data/cursor.js';
-import { type PairBatch, PairBatches } from '../data/index.js';
-import { makePreset, prepareOnce, type TranslationRun } from '../experiments/index.js';
-import { batchOptions, buildModel, buildOptimizer } from '../experiments/kinds/translation.js';
-import { CausalLM, type LmInput } from '../nn/models.js';
-import { Adam } from '../optim/index.js';
+import type { PairBatch } from '../data/index.js';
+import { makePreset, openPairs, type TranslationRun } from '../experiments/index.js';
+import { CausalLM, type LmInput, type Transformer } from '../nn/models.js';
+import { buildRun, type Recipe, trainerOptions } from '../recipe/index.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';
 import { Trainer } from '../train/index.js';
 import { causalLmFlops, translationFlops } from './flops.js';
@@ -72,9 +71,11 @@ export function buildLm(runtime: Runtime, shape: LmShape, seed = 0): CausalLM {
 export function lmStep(runtime: Runtime, shape: LmShape, seed = 0): Step {
   const model = buildLm(runtime, shape, seed);
   const batch = lmBatch(shape);
-  const optimizer = withRuntime(runtime, () => new Adam(model.parameters(), adamSettings));
-  const data = repeating([{ ...batch, tokens: batch.ids.length }]);
-  const trainer = new Trainer({ model, data, optimizer, steps: Number.MAX_SAFE_INTEGER });
+  const recipe = { optimizer: { kind: 'adam', ...adamSettings }, steps: Number.MAX_SAFE_INTEGER } as const;
+  const trainer = withRuntime(
+    runtime,
+    () => new Trainer(trainerOptions(recipe, { model, data: repeating([batch]) })),
+  );
   const flops = causalLmFlops(model.config, shape.numLayers, shape.batchSize, shape.seqLen);
   return { flops, cycle: 1, run: () => updateOf(trainer) };
 }
@@ -87,19 +88,18 @@ export async function translationStep(runtime: Runtime, seed = 0): Promise<Step>
   const run = makePreset('quick').runs.find(
     (run) => run.kind === 'translation' && (run as TranslationRun).arm.placement === 'pre',
   ) as TranslationRun;
-  const prepared = await prepareOnce(run.data);
-  const { tokenizer } = prepared;
+  const { steps: _, ...recipe } = run.recipe;
+  const pairs = await openPairs(recipe);
   return withRuntime(runtime, () => {
-    runtime.manualSeed(seed);
-    const model = buildModel({ seed, model: { ...run.model, dropout: 0.1 } }, prepared);
-    const source = new PairBatches(prepared.train, { ...batchOptions(run.data, tokenizer), seed });
-    const batches = Array.from({ length: MT_BATCHES }, () => source.next());
-    const optimizer = buildOptimizer(run, model);
-    const { labelSmoothing } = run;
-    const data = repeating(batches);
-    const trainer = new Trainer({ model, data, optimizer, labelSmoothing, steps: Number.MAX_SAFE_INTEGER });
+    const steps = Number.MAX_SAFE_INTEGER;
+    const trained: Recipe = { ...recipe, model: { ...recipe.model, dropout: 0.1 }, steps, seed };
+    const { model, options } = buildRun(trained, pairs);
+    const batches = Array.from({ length: MT_BATCHES }, () => options.data.next() as PairBatch);
+    const { optimizer, labelSmoothing } = options;
+    const data = repeating<unknown>(batches);
+    const trainer = new Trainer({ model: options.model, data, optimizer, labelSmoothing, steps });
     const flops = (batch: PairBatch) =>
-      translationFlops(model.config, batch.sourceLengths, batch.targetLengths);
+      translationFlops((model as Transformer).config, batch.sourceLengths, batch.targetLengths);
     return {
       flops: batches.reduce((sum, batch) => sum + flops(batch), 0) / batches.length,
       cycle: batches.length,

@@ -2,7 +2,7 @@
 
 import type { RunSpec } from '../experiments/index.js';
 import { executeRun } from '../experiments/index.js';
-import { loadSplits, loadText } from './files.js';
+import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 
 export interface ChildRequest {
@@ -18,8 +18,7 @@ process.on('message', async ({ spec, engine }: ChildRequest) => {
     await start(engine);
     let last = 0;
     const record = await executeRun(spec, {
-      load: loadSplits,
-      loadText,
+      sources: workingFolder,
       onProgress: (progress) => {
         const now = performance.now();
         if (now - last < 200) return;

@@ -42,7 +42,7 @@ function line({ name, hash, ok, expected }: ItemResult): string {
 function writeEnd(result: ConformanceResult, simd: string): void {
   if (result.total !== null) {
     const ok = result.total === result.expected;
-    process.stdout.write(`${mark(ok)} ${'total'.padEnd(18)} ${result.total}\n`);
+    process.stdout.write(`${mark(ok)} ${`total of list ${result.list}`.padEnd(18)} ${result.total}\n`);
   }
   if (!result.ok && simd === 'relaxed')
     process.stdout.write('relaxed kernels are not promised to give the same bits: see docs/determinism.md\n');

@@ -1,19 +1,17 @@
 /** @file `reproduce --dry-run`: the registered table, with memory from `plan()` and time measured on this machine. */
 import { cpus } from 'node:os';
-import { PairBatches } from '../data/index.js';
 import {
   kindOf,
   makePreset,
   type Preset,
-  prepareOnce,
   type RunEnvironment,
   type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
-import { batchOptions, buildModel, buildOptimizer } from '../experiments/kinds/translation.js';
+import { prepareRun } from '../recipe/index.js';
 import { formatDuration } from '../report/wording.js';
 import { Trainer } from '../train/index.js';
-import { loadSplits, loadText } from './files.js';
+import { workingFolder } from './sources.js';
 
 export async function dryRun(preset: Preset, options: { json?: boolean; processes?: number }): Promise<void> {
   const speed = await measureSpeed();
@@ -60,12 +58,12 @@ function seedList(seeds: readonly number[]): string {
 
 /** Peak memory of a run's step; runs that differ in seed, rate or schedule have the same. */
 function memoryOf(): (run: RunSpec) => Promise<number | undefined> {
-  const environment: RunEnvironment = { onProgress() {}, load: loadSplits, loadText };
+  const environment: RunEnvironment = { onProgress() {}, sources: workingFolder };
   const known = new Map<string, number | undefined>();
   return async (run) => {
-    const { id, label, seed, arm, schedule, optimizer, steps, decode, ...shape } = run as RunSpec &
-      Record<string, unknown>;
-    const key = JSON.stringify(shape);
+    const { id, label, arm, decode, recipe = {}, ...rest } = run as RunSpec & Record<string, unknown>;
+    const { seed, schedule, optimizer, steps, ...shape } = recipe as Record<string, unknown>;
+    const key = JSON.stringify([rest, shape]);
     if (!known.has(key)) {
       const bytes = await kindOf(run).plan?.(run, environment);
       known.set(key, bytes === undefined ? undefined : bytes / 1e6);
@@ -78,13 +76,11 @@ function memoryOf(): (run: RunSpec) => Promise<number | undefined> {
 async function measureSpeed(): Promise<number> {
   const quick = makePreset('quick').runs.find((run): run is TranslationRun => run.kind === 'translation');
   const run = quick as TranslationRun;
-  const data = await prepareOnce(run.data, loadSplits);
-  const model = buildModel(run, data);
-  const batches = new PairBatches(data.train, { ...batchOptions(run.data, data.tokenizer), seed: run.seed });
-  const trainer = new Trainer({ model, data: batches, optimizer: buildOptimizer(run, model), steps: 1000 });
+  const { options } = await prepareRun(run.recipe);
+  const trainer = new Trainer(options);
   for (let i = 0; i < 10; i++) trainer.trainStep();
   const started = performance.now();
   for (let i = 0; i < 20; i++) trainer.trainStep();
   const seconds = (performance.now() - started) / 1000;
-  return (seconds / 20) * (run.steps / kindOf(run).cost({ ...run, decode: null } as RunSpec));
+  return (seconds / 20) * (run.recipe.steps / kindOf(run).cost({ ...run, decode: null } as RunSpec));
 }

@@ -5,12 +5,12 @@ import { loadKjv, loadUiDeEn, type PairSplits, parsePairs } from '../data/index.
 import { DataError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
 import { parseJson } from '../json.js';
-import { decodeUtf8Strict } from '../utf8.js';
+import { decodeText } from '../utf8.js';
 
 export { makeFolder } from '../io/files-node.js';
 
 export async function readText(path: string): Promise<string> {
-  return decodeUtf8Strict(await readFileChecked(path), path);
+  return decodeText(await readFileChecked(path), path);
 }
 
 export async function readJson(path: string): Promise<unknown> {

@@ -87,7 +87,7 @@ command(
     exitCode = await (await import('./reproduce.js')).reproduce(options);
   });
 
-command('verify', 'carry out recorded runs again and compare every number')
+command('verify', 'carry out recorded runs again, judge claims and draw figures again, and compare')
   .argument('<results>', 'results.json of reproduce, or a file of docs/results')
   .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
@@ -112,6 +112,7 @@ command('prepare', 'check, clean and split your own text into a folder that trai
   .option('--max-words <n>', 'longest side of a training pair (default: 175 for pairs)', limit)
   .option('--max-ratio <x>', 'longer over shorter side of a training pair, or none (default: 1.5)', limit)
   .option('--vocab-size <n>', 'also train the joint BPE and store it as tokenizer.json', whole(1))
+  .option('--dedupe', 'keep a repeated example once, and none in train that stands in a given valid or test')
   .option('--strict', 'refuse bad lines instead of leaving them out')
   .action(async (inputs, options) => {
     exitCode = await (await import('./prepare.js')).prepare(inputs, options);
@@ -121,6 +122,7 @@ command('train', 'train a model on your own data')
   .argument('<recipe>', 'JSON file: model, data, tokenizer, optimizer, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
+  .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addHelpText('after', TRAIN_HELP)
   .action(async (recipe, options) => {

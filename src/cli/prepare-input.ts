@@ -1,5 +1,5 @@
 /** @file The files that `prenorm prepare` reads: which part of the data each is, and its lines. */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   alignedExamples,
@@ -37,6 +37,13 @@ export function findPairs(
   options: { languages?: string; test?: string },
 ): PairInput {
   const given = options.languages === undefined ? null : parseLanguages(options.languages);
+  const isTree = inputs.length === 1 && isFolder(inputs[0]) && !existsSync(join(inputs[0], 'train.tsv'));
+  if (options.test !== undefined && !isTree) {
+    throw new ConfigError('--test is for a folder with files like train.de and train.en', {
+      op: 'prepare',
+      actual: options.test,
+    });
+  }
   if (inputs.length === 2) {
     const named = inputs.map((path) => basename(path).split('.').at(-1) as string) as [string, string];
     return { files: { train: [...inputs] }, languages: given ?? named };
@@ -90,16 +97,19 @@ export function findTable(inputs: readonly string[]): PartFiles {
   return tableFiles(inputs[0], names);
 }
 
-/** The examples of one part. */
+/** The examples of one part, and of how many lines; what cannot be used is in `report`. */
 export async function readExamples(
   files: readonly string[],
   columns: ColumnOptions,
   report: DropReport,
-): Promise<RawExample[]> {
+): Promise<{ lines: number; examples: RawExample[] }> {
   const read = await Promise.all(files.map(async (path) => ({ path, lines: await readLines(path) })));
   const empty = read.find(({ lines }) => lines.length === 0);
   if (empty) throw new DataError('the file is empty', { path: empty.path, hint: 'check the path' });
-  return read.length === 2 ? alignedExamples(read, report) : columnExamples(read[0], columns, report);
+  const { length } = read[0].lines;
+  return read.length === 2
+    ? { lines: length, examples: alignedExamples(read, report) }
+    : { lines: length - (columns.header ? 1 : 0), examples: columnExamples(read[0], columns, report) };
 }
 
 export async function readLines(path: string): Promise<(string | null)[]> {

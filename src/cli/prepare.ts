@@ -2,47 +2,22 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  cleanExamples,
-  type DropCount,
-  DropReport,
-  HOLD_OUT,
-  holdOut,
-  normalizedExamples,
-  type RawExample,
-} from '../data/index.js';
+import { type DropCount, DropReport, type Leak } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
-import { lowercase, tokenizeWords, trainBPE, UNICODE_VERSION, type WordLanguage } from '../text/index.js';
-import { splitWords } from '../text/tokenize-13a.js';
+import { trainBPE, UNICODE_VERSION } from '../text/index.js';
 import { EXIT } from './errors.js';
-import { makeFolder, writeText } from './files.js';
-import { findPairs, findTable, type Part, parts, readExamples, readLines } from './prepare-input.js';
-import { type EngineOptions, start } from './start.js';
-
-export interface PrepareOptions extends EngineOptions {
-  kind: 'pairs' | 'text' | 'labelled';
-  out: string;
-  languages?: string;
-  test?: string;
-  columns?: number[];
-  header?: boolean;
-  tokenize?: boolean;
-  lowercase?: boolean;
-  maxWords?: number;
-  maxRatio?: number;
-  vocabSize?: number;
-  strict?: boolean;
-  json?: boolean;
-}
-
-interface PartReport {
-  /** Examples that could be read, and those that were kept. */
-  read: number;
-  kept: number;
-  /** How the part came about. */
-  from: string;
-  sha256: string;
-}
+import { writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
+import {
+  limits,
+  type PartReport,
+  type Prepared,
+  type PrepareOptions,
+  prepareTable,
+  prepareText,
+} from './prepare-data.js';
+import { parts } from './prepare-input.js';
+import { start } from './start.js';
 
 /** What prepare.json says. */
 interface PrepareReport {
@@ -52,18 +27,21 @@ interface PrepareReport {
   unicode: string;
   files: Record<string, PartReport>;
   dropped: DropCount[];
-}
-
-/** What is to be written, file by file, and what is said about it. */
-interface Prepared {
-  files: Record<string, { text: string; report: Omit<PartReport, 'sha256'> }>;
-  /** Texts the BPE is trained on. */
-  training: string[];
-  languages: [string, string] | null;
+  /** What each part that is measured on shares with those before it; none for text, which is split later. */
+  leaks: Leak[];
 }
 
 export async function prepare(inputs: readonly string[], options: PrepareOptions): Promise<number> {
   await start(options);
+  const release = await holdFolder(options.out);
+  try {
+    return await prepareInto(inputs, options);
+  } finally {
+    release();
+  }
+}
+
+async function prepareInto(inputs: readonly string[], options: PrepareOptions): Promise<number> {
   const target = ['prepare.json', 'text.txt', ...parts.map((part) => `${part}.tsv`)]
     .map((name) => join(options.out, name))
     .find((path) => existsSync(path));
@@ -75,8 +53,8 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
   }
   checkOptions(options);
   const report = new DropReport();
-  const prepared =
-    options.kind === 'text' ? await text(inputs, options, report) : await table(inputs, options, report);
+  const make = options.kind === 'text' ? prepareText : prepareTable;
+  const prepared = await make(inputs, options, report);
   const { vocabSize } = options;
   const tokenizer = vocabSize === undefined ? undefined : trainBPE(prepared.training, { vocabSize });
   const summary: PrepareReport = {
@@ -90,10 +68,10 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
       }),
     ),
     dropped: report.list(),
+    leaks: prepared.leaks,
   };
 
   // Everything that can be refused has been; the account comes last, and says that the folder is whole.
-  await makeFolder(options.out);
   if (tokenizer) await writeText(join(options.out, 'tokenizer.json'), JSON.stringify(tokenizer));
   for (const [name, { text: content }] of Object.entries(prepared.files)) {
     await writeText(join(options.out, name), content);
@@ -105,11 +83,14 @@ export async function prepare(inputs: readonly string[], options: PrepareOptions
   return EXIT.done;
 }
 
-function checkOptions({ kind, columns, languages, test, maxRatio }: PrepareOptions): void {
+function checkOptions({ kind, columns, header, dedupe, languages, test, maxRatio }: PrepareOptions): void {
   const refuse = (option: string, only: string): void => {
     throw new ConfigError(`--${option} is for ${only}`, { op: 'prepare', actual: option });
   };
-  if (kind === 'text' && columns) refuse('columns', '--kind pairs and labelled');
+  const table = { columns, header, dedupe };
+  for (const [option, value] of Object.entries(table)) {
+    if (kind === 'text' && value) refuse(option, '--kind pairs and labelled');
+  }
   if (kind !== 'pairs' && languages) refuse('languages', '--kind pairs');
   if (kind !== 'pairs' && test) refuse('test', '--kind pairs');
   if (kind !== 'pairs' && maxRatio !== undefined) refuse('max-ratio', '--kind pairs');
@@ -122,155 +103,21 @@ function checkOptions({ kind, columns, languages, test, maxRatio }: PrepareOptio
   }
 }
 
-function limits({ kind, maxWords, maxRatio }: PrepareOptions) {
-  return {
-    maxWords: maxWords ?? (kind === 'pairs' ? 175 : Number.POSITIVE_INFINITY),
-    maxRatio: maxRatio ?? (kind === 'pairs' ? 1.5 : Number.POSITIVE_INFINITY),
-  };
-}
-
 function settings(options: PrepareOptions, languages: Prepared['languages']): Record<string, unknown> {
-  const { tokenize = false, lowercase: lower = false, vocabSize, columns, header = false } = options;
+  const { tokenize = false, lowercase: lower = false, dedupe = false, header = false } = options;
+  const { vocabSize, columns } = options;
   const { maxWords, maxRatio } = limits(options);
   const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return {
     ...(languages ? { languages } : {}),
     tokenize,
     lowercase: lower,
+    ...(dedupe ? { dedupe } : {}),
     maxWords: finite(maxWords),
     maxRatio: finite(maxRatio),
     ...(columns ? { columns } : {}),
     ...(header ? { header } : {}),
     ...(vocabSize === undefined ? {} : { vocabSize }),
-  };
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROLS = /[\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]/g;
-
-/** White space becomes single spaces and control characters go; then tokens and case, as asked. */
-function normalizer({ tokenize, lowercase: lower }: PrepareOptions, languages: readonly string[]) {
-  const known = languages.map((name): WordLanguage => (name === 'en' || name === 'de' ? name : 'other'));
-  return (line: string, column: number): string => {
-    let out = splitWords(line.replace(CONTROLS, '')).join(' ');
-    if (tokenize) out = tokenizeWords(out, known[column] ?? 'other');
-    return lower ? lowercase(out) : out;
-  };
-}
-
-/** Pairs and labelled pairs: train.tsv, valid.tsv and test.tsv. */
-async function table(
-  inputs: readonly string[],
-  options: PrepareOptions,
-  report: DropReport,
-): Promise<Prepared> {
-  const { kind, columns, header = false, strict } = options;
-  const found = kind === 'pairs' ? findPairs(inputs, options) : { files: findTable(inputs), languages: null };
-  const normalize = normalizer(options, found.languages ?? []);
-  const own = (line: string, column: number): string =>
-    column < 2 ? normalize(line, column) : splitWords(line).join(' ');
-  const read: Partial<Record<Part, { all: number; examples: RawExample[]; from: string }>> = {};
-  for (const part of parts) {
-    const files = found.files[part];
-    if (!files) continue;
-    const picked = columns ?? (kind === 'pairs' ? [1, 2] : [1, 2, 3]);
-    const raw = await readExamples(files, { columns: picked, header }, report);
-    const examples = normalizedExamples(raw, own, report);
-    read[part] = { all: raw.length, examples, from: files.join(' and ') };
-  }
-  if (strict) report.refuse();
-  const train = read.train as NonNullable<typeof read.train>;
-  // Only training data is cleaned: what is measured on stays as it was given.
-  const clean = cleanExamples(train.examples, 2, limits(options), report);
-  let rest = clean;
-  for (const [part, offset] of [['valid', HOLD_OUT] as const, ['test', 11] as const]) {
-    if (read[part]) continue;
-    const { held } = holdOut(clean, offset);
-    const taken = new Set(held);
-    rest = rest.filter((example) => !taken.has(example));
-    read[part] = { all: held.length, examples: held, from: `every ${HOLD_OUT}rd of train` };
-  }
-  read.train = { ...train, examples: rest };
-  for (const part of parts) {
-    if (read[part]?.examples.length) continue;
-    throw new DataError(
-      `no example is left for ${part}${clean.length < HOLD_OUT ? `: ${clean.length} in all, ${HOLD_OUT} are needed to hold some out` : ''}`,
-      { path: inputs[0], actual: report.list(), hint: 'give more data, or looser limits' },
-    );
-  }
-  if (kind === 'labelled') checkLabels(read as Record<Part, { examples: RawExample[] }>);
-  return {
-    files: Object.fromEntries(
-      parts.map((part) => {
-        const { all, examples, from } = read[part] as NonNullable<(typeof read)[Part]>;
-        const content = `${examples.map((example) => example.columns.join('\t')).join('\n')}\n`;
-        return [`${part}.tsv`, { text: content, report: { read: all, kept: examples.length, from } }];
-      }),
-    ),
-    training: rest.flatMap((example) => example.columns.slice(0, 2)),
-    languages: found.languages,
-  };
-}
-
-/** A label that training never sees can never be right. */
-function checkLabels(read: Record<Part, { examples: RawExample[] }>): void {
-  const known = new Set(read.train.examples.map(({ columns }) => columns[2]));
-  if (known.size < 2) {
-    throw new DataError(`the training part has ${known.size} label, at least 2 are needed`, {
-      path: read.train.examples[0].where,
-      expected: 2,
-      actual: [...known],
-      hint: 'is the third column the label? choose with --columns',
-    });
-  }
-  for (const part of ['valid', 'test'] as const) {
-    const bad = read[part].examples.find(({ columns }) => !known.has(columns[2]));
-    if (!bad) continue;
-    throw new DataError(`the label "${bad.columns[2]}" does not occur in the training part`, {
-      path: bad.where,
-      expected: [...known],
-      actual: bad.columns[2],
-    });
-  }
-}
-
-/** Plain text: text.txt, from which training itself holds out the end. Empty lines part documents; one is kept. */
-async function text(
-  inputs: readonly string[],
-  options: PrepareOptions,
-  report: DropReport,
-): Promise<Prepared> {
-  const normalize = normalizer(options, []);
-  const { maxWords } = limits(options);
-  const kept: string[] = [];
-  let read = 0;
-  for (const path of inputs) {
-    for (const [i, line] of (await readLines(path)).entries()) {
-      read++;
-      if (line === null) report.add('not UTF-8', `${path}:${i + 1}`);
-      else {
-        const normal = normalize(line, 0);
-        if (normal.split(' ').length > maxWords)
-          report.add(`more than ${maxWords} words`, `${path}:${i + 1}`);
-        else if (normal !== '' || (kept.length > 0 && kept[kept.length - 1] !== '')) kept.push(normal);
-      }
-    }
-    if (kept.length > 0 && kept[kept.length - 1] !== '') kept.push('');
-  }
-  if (options.strict) report.refuse();
-  while (kept[kept.length - 1] === '') kept.pop();
-  if (kept.length === 0) {
-    throw new DataError('no text is left', {
-      path: inputs[0],
-      actual: report.list(),
-      hint: 'check the path',
-    });
-  }
-  const content = `${kept.join('\n')}\n`;
-  return {
-    files: { 'text.txt': { text: content, report: { read, kept: kept.length, from: inputs.join(', ') } } },
-    training: [content],
-    languages: null,
   };
 }
 
@@ -282,6 +129,15 @@ function describe(summary: PrepareReport, options: PrepareOptions, vocabSize: nu
     lines.push(
       `left out   ${String(count).padStart(9)} ${reason}: ${first.join(', ')}${count > first.length ? ', …' : ''}`,
     );
+  }
+  for (const { part, seenIn, same, sameSource, first } of summary.leaks) {
+    const both = [
+      ...(same > 0 ? [`${same} of ${part} stand in ${seenIn} too`] : []),
+      ...(sameSource > 0 ? [`${sameSource} of ${part} have a source that stands in ${seenIn}`] : []),
+    ];
+    if (both.length === 0) continue;
+    const more = same + sameSource > first.length ? ', …' : '';
+    lines.push(`leak       ${both.join(', ')}: ${first.join(', ')}${more}`);
   }
   const { languages } = summary.options as { languages?: string[] };
   if (languages) lines.push(`source ${languages[0]}, target ${languages[1]} (--languages changes it)`);

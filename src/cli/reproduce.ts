@@ -1,13 +1,11 @@
 /** @file `prenorm reproduce`: the registered runs of a preset, the verdicts, results.json and report.html. */
 import { arch, cpus, platform } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pinned } from '../conformance/pinned.js';
 import { ConfigError } from '../errors.js';
 import {
-  classifyRuns,
   isPresetName,
-  type JudgeContext,
-  judgeClaims,
-  makeFigures,
+  judgeRecords,
   makePreset,
   type Preset,
   presetNames,
@@ -18,10 +16,10 @@ import {
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
-import { log64 } from '../runtime/math.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
-import { loadSplits, makeFolder, writeText } from './files.js';
+import { makeFolder, writeText } from './files.js';
+import { holdFolder } from './folder-lock.js';
 import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { RunStore } from './run-store.js';
@@ -44,15 +42,32 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
   const started = performance.now();
   const preset = selectPreset(options);
   await start(options);
-  if (options.data) await loadSplits(options.data);
+  const out = options.out ?? join('runs', preset.name);
+  const store = new RunStore(join(out, 'runs'), options.simd);
+  // Data that are not there are said before anything is written or waited for.
+  for (const spec of preset.runs) await store.dataHash(spec);
   if (options.dryRun) {
     await dryRun(preset, options);
     return EXIT.done;
   }
-  const out = options.out ?? join('runs', preset.name);
-  await makeFolder(join(out, 'runs'));
+  const release = await holdFolder(out);
+  try {
+    return await reproduceInto(store, preset, options, started);
+  } finally {
+    release();
+  }
+}
+
+async function reproduceInto(
+  store: RunStore,
+  preset: Preset,
+  options: ReproduceOptions,
+  started: number,
+): Promise<number> {
+  const out = dirname(store.folder);
+  await makeFolder(store.folder);
   const processes = Math.max(1, options.processes ?? cpus().length);
-  const carried = await carryOut(preset, options, out, processes);
+  const carried = await carryOut(preset, options, store, processes);
   if (!carried) return EXIT.interrupted;
   const { records, earlier } = carried;
   const seconds = (performance.now() - started) / 1000 + earlier / processes;
@@ -77,11 +92,10 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
 async function carryOut(
   preset: Preset,
   options: ReproduceOptions,
-  out: string,
+  store: RunStore,
   processes: number,
   execute: RunExecutor = runPool,
 ): Promise<{ records: RunRecord[]; earlier: number } | null> {
-  const store = new RunStore(join(out, 'runs'), options.simd);
   const signal = interruptSignal();
   const records = new Map<string, RunRecord>();
   if (options.resume) {
@@ -94,7 +108,7 @@ async function carryOut(
   const missing = preset.runs.filter((spec) => !records.has(spec.id));
   const bars = progressBars({ quiet: options.json });
   bars.log(
-    `${preset.name}: ${missing.length} of ${preset.runs.length} runs to do on ${processes} processes; results go to ${out}`,
+    `${preset.name}: ${missing.length} of ${preset.runs.length} runs to do on ${processes} processes; results go to ${dirname(store.folder)}`,
   );
   const active = new Map<string, ProgressBar>();
   try {
@@ -108,8 +122,7 @@ async function carryOut(
         },
         async onDone(spec, record) {
           active.get(spec.id)?.stop();
-          records.set(spec.id, record);
-          await store.write(spec, record);
+          records.set(spec.id, await store.write(spec, record));
           bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
         },
       },
@@ -159,15 +172,8 @@ function collect(
   processes: number,
   seconds: number,
 ): Results {
-  const unigramNll = runs.find((run) => run.unigramNll !== undefined)?.unigramNll ?? null;
-  if (unigramNll !== null) classifyRuns(runs, unigramNll);
+  const { unigramNll, claims, figures } = judgeRecords(preset, runs);
   const command = `prenorm reproduce --preset ${preset.name}`;
-  const context: JudgeContext = {
-    preset: preset.name,
-    commonRate: preset.commonRate,
-    unigramNll,
-    log: log64,
-  };
   const secondsOf = (own: readonly RunSpec[]) => {
     const ids = new Set(own.map(({ id }) => id));
     return runs.reduce((sum, run) => (ids.has(run.id) ? sum + run.seconds : sum), 0);
@@ -176,9 +182,11 @@ function collect(
     format: 'prenorm-results',
     version: 1,
     preset: preset.name,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
     command: options.only?.length ? `${command} --only ${options.only.join(' ')}` : command,
     prenorm: packageVersion(),
     kernelHash: strictWasmHash,
+    conformance: pinned.total,
     environment: {
       runtime: `Node ${process.version}`,
       platform: `${platform()} ${arch()}`,
@@ -189,14 +197,15 @@ function collect(
     seconds,
     budgetSeconds: preset.budgetSeconds,
     settings: settingsOf(preset, unigramNll),
-    experiments: preset.experiments.map(({ experiment, runs: own }) => ({
+    experiments: preset.experiments.map(({ experiment, runs: own, whole }) => ({
       name: experiment.name,
       title: experiment.title,
       runs: own.map(({ id }) => id),
       seconds: secondsOf(own),
+      ...(whole ? { partial: true } : {}),
     })),
-    claims: judgeClaims(preset, runs, context),
-    figures: makeFigures(preset, runs, context),
+    claims,
+    figures,
     runs,
   };
 }
@@ -205,20 +214,22 @@ function settingsOf(preset: Preset, unigramNll: number | null): Results['setting
   const training = preset.runs.find((run): run is TranslationRun => run.kind === 'translation');
   const settings = [{ name: 'preset', value: `${preset.name}: ${preset.description}` }];
   if (training) {
-    const { model, data, steps, labelSmoothing, optimizer } = training;
+    const { model, data, tokenizer, steps, labelSmoothing, optimizer } = training.recipe;
+    const { vocabSize } = tokenizer as { vocabSize: number };
+    const { betas = [] } = optimizer as { betas?: readonly number[] };
     settings.push(
       {
         name: 'model',
         value: `encoder-decoder ${model.numLayers}+${model.numLayers}, d ${model.dModel}, dFF ${model.dFF}, ${model.numHeads} heads, dropout ${model.dropout}, tied embeddings`,
       },
-      { name: 'initialisation', value: model.init },
+      { name: 'initialisation', value: model.init ?? 'fairseq' },
       {
         name: 'data',
-        value: `${data.name}, joint BPE of ${data.vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)`,
+        value: `${data.source}, joint BPE of ${vocabSize}, batches of at most ${data.maxTokens} tokens (padding included)`,
       },
       {
         name: 'training',
-        value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(optimizer.betas ?? [])}, label smoothing ${labelSmoothing}, no clipping, no weight decay`,
+        value: `${steps} steps, ${optimizer.kind} ${JSON.stringify(betas)}, label smoothing ${labelSmoothing}, no clipping, no weight decay`,
       },
       { name: 'common maximal rate', value: String(preset.commonRate) },
     );

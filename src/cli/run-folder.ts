@@ -2,7 +2,7 @@
  * @file The folder that `prenorm train` writes and the other commands read: config.json (the recipe, with the sizes of
  * its data), tokenizer.json, checkpoint.safetensors and metrics.jsonl.
  */
-import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
@@ -22,7 +22,7 @@ import {
 } from '../recipe/index.js';
 import { loadCheckpointWeights } from '../train/index.js';
 import { inConfig } from './errors.js';
-import { makeFolder, readJson, writeText } from './files.js';
+import { readJson, writeText } from './files.js';
 import { fileSources } from './sources.js';
 
 /** A recipe, and where its file lies: names in it are relative to that. */
@@ -95,8 +95,6 @@ export class RunFolder {
 
   /** Writes what a run needs to be resumed, its state before step 1 included; all of it, or nothing. */
   async begin(file: RecipeFile, tokenizer: TextCodec | null, checkpoint: Uint8Array): Promise<void> {
-    const isNew = !existsSync(this.path);
-    await makeFolder(this.path);
     try {
       await this.#writeTokenizer(tokenizer);
       await writeFileAtomic(this.files.checkpoint, checkpoint, 'checkpoint');
@@ -104,7 +102,6 @@ export class RunFolder {
       await this.#writeConfig(file);
     } catch (error) {
       for (const path of Object.values(this.files)) rmSync(path, { force: true });
-      if (isNew) rmdirSync(this.path);
       throw error;
     }
   }

@@ -1,22 +1,29 @@
 /**
- * @file Finished runs on disk, content-addressed: a result is found again only by a specification, kernels and code
- * that would give the same bits. One file per run, written whole or not at all.
+ * @file Finished runs on disk, content-addressed: a result is found again only by a specification, data, kernels and
+ * code that would give the same bits. One file per run, written whole or not at all.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DataError, PrenormError } from '../errors.js';
 import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
+import { isJsonObject } from '../json.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
+import { note } from './errors.js';
 import { makeFolder, readJson, writeText } from './files.js';
+import { workingFolder } from './sources.js';
 import { packageVersion } from './version.js';
 
-/** SHA-256 of all that decides a run's bits: what it is, apart from its name for people, and the code's versions. */
-export function runKey(spec: RunSpec, simd: string): string {
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * SHA-256 of all that decides a run's bits: what it is, apart from its name for people, the content of the data it
+ * reads, and the code's versions.
+ */
+export function runKey(spec: RunSpec, simd: string, dataHash: string | undefined): string {
   const { label: _, ...decisive } = spec;
   const code = [kindOf(spec).version, simd, strictWasmHash, packageVersion()];
-  return createHash('sha256')
-    .update(JSON.stringify([sorted(decisive), ...code]))
-    .digest('hex');
+  return sha256(JSON.stringify([sorted(decisive), dataHash ?? null, ...code]));
 }
 
 /** Keys in one order, so that a specification read from a file has the key of the one that was written. */
@@ -27,29 +34,69 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
 }
 
+/**
+ * A record as a file holds it. JSON writes null for a number that is not finite; it comes back as NaN, which no bar
+ * takes for a small number.
+ */
+export function storedForm(record: RunRecord): RunRecord {
+  const numbers = JSON.parse(JSON.stringify(record), (_, value) => (value === null ? Number.NaN : value));
+  return { ...numbers, config: JSON.parse(JSON.stringify(record.config)) };
+}
+
 export class RunStore {
+  readonly #hashes = new Map<string, Promise<string | undefined>>();
+
   constructor(
     readonly folder: string,
     readonly simd: string,
   ) {}
 
-  #path(spec: RunSpec, key: string): string {
-    return join(this.folder, `${spec.id}.${key.slice(0, 12)}.json`);
+  /** Hash of what a run reads; data are read once per store. @throws DataError when they are not there */
+  dataHash(spec: RunSpec): Promise<string | undefined> {
+    const { recipe, data, pairs, kind } = spec as RunSpec & Record<string, unknown>;
+    const name = JSON.stringify([kind, recipe, data, pairs]);
+    const known = this.#hashes.get(name) ?? Promise.resolve(kindOf(spec).dataHash?.(spec, workingFolder));
+    this.#hashes.set(name, known);
+    return known;
   }
 
-  /** The finished run, or undefined when there is none from equal code. */
+  async #place(spec: RunSpec): Promise<{ key: string; path: string }> {
+    const key = runKey(spec, this.simd, await this.dataHash(spec));
+    return { key, path: join(this.folder, `${spec.id}.${key.slice(0, 12)}.json`) };
+  }
+
+  /** The finished run, or undefined when there is none from equal code and data. A damaged one is said and counts as none. */
   async read(spec: RunSpec): Promise<RunRecord | undefined> {
-    const key = runKey(spec, this.simd);
-    const path = this.#path(spec, key);
+    const { key, path } = await this.#place(spec);
     if (!existsSync(path)) return undefined;
-    const stored = (await readJson(path)) as { key?: string; record?: RunRecord } | null;
-    if (stored?.key !== key || !stored.record) return undefined;
-    return { ...stored.record, label: spec.label };
+    try {
+      const stored = await readJson(path);
+      if (isJsonObject(stored) && isJsonObject(stored.record) && stored.key === key) {
+        if (stored.sha256 === sha256(JSON.stringify(stored.record))) {
+          return { ...storedForm(stored.record as unknown as RunRecord), label: spec.label };
+        }
+      }
+      note(`${path} is damaged or another run's; the run is done again`);
+    } catch (error) {
+      if (!(error instanceof PrenormError)) throw error;
+      note(`${error.message}; the run is done again`);
+    }
+    return undefined;
   }
 
-  async write(spec: RunSpec, record: RunRecord): Promise<void> {
+  /**
+   * Keeps a finished run and returns it as it will be read.
+   * @throws DataError when it read other data than were there at the start
+   */
+  async write(spec: RunSpec, record: RunRecord): Promise<RunRecord> {
+    if (record.dataHash !== (await this.dataHash(spec))) {
+      throw new DataError(`the data of ${spec.id} changed while the runs were going on`, {
+        hint: 'finished runs are kept; go on with --resume, which does what the change concerns again',
+      });
+    }
     await makeFolder(this.folder);
-    const key = runKey(spec, this.simd);
-    await writeText(this.#path(spec, key), JSON.stringify({ key, record }));
+    const { key, path } = await this.#place(spec);
+    await writeText(path, JSON.stringify({ key, sha256: sha256(JSON.stringify(record)), record }));
+    return storedForm(record);
   }
 }

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { readFileChecked } from '../io/files-node.js';
 import type { Sources } from '../recipe/index.js';
 
+/** Names relative to a folder. */
 export function fileSources(folder: string): Sources {
   return {
     canRead: true,
@@ -16,3 +17,6 @@ export function fileSources(folder: string): Sources {
     join,
   };
 }
+
+/** Names relative to the working folder. */
+export const workingFolder: Sources = fileSources('.');

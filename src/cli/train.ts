@@ -4,8 +4,9 @@ import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { writeFileAtomic } from '../io/files-node.js';
 import { type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
-import { plan, Trainer } from '../train/index.js';
-import { EXIT, inConfig, interruptSignal, isAbort } from './errors.js';
+import { judgeDivergence, plan, Trainer } from '../train/index.js';
+import { EXIT, inConfig, interruptSignal, isAbort, note } from './errors.js';
+import { holdFolder } from './folder-lock.js';
 import { MetricsLog } from './metrics-log.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
@@ -14,6 +15,8 @@ import { type EngineOptions, start } from './start.js';
 export interface TrainCommandOptions extends EngineOptions {
   out?: string;
   resume?: boolean;
+  /** Go on under the recipe's schedule, though the run began under another. */
+  newSchedule?: boolean;
   dryRun?: boolean;
   json?: boolean;
   seed?: number;
@@ -23,6 +26,17 @@ export interface TrainCommandOptions extends EngineOptions {
 const CHECKPOINT_EVERY = 100;
 
 export async function train(path: string, options: TrainCommandOptions): Promise<number> {
+  const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
+  if (options.dryRun) return trainIn(folder, path, options);
+  const release = await holdFolder(folder.path);
+  try {
+    return await trainIn(folder, path, options);
+  } finally {
+    release();
+  }
+}
+
+async function trainIn(folder: RunFolder, path: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
   const file = await readRecipe(path);
   if (options.seed !== undefined) {
@@ -35,7 +49,6 @@ export async function train(path: string, options: TrainCommandOptions): Promise
       });
     }
   }
-  const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
   const resume = !options.dryRun && folder.check(options.resume === true);
 
   // Everything that can be refused is refused before anything is written.
@@ -115,6 +128,7 @@ class Training {
     const { folder, run } = this;
     const trainer = this.#trainer;
     trainer.restore(await folder.checkpoint(), folder.files.checkpoint, {
+      schedule: this.options.newSchedule ? 'new' : 'same',
       read: (saved, own) => readDecisive(saved, own as Decisive, run.data),
     });
     const { steps } = run.recipe;
@@ -165,7 +179,12 @@ class Training {
       { steps: trainer.step, loss, validNll: nll, perplexity, hash: trainer.hash(), out: this.folder.path },
       `${trainer.step} steps, loss ${loss.toFixed(4)}${valid}; the run is in ${this.folder.path}`,
     );
-    return EXIT.done;
+    const judged = judgeDivergence(trainer.losses, nll === undefined ? {} : { validNll: nll });
+    if (!judged.diverged && perplexity !== Number.POSITIVE_INFINITY) return EXIT.done;
+    note(
+      `the run has diverged: its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, step 1 had ${trainer.losses[0].toPrecision(4)} (lower the rate, warm up, or clip gradients)`,
+    );
+    return EXIT.failed;
   }
 }
 

@@ -8,7 +8,7 @@ import { encodeSource, type OpenedPairs } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import type { Tokenizer } from '../text/index.js';
 import { evaluateLoss, type Trainable } from '../train/index.js';
-import { decodeUtf8Strict } from '../utf8.js';
+import { decodeText } from '../utf8.js';
 import { EXIT, note } from './errors.js';
 import { readText } from './files.js';
 import { openRunData, RunFolder, type TrainedRun } from './run-folder.js';
@@ -173,5 +173,5 @@ async function readStdin(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write('one sentence a line, Ctrl-D at the end:\n');
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return decodeUtf8Strict(new Uint8Array(Buffer.concat(chunks)), 'standard input');
+  return decodeText(new Uint8Array(Buffer.concat(chunks)), 'standard input');
 }

@@ -1,13 +1,26 @@
-/** @file `prenorm verify RESULTS [--row ID]`: carries out recorded runs again and compares every number. */
-import { ConfigError, DataError } from '../errors.js';
-import { executeRun, kindOf, type Results, type RunRecord, type RunSpec } from '../experiments/index.js';
-import { isJsonObject } from '../json.js';
+/**
+ * @file `prenorm verify RESULTS [--row ID]`: carries out recorded runs again, judges the claims again and draws the
+ * figures again from the runs in the file, and compares all of it with what the file says.
+ */
+import { ConfigError, DataError, PrenormError } from '../errors.js';
+import {
+  checkSpec,
+  executeRun,
+  judgeRecords,
+  kindOf,
+  type Results,
+  type RunEnvironment,
+  type RunRecord,
+  type RunSpec,
+} from '../experiments/index.js';
+import { recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
-import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
-import { EXIT, interruptSignal } from './errors.js';
-import { loadSplits, loadText, readJson } from './files.js';
+import { EXIT, interruptSignal, isAbort } from './errors.js';
 import { progressBars } from './progress.js';
+import { hasOurBits, readResults } from './results-file.js';
+import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
+import { packageVersion } from './version.js';
 
 export interface VerifyOptions extends EngineOptions {
   row?: string[];
@@ -15,57 +28,103 @@ export interface VerifyOptions extends EngineOptions {
   json?: boolean;
 }
 
+/** `other version`: the file is another version's, and what differs may differ because of that. */
+type Outcome = 'equal' | 'differs' | 'other version';
+
 export async function verify(path: string, options: VerifyOptions): Promise<number> {
   const results = await readResults(path);
   const rows = selectRows(results, options.row, path);
+  for (const row of rows) kindOf(specOf(row, undefined));
   await start(options);
-  const signal = interruptSignal();
+  const sameBits = hasOurBits(results);
+  const sameVersion = sameBits && results.prenorm === packageVersion();
   const bars = progressBars({ quiet: options.json });
-  if (results.kernelHash !== strictWasmHash) {
-    bars.warn(
-      `${path} was recorded with kernels ${results.kernelHash.slice(0, 12)}, these are ${strictWasmHash.slice(0, 12)}: bits may differ`,
+  const checked: { row: string; recorded: string; now: string; equal: boolean; differs: string | null }[] =
+    [];
+  const refused: { row: string; reason: string }[] = [];
+  const again = new Map<string, RunRecord>();
+  for (const row of rows) {
+    const reason = refusal(specOf(row, options.data));
+    if (reason && sameVersion) throw unusable(path, `${row.id}: ${reason}`);
+    if (reason) {
+      refused.push({ row: row.id, reason });
+      bars.log(`${row.id}: not carried out, its specification is another version's (${reason})`);
+      continue;
+    }
+    const bar = bars.add(row.label, row.steps);
+    const environment: Partial<RunEnvironment> = {
+      sources: workingFolder,
+      signal: interruptSignal(),
+      onProgress: ({ done, text }) => bar.update(done, text),
+    };
+    const record = await reading(path, () => executeRun(specOf(row, options.data), environment));
+    bar.stop();
+    again.set(row.id, record);
+    const differs = differenceOfRuns(row, record);
+    checked.push({ row: row.id, recorded: row.hash, now: record.hash, equal: !differs, differs });
+    const word = sameBits ? 'DIFFERS' : 'comes out otherwise';
+    bars.log(
+      `${row.id}: ${differs ? `${word} at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(record.seconds)}`,
     );
   }
-  const checked = [];
-  for (const row of rows) {
-    const bar = bars.add(row.label, row.steps);
-    const again = await executeRun(specOf(row, options.data), {
-      load: loadSplits,
-      loadText,
-      signal,
-      onProgress: ({ done, text }) => bar.update(done, text),
-    });
-    bar.stop();
-    const differs = difference(comparable(row), comparable(again));
-    checked.push({ row: row.id, recorded: row.hash, now: again.hash, equal: !differs, differs });
-    bars.log(
-      `${row.id}: ${differs ? `DIFFERS at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(again.seconds)}`,
-    );
+  const judged = await reading(path, () => judgeAgain(results, again));
+  for (const [what, { differs }] of Object.entries(judged)) {
+    for (const one of differs) {
+      bars.log(`${what}: ${one} ${sameVersion ? 'DIFFERS' : 'is another in this version'}`);
+    }
   }
   bars.stop();
   const equal = checked.filter((row) => row.equal).length;
+  const runsDiffer = equal < checked.length;
+  const judgedDiffer = Object.values(judged).some(({ differs }) => differs.length > 0);
+  let outcome: Outcome = sameBits ? 'equal' : 'other version';
+  if ((runsDiffer && sameBits) || (judgedDiffer && sameVersion)) outcome = 'differs';
+  else if (judgedDiffer || refused.length > 0) outcome = 'other version';
+  const count = ({ compared, differs }: Compared) => `${compared - differs.length} of ${compared}`;
+  const closing: Record<Outcome, string> = {
+    equal: 'equal\n',
+    differs: 'DIFFERENT\n',
+    'other version': `recorded by prenorm ${results.prenorm}, this is ${packageVersion()}: ${sameBits ? 'same bits, other runs, claims or figures' : 'bits moved since (CHANGELOG.md, Bits)'}; neither equal nor a difference\n`,
+  };
   process.stdout.write(
     options.json
-      ? `${JSON.stringify({ file: path, rows: checked }, null, 1)}\n`
-      : `${equal} of ${checked.length} rows equal in every bit\n`,
+      ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, refused, ...judged }, null, 1)}\n`
+      : `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit${refused.length > 0 ? `, ${refused.length} not carried out` : ''}
+claims judged again from the runs of the file: ${count(judged.claims)} equal
+statuses of runs set again: ${count(judged.statuses)} equal
+figures drawn again: ${count(judged.figures)} equal
+not compared: times, machine, settings
+${closing[outcome]}`,
   );
-  return equal === checked.length ? EXIT.done : EXIT.failed;
+  return outcome === 'differs' ? EXIT.failed : EXIT.done;
 }
 
-async function readResults(path: string): Promise<Results> {
-  const value = (await readJson(path)) as Results;
-  const complete =
-    isJsonObject(value) &&
-    value.format === 'prenorm-results' &&
-    typeof value.kernelHash === 'string' &&
-    Array.isArray(value.claims) &&
-    Array.isArray(value.runs) &&
-    value.runs.every((run) => isJsonObject(run?.config));
-  if (complete) return value;
-  throw new DataError('not a results file of `prenorm reproduce`', {
+/** Whatever breaks over what a file holds is the file's fault, and says so. */
+async function reading<T>(path: string, use: () => T | Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (cause) {
+    if (cause instanceof PrenormError || isAbort(cause)) throw cause;
+    throw unusable(path, (cause as Error).message, cause);
+  }
+}
+
+function unusable(path: string, reason: string, cause?: unknown): DataError {
+  return new DataError(`the runs of this file cannot be used: ${reason}`, {
     path,
-    hint: 'give its results.json, or one of docs/results/',
+    hint: 'it was altered, or written by another version',
+    cause,
   });
+}
+
+/** Why this version cannot carry out a specification; undefined when it can. */
+function refusal(spec: RunSpec): string | undefined {
+  try {
+    checkSpec(spec);
+  } catch (error) {
+    // Whatever a member that is no object breaks.
+    return (error as Error).message;
+  }
 }
 
 /** The rows asked for, by id or by a claim that rests on them; without any, the cheapest of every kind. */
@@ -82,30 +141,86 @@ function selectRows(
     }
     return [...cheapest.values()];
   }
-  return wanted.flatMap((id) => {
+  const found = wanted.flatMap((id) => {
     const hashes = claims.find(({ claim }) => claim === id)?.runHashes ?? [];
-    const found = runs.filter((run) => run.id === id || hashes.includes(run.hash));
-    if (found.length > 0) return found;
+    const rows = runs.filter((run) => run.id === id || hashes.includes(run.hash));
+    if (rows.length > 0) return rows;
     throw new ConfigError(`there is no row "${id}"`, {
       op: 'verify',
       path,
       actual: id,
-      hint: `use the id of a run or of a claim, e.g. ${runs[0]?.id}`,
+      hint: `use the id of a run or of a claim, e.g. ${runs[0].id}`,
     });
   });
+  return [...new Set(found)];
 }
 
-/** A record's configuration is the specification it was made from. */
+/** A record's configuration is the specification it was made from; `data` is where its data lie here. */
 function specOf(row: RunRecord, data: string | undefined): RunSpec {
-  const spec = { ...row.config } as unknown as RunSpec & { data?: { name: string } };
-  kindOf(spec);
-  if (data && spec.data && typeof spec.data === 'object') spec.data = { ...spec.data, name: data };
+  const spec = structuredClone(row.config) as unknown as RunSpec & {
+    recipe?: { data?: { source?: string } };
+    pairs?: { data: { source?: string } };
+    data?: { name: string };
+  };
+  if (!data) return spec;
+  for (const pairs of [spec.recipe?.data, spec.pairs?.data]) if (pairs?.source) pairs.source = data;
+  if (spec.data?.name) spec.data.name = data;
   return spec;
 }
 
-/** What must agree: all but the time it took, the paths of data, and what is set by comparison with other runs. */
-function comparable({ seconds, status, progress, config, label, ...rest }: RunRecord): unknown {
-  return JSON.parse(JSON.stringify(rest));
+interface Compared {
+  compared: number;
+  /** What differs, each with its first difference. */
+  differs: string[];
+}
+
+/** Judges and draws again from the recorded runs; those carried out again say themselves whether they diverged. */
+function judgeAgain(results: Results, again: ReadonlyMap<string, RunRecord>) {
+  const runs = results.runs.map((run): RunRecord => {
+    if (run.experiment !== 'translation') return { ...run, status: again.get(run.id)?.status ?? run.status };
+    const { progress: _, ...bare } = run;
+    const diverged = (again.get(run.id) ?? run).status === 'diverged';
+    return { ...bare, status: diverged ? 'diverged' : 'measured' };
+  });
+  const { claims, figures } = judgeRecords(recordedPreset(results), runs);
+  return {
+    claims: compare(results.claims, claims, ({ experiment, claim }) => `${experiment}/${claim}`),
+    figures: compare(results.figures, figures, ({ experiment, id }) => `${experiment}/${id}`),
+    statuses: compare(
+      results.runs.map(({ id, status, progress }) => ({ id, status, progress })),
+      runs.map(({ id, status, progress }) => ({ id, status, progress })),
+      ({ id }) => id,
+    ),
+  };
+}
+
+/** What must agree of a run: all but the time it took, the paths of data, and what is set by comparison with other runs. */
+function differenceOfRuns(recorded: RunRecord, now: RunRecord): string | null {
+  const { dataHash } = now;
+  // Files of 0.1.0 do not say what was read.
+  if (recorded.dataHash !== undefined && recorded.dataHash !== dataHash) {
+    return `dataHash: these are other data (${recorded.dataHash.slice(0, 12)}, now ${dataHash?.slice(0, 12)})`;
+  }
+  const comparable = ({ seconds, status, progress, config, label, dataHash, ...rest }: RunRecord) => rest;
+  return difference(plain(comparable(recorded)), plain(comparable(now)));
+}
+
+/** A value as JSON gives it back: undefined members gone, null where no finite number is. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+/** Entries of both lists, paired by name. */
+function compare<T>(recorded: readonly T[], now: readonly T[], nameOf: (entry: T) => string): Compared {
+  const left = new Map(now.map((entry) => [nameOf(entry), entry]));
+  const differs: string[] = [];
+  for (const entry of recorded) {
+    const name = nameOf(entry);
+    const other = left.get(name);
+    const found = other === undefined ? 'only in the file' : difference(plain(entry), plain(other));
+    if (found) differs.push(`${name}: ${found}`);
+    left.delete(name);
+  }
+  for (const name of left.keys()) differs.push(`${name}: not in the file`);
+  return { compared: recorded.length + left.size, differs };
 }
 
 /** Path of the first difference, or null. */

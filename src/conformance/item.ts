@@ -1,6 +1,7 @@
 /** @file What an item of the conformance run is, and the one way in which items train. */
 import type { BatchSource } from '../data/cursor.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { type TrainingRecipe, trainerOptions } from '../recipe/index.js';
 import type { Trainable } from '../train/trainable.js';
 import { Trainer, type TrainerOptions } from '../train/trainer.js';
 import { hashCheckpoint, NumberHash } from './digest.js';
@@ -21,12 +22,14 @@ export interface Item {
 }
 
 /** Trains and hashes everything that training leaves behind. */
-export function trainAndHash<B>(options: TrainerOptions<B>, { replay }: ItemOptions): Parts {
+export function trainAndHash<B>(
+  recipe: TrainingRecipe,
+  parts: Pick<TrainerOptions<B>, 'model' | 'data' | 'validation' | 'config'>,
+  { replay }: ItemOptions,
+): Parts {
+  const options = trainerOptions(recipe, parts);
   // `replay` is named only where somebody asked for it, so that the trainer's own default holds otherwise.
-  const trainer = new Trainer({
-    ...options,
-    ...(replay === undefined ? {} : { replay }),
-  } as TrainerOptions<B>);
+  const trainer = new Trainer({ ...options, ...(replay === undefined ? {} : { replay }) });
   const losses = new NumberHash();
   while (trainer.step < options.steps) {
     const { loss, gradNorm, lr, tokens } = trainer.trainStep();

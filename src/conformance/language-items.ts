@@ -3,7 +3,6 @@ import { loadKjv } from '../data/embedded.js';
 import { evaluationTextWindows, TextWindows } from '../data/text-windows.js';
 import { lmStepper, sample } from '../generate/index.js';
 import { CausalLM } from '../nn/index.js';
-import { Adam, cosine, inverseSqrt } from '../optim/index.js';
 import { RandomStream } from '../random.js';
 import { hashNumbers } from './digest.js';
 import { type Item, numberedBatches, trainAndHash } from './item.js';
@@ -34,13 +33,15 @@ export const causalLM: Item = {
     });
     const parts = trainAndHash(
       {
-        model,
-        data: new TextWindows(ids, { batchSize: 3, seqLen: 67, seed: 4 }),
-        optimizer: new Adam(model.parameters(), { lr: 1e-3, betas: [0.9, 0.98], eps: 1e-9 }),
-        schedule: cosine({ maxLr: 4e-3, warmupSteps: 4, totalSteps: 14, minLr: 1e-4 }),
+        optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
+        schedule: { kind: 'cosine', maxLr: 4e-3, warmupSteps: 4, totalSteps: 14, minLr: 1e-4 },
         steps: 12,
         clipNorm: 0.7,
         accumulate: 2,
+      },
+      {
+        model,
+        data: new TextWindows(ids, { batchSize: 3, seqLen: 67, seed: 4 }),
         validation: evaluationTextWindows(ids.subarray(0, 300), { batchSize: 2, seqLen: 67 }),
         config: { item: 'causal-lm', rate: 0.1, third: 1 / 3 },
       },
@@ -85,12 +86,17 @@ export const alternating: Item = {
         Int32Array.from({ length: 2 * seqLen }, (_, i) => {
           return ids[starts[Math.floor(i / seqLen)] + (i % seqLen) + shift];
         });
-      return { ids: cut(0), targets: cut(1), batchSize: 2, seqLen, tokens: 2 * seqLen };
+      return { ids: cut(0), targets: cut(1), batchSize: 2, seqLen };
     });
-    const optimizer = new Adam(model.parameters(), { lr: 1e-3, weightDecay: 0.01 });
-    const schedule = inverseSqrt({ maxLr: 5e-3, warmupSteps: 20 });
     return trainAndHash(
-      { model, data, optimizer, schedule, steps: 200, clipNorm: 0.5, accumulate: 2 },
+      {
+        optimizer: { kind: 'adam', weightDecay: 0.01 },
+        schedule: { kind: 'inverseSqrt', maxLr: 5e-3, warmupSteps: 20 },
+        steps: 200,
+        clipNorm: 0.5,
+        accumulate: 2,
+      },
+      { model, data },
       options,
     );
   },
@@ -114,14 +120,8 @@ export const large: Item = {
       seed: 17,
     });
     return trainAndHash(
-      {
-        model,
-        data: new TextWindows(ids, { batchSize: 5, seqLen: 131, seed: 1 }),
-        optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
-        steps: 3,
-        clipNorm: 1,
-        labelSmoothing: 0.1,
-      },
+      { optimizer: { kind: 'adam', lr: 1e-3 }, steps: 3, clipNorm: 1, labelSmoothing: 0.1 },
+      { model, data: new TextWindows(ids, { batchSize: 5, seqLen: 131, seed: 1 }) },
       options,
     );
   },

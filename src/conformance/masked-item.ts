@@ -1,6 +1,5 @@
 import { loadKjv } from '../data/embedded.js';
 import { MaskedLM } from '../nn/index.js';
-import { AdamW, linearDecay } from '../optim/index.js';
 import { RandomStream } from '../random.js';
 import { trainBPE } from '../text/index.js';
 import { type Item, numberedBatches, trainAndHash } from './item.js';
@@ -62,12 +61,11 @@ export const maskedLM: Item = {
     });
     return trainAndHash(
       {
-        model,
-        data,
-        optimizer: new AdamW(model.parameters(), { lr: 1e-3 }),
-        schedule: linearDecay({ maxLr: 2e-3, warmupSteps: 3, totalSteps: 12 }),
+        optimizer: { kind: 'adamw' },
+        schedule: { kind: 'linearDecay', maxLr: 2e-3, warmupSteps: 3, totalSteps: 12 },
         steps: 10,
       },
+      { model, data },
       options,
     );
   },

@@ -5,8 +5,12 @@
 export interface Pinned {
   /** SHA-256 of the compiled kernels. Other bytes need not mean other bits. */
   readonly kernels: { readonly strict: string; readonly relaxed: string };
-  /** SHA-256 over all items. */
+  /** Version of the list of items. */
+  readonly list: number;
+  /** SHA-256 over all items of the list. */
   readonly total: string;
+  /** Totals of earlier lists, whose items are all in this one with the same hashes: equal bits. */
+  readonly earlier: readonly string[];
   /** SHA-256 by item. */
   readonly items: Readonly<Record<string, string>>;
 }
@@ -14,20 +18,22 @@ export interface Pinned {
 /** The hashes of this version; docs/determinism.md says when they change. */
 export const pinned: Pinned = {
   kernels: {
-    strict: '2f025ce584d92db3ef9945faf20dabdd4482be2d00e55939e9b12df674cbe78a',
-    relaxed: 'e685cdc403430c0ef6a707d190b28795e0600e8826c25f00dcc30a75397c453b',
+    strict: '7be040e5f54e0e4d39620860e088638886b5f70a2f0458231b02cb1862b9c27c',
+    relaxed: 'b06478833e1c489e513c33bdf7fbfc9f731257c251b43ada6f14bcf38d08180e',
   },
-  total: 'f5366f585105512bc04aeb1575cd2b3a9a37e59e57a41c68baa266cba7a4cef0',
+  list: 2,
+  total: '65313642630706df312d65140b929de6f52ea3ce09d357b46fe73ace6d6e2328',
+  earlier: [],
   items: {
     tokenizer: 'def7c97a5d75f5f7aaadcdde5944f97e1ea93f513ba7ff1657276032b4b5e46c',
-    'causal-lm': '1cf20d4c32a0eab934a0d12788c10c31870fc055e9c2fe1449a2206ce6a04e55',
-    alternating: '994b95a3c28da36b5859cd5d4fcfde913c41ca0a7eebd9422b1d7cfeba08c3ec',
-    'translation-post': '910e7a762da1c2945b4be79bdac04818142dac1068dcf5bc6749a6691d2237ed',
-    'translation-peri': '5ba2b31367381ff3546b1c6f5d954a1693f12af9991dfa1a2228560b43602ab6',
-    'translation-sgd': '2cf27f81d633ca7ca46a23fb816a47444ad6e1c1575c5ef97cfebc83e896ddec',
-    'masked-lm': '1ddf73f9f9793a8921c81d6670273ac48cf2273ec17f358756c6a951f1dd4047',
-    vision: 'f7551e57a78276e7bb3556ecd1052591e92fc5f1c9f32638adee5f93510655cc',
-    ops: 'fa5e1338677befdeff01aa655da24a4126d0a6b3c23647c875c5c0fe46982113',
-    large: '5fc962fd4749bf7599e30da8e7022a49a4679e39fc3f0810fd4992b5ef19cb7d',
+    'causal-lm': '015cd37424f34015155fbfcb4e3a3b6617b44f6939c0f192d0e310dfb7a57f8c',
+    alternating: 'ca32172cb7ff810e979595bdeaa7bddc7481594c981c98d10c48bee5b7afc690',
+    'translation-post': 'fddf15587fc76650d675d682762ef015a89ff3cd9c6feb188a6436300c661134',
+    'translation-peri': '1023f75d3917409f280949b0ba7714beb3668ca8f7e6558e8a064afaf28c7785',
+    'translation-sgd': 'dfd77acd9bfb8db11aa54a9afbaf39cf316e0bc67cf4182ef9c1213d94031e5b',
+    'masked-lm': 'd2345d77b67b64573249d836a8bf17350212b8d8b1a0cee21ea0adce4db11973',
+    vision: 'ea9d02cf02477f0290728c6f104015380c4a2e31df5ab041af5532963bd666ba',
+    ops: '46762b3b7fc8c7b0febbad18ddb7e4b1c75a189f5f3c25093c05a5f19aa1496b',
+    large: '12a6e48cdd1755eca5ece3f3212ebd1c0705ba78f9438f990a2d16a1d5f63c25',
   },
 };

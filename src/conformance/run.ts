@@ -2,7 +2,8 @@
  * @file `runConformance()` trains fixed models for fixed steps on the current runtime and gives SHA-256 of what came
  * out. Any host that computes as it should gives the pinned hashes, whatever engine, processor or thread count.
  */
-import { ConfigError, checkKeys } from '../errors.js';
+import { callback, checkOptions, flag, optional } from '../checks.js';
+import { ConfigError } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { hashText } from './digest.js';
 import type { Item, ItemOptions, Parts } from './item.js';
@@ -12,6 +13,12 @@ import { opsItem } from './ops-item.js';
 import { pinned } from './pinned.js';
 import { tokenizer, translationPeri, translationPost, translationSGD } from './translation-items.js';
 import { visionItem } from './vision-item.js';
+
+/**
+ * Version of the list below. A new item makes a new list and leaves the hashes of the others alone: since list 2
+ * (version 0.2.0) no item's hash changes.
+ */
+export const LIST = 2;
 
 /** In the order in which they run and are hashed. */
 export const items: readonly Item[] = [
@@ -47,7 +54,9 @@ export interface ItemResult {
 /** What a conformance run gave. */
 export interface ConformanceResult {
   items: ItemResult[];
-  /** SHA-256 of the lines "item hash"; null when only some items ran. */
+  /** Version of the list of items: a total speaks of all items of one list. */
+  list: number;
+  /** SHA-256 of the lines "list number" and "item hash"; null when only some items ran. */
   total: string | null;
   expected: string;
   /** Every item that ran gave its pinned hash. */
@@ -67,7 +76,11 @@ export interface ConformanceOptions extends ItemOptions {
  * @throws ConfigError for an item that does not exist.
  */
 export async function runConformance(options: ConformanceOptions = {}): Promise<ConformanceResult> {
-  checkKeys('runConformance', options, ['only', 'onItem', 'replay']);
+  checkOptions<ConformanceOptions>('runConformance', options, {
+    only: optional({ wanted: 'a list of names', holds: Array.isArray }),
+    onItem: optional(callback),
+    replay: optional(flag),
+  });
   const { only = itemNames, onItem, replay } = options;
   const unknown = only.find((name) => !itemNames.includes(name));
   if (unknown !== undefined) {
@@ -87,9 +100,11 @@ export async function runConformance(options: ConformanceOptions = {}): Promise<
     await onItem?.(result);
   }
   const whole = results.length === items.length;
-  const total = whole ? hashText(results.map(({ name, hash }) => `${name} ${hash}\n`).join('')) : null;
+  const lines = [`list ${LIST}\n`, ...results.map(({ name, hash }) => `${name} ${hash}\n`)];
+  const total = whole ? hashText(lines.join('')) : null;
   return {
     items: results,
+    list: LIST,
     total,
     expected: pinned.total,
     ok: results.every(({ ok }) => ok) && (total === null || total === pinned.total),

@@ -3,7 +3,7 @@ import { loadUiDeEn } from '../data/embedded.js';
 import { PairBatches } from '../data/index.js';
 import { beamSearch, greedy, type Hypothesis, translationStepper } from '../generate/index.js';
 import { type ModelOptions, Transformer } from '../nn/index.js';
-import { Adam, inverseSqrt, type Optimizer, RAdam, SGD } from '../optim/index.js';
+import type { TrainingRecipe } from '../recipe/index.js';
 import { type Tokenizer, trainBPE } from '../text/index.js';
 import { hashNumbers, hashText } from './digest.js';
 import { type Item, type ItemOptions, type Parts, trainAndHash } from './item.js';
@@ -34,8 +34,7 @@ export const tokenizer: Item = {
 /** Trains an encoder-decoder, then translates by greedy and by beam search. */
 async function translation(
   model: Partial<ModelOptions>,
-  makeOptimizer: (model: Transformer) => Optimizer,
-  extra: { clipNorm?: number; accumulate?: number; steps: number },
+  recipe: Pick<TrainingRecipe, 'optimizer' | 'clipNorm' | 'accumulate' | 'steps'>,
   options: ItemOptions,
 ): Promise<Parts> {
   const { tokenizer: bpe, pairs } = await corpus();
@@ -47,12 +46,13 @@ async function translation(
   const marks = { padId: bpe.padId, bosId: bpe.bosId, eosId: bpe.eosId };
   const parts = trainAndHash(
     {
+      ...recipe,
+      schedule: { kind: 'inverseSqrt', maxLr: 3e-3, warmupSteps: 4 },
+      labelSmoothing: 0.1,
+    },
+    {
       model: net,
       data: new PairBatches(encoded, { maxTokens: 330, seed: 2, maxLen: 90, onTooLong: 'drop', ...marks }),
-      optimizer: makeOptimizer(net),
-      schedule: inverseSqrt({ maxLr: 3e-3, warmupSteps: 4 }),
-      labelSmoothing: 0.1,
-      ...extra,
     },
     options,
   );
@@ -97,8 +97,7 @@ export const translationPost: Item = {
         activationDropout: 0.1,
         seed: 1,
       },
-      (model) => new Adam(model.parameters(), { lr: 1e-3, betas: [0.9, 0.98], eps: 1e-9 }),
-      { steps: 8, clipNorm: 1 },
+      { optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 }, steps: 8, clipNorm: 1 },
       options,
     ),
 };
@@ -123,8 +122,7 @@ export const translationPeri: Item = {
         dropout: 0.1,
         seed: 2,
       },
-      (model) => new RAdam(model.parameters(), { lr: 1e-3 }),
-      { steps: 8, accumulate: 2 },
+      { optimizer: { kind: 'radam' }, steps: 8, accumulate: 2 },
       options,
     ),
 };
@@ -143,8 +141,7 @@ export const translationSGD: Item = {
         dFF: 47,
         seed: 3,
       },
-      (model) => new SGD(model.parameters(), { lr: 1e-2, momentum: 0.9, nesterov: true }),
-      { steps: 5 },
+      { optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true }, steps: 5 },
       options,
     ),
 };

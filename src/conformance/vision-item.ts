@@ -1,6 +1,5 @@
 import { loadDigits } from '../data/embedded.js';
 import { VisionTransformer } from '../nn/index.js';
-import { constant, SGD } from '../optim/index.js';
 import { type Item, numberedBatches, trainAndHash } from './item.js';
 
 /** Digits of 8 x 8 pixels in patches of 2 x 2: all weights first, then norms and head alone. */
@@ -17,7 +16,6 @@ export const visionItem: Item = {
         images: images.slice(from * 64, (from + batchSize) * 64),
         labels: labels.slice(from, from + batchSize),
         batchSize,
-        tokens: batchSize,
       };
     });
     const model = new VisionTransformer({
@@ -31,20 +29,18 @@ export const visionItem: Item = {
       dropout: 0.1,
       seed: 3,
     });
-    const schedule = constant({ maxLr: 0.02, warmupSteps: 3 });
     const first = trainAndHash(
       {
-        model,
-        data,
-        optimizer: new SGD(model.parameters(), { lr: 0.02, momentum: 0.9, weightDecay: 0.001 }),
-        schedule,
+        optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0.001 },
+        schedule: { kind: 'constant', maxLr: 0.02, warmupSteps: 3 },
         steps: 8,
       },
+      { model, data },
       options,
     );
-    model.setTrainable((path) => /norm|head/.test(path));
     const tuned = trainAndHash(
-      { model, data, optimizer: new SGD(model.parameters(), { lr: 0.01 }), steps: 4 },
+      { trainable: ['norms', 'head.*'], optimizer: { kind: 'sgd', lr: 0.01 }, steps: 4 },
+      { model, data },
       options,
     );
     return {

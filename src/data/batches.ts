@@ -3,9 +3,10 @@
  * length within windows so that little is padded, cut into batches, shuffle the batches. The plan depends on
  * (pairs, options, epoch) alone, so the two numbers of a cursor are all a resume needs.
  */
-import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
+import { checkInts, checkOptions, integer, oneOf, optional, type Rules, seed } from '../checks.js';
+import { DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
-import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInteger } from './cursor.js';
+import { type BatchSource, type Cursor, checkCursor, checkCursorRange } from './cursor.js';
 
 /** A pair as token ids, without the beginning and end marks of the target, which the batch adds. */
 export interface TokenPair {
@@ -58,17 +59,20 @@ export interface PairBatchOptions {
   lengthMultiple?: number;
 }
 
-const OPTION_KEYS = [
-  'maxTokens',
-  'seed',
-  'padId',
-  'bosId',
-  'eosId',
-  'sortWindow',
-  'maxLen',
-  'onTooLong',
-  'lengthMultiple',
-] as const satisfies readonly (keyof PairBatchOptions)[];
+const rules: Rules<PairBatchOptions> = {
+  maxTokens: integer(1),
+  seed,
+  padId: integer(0),
+  bosId: integer(0),
+  eosId: integer(0),
+  sortWindow: optional(integer(1)),
+  maxLen: optional(integer(1)),
+  onTooLong: optional(oneOf('error', 'drop')),
+  lengthMultiple: optional(integer(1)),
+};
+
+/** An evaluation has one order: it takes neither a seed nor a window. */
+const { seed: _, sortWindow: __, ...evaluationRules } = rules;
 
 /** Which pairs go together in each batch of an epoch, as indexes into `pairs`. */
 export function tokenBatches(
@@ -136,6 +140,7 @@ export function* evaluationPairBatches(
   pairs: readonly TokenPair[],
   options: Omit<PairBatchOptions, 'seed' | 'sortWindow'>,
 ): Generator<PairBatch, void, undefined> {
+  checkOptions<typeof options>('evaluationPairBatches', options, evaluationRules);
   const plan = new BatchPlan('evaluationPairBatches', pairs, { ...options, seed: 0 });
   for (const batch of plan.fixed()) yield collate(pairs, batch, options);
 }
@@ -148,11 +153,13 @@ class BatchPlan {
   readonly #options: PairBatchOptions;
 
   constructor(op: string, pairs: readonly TokenPair[], options: PairBatchOptions) {
-    checkOptions(op, options);
+    checkOptions(op, options, rules);
     this.#options = options;
     this.#sourceLengths = Int32Array.from(pairs, (pair) => pair.source.length);
     this.#targetLengths = Int32Array.from(pairs, (pair) => pair.target.length + 1);
     for (let i = 0; i < pairs.length; i++) {
+      checkInts(op, `pair ${i + 1}: source`, pairs[i].source);
+      checkInts(op, `pair ${i + 1}: target`, pairs[i].target);
       if (this.#accepts(op, i)) this.#usable.push(i);
     }
     this.numDropped = pairs.length - this.#usable.length;
@@ -291,18 +298,4 @@ function collate(
     tokens,
     indices: Int32Array.from(indices),
   };
-}
-
-function checkOptions(op: string, options: PairBatchOptions): void {
-  checkKeys(op, options, OPTION_KEYS);
-  for (const name of ['seed', 'padId', 'bosId', 'eosId'] as const) checkInteger(op, name, options[name], 0);
-  checkInteger(op, 'maxTokens', options.maxTokens, 1);
-  for (const name of ['sortWindow', 'maxLen', 'lengthMultiple'] as const) {
-    const value = options[name];
-    if (value !== undefined) checkInteger(op, name, value, 1);
-  }
-  const { onTooLong } = options;
-  if (onTooLong !== undefined && onTooLong !== 'error' && onTooLong !== 'drop') {
-    throw new ConfigError(`onTooLong must be 'error' or 'drop', got ${brief(onTooLong)}`, { op });
-  }
 }

@@ -2,6 +2,7 @@
  * @file Raw lines to examples: pairs from two files or one, labelled pairs and text, cleaned as parallel data for
  * translation usually are (Moses' clean-corpus-n; the paper's IWSLT14 recipe: 1 to 175 words, ratio 1.5).
  */
+import { checkOptions, checkValue, flag, integer, optional } from '../checks.js';
 import { DataError } from '../errors.js';
 import type { DropReport } from './raw-lines.js';
 
@@ -16,6 +17,8 @@ export interface RawExample {
 /** Which columns of a line to take, counted from 1, and whether the first line names them. */
 export interface ColumnOptions {
   columns: readonly number[];
+  /** Whether further columns are a mistake of the line (default: no). */
+  exact?: boolean;
   header: boolean;
 }
 
@@ -62,9 +65,15 @@ export function columnExamples(
   options: ColumnOptions,
   report: DropReport,
 ): RawExample[] {
-  const { columns, header } = options;
-  // With all columns wanted a further one is a mistake of the line; with some picked it is not.
-  const plain = columns.every((column, i) => column === i + 1);
+  checkOptions('columnExamples', options, {
+    columns: {
+      wanted: 'a list of column numbers from 1',
+      holds: (list) => Array.isArray(list) && list.length > 0 && list.every(integer(1).holds),
+    },
+    exact: optional(flag),
+    header: flag,
+  });
+  const { columns, exact = false, header } = options;
   const least = Math.max(...columns);
   return file.lines.flatMap((line, i) => {
     const where = `${file.path}:${i + 1}`;
@@ -74,8 +83,8 @@ export function columnExamples(
       return [];
     }
     const cells = line.split('\t');
-    if (cells.length < least || (plain && cells.length > least)) {
-      report.add(`not ${least} columns`, where);
+    if (cells.length < least || (exact && cells.length > least)) {
+      report.add(`${cells.length < least ? 'fewer' : 'more'} than ${least} columns`, where);
       return [];
     }
     return [{ columns: columns.map((column) => cells[column - 1]), where }];
@@ -99,6 +108,9 @@ export function normalizedExamples(
   });
 }
 
+/** Infinity is none. */
+const limit = { wanted: 'a number >= 1', holds: (value: unknown) => typeof value === 'number' && value >= 1 };
+
 /** Examples whose texts (the first `texts` columns) keep to the limits; words are what single spaces separate. */
 export function cleanExamples(
   examples: readonly RawExample[],
@@ -106,6 +118,8 @@ export function cleanExamples(
   options: CleanOptions,
   report: DropReport,
 ): RawExample[] {
+  checkValue('cleanExamples', 'texts', texts, integer(1));
+  checkOptions('cleanExamples', options, { maxWords: limit, maxRatio: limit });
   return examples.filter(({ columns, where }) => {
     const words = columns.slice(0, texts).map((column) => column.split(' ').length);
     const most = Math.max(...words);
@@ -122,6 +136,7 @@ export const HOLD_OUT = 23;
 
 /** Takes every 23rd example out, number `offset` (counted from 1) of each 23: the rest, and those. */
 export function holdOut<T>(examples: readonly T[], offset: number): { rest: T[]; held: T[] } {
+  checkValue('holdOut', 'offset', offset, integer(1, HOLD_OUT));
   const out = (_: T, i: number): boolean => i % HOLD_OUT === offset - 1;
   return { rest: examples.filter((e, i) => !out(e, i)), held: examples.filter(out) };
 }

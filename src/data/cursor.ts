@@ -1,4 +1,4 @@
-import { brief, ConfigError, DataError } from '../errors.js';
+import { brief, DataError } from '../errors.js';
 
 /** A position in the training data: the batch that `next()` returns next. Plain JSON, for checkpoints. */
 export interface Cursor {
@@ -42,16 +42,6 @@ export function checkCursorRange(op: string, cursor: Cursor, numBatches: number)
       hint: 'resume with the same data, seed and batch options',
     },
   );
-}
-
-/** Refuses an option that is not a safe integer of at least `minimum`. */
-export function checkInteger(op: string, name: string, value: number, minimum: number): void {
-  if (Number.isSafeInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be an integer of at least ${minimum}, got ${brief(value)}`, {
-    op,
-    expected: `integer >= ${minimum}`,
-    actual: value,
-  });
 }
 
 function isCount(value: unknown): boolean {

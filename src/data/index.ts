@@ -52,5 +52,6 @@ export {
 
 export { type Pair, parsePairs } from './pairs.js';
 export { type DropCount, DropReport, rawLines } from './raw-lines.js';
+export { findLeak, type Leak, withoutRepeats } from './repeats.js';
 export type { PlannedBatches, RowBatch, RowMarks, RowOptions } from './row-batches.js';
 export { evaluationTextWindows, type LmBatch, TextWindows, type TextWindowsOptions } from './text-windows.js';

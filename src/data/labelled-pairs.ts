@@ -2,7 +2,8 @@
  * @file Texts, and pairs of texts, with a class each (topic; paraphrase, entailment): the file formats and batches for a
  * classifier.
  */
-import { brief, checkKeys, DataError } from '../errors.js';
+import { checkInts, checkOptions, checkValue, integer } from '../checks.js';
+import { brief, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import {
   checkRowOptions,
@@ -12,7 +13,7 @@ import {
   type RowBatch,
   type RowOptions,
   rowLength,
-  rowOptionKeys,
+  rowRules,
 } from './row-batches.js';
 
 /** Two texts with a class, e.g. whether one is a paraphrase of the other. */
@@ -145,6 +146,8 @@ export function* evaluationLabelledPairs(
   pairs: readonly LabelledTokens[],
   options: Omit<RowOptions, 'seed'>,
 ): Generator<LabelledBatch, void, undefined> {
+  const { seed: _, ...evaluationRules } = rowRules;
+  checkOptions<typeof options>('evaluationLabelledPairs', options, evaluationRules);
   const full = { ...options, seed: 0 };
   check('evaluationLabelledPairs', pairs, full);
   for (const batch of batchesOf(pairs, full, null)) yield batch();
@@ -167,10 +170,13 @@ function batchesOf(
 }
 
 function check(op: string, pairs: readonly LabelledTokens[], options: RowOptions): void {
-  checkKeys(op, options, rowOptionKeys);
+  checkOptions(op, options, rowRules);
   checkRowOptions(op, options);
   if (pairs.length === 0) throw new DataError('no labelled pairs', { op, hint: 'the corpus is empty' });
-  pairs.forEach(({ first, second }, i) => {
+  pairs.forEach(({ first, second, label }, i) => {
+    checkInts(op, `pair ${i + 1}: first`, first);
+    if (second !== undefined) checkInts(op, `pair ${i + 1}: second`, second);
+    checkValue(op, `pair ${i + 1}: label`, label, integer(-1));
     if (first.length === 0 || second?.length === 0)
       throw new DataError(`pair ${i + 1} has an empty text`, { op });
   });

@@ -4,9 +4,9 @@
  * predicted, of which 80 % are masked, 10 % become a random token and 10 % stay. Drawn anew every epoch, as a
  * function of (texts, options, epoch) alone. Rows hold one sentence or two, not as many as fit.
  */
-import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
+import { checkInts, checkOptions, checkValue, fraction, integer, optional, positive } from '../checks.js';
+import { checkKeys, DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
-import { checkInteger } from './cursor.js';
 import {
   checkRowOptions,
   collateRows,
@@ -16,7 +16,7 @@ import {
   type RowMarks,
   type RowOptions,
   rowLength,
-  rowOptionKeys,
+  rowRules,
 } from './row-batches.js';
 
 /** What masked language models are trained on. */
@@ -153,26 +153,22 @@ function maskRows(rows: readonly Row[], options: MaskedPairOptions, random: Rand
 
 function check(op: string, texts: MaskedTexts, options: MaskedPairOptions): void {
   checkKeys(op, texts, ['documents', 'pairs']);
-  checkKeys(op, options, [...rowOptionKeys, 'maskedShare']);
+  checkOptions<MaskedPairOptions>(op, options, { ...rowRules, maskedShare: optional(fraction) });
   checkRowOptions(op, options);
   const { marks, maskedShare = 0.15 } = options;
-  checkInteger(op, 'marks.maskId', marks.maskId, 0);
-  checkInteger(op, 'marks.firstId', marks.firstId, 0);
-  checkInteger(op, 'marks.endId', marks.endId, marks.firstId + 1);
-  if (!(maskedShare > 0 && maskedShare <= 1)) {
-    throw new ConfigError(`maskedShare must lie in (0, 1], got ${brief(maskedShare)}`, {
-      op,
-      expected: '(0, 1]',
-      actual: maskedShare,
-    });
-  }
+  checkValue(op, 'marks.maskId', marks.maskId, integer(0));
+  checkValue(op, 'marks.firstId', marks.firstId, integer(0));
+  checkValue(op, 'marks.endId', marks.endId, integer(marks.firstId + 1));
+  checkValue(op, 'maskedShare', maskedShare, positive);
   texts.documents.forEach((document, d) => {
     document.forEach((sentence, i) => {
+      checkInts(op, `sentence ${i + 1} of document ${d + 1}`, sentence);
       if (sentence.length === 0)
         throw new DataError(`sentence ${i + 1} of document ${d + 1} is empty`, { op });
     });
   });
   (texts.pairs ?? []).forEach(([a, b], i) => {
+    for (const side of [a, b]) checkInts(op, `pair ${i + 1}`, side);
     if (a.length === 0 || b.length === 0) throw new DataError(`pair ${i + 1} has an empty side`, { op });
   });
   if (texts.documents.every((document) => document.length === 0) && !texts.pairs?.length) {

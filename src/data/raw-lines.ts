@@ -1,6 +1,6 @@
 /** @file Lines of files nobody vouches for, and the account of those that cannot be used. */
 import { DataError } from '../errors.js';
-import { decodeUtf8Strict } from '../utf8.js';
+import { decodeUtf8Strict, decodeUtf16 } from '../utf8.js';
 
 /** A place in the data and why it is left out. */
 export interface DropCount {
@@ -34,13 +34,18 @@ export class DropReport {
     return [...this.#counts.values()];
   }
 
-  /** @throws DataError that names every reason with its count and first places, when anything was left out. */
-  refuse(): void {
-    if (this.#counts.size === 0) return;
+  /** Every reason with its count and first places, for a message; empty when nothing was left out. */
+  describe(): string {
     const reasons = this.list().map(({ reason, count, first }) => {
       return `${reason}: ${count} (${first.join(', ')}${count > first.length ? ', …' : ''})`;
     });
-    throw new DataError(`${this.total} lines cannot be used: ${reasons.join('; ')}`, {
+    return reasons.join('; ');
+  }
+
+  /** @throws DataError that names every reason with its count and first places, when anything was left out. */
+  refuse(): void {
+    if (this.#counts.size === 0) return;
+    throw new DataError(`${this.total} lines cannot be used: ${this.describe()}`, {
       path: this.list()[0].first[0],
       actual: this.list(),
       hint: 'mend them, or leave out --strict to drop them',
@@ -49,10 +54,18 @@ export class DropReport {
 }
 
 /**
- * The lines of a text file; null where a line is not UTF-8. A byte order mark, CRLF and empty lines at the end do not
- * matter. Decoded line by line, so that one bad byte costs one line, and files longer than a string can be read.
+ * The lines of a text file, as `decodeText` reads it; null where a line is not UTF-8. A byte order mark, CRLF and empty
+ * lines at the end do not matter. UTF-8 is decoded line by line, so that one bad byte costs one line, and files longer
+ * than a string can be read.
+ * @throws DataError when the bytes are of another encoding
  */
 export function rawLines(bytes: Uint8Array, path: string): (string | null)[] {
+  const lines = decodeUtf16(bytes, path)?.split(/\r?\n/) ?? utf8Lines(bytes, path);
+  while (lines[lines.length - 1] === '') lines.pop();
+  return lines;
+}
+
+function utf8Lines(bytes: Uint8Array, path: string): (string | null)[] {
   const lines: (string | null)[] = [];
   for (let start = 0; start < bytes.length; ) {
     let end = bytes.indexOf(10, start);
@@ -61,7 +74,6 @@ export function rawLines(bytes: Uint8Array, path: string): (string | null)[] {
     lines.push(decodeLine(line, path));
     start = end + 1;
   }
-  while (lines[lines.length - 1] === '') lines.pop();
   return lines;
 }
 

@@ -2,9 +2,10 @@
  * @file Rows of one or two segments (first mark, segment, end mark, segment, end mark), and their division into
  * batches. What masked language models and their classifiers read.
  */
+import { anything, checkValue, integer, optional, type Rules, seed } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { RandomStream } from '../random.js';
-import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInteger } from './cursor.js';
+import { type BatchSource, type Cursor, checkCursor, checkCursorRange } from './cursor.js';
 
 /** Ids that stand beside the text's own; see `maskedMarks` of the tokenizers. */
 export interface RowMarks {
@@ -42,15 +43,20 @@ export interface RowBatch {
   segments: Int32Array;
 }
 
-export const rowOptionKeys = ['marks', 'seed', 'maxLen', 'batchSize', 'maxTokens', 'lengthMultiple'] as const;
+export const rowRules: Rules<RowOptions> = {
+  marks: anything,
+  seed,
+  maxLen: integer(5), // three marks and a token on each side
+  batchSize: optional(integer(1)),
+  maxTokens: optional(integer(1)),
+  lengthMultiple: optional(integer(1)),
+};
 
+/** Marks, and what the rules of single options cannot say. */
 export function checkRowOptions(op: string, options: RowOptions): void {
-  const { marks, seed, maxLen, batchSize, maxTokens, lengthMultiple = 1 } = options;
+  const { marks, maxLen, batchSize, maxTokens } = options;
   for (const name of ['padId', 'clsId', 'sepId'] as const)
-    checkInteger(op, `marks.${name}`, marks?.[name], 0);
-  checkInteger(op, 'seed', seed, 0);
-  checkInteger(op, 'maxLen', maxLen, 5); // three marks and a token on each side
-  checkInteger(op, 'lengthMultiple', lengthMultiple, 1);
+    checkValue(op, `marks.${name}`, marks?.[name], integer(0));
   if (batchSize === undefined && maxTokens === undefined) {
     throw new ConfigError('give batchSize or maxTokens, or both', {
       op,
@@ -58,8 +64,7 @@ export function checkRowOptions(op: string, options: RowOptions): void {
       actual: options,
     });
   }
-  if (batchSize !== undefined) checkInteger(op, 'batchSize', batchSize, 1);
-  if (maxTokens !== undefined) checkInteger(op, 'maxTokens', maxTokens, padded(maxLen, options));
+  if (maxTokens !== undefined) checkValue(op, 'maxTokens', maxTokens, integer(padded(maxLen, options)));
 }
 
 /** How many tokens of each segment fit into `maxLen` with their marks. */

@@ -3,9 +3,10 @@
  * the model does not meet the same cuts again, and takes the windows in a random order. Like sentence
  * batches, an epoch depends on (text, options, epoch) alone, and a cursor of two numbers resumes it.
  */
-import { checkKeys, DataError } from '../errors.js';
+import { checkInts, checkOptions, integer, seed } from '../checks.js';
+import { DataError } from '../errors.js';
 import { RandomStream } from '../random.js';
-import { type BatchSource, type Cursor, checkCursor, checkCursorRange, checkInteger } from './cursor.js';
+import { type BatchSource, type Cursor, checkCursor, checkCursorRange } from './cursor.js';
 
 /** A batch as `CausalLM` reads it. */
 export interface LmBatch {
@@ -26,6 +27,8 @@ export interface TextWindowsOptions {
   seed: number;
 }
 
+const sizes = { batchSize: integer(1), seqLen: integer(1) };
+
 /** Endless shuffled windows over `ids`; every batch is full. */
 export class TextWindows implements BatchSource<LmBatch> {
   readonly #ids: Int32Array;
@@ -35,9 +38,8 @@ export class TextWindows implements BatchSource<LmBatch> {
   #starts: number[];
 
   constructor(ids: Int32Array, options: TextWindowsOptions) {
-    checkKeys('TextWindows', options, ['batchSize', 'seqLen', 'seed']);
-    checkSizes('TextWindows', options);
-    checkInteger('TextWindows', 'seed', options.seed, 0);
+    checkOptions('TextWindows', options, { ...sizes, seed });
+    checkInts('TextWindows', 'ids', ids);
     const numWindows = Math.floor((ids.length - 1) / options.seqLen);
     if (numWindows < options.batchSize) {
       const found = `${ids.length} tokens give ${Math.max(0, numWindows)} windows of ${options.seqLen}`;
@@ -101,8 +103,8 @@ export function* evaluationTextWindows(
   ids: Int32Array,
   options: Omit<TextWindowsOptions, 'seed'>,
 ): Generator<LmBatch, void, undefined> {
-  checkKeys('evaluationTextWindows', options, ['batchSize', 'seqLen']);
-  checkSizes('evaluationTextWindows', options);
+  checkOptions('evaluationTextWindows', options, sizes);
+  checkInts('evaluationTextWindows', 'ids', ids);
   if (ids.length < 2) {
     throw new DataError(`a text needs two tokens at least, got ${ids.length}`, {
       op: 'evaluationTextWindows',
@@ -129,9 +131,4 @@ function cutWindows(text: Int32Array, starts: readonly number[], seqLen: number)
     tokens += count;
   }
   return { batchSize, seqLen, ids, targets, tokens };
-}
-
-function checkSizes(op: string, options: { batchSize: number; seqLen: number }): void {
-  checkInteger(op, 'batchSize', options.batchSize, 1);
-  checkInteger(op, 'seqLen', options.seqLen, 1);
 }

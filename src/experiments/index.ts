@@ -16,19 +16,23 @@ export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js
 export type { GradientsRecord, Judged } from './judges/judged.js';
 export { classifyRuns } from './judges/training.js';
 export { runGradients } from './kinds/gradients.js';
-export type { RunEnvironment, RunKind, RunOutcome, RunProgress, RunSpec } from './kinds/run-kind.js';
-export { executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
-export type { GradientsRun, TranslationArm, TranslationData, TranslationRun } from './kinds/run-spec.js';
-export {
-  batchOptions,
-  buildModel,
-  type Evaluation,
-  encodeSource,
-  type PreparedData,
-  prepareOnce,
-  prepareTranslation,
-  runTranslation,
-} from './kinds/translation.js';
+export type {
+  RunEnvironment,
+  RunKind,
+  RunOutcome,
+  RunProgress,
+  RunSpec,
+} from './kinds/run-kind.js';
+export { checkSpec, executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
+export type {
+  GradientsRun,
+  PairsRecipe,
+  TextRecipe,
+  TranslationArm,
+  TranslationRecipe,
+  TranslationRun,
+} from './kinds/run-spec.js';
+export { openPairs, runTranslation } from './kinds/translation.js';
 export {
   type EvaluatedWeights,
   fullTest,
@@ -43,6 +47,7 @@ export {
   experiments,
   isPresetName,
   judgeClaims,
+  judgeRecords,
   makeFigures,
   makePreset,
   type Preset,

@@ -1,5 +1,6 @@
 /** @file All experiments in the order of the report, the runs of a preset, and the judgement of all claims. */
 import { ConfigError } from '../errors.js';
+import { log64 } from '../runtime/math.js';
 import {
   type Experiment,
   type JudgeContext,
@@ -21,8 +22,10 @@ import { translationGrid } from './figures/translation-grid.js';
 import { tuning } from './figures/tuning.js';
 import { vit } from './figures/vit.js';
 import { wmt14 } from './figures/wmt14.js';
+import { judgedByPart, recordsOfPart } from './judges/asked.js';
+import { classifyRuns } from './judges/training.js';
 import type { RunSpec } from './kinds/run-kind.js';
-import type { ClaimRow, Figure, RunRecord } from './results.js';
+import type { ClaimRow, Figure, Results, RunRecord } from './results.js';
 
 /** All experiments, in the order of the report. */
 export const experiments: readonly Experiment[] = [
@@ -75,8 +78,8 @@ export interface Preset extends PresetText {
   scale: Scale;
   /** Rate at which the arms are compared. */
   commonRate: number;
-  /** Those that take part, each with its runs. */
-  experiments: { experiment: Experiment; runs: RunSpec[] }[];
+  /** Those that take part, each with its runs; `whole` are all it has, where only some were asked for. */
+  experiments: { experiment: Experiment; runs: RunSpec[]; whole?: RunSpec[] }[];
   /** Every run once, in the order of the experiments. */
   runs: RunSpec[];
 }
@@ -133,10 +136,10 @@ function choose(all: Preset['experiments'], only: readonly string[]): Preset['ex
     });
   }
   return all
-    .map(({ experiment, runs }) => ({
-      experiment,
-      runs: wanted.has(experiment.name) ? runs : runs.filter(({ id }) => wanted.has(id)),
-    }))
+    .map(({ experiment, runs: whole }) => {
+      const runs = wanted.has(experiment.name) ? whole : whole.filter(({ id }) => wanted.has(id));
+      return runs.length < whole.length ? { experiment, runs, whole } : { experiment, runs };
+    })
     .filter(({ runs }) => runs.length > 0);
 }
 
@@ -151,31 +154,37 @@ function recordsOf(runs: readonly RunSpec[], records: readonly RunRecord[]): Run
   return runs.flatMap(({ id }) => byId.get(id) ?? []);
 }
 
-/** Judges every claim of the experiments that take part; claims without runs are `not tested`. */
+/**
+ * Judges every claim of the experiments that take part; claims without runs are `not tested`. Where only some runs of
+ * an experiment were asked for, claims that rest on others were not asked for either and are left out.
+ */
 export function judgeClaims(
   preset: Pick<Preset, 'experiments' | 'scale'>,
   records: readonly RunRecord[],
   context: JudgeContext,
 ): ClaimRow[] {
-  return preset.experiments.flatMap(({ experiment, runs }) => {
-    const own = recordsOf(runs, records);
+  return preset.experiments.flatMap(({ experiment, runs, whole }) => {
+    const own = whole ? recordsOfPart(whole, records) : recordsOf(runs, records);
     return experiment.claims
       .filter(({ presets }) => !presets || presets.includes(context.preset))
-      .map((claim): ClaimRow => {
+      .flatMap((claim): ClaimRow[] => {
         const { statement, paper, figure, protocol, expected } = claim;
-        const judged = claim.judge(own, context);
-        return {
-          claim: claim.claim,
-          statement,
-          ...(paper ? { paper } : {}),
-          figure,
-          experiment: experiment.name,
-          protocol,
-          expected: typeof expected === 'function' ? expected(preset.scale) : expected,
-          command: `prenorm reproduce --preset ${context.preset} --only ${experiment.name}`,
-          ...judged,
-          reason: judged.reason ?? (judged.verdict === 'holds' ? undefined : claim.reason),
-        };
+        const judged = judgedByPart(() => claim.judge(own, context));
+        if (!judged || (whole && judged.runHashes.length === 0)) return [];
+        return [
+          {
+            claim: claim.claim,
+            statement,
+            ...(paper ? { paper } : {}),
+            figure,
+            experiment: experiment.name,
+            protocol,
+            expected: typeof expected === 'function' ? expected(preset.scale) : expected,
+            command: `prenorm reproduce --preset ${context.preset} --only ${experiment.name}`,
+            ...judged,
+            reason: judged.reason ?? (judged.verdict === 'holds' ? undefined : claim.reason),
+          },
+        ];
       });
   });
 }
@@ -192,4 +201,36 @@ export function makeFigures(
       .filter(({ series, heatmap }) => series.length > 0 || heatmap)
       .map((figure) => ({ ...figure, experiment: experiment.name })),
   );
+}
+
+/** Verdicts and figures of finished runs; sets progress and status of the records too. */
+export function judgeRecords(
+  preset: Pick<Preset, 'name' | 'scale' | 'commonRate' | 'experiments'>,
+  records: RunRecord[],
+): Pick<Results, 'claims' | 'figures'> & { unigramNll: number | null } {
+  const unigramNll = records.find((run) => run.unigramNll !== undefined)?.unigramNll ?? null;
+  if (unigramNll !== null) classifyRuns(records, unigramNll);
+  const { name, commonRate } = preset;
+  const context: JudgeContext = { preset: name, commonRate, unigramNll, log: log64 };
+  return {
+    unigramNll,
+    claims: judgeClaims(preset, records, context),
+    figures: makeFigures(preset, records, context),
+  };
+}
+
+/** What was judged in a results file, from its own list; experiments that this version does not have are left out. */
+export function recordedPreset(
+  results: Pick<Results, 'preset' | 'seed' | 'experiments' | 'runs'>,
+): Pick<Preset, 'name' | 'scale' | 'commonRate' | 'experiments'> {
+  const { seed } = results;
+  const { name, scale, commonRate, ...all } = makePreset(results.preset as PresetName, { seed });
+  const specs = new Map(results.runs.map(({ id, config }) => [id, config as unknown as RunSpec]));
+  const listed = results.experiments?.flatMap(({ name, runs: ids, partial }) => {
+    const experiment = experiments.find((one) => one.name === name);
+    const runs = ids.flatMap((id) => specs.get(id) ?? []);
+    if (!experiment) return [];
+    return [partial ? { experiment, runs, whole: experiment.runs(scale) } : { experiment, runs }];
+  });
+  return { name, scale, commonRate, experiments: listed ?? all.experiments };
 }

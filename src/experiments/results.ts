@@ -117,6 +117,8 @@ export interface RunRecord {
   seconds: number;
   /** SHA-256 over losses and final weights. */
   hash: string;
+  /** SHA-256 of the pairs and texts it read; none where it reads nothing. */
+  dataHash?: string;
   /** Unigram NLL per target token of the training data, U in the progress p. */
   unigramNll?: number;
   /** Measurements of a gradients run, per depth and seed. */
@@ -143,10 +145,14 @@ export interface Results {
   format: 'prenorm-results';
   version: 1;
   preset: string;
+  /** Of `--seed`, where it was given: shifts every seed of the preset. */
+  seed?: number;
   command: string;
   /** Version of the package. */
   prenorm: string;
   kernelHash: string;
+  /** Total of this version's conformance run: equal totals mean equal bits. Absent in files of 0.1.0. */
+  conformance?: string;
   environment: { runtime: string; platform: string; cpu: string; cores: number; processes: number };
   /** Wall-clock seconds of the whole command; runs kept from an earlier part count by their own seconds over the processes. */
   seconds: number;
@@ -154,8 +160,11 @@ export interface Results {
   budgetSeconds: number;
   /** Named settings shown in the report's header: model, data, optimizer, initialisation. */
   settings: { name: string; value: string }[];
-  /** What was run, in order, with its title and the seconds its runs took together. */
-  experiments?: { name: string; title: string; runs: string[]; seconds: number }[];
+  /**
+   * What was run, in order, with its title and the seconds its runs took together; `partial` where only some runs of the
+   * experiment were asked for.
+   */
+  experiments?: { name: string; title: string; runs: string[]; seconds: number; partial?: boolean }[];
   claims: ClaimRow[];
   figures: Figure[];
   runs: RunRecord[];

@@ -1,4 +1,5 @@
 /** @file The few statistics that verdicts rest on. */
+import { log64 } from '../runtime/math.js';
 
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -25,4 +26,16 @@ export function slope(x: readonly number[], y: readonly number[]): number {
 
 export function maxOverMin(values: readonly number[]): number {
   return Math.max(...values) / Math.min(...values);
+}
+
+/** Entropy of the distribution of ids, in nats: the NLL of a model that knows how frequent each is, and no more. */
+export function entropy(ids: ArrayLike<number>): number {
+  const counts = new Map<number, number>();
+  for (let i = 0; i < ids.length; i++) counts.set(ids[i], (counts.get(ids[i]) ?? 0) + 1);
+  let nll = 0;
+  // In the order of the ids, so that the sum has one order.
+  for (const [, count] of [...counts].sort((a, b) => a[0] - b[0])) {
+    nll -= (count / ids.length) * log64(count / ids.length);
+  }
+  return nll;
 }

@@ -1,5 +1,15 @@
 /** @file Greedy search, sampling and beam search over a stepper. Ties go to the smaller id, everywhere. */
-import { brief, ConfigError } from '../errors.js';
+import {
+  checkOptions,
+  checkValue,
+  integer,
+  notNegative,
+  optional,
+  positive,
+  type Rules,
+  seed,
+} from '../checks.js';
+import { ConfigError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { exp64, pow64 } from '../runtime/math.js';
 import type { Stepper } from './stepper.js';
@@ -22,18 +32,21 @@ export interface Hypothesis {
   logProb: number;
 }
 
-function checkLength(op: string, maxLength: number): void {
-  if (Number.isInteger(maxLength) && maxLength >= 0) return;
-  throw new ConfigError(`maxLength must be a whole number >= 0, got ${brief(maxLength)}`, {
-    op,
-    expected: '>= 0',
-    actual: maxLength,
-  });
-}
+/** Ids must be ones that the stepper knows: another would never come, or read past its table. */
+const idRule = (vocabSize: number) => integer(0, vocabSize - 1);
 
-/** The most probable token at every step, for each row until its eos. */
+const searchRules = (vocabSize: number): Rules<SearchOptions> => ({
+  bos: idRule(vocabSize),
+  eos: idRule(vocabSize),
+  maxLength: integer(0),
+});
+
+/**
+ * The most probable token at every step, for each row until its eos.
+ * @throws ConfigError for an unknown or missing option or one out of range
+ */
 export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
-  checkLength('greedy', options.maxLength);
+  checkOptions('greedy', options, searchRules(stepper.vocabSize));
   const rows = stepper.batch;
   const out = Array.from({ length: rows }, () => ({ ids: [] as number[], logProb: 0, done: false }));
   let next = new Int32Array(rows).fill(options.bos);
@@ -69,21 +82,34 @@ export interface SampleOptions {
   eos?: number;
 }
 
-/** Draws a continuation of the prompt, reproducibly. The stepper must have one row. */
+/** @throws ConfigError for what `sample` does not take. @internal */
+export function checkSample(op: string, options: SampleOptions, vocabSize: number): void {
+  checkOptions<SampleOptions>(op, options, {
+    prompt: { wanted: 'ids, at least one', holds: (ids) => ((ids as ArrayLike<number>)?.length ?? 0) > 0 },
+    length: integer(0),
+    seed,
+    temperature: optional(positive),
+    topK: optional(integer(1)),
+    eos: optional(idRule(vocabSize)),
+  });
+  const { prompt } = options;
+  for (let i = 0; i < prompt.length; i++) checkValue(op, `prompt[${i}]`, prompt[i], idRule(vocabSize));
+}
+
+/**
+ * Draws a continuation of the prompt, reproducibly. The stepper must have one row.
+ * @throws ConfigError for an unknown or missing option or one out of range, or a stepper of several rows
+ */
 export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
-  const { temperature = 1, prompt } = options;
-  const topK = options.topK ?? stepper.vocabSize;
-  if (!(temperature > 0))
-    throw new ConfigError(`temperature must be positive, got ${brief(temperature)}`, { op: 'sample' });
-  if (!Number.isInteger(topK) || topK < 1) {
-    throw new ConfigError(`topK must be a positive integer, got ${brief(topK)}`, {
+  checkSample('sample', options, stepper.vocabSize);
+  const { temperature = 1, topK = stepper.vocabSize, prompt } = options;
+  if (stepper.batch !== 1) {
+    throw new ConfigError(`the stepper must have one row, it has ${stepper.batch}`, {
       op: 'sample',
-      expected: '>= 1',
-      actual: topK,
+      expected: 1,
+      actual: stepper.batch,
     });
   }
-  if (prompt.length === 0)
-    throw new ConfigError('the prompt is empty', { op: 'sample', hint: 'start with one id at least' });
   const random = new RandomStream(options.seed, 'sample');
   let logProbs = new Float32Array(0);
   for (let i = 0; i < prompt.length; i++) logProbs = new Float32Array(stepper.step(Int32Array.of(prompt[i])));
@@ -123,15 +149,19 @@ interface Beam {
   logProb: number;
 }
 
-/** Beam search for every row of the stepper at once; returns the best hypothesis of each. */
+/**
+ * Beam search for every row of the stepper at once; returns the best hypothesis of each. At every step the candidates
+ * of a sentence are ranked; one that ends counts as finished when it is among the best `beamSize`, and the best
+ * `beamSize` that do not end go on. A sentence is done with `beamSize` finished hypotheses (as in fairseq).
+ * @throws ConfigError for an unknown or missing option or one out of range
+ */
 export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[] {
+  checkOptions<BeamOptions>('beamSearch', options, {
+    ...searchRules(stepper.vocabSize),
+    beamSize: integer(1),
+    lengthPenalty: optional(notNegative),
+  });
   const { beamSize, lengthPenalty = 1, bos, eos, maxLength } = options;
-  checkLength('beamSearch', maxLength);
-  if (!Number.isInteger(beamSize) || beamSize < 1) {
-    throw new ConfigError(`beamSize must be a positive integer, got ${brief(beamSize)}`, {
-      op: 'beamSearch',
-    });
-  }
   const sentences = stepper.batch;
   const vocab = stepper.vocabSize;
   const score = (logProb: number, length: number): number => logProb / pow64(length, lengthPenalty);
@@ -159,11 +189,13 @@ export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[]
         continue;
       }
       let kept = 0;
-      for (const { row, id, logProb } of candidates(logProbs, vocab, live, from, to, 2 * beamSize)) {
+      const best = candidates(logProbs, vocab, live, from, to, 2 * beamSize);
+      for (const [rank, { row, id, logProb }] of best.entries()) {
         if (kept === beamSize || done.length >= beamSize) break;
         const { beam } = live[row];
-        if (id === eos) finish(beam, logProb);
-        else {
+        if (id === eos) {
+          if (rank < beamSize) finish(beam, logProb);
+        } else {
           chosen.push({ sentence, beam: { ids: [...beam.ids, id], logProb }, row, id });
           kept++;
         }

@@ -6,8 +6,11 @@
 import { logSoftmax } from '../autograd/ops/index.js';
 import { noGrad } from '../autograd/tape.js';
 import { tensor, Variable } from '../autograd/variable.js';
+import { checkInts, checkValue, integer } from '../checks.js';
+import { ShapeError } from '../errors.js';
 import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
+import type { Module } from '../nn/module.js';
 import { arenaStorage } from '../tensor/tensor.js';
 
 /**
@@ -26,8 +29,12 @@ export interface Stepper {
   release?(): void;
 }
 
-/** Steps through a language model. */
+/**
+ * Steps through a language model, `batch` rows of it. Dropout is off, whatever mode the model is in, and the mode stays.
+ * @throws ConfigError for a `batch` that is no positive integer, and for ids and rows there are not
+ */
 export function lmStepper(model: CausalLM, batch: number): Stepper {
+  checkValue('lmStepper', 'batch', batch, integer(1));
   const runtime = model.runtime();
   const { dModel, vocabSize } = model.config;
   let caches = model.encoder.layers.map(() => new KeyValueCache(runtime, batch, dModel));
@@ -39,12 +46,14 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
     },
     vocabSize,
     step(ids) {
-      return noGrad(() => {
+      checkEach('lmStepper.step', 'ids', ids, vocabSize);
+      return compute(model, () => {
         const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
         return logProbs(model.output.forward(model.encoder.forwardCached(x, caches)));
-      }, runtime);
+      });
     },
     reorder(order) {
+      checkEach('lmStepper.reorder', 'order', order, rows);
       caches = caches.map((cache) => cache.reorder(order));
       rows = order.length;
     },
@@ -54,18 +63,32 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
   };
 }
 
-/** Steps through translations of padded sources (B, S) with their lengths. */
+/**
+ * Steps through translations of padded sources (B, S) with their lengths (B). Dropout is off, whatever mode the model
+ * is in, and the mode stays.
+ * @throws ShapeError for a source that is no whole number of rows; ConfigError for a length beyond it, and for ids and
+ * rows there are not
+ */
 export function translationStepper(model: Transformer, source: Int32Array, lengths: Int32Array): Stepper {
   const runtime = model.runtime();
   const { dModel, vocabSize } = model.config;
   const sourceLen = source.length / lengths.length;
+  if (!Number.isInteger(sourceLen)) {
+    throw new ShapeError(`a source of ${source.length} ids does not divide into ${lengths.length} rows`, {
+      op: 'translationStepper',
+      expected: lengths.length,
+      actual: source.length,
+    });
+  }
+  checkInts('translationStepper', 'source', source);
+  checkEach('translationStepper', 'lengths', lengths, sourceLen + 1);
   let rows = lengths.length;
   let sourceLengths = tensor(lengths);
   // Keys and values of the memory are computed once; rows move only when the search reorders them.
-  let memoryKVs: Variable[] = noGrad(() => {
+  let memoryKVs: Variable[] = compute(model, () => {
     const memory = model.encode(tensor(source, { shape: [rows, sourceLen], dtype: 'i32' }), sourceLengths);
     return model.decoder.layers.map((layer) => layer.multiheadAttn.projectMemory(memory));
-  }, runtime);
+  });
   let caches = model.decoder.layers.map(() => new KeyValueCache(runtime, rows, dModel));
   let position = 0;
   return {
@@ -74,14 +97,16 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
     },
     vocabSize,
     step(ids) {
-      return noGrad(() => {
+      checkEach('translationStepper.step', 'ids', ids, vocabSize);
+      return compute(model, () => {
         const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
         return logProbs(
           model.output.forward(model.decoder.forwardCached(x, caches, memoryKVs, { lengths: sourceLengths })),
         );
-      }, runtime);
+      });
     },
     reorder(order) {
+      checkEach('translationStepper.reorder', 'order', order, rows);
       caches = caches.map((cache) => cache.reorder(order));
       const width = 2 * dModel * sourceLen;
       memoryKVs = noGrad(() => memoryKVs.map((kv) => takeRows(kv, order, width)), runtime);
@@ -93,6 +118,17 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
       for (const cache of caches) cache.release();
     },
   };
+}
+
+/** Without gradients and without dropout. */
+function compute<T>(model: Module, fn: () => T): T {
+  return model.evaluating(() => noGrad(fn, model.runtime()));
+}
+
+/** A negative id would be a row of zeros, and a row there is not would be foreign memory. */
+function checkEach(op: string, name: string, values: ArrayLike<number>, end: number): void {
+  const rule = integer(0, end - 1);
+  for (let i = 0; i < values.length; i++) checkValue(op, `${name}[${i}]`, values[i], rule);
 }
 
 function takeRows(x: Variable, order: Int32Array, width: number): Variable {

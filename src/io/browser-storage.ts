@@ -3,6 +3,7 @@
  * has two slots that are written in turn, each with a generation number and a SHA-256, so that whatever ends a write,
  * the checkpoint before it is still there. Both survive a reload.
  */
+import { anything, checkOptions, oneOf, optional } from '../checks.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../errors.js';
 import { indexedDbSlots, originPrivateSlots, type SlotName, type Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
@@ -51,6 +52,10 @@ export class CheckpointStore {
         actual: name,
       });
     }
+    checkOptions('CheckpointStore', options, {
+      backend: optional(oneOf('opfs', 'indexeddb')),
+      slots: optional(anything),
+    });
     return new CheckpointStore(name, options.slots ?? (await openSlots(name, options.backend)));
   }
 

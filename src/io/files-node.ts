@@ -3,12 +3,9 @@
  * of the library imports it dynamically.
  */
 import fs from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { CheckpointError, EnvironmentError } from '../errors.js';
-import { fnv1a } from '../random.js';
-
-let numWritten = 0;
+import { removeLeftovers, temporaryName } from './temporary-node.js';
 
 /**
  * Writes a file so that at every moment, a crash included, either the old content or the new stands under
@@ -24,11 +21,12 @@ export async function writeFileAtomic(
   let temporary: string | undefined;
   try {
     const target = await resolveLink(path);
-    await removeLeftovers(target);
-    const candidate = `${temporaryPrefix(target)}${process.pid}-${numWritten++}.tmp`;
+    const candidate = temporaryName(target);
     const handle = await fs.open(candidate, 'wx');
     temporary = candidate;
     try {
+      // Before a byte is written: what they take may be all that is free.
+      await removeLeftovers(target, (await handle.stat()).mtimeMs);
       await handle.writeFile(content);
       await handle.sync();
     } finally {
@@ -93,32 +91,6 @@ async function resolveLink(path: string): Promise<string> {
   }
 }
 
-/** Temporary names carry host and process, so that leftovers of a killed run can be told from work under way. */
-function temporaryPrefix(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${fnv1a(hostname()).toString(16)}-`);
-}
-
-/** Removes temporary files that killed processes of this host left for the same target, where it may. */
-async function removeLeftovers(path: string): Promise<void> {
-  const folder = dirname(path);
-  const prefix = basename(temporaryPrefix(path));
-  // Tidying must not fail a write that would succeed: a folder can be writable and yet not listable.
-  for (const name of await fs.readdir(folder).catch(() => [])) {
-    if (!name.startsWith(prefix) || !name.endsWith('.tmp')) continue;
-    const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (pid > 0 && !isRunning(pid)) await fs.rm(join(folder, name), { force: true }).catch(() => {});
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
-  }
-}
-
 /** Makes a rename survive a power cut. Windows cannot open folders and needs no such step. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
@@ -151,7 +123,13 @@ const REASONS: Readonly<Record<string, [reason: string, hint: string]>> = {
   EMFILE: ['too many open files', 'raise the limit (ulimit -n)'],
 };
 
-function fileError(error: unknown, verb: 'read' | 'write' | 'create', what: string, path: string): Error {
+/** @internal The error of a file operation as one clear line. */
+export function fileError(
+  error: unknown,
+  verb: 'read' | 'write' | 'create',
+  what: string,
+  path: string,
+): Error {
   const code = codeOf(error);
   if (code === undefined) return error as Error;
   const [reason, generalHint] = REASONS[code] ?? [code, 'check the path and the device'];
@@ -164,7 +142,8 @@ function fileError(error: unknown, verb: 'read' | 'write' | 'create', what: stri
   return what === 'checkpoint' ? new CheckpointError(message, fields) : new EnvironmentError(message, fields);
 }
 
-function codeOf(error: unknown): string | undefined {
+/** @internal The system's name of an error, e.g. ENOENT. */
+export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;
 }

@@ -20,6 +20,7 @@
  * A state says nothing about the number of heads, the placement (`norm_first`) and the activation: these the
  * caller has to know.
  */
+import { checkOptions, flag, optional, type Rules, text } from '../checks.js';
 import { ConfigError, FormatError, formatShape } from '../errors.js';
 import {
   CausalLM,
@@ -73,6 +74,11 @@ export interface TorchState {
 /** Anything by name that has shapes: a state dict, or a decoded file. */
 export type TensorShapes = ReadonlyMap<string, { shape: readonly number[] }>;
 
+const rules: Rules<TorchOptions> = {
+  prefix: optional(text),
+  embedding: optional(text),
+  output: optional(text),
+};
 const EMBEDDING = 'embedding.tokens.weight';
 const OUTPUT = 'output.linear.weight';
 
@@ -81,6 +87,7 @@ const OUTPUT = 'output.linear.weight';
  * @throws FormatError naming the missing or unexpected keys, or the tensor whose shape does not fit.
  */
 export function inferTorchConfig(state: TensorShapes, options: TorchOptions = {}): TorchConfig {
+  checkOptions('inferTorchConfig', options, rules);
   const { prefix = '' } = options;
   const body = bodyOf(state, options);
   const kind = kindOf(body);
@@ -113,8 +120,12 @@ export function fromTorchState(
   state: StateDict,
   options: TorchOptions & { causalLM?: boolean } = {},
 ): TorchState {
-  const { causalLM = false } = options;
-  const config = inferTorchConfig(state, options);
+  checkOptions<TorchOptions & { causalLM?: boolean }>('fromTorchState', options, {
+    ...rules,
+    causalLM: optional(flag),
+  });
+  const { causalLM = false, ...where } = options;
+  const config = inferTorchConfig(state, where);
   if (causalLM && config.kind !== 'encoder') {
     throw new FormatError(`a CausalLM needs the state of a TransformerEncoder, this is a ${config.kind}`, {
       op: 'fromTorchState',
@@ -189,6 +200,7 @@ export function loadTorchState(model: Module, state: StateDict, options: TorchOp
  * @throws FormatError for a model that PyTorch cannot express (Peri-LN, RMSNorm).
  */
 export function toTorchState(model: Module, options: TorchOptions = {}): StateDict {
+  checkOptions('toTorchState', options, rules);
   const { inBody, strip } = placeOf(model);
   const { prefix = '' } = options;
   const body: StateDict = new Map();

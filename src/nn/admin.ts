@@ -1,14 +1,20 @@
-/** @file Admin's profiling pass (Liu et al. 2020, arXiv 2004.08249, section 4.3), which sets ω of every sub-layer. */
+/**
+ * @file Admin's profiling pass (Liu et al. 2020, arXiv 2004.08249, section 4.3), which sets ω of every sub-layer, as the
+ * authors' code does it (Transformer-Clinic): the paper's sum over Var f_j leaves out the variance of what comes in.
+ */
 import { noGrad } from '../autograd/tape.js';
+import type { Parameter } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from './module.js';
 import { TransformerDecoder, TransformerEncoder } from './transformer.js';
-import { type Trace, TransformerDecoderLayer, type TransformerEncoderLayer } from './transformer-layers.js';
+import type { Trace } from './transformer-layers.js';
 
 /** What was measured, and what was set, per sub-layer in the order they run. */
 export interface AdminReport {
   /** The layer. */
   path: string;
+  /** Var x: of all elements of what goes into the sub-layer. */
+  inputVariance: number;
   /** Var f: of all elements of the branch's output. */
   variance: number;
   /** ω, which multiplies the sub-layer's residual stream. */
@@ -16,62 +22,50 @@ export interface AdminReport {
 }
 
 /**
- * Runs one batch with ω = 1 and without dropout, and sets ω_i = sqrt(Σ_{j<i} Var f_j) for the i-th sub-layer of its
- * stack; ω_1 = 1, the sum being empty. Call it once, before training, on a batch of the training data; padding counts.
- * The encoder and the decoder are counted apart.
+ * Runs one batch without dropout and sets ω of every sub-layer on the way: ω_1 = 1 and
+ * ω_{i+1} = sqrt(Var(ω_i x_i) + Var f_i), x_i being what goes into the i-th sub-layer of its stack and f_i its branch, so that
+ * each is measured with those before it in place. Call it once, before training, on a batch of the training data; padding
+ * counts. The encoder and the decoder are counted apart.
  * @throws ConfigError for a model without `admin` layers
  */
 export function profileAdmin<B>(
   model: Module & { forward(batch: B, options: { trace: Trace }): unknown },
   batch: B,
 ): AdminReport[] {
-  const sublayers: { path: string; gain: NonNullable<TransformerEncoderLayer['gain1']>; first: boolean }[] =
-    [];
+  const gains = new Map<string, { gain: Parameter; first: boolean }>();
   for (const [, module] of model.namedModules()) {
     if (!(module instanceof TransformerEncoder || module instanceof TransformerDecoder)) continue;
-    module.layers.forEach((layer, l) => {
-      const [gains, names] =
-        layer instanceof TransformerDecoderLayer
-          ? [
-              [layer.gain1, layer.gain2, layer.gain3],
-              ['attention', 'cross', 'ffn'],
-            ]
-          : [
-              [layer.gain1, layer.gain2],
-              ['attention', 'ffn'],
-            ];
-      gains.forEach((gain, i) => {
-        if (gain && layer.normPlacement === 'admin')
-          sublayers.push({ path: `${layer.path}.${names[i]}`, gain, first: l === 0 && i === 0 });
-      });
-    });
+    for (const [l, { path, normPlacement, sublayers }] of module.layers.entries()) {
+      for (const [i, { kind, gain }] of sublayers.entries())
+        if (gain && normPlacement === 'admin')
+          gains.set(`${path}.${kind}`, { gain, first: l === 0 && i === 0 });
+    }
   }
-  if (sublayers.length === 0) {
+  if (gains.size === 0) {
     throw new ConfigError('the model has no sub-layer with an ω', {
       op: 'profileAdmin',
       expected: "normPlacement 'admin'",
       hint: "build the model with normPlacement 'admin'",
     });
   }
-  for (const { gain } of sublayers) gain.set(new Float32Array(gain.size).fill(1));
-  const variances = new Map<string, number>();
-  const { training } = model;
-  model.eval();
-  try {
-    const trace: Trace = (name, value) => variances.set(name, variance(value.toArray()));
-    noGrad(() => model.forward(batch, { trace }), model.runtime());
-  } finally {
-    model.train(training);
-  }
-  let sum = 0;
-  return sublayers.map(({ path, gain, first }) => {
-    if (first) sum = 0;
-    const omega = first ? 1 : Math.sqrt(sum);
-    const measured = variances.get(path) as number;
-    sum += measured;
-    gain.set(new Float32Array(gain.size).fill(omega));
-    return { path, variance: measured, omega };
-  });
+  const report: AdminReport[] = [];
+  let [omega, next, inputVariance] = [1, 1, 0];
+  const trace: Trace = (name, value) => {
+    const path = name.replace(/\.in$/, '');
+    const sublayer = gains.get(path);
+    if (!sublayer) return;
+    const measured = variance(value.toArray());
+    if (path !== name) {
+      inputVariance = measured;
+      omega = sublayer.first ? 1 : next;
+      sublayer.gain.set(new Float64Array(sublayer.gain.size).fill(omega));
+    } else {
+      report.push({ path, inputVariance, variance: measured, omega });
+      next = Math.sqrt(omega * omega * inputVariance + measured);
+    }
+  };
+  model.evaluating(() => noGrad(() => model.forward(batch, { trace }), model.runtime()));
+  return report;
 }
 
 function variance(values: ArrayLike<number>): number {

@@ -15,12 +15,22 @@ import {
   sum,
 } from '../autograd/ops/index.js';
 import { Parameter, result, type Variable } from '../autograd/variable.js';
+import {
+  checkOptions,
+  checkValue,
+  flag,
+  integer,
+  notNegative,
+  oneOf,
+  optional,
+  type Rules,
+} from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
-import { Module, requirePositive } from './module.js';
-import { makeNorm, type NormKind } from './norms.js';
+import { Module } from './module.js';
+import { makeNorm, type NormKind, normKinds } from './norms.js';
 
 /** Which keys a query sees: with `causal` (default false) none behind its own position. */
 export interface AttentionMask {
@@ -44,6 +54,16 @@ export interface AttentionParts {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
 }
+
+const normKind = optional(oneOf(...normKinds));
+const partRules: Rules<AttentionParts> = {
+  qkNorm: optional(oneOf(...normKinds, 'l2')),
+  qkWidth: optional(oneOf('head', 'model')),
+  valueNorm: normKind,
+  innerNorm: normKind,
+  headGain: optional(flag),
+  eps: optional(notNegative),
+};
 
 /**
  * Queries and keys of length 1 per head, the queries times g · sqrt(dHead) so that logits are g · q̂ k̂ᵀ (Henry et al.
@@ -101,8 +121,9 @@ export class MultiHeadAttention extends Module {
     parts: AttentionParts = {},
   ) {
     super();
-    requirePositive('MultiHeadAttention', 'dModel', dModel);
-    requirePositive('MultiHeadAttention', 'numHeads', numHeads);
+    checkOptions('MultiHeadAttention', parts, partRules);
+    checkValue('MultiHeadAttention', 'dModel', dModel, integer(1));
+    checkValue('MultiHeadAttention', 'numHeads', numHeads, integer(1));
     if (dModel % numHeads !== 0) {
       throw new ConfigError(`dModel ${dModel} is not divisible by numHeads ${numHeads}`, {
         op: 'MultiHeadAttention',
@@ -210,10 +231,11 @@ export class MultiHeadAttention extends Module {
     const out = result(x.runtime, [batch, 1, c]);
     const dHead = c / this.numHeads;
     const work = x.runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
-    const lse = x.runtime.allocate(batch * this.numHeads);
+    const [top, inverse] = [1, 2].map(() => x.runtime.allocate(batch * this.numHeads));
     kernels.attentionForward(
       out.ptr,
-      lse,
+      top,
+      inverse,
       qkv.ptr,
       base,
       base + c * 4,
@@ -252,6 +274,9 @@ export class KeyValueCache {
     readonly dModel: number,
     capacity = 16,
   ) {
+    checkValue('KeyValueCache', 'batch', batch, integer(0));
+    checkValue('KeyValueCache', 'dModel', dModel, integer(1));
+    checkValue('KeyValueCache', 'capacity', capacity, integer(1));
     this.capacity = capacity;
     this.#storage = this.#room(capacity);
   }
@@ -293,6 +318,8 @@ export class KeyValueCache {
 
   /** A cache whose row b is row order[b] of this one, which is released: what a beam search does after each step. */
   reorder(order: ArrayLike<number>): KeyValueCache {
+    const row = integer(0, this.batch - 1);
+    for (let b = 0; b < order.length; b++) checkValue('KeyValueCache.reorder', `order[${b}]`, order[b], row);
     const next = new KeyValueCache(this.runtime, order.length, this.dModel, this.capacity);
     const size = this.capacity * 2 * this.dModel;
     for (let b = 0; b < order.length; b++) {

@@ -2,7 +2,7 @@
 import { tensor, Variable } from '../autograd/variable.js';
 import { formatShape, ShapeError } from '../errors.js';
 import { currentRuntime, type InputArray } from '../runtime/runtime.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { checkShape, type Shape, sizeOf } from '../tensor/shape.js';
 import { hostStorage } from '../tensor/tensor.js';
 
 /** What a step reads from a batch: all that may differ between two batches of one `shape`. */
@@ -17,6 +17,7 @@ export interface StepInputs {
 export function batchTensor(values: InputArray, shape: Shape): Variable {
   const isInteger = values instanceof Int32Array;
   if (!isInteger && !(values instanceof Float32Array)) return tensor(values, { shape, dtype: 'i32' });
+  checkShape('batch', shape);
   if (values.length !== sizeOf(shape)) {
     throw new ShapeError(`shape ${formatShape(shape)} needs ${sizeOf(shape)} values, got ${values.length}`, {
       op: 'batch',

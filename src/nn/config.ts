@@ -1,11 +1,12 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
-import { brief, ConfigError, checkKeys } from '../errors.js';
+import { checkOptions, either, finite, flag, integer, oneOf, type Rules, seed } from '../checks.js';
+import { ConfigError, checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
-import { type NormKind, normKinds } from './norms.js';
-import { type NormPlacement, normPlacements } from './placement-names.js';
-import type { PositionKind } from './positions.js';
-import type { StackConfig } from './transformer.js';
-import { type QkNorm, qkNorms } from './transformer-layers.js';
+import type { NormKind } from './norms.js';
+import type { NormPlacement } from './placement-names.js';
+import { type PositionKind, positionKinds } from './positions.js';
+import { MAX_LAYERS, type StackConfig } from './transformer.js';
+import { layerRules, type QkNorm } from './transformer-layers.js';
 
 /** A complete model configuration, as `resolveConfig` returns it. */
 export interface ModelConfig {
@@ -86,94 +87,49 @@ const defaults = {
   seed: 0,
 } as const;
 
-/** Four times the deepest Transformer published (DeepNet, 1,000 layers); beyond it stands a slip or malice. */
-const MAX_LAYERS = 4096;
-
 /** What a user writes: vocabSize and dModel are required, the rest has defaults. */
 export type ModelOptions = Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize' | 'dModel'>;
 
-const keys: readonly string[] = [
-  ...Object.keys(defaults),
-  'vocabSize',
-  'dModel',
-  'dFF',
-  'numEncoderLayers',
-  'numDecoderLayers',
-  'decoderNormPlacement',
-];
+const layers = integer(1, MAX_LAYERS);
+const rules: Rules<ModelConfig> = {
+  vocabSize: integer(1),
+  maxSeqLen: integer(1),
+  numLayers: layers,
+  numEncoderLayers: layers,
+  numDecoderLayers: layers,
+  ...layerRules,
+  decoderNormPlacement: layerRules.normPlacement,
+  finalNorm: oneOf<string | boolean>('auto', true, false),
+  positions: oneOf(...positionKinds),
+  embeddingNorm: flag,
+  tiedEmbeddings: flag,
+  embeddingScale: either(oneOf('sqrt'), finite),
+  init: oneOf(...initSchemes),
+  seed,
+};
+
+export const modelKeys: readonly string[] = Object.keys(rules);
 
 /**
  * Fills in defaults and checks every value.
  * @throws ConfigError naming the key, what is required and what came.
  */
 export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
-  checkKeys(op, options, keys);
+  checkKeys(op, options, modelKeys);
   const config = { ...defaults, ...withoutUndefined(options) } as ModelConfig;
   // What dModel is has not been checked yet, and an object may refuse to become a number.
-  if (typeof config.dModel === 'number') config.dFF ??= 4 * config.dModel;
-  config.numEncoderLayers ??= config.numLayers;
-  config.numDecoderLayers ??= config.numLayers;
-  config.decoderNormPlacement ??= config.normPlacement;
-  const must = (ok: boolean, key: keyof ModelConfig, required: string): void => {
-    if (ok) return;
-    throw new ConfigError(`${key} must be ${required}, got ${brief(config[key])}`, {
+  if (typeof config.dModel === 'number' && config.dFF === undefined) config.dFF = 4 * config.dModel;
+  if (config.numEncoderLayers === undefined) config.numEncoderLayers = config.numLayers;
+  if (config.numDecoderLayers === undefined) config.numDecoderLayers = config.numLayers;
+  if (config.decoderNormPlacement === undefined) config.decoderNormPlacement = config.normPlacement;
+  checkOptions(op, config, rules);
+  if (config.dModel % config.numHeads !== 0) {
+    throw new ConfigError(`dModel must be a multiple of numHeads ${config.numHeads}, got ${config.dModel}`, {
       op,
-      expected: required,
-      actual: config[key],
+      expected: `a multiple of ${config.numHeads}`,
+      actual: config.dModel,
     });
-  };
-  for (const key of [
-    'vocabSize',
-    'dModel',
-    'numHeads',
-    'numLayers',
-    'numEncoderLayers',
-    'numDecoderLayers',
-    'dFF',
-    'maxSeqLen',
-  ] as const) {
-    must(Number.isInteger(config[key]) && config[key] >= 1, key, 'a positive integer');
   }
-  for (const key of ['numLayers', 'numEncoderLayers', 'numDecoderLayers'] as const) {
-    must(config[key] <= MAX_LAYERS, key, `at most ${MAX_LAYERS}`);
-  }
-  must(config.dModel % config.numHeads === 0, 'dModel', `a multiple of numHeads ${config.numHeads}`);
-  for (const key of ['dropout', 'activationDropout'] as const) {
-    must(typeof config[key] === 'number' && config[key] >= 0 && config[key] < 1, key, 'a number in [0, 1)');
-  }
-  for (const key of ['normPlacement', 'decoderNormPlacement'] as const) {
-    must(normPlacements.includes(config[key]), key, `one of ${normPlacements.join(', ')}`);
-  }
-  for (const key of ['embeddingNorm', 'tiedEmbeddings', 'preFirst'] as const) {
-    must(typeof config[key] === 'boolean', key, 'true or false');
-  }
-  must(
-    config.finalNorm === 'auto' || typeof config.finalNorm === 'boolean',
-    'finalNorm',
-    "'auto', true or false",
-  );
-  must(normKinds.includes(config.norm), 'norm', `one of ${normKinds.join(', ')}`);
-  must(qkNorms.includes(config.qkNorm), 'qkNorm', `one of ${qkNorms.join(', ')}`);
-  must(config.residualInit === 'none' || config.residualInit === 'gpt2', 'residualInit', "'none' or 'gpt2'");
-  must(
-    typeof config.mixFraction === 'number' && config.mixFraction >= 0 && config.mixFraction <= 1,
-    'mixFraction',
-    'a number in [0, 1]',
-  );
-  must(config.activation === 'relu' || config.activation === 'gelu', 'activation', "'relu' or 'gelu'");
-  must(
-    config.positions === 'sinusoidal' || config.positions === 'learned',
-    'positions',
-    "'sinusoidal' or 'learned'",
-  );
-  must(initSchemes.includes(config.init), 'init', `one of ${initSchemes.join(', ')}`);
-  must(Number.isFinite(config.eps) && config.eps > 0, 'eps', 'a positive number');
-  must(
-    config.embeddingScale === 'sqrt' || Number.isFinite(config.embeddingScale),
-    'embeddingScale',
-    "'sqrt' or a number",
-  );
-  must(Number.isSafeInteger(config.seed) && config.seed >= 0, 'seed', 'a non-negative integer');
   return config;
 }
 

@@ -1,6 +1,7 @@
 /** @file Token and position embeddings, and the output projection that may share their table. */
 import { add, linear } from '../autograd/ops/index.js';
 import type { Parameter, Variable } from '../autograd/variable.js';
+import { checkValue, integer } from '../checks.js';
 import type { ModelConfig } from './config.js';
 import { Dropout, Embedding, Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
@@ -19,6 +20,7 @@ export class TokenEmbedding extends Module {
 
   constructor(config: ModelConfig, numSegments = 0) {
     super();
+    checkValue('TokenEmbedding', 'numSegments', numSegments, integer(0));
     this.tokens = new Embedding(config.vocabSize, config.dModel);
     this.segments = numSegments > 0 ? new Embedding(numSegments, config.dModel) : null;
     this.positions = new Positions(config.positions, config.maxSeqLen, config.dModel);

@@ -13,9 +13,10 @@
  */
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, result, type Variable } from '../autograd/variable.js';
-import { brief, ConfigError } from '../errors.js';
+import { checkValue, oneOf, seed as seedRule, text } from '../checks.js';
 import { fnv1a, seedKey } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
+import { checkShape } from '../tensor/shape.js';
 import type { Module } from './module.js';
 
 /**
@@ -29,13 +30,8 @@ export const initSchemes: readonly InitScheme[] = ['paper', 'fairseq', 'torch'];
 
 /** Draws all parameters of a model anew. */
 export function initializeModel(model: Module, scheme: InitScheme, seed: number): void {
-  if (!initSchemes.includes(scheme)) {
-    throw new ConfigError(`init must be one of ${initSchemes.join(', ')}, got ${brief(scheme)}`, {
-      op: 'init',
-      expected: initSchemes,
-      actual: scheme,
-    });
-  }
+  checkValue('init', 'init', scheme, oneOf(...initSchemes));
+  checkValue('init', 'seed', seed, seedRule);
   const fanIn = new Map<string, number>();
   for (const [path, parameter] of model.namedParameters()) {
     if (path.endsWith('.weight'))
@@ -57,6 +53,9 @@ export function multiply(p: Parameter, factor: number, start = 0, size = p.size 
 
 /** A constant of independent N(0, 1) values, keyed by seed and stream name. */
 export function randomNormal(shape: readonly number[], seed: number, stream: string): Variable {
+  checkShape('randomNormal', shape);
+  checkValue('randomNormal', 'seed', seed, seedRule);
+  checkValue('randomNormal', 'stream', stream, text);
   return noGrad(() => {
     const x = result(currentRuntime(), shape);
     const rng = x.runtime.allocate(4);

@@ -8,8 +8,19 @@ import {
   linear,
 } from '../autograd/ops/index.js';
 import { Parameter, type ParameterRole, type Variable } from '../autograd/variable.js';
+import {
+  checkOptions,
+  checkValue,
+  flag,
+  integer,
+  notNegative,
+  oneOf,
+  optional,
+  share,
+  text,
+} from '../checks.js';
 import { initializeParameter } from './init.js';
-import { Module, requirePositive } from './module.js';
+import { Module } from './module.js';
 
 /** y = x Wᵀ + b; weight (out, in), bias (out). */
 export class Linear extends Module {
@@ -24,8 +35,9 @@ export class Linear extends Module {
     options: { bias?: boolean; biasRole?: ParameterRole } = {},
   ) {
     super();
-    requirePositive('Linear', 'inFeatures', inFeatures);
-    requirePositive('Linear', 'outFeatures', outFeatures);
+    checkOptions('Linear', options, { bias: optional(flag), biasRole: optional(text) });
+    checkValue('Linear', 'inFeatures', inFeatures, integer(1));
+    checkValue('Linear', 'outFeatures', outFeatures, integer(1));
     this.weight = initializeParameter(new Parameter([outFeatures, inFeatures], 'weight'));
     this.bias = (options.bias ?? true) ? new Parameter([outFeatures], options.biasRole ?? 'bias') : null;
   }
@@ -43,8 +55,8 @@ export class Embedding extends Module {
 
   constructor(numEmbeddings: number, dModel: number) {
     super();
-    requirePositive('Embedding', 'numEmbeddings', numEmbeddings);
-    requirePositive('Embedding', 'dModel', dModel);
+    checkValue('Embedding', 'numEmbeddings', numEmbeddings, integer(1));
+    checkValue('Embedding', 'dModel', dModel, integer(1));
     this.weight = initializeParameter(new Parameter([numEmbeddings, dModel], 'embedding'));
   }
 
@@ -74,7 +86,8 @@ export class LayerNorm extends Module implements Norm {
     readonly eps = 1e-5,
   ) {
     super();
-    requirePositive('LayerNorm', 'dModel', dModel);
+    checkValue('LayerNorm', 'dModel', dModel, integer(1));
+    checkValue('LayerNorm', 'eps', eps, notNegative);
     this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
     this.bias = new Parameter([dModel], 'normBias');
   }
@@ -98,7 +111,8 @@ export class RMSNorm extends Module implements Norm {
     readonly eps = 1e-5,
   ) {
     super();
-    requirePositive('RMSNorm', 'dModel', dModel);
+    checkValue('RMSNorm', 'dModel', dModel, integer(1));
+    checkValue('RMSNorm', 'eps', eps, notNegative);
     this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
   }
 
@@ -111,10 +125,11 @@ export class RMSNorm extends Module implements Norm {
   }
 }
 
-/** Dropout while training, nothing otherwise; its mask is keyed by the module's path. */
+/** Dropout while training, nothing otherwise; its masks are keyed by the module's path and counted. */
 export class Dropout extends Module {
   constructor(readonly p: number) {
     super();
+    checkValue('Dropout', 'p', p, share);
   }
 
   /** x with a share p of its elements set to 0 and the rest divided by 1 - p. */
@@ -138,6 +153,7 @@ export class FeedForward extends Module {
     readonly ffnNorm: Norm | null = null,
   ) {
     super();
+    checkValue('FeedForward', 'activation', activation, oneOf('relu', 'gelu'));
     this.linear1 = new Linear(dModel, dFF);
     this.linear2 = new Linear(dFF, dModel);
     this.activationDropout = new Dropout(activationDropout);

@@ -8,15 +8,15 @@ import {
   linear,
   reshape,
 } from '../autograd/ops/index.js';
-import { TokenCount } from '../autograd/token-count.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { brief, ConfigError, ShapeError } from '../errors.js';
+import { checkValue, flag, integer } from '../checks.js';
+import { ConfigError, checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
-import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { type ModelConfig, type ModelOptions, modelKeys, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import { Linear, type Norm } from './layers.js';
-import type { ForwardOptions } from './models.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
 import { PooledHead } from './pooled-head.js';
@@ -101,21 +101,10 @@ export class MaskedLM extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: MaskedLMOptions) {
     super();
+    checkKeys('MaskedLM', options, [...modelKeys, 'numSegments', 'nextSentence']);
     const { numSegments = 0, nextSentence = false, ...rest } = options;
-    if (!Number.isInteger(numSegments) || numSegments < 0) {
-      throw new ConfigError(`numSegments must be an integer from 0, got ${brief(numSegments)}`, {
-        op: 'MaskedLM',
-        expected: '>= 0',
-        actual: numSegments,
-      });
-    }
-    if (typeof nextSentence !== 'boolean') {
-      throw new ConfigError(`nextSentence must be true or false, got ${brief(nextSentence)}`, {
-        op: 'MaskedLM',
-        expected: 'true or false',
-        actual: nextSentence,
-      });
-    }
+    checkValue('MaskedLM', 'numSegments', numSegments, integer(0));
+    checkValue('MaskedLM', 'nextSentence', nextSentence, flag);
     const config = { ...resolveConfig('MaskedLM', rest), numSegments, nextSentence };
     checkRoom('MaskedLM', config, config.numLayers, 0);
     this.config = config;
@@ -129,6 +118,7 @@ export class MaskedLM extends Module {
 
   /** Hidden vectors (B, T, C). */
   encode(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
+    checkForward('MaskedLM', options);
     const shape = [batch.batchSize, batch.seqLen];
     if (this.config.numSegments > 0 && !batch.segments) {
       throw new ShapeError('the model has segments, the batch has none', { op: 'MaskedLM' });
@@ -156,25 +146,24 @@ export class MaskedLM extends Module {
     } = batch;
     return {
       arrays: [ids, targets, masked, lengths, segments, nextSentence],
-      shape: `${batch.batchSize},${batch.seqLen},${batch.masked !== undefined},${hasLabels(batch)}`,
+      shape: `${batch.batchSize},${batch.seqLen},${batch.masked !== undefined},${numLabels(batch) > 0}`,
     };
   }
 
   /**
    * Mean cross-entropy per masked token; with labels of the next-sentence task, plus its mean per pair. `nll` and
-   * `count` are of the masked tokens alone. Under accumulation (`count` given) the second term weighs as much as
+   * `count` are of the masked tokens alone. Under accumulation, or with a `count`, the second term weighs as much as
    * the batch's share of the masked tokens.
    */
   loss(batch: MaskedLMInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'MaskedLM.loss' });
-    const { trace, count, ...rest } = options;
-    const masked = count instanceof TokenCount ? count : new TokenCount(count);
-    const hidden = this.encode(batch, { trace });
+    const [forward, rest] = splitLossOptions('MaskedLM.loss', options);
+    const hidden = this.encode(batch, forward);
     const rows = batch.batchSize * batch.seqLen;
     const places = batch.masked ? batchTensor(batch.masked, [batch.masked.length]) : null;
     const predicted = places ? gather(reshape(hidden, [rows, this.config.dModel]), places) : hidden;
     const targets = batchTensor(batch.targets, places ? places.shape : [batch.batchSize, batch.seqLen]);
-    const tokens = crossEntropy(this.head.forward(predicted), targets, { ...rest, count: masked });
+    const tokens = crossEntropy(this.head.forward(predicted), targets, rest);
     if (!batch.nextSentence) return tokens;
     if (!this.nextSentence) {
       throw new ConfigError('the batch has next-sentence labels, the model no head for them', {
@@ -182,15 +171,18 @@ export class MaskedLM extends Module {
         hint: 'make the model with nextSentence: true',
       });
     }
-    if (!hasLabels(batch)) return tokens;
+    const known = numLabels(batch);
+    if (known === 0) return tokens;
     const labels = batchTensor(batch.nextSentence, [batch.batchSize]);
-    const next = crossEntropy(this.nextSentence.forward(hidden), labels, { count: masked.sibling() });
+    // A divisor other than the number of masked tokens weakens both terms alike.
+    const count = typeof rest.count === 'number' ? (known * rest.count) / tokens.count : undefined;
+    const next = crossEntropy(this.nextSentence.forward(hidden), labels, { count });
     return { ...tokens, loss: add(tokens.loss, next.loss) };
   }
 }
 
-function hasLabels(batch: MaskedLMInput): boolean {
-  return batch.nextSentence?.some((label) => label >= 0) ?? false;
+function numLabels(batch: MaskedLMInput): number {
+  return batch.nextSentence?.filter((label) => label >= 0).length ?? 0;
 }
 
 const NONE = new Int32Array(0);

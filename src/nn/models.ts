@@ -1,10 +1,13 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
+
+import { lossRules } from '../autograd/ops/cross-entropy.js';
 import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
   linearCrossEntropy,
 } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
+import { callback, checkOptions, optional, type Rules } from '../checks.js';
 import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -41,6 +44,22 @@ export interface ForwardOptions {
   trace?: Trace;
 }
 
+const forwardRules: Rules<ForwardOptions> = { trace: optional(callback) };
+
+export function checkForward(op: string, options: ForwardOptions): void {
+  checkOptions(op, options, forwardRules);
+}
+
+/** What a model's `loss` hands on to its forward pass, and to the loss op. */
+export function splitLossOptions(
+  op: string,
+  options: CrossEntropyOptions & ForwardOptions,
+): [ForwardOptions, CrossEntropyOptions] {
+  checkOptions(op, options, { ...forwardRules, ...lossRules });
+  const { trace, ...rest } = options;
+  return [{ trace }, rest];
+}
+
 /**
  * The encoder-decoder of the paper's translation experiments (section 4), source and target sharing one
  * vocabulary and table.
@@ -72,8 +91,7 @@ export class Transformer extends Module {
   }
 
   override afterInit(): void {
-    const { decoderNormPlacement, numDecoderLayers } = this.config;
-    multiply(this.embedding.tokens.weight, embeddingInitGain(decoderNormPlacement, numDecoderLayers));
+    multiply(this.embedding.tokens.weight, embeddingInitGain(this.config));
   }
 
   /** source (B, S) i32, lengths (B) i32 to memory (B, S, C). */
@@ -88,6 +106,7 @@ export class Transformer extends Module {
 
   /** The decoder's result (B, T, C) for a whole batch. */
   #decode(batch: PairInput, options: ForwardOptions): Variable {
+    checkForward('Transformer', options);
     const { batchSize, sourceLen, targetLen } = batch;
     const sourceLengths = batchTensor(batch.sourceLengths, [batchSize]);
     const memory = this.encode(
@@ -117,9 +136,9 @@ export class Transformer extends Module {
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
-    const { trace, ...rest } = options;
+    const [forward, rest] = splitLossOptions('Transformer.loss', options);
     return linearCrossEntropy(
-      this.#decode(batch, { trace }),
+      this.#decode(batch, forward),
       this.output.weight,
       batchTensor(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
@@ -169,6 +188,7 @@ export class CausalLM extends Module {
 
   /** The stack's result (B, T, C). */
   #encode(batch: LmInput, options: ForwardOptions): Variable {
+    checkForward('CausalLM', options);
     const x = this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return this.encoder.forward(x, { causal: true }, options.trace);
   }
@@ -176,9 +196,9 @@ export class CausalLM extends Module {
   /** Mean cross-entropy per token; the logits are made by blocks of rows and not kept. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
-    const { trace, ...rest } = options;
+    const [forward, rest] = splitLossOptions('CausalLM.loss', options);
     return linearCrossEntropy(
-      this.#encode(batch, { trace }),
+      this.#encode(batch, forward),
       this.output.weight,
       batchTensor(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,

@@ -3,7 +3,8 @@
  * the constructor made them; state-dict keys are those property names in snake_case, as PyTorch writes them.
  */
 import { Parameter } from '../autograd/variable.js';
-import { brief, ConfigError, FormatError, formatShape } from '../errors.js';
+import { checkOptions, checkValue, flag, optional, text } from '../checks.js';
+import { FormatError, formatShape } from '../errors.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
 import { type HostArray, Tensor } from '../tensor/tensor.js';
@@ -77,6 +78,7 @@ export abstract class Module {
 
   /** Number of parameter elements; with `trainable`, of those that are not frozen. */
   numParameters(options: { trainable?: boolean } = {}): number {
+    checkOptions('numParameters', options, { trainable: optional(flag) });
     return this.parameters().reduce((n, p) => (options.trainable && !p.requiresGrad ? n : n + p.size), 0);
   }
 
@@ -88,6 +90,7 @@ export abstract class Module {
 
   /** Switches the whole tree to training (dropout on), with `false` to evaluation. Returns itself. */
   train(mode = true): this {
+    checkValue('train', 'mode', mode, flag);
     for (const [, module] of this.namedModules()) module.training = mode;
     return this;
   }
@@ -95,6 +98,17 @@ export abstract class Module {
   /** The same as `train(false)`. */
   eval(): this {
     return this.train(false);
+  }
+
+  /** Calls `fn` with the whole tree in evaluation and leaves every module in the mode it was in. @internal */
+  evaluating<T>(fn: () => T): T {
+    const modes = [...this.namedModules()].map(([, module]) => ({ module, training: module.training }));
+    this.eval();
+    try {
+      return fn();
+    } finally {
+      for (const { module, training } of modes) module.training = training;
+    }
   }
 
   /** Sets the gradients of all parameters to 0. */
@@ -130,6 +144,7 @@ export abstract class Module {
     state: StateDict | ReadonlyMap<string, Tensor>,
     options: { strict?: boolean; path?: string } = {},
   ): void {
+    checkOptions('loadStateDict', options, { strict: optional(flag), path: optional(text) });
     const strict = options.strict ?? true;
     const own = new Map(this.namedParameters());
     const missing = [...own.keys()].filter((key) => !state.has(key));
@@ -187,16 +202,4 @@ function join(prefix: string, name: string): string {
 /** `inProjWeight` to `in_proj_weight`; digits stay where they are (`norm1`). */
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** A positive integer, or a ConfigError that names the key. */
-export function requirePositive(op: string, name: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new ConfigError(`${name} must be a positive integer, got ${brief(value)}`, {
-      op,
-      expected: '>= 1',
-      actual: value,
-    });
-  }
-  return value;
 }

@@ -1,9 +1,10 @@
 /** @file The kinds of norm a configuration may ask for, and the two without a kernel of their own: DyT, ScaleNorm. */
 import { add, addRmsNorm, broadcastTo, mul, scale, tanh } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
+import { checkValue, integer, notNegative, oneOf } from '../checks.js';
 import { initializeParameter } from './init.js';
 import { LayerNorm, type Norm, RMSNorm } from './layers.js';
-import { Module, requirePositive } from './module.js';
+import { Module } from './module.js';
 
 /** `layer` is LayerNorm, `rms` RMSNorm, `dyt` DyT (no statistics at all), `scale` ScaleNorm. */
 export type NormKind = 'layer' | 'rms' | 'dyt' | 'scale';
@@ -17,7 +18,7 @@ export class DyT extends Module implements Norm {
 
   constructor(dModel: number) {
     super();
-    requirePositive('DyT', 'dModel', dModel);
+    checkValue('DyT', 'dModel', dModel, integer(1));
     this.alpha = new Parameter([1], 'other');
     this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
     this.bias = new Parameter([dModel], 'normBias');
@@ -49,7 +50,8 @@ export class ScaleNorm extends Module implements Norm {
     readonly eps = 1e-5,
   ) {
     super();
-    requirePositive('ScaleNorm', 'dModel', dModel);
+    checkValue('ScaleNorm', 'dModel', dModel, integer(1));
+    checkValue('ScaleNorm', 'eps', eps, notNegative);
     this.g = new Parameter([1], 'other');
     this.afterInit();
   }
@@ -74,6 +76,7 @@ export class ScaleNorm extends Module implements Norm {
 
 /** The norm of a kind over a last axis of width `dModel`. */
 export function makeNorm(config: { norm: NormKind; dModel: number; eps: number }): Norm {
+  checkValue('makeNorm', 'norm', config.norm, oneOf(...normKinds));
   switch (config.norm) {
     case 'rms':
       return new RMSNorm(config.dModel, config.eps);

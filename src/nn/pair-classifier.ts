@@ -2,15 +2,16 @@
 import { type CrossEntropyOptions, type CrossEntropyResult, crossEntropy } from '../autograd/ops/index.js';
 import { noGrad } from '../autograd/tape.js';
 import type { Variable } from '../autograd/variable.js';
-import { brief, ConfigError, FormatError, ShapeError } from '../errors.js';
+import { checkValue, integer } from '../checks.js';
+import { checkKeys, FormatError, ShapeError } from '../errors.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
-import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
+import { type ModelConfig, type ModelOptions, modelKeys, resolveConfig, stackConfig } from './config.js';
 import { TokenEmbedding } from './embeddings.js';
 import { initializeModel } from './init.js';
 import type { MaskedLM } from './masked-lm.js';
-import type { ForwardOptions } from './models.js';
-import { Module, requirePositive, type StateDict } from './module.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
+import { Module, type StateDict } from './module.js';
 import { PooledHead } from './pooled-head.js';
 import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
@@ -54,15 +55,10 @@ export class PairClassifier extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: PairClassifierOptions) {
     super();
+    checkKeys('PairClassifier', options, [...modelKeys, 'numSegments', 'numClasses']);
     const { numSegments = 0, numClasses, ...rest } = options;
-    requirePositive('PairClassifier', 'numClasses', numClasses);
-    if (!Number.isInteger(numSegments) || numSegments < 0) {
-      throw new ConfigError(`numSegments must be an integer of at least 0, got ${brief(numSegments)}`, {
-        op: 'PairClassifier',
-        expected: '>= 0',
-        actual: numSegments,
-      });
-    }
+    checkValue('PairClassifier', 'numClasses', numClasses, integer(1));
+    checkValue('PairClassifier', 'numSegments', numSegments, integer(0));
     const config = { ...resolveConfig('PairClassifier', rest), numSegments, numClasses };
     checkRoom('PairClassifier', config, config.numLayers, 0);
     this.config = config;
@@ -101,6 +97,7 @@ export class PairClassifier extends Module {
 
   /** Logits (B, numClasses). */
   forward(batch: PairClassInput, options: ForwardOptions = {}): Variable {
+    checkForward('PairClassifier', options);
     const shape = [batch.batchSize, batch.seqLen];
     const { numSegments } = this.config;
     if (numSegments > 0 && !batch.segments) {
@@ -120,25 +117,21 @@ export class PairClassifier extends Module {
   /** Mean cross-entropy per pair. */
   loss(batch: PairClassInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'PairClassifier.loss' });
-    const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), batchTensor(batch.labels, [batch.batchSize]), rest);
+    const [forward, rest] = splitLossOptions('PairClassifier.loss', options);
+    return crossEntropy(this.forward(batch, forward), batchTensor(batch.labels, [batch.batchSize]), rest);
   }
 
   /** (B): the class with the largest logit, the first of equals; without dropout. */
   predict(batch: PairClassInput): Int32Array {
-    const { training } = this;
-    this.eval();
-    try {
-      const { numClasses } = this.config;
-      const logits = withRuntime(this.runtime(), () => noGrad(() => this.forward(batch).toArray()));
-      return Int32Array.from({ length: batch.batchSize }, (_, b) => {
-        let best = b * numClasses;
-        for (let i = best + 1; i < (b + 1) * numClasses; i++) if (logits[i] > logits[best]) best = i;
-        return best - b * numClasses;
-      });
-    } finally {
-      this.train(training);
-    }
+    const { numClasses } = this.config;
+    const logits = this.evaluating(() =>
+      withRuntime(this.runtime(), () => noGrad(() => this.forward(batch).toArray())),
+    );
+    return Int32Array.from({ length: batch.batchSize }, (_, b) => {
+      let best = b * numClasses;
+      for (let i = best + 1; i < (b + 1) * numClasses; i++) if (logits[i] > logits[best]) best = i;
+      return best - b * numClasses;
+    });
   }
 }
 

@@ -9,19 +9,20 @@ import { log64 } from '../runtime/math.js';
 import type { Norm } from './layers.js';
 import type { NormPlacement } from './placement-names.js';
 
-/** One sub-layer: attention or feed-forward, dropout included. */
-export type Branch = (x: Variable) => Variable;
+/** One sub-layer, attention or feed-forward, dropout included; with `norm`, dropout(norm(f(x))). */
+export type Branch = (x: Variable, norm?: Norm) => Variable;
 
 /** What stands around a sub-layer. */
 export interface Sublayer {
-  kind: 'attention' | 'ffn';
+  /** Self-attention, attention over the encoder's output, or feed-forward. */
+  kind: 'attention' | 'cross' | 'ffn';
   /** Whether it ends its layer. */
   last: boolean;
   /** Missing where the placement has none here. */
   norm: Norm | null;
   /** The branch's output norm. */
   normOut: Norm | null;
-  /** Learnable factor: of the branch (1) or of the residual stream (dModel). */
+  /** Learnable factor: of the layer's branches (1), which share it, or of the residual stream (dModel). */
   gain: Parameter | null;
   /** The placement's number at this depth; 1 where it has none. */
   factor: number;
@@ -51,7 +52,8 @@ export interface Place {
 }
 
 /** Which sub-layers of a layer have something. */
-export type SublayerKinds = 'both' | 'attention' | 'ffn' | 'none';
+export type SublayerKinds = readonly Sublayer['kind'][];
+const everywhere: SublayerKinds = ['attention', 'cross', 'ffn'];
 
 /** A placement as code: what happens around a sub-layer, and the parts and initial values that it needs. */
 export interface Placement {
@@ -59,7 +61,7 @@ export interface Placement {
   apply(x: Variable, f: Branch, sublayer: Sublayer, streams: Streams): Variable;
   /** Whether the stack ends with a norm when `finalNorm` is 'auto'. */
   finalNorm: boolean | ((place: Place) => boolean);
-  /** Which sub-layers have the norm N. Default both. */
+  /** Which sub-layers have the norm N. Default all. */
   norms?: SublayerKinds;
   /** Which have another one on their output. Default none. */
   outputNorms?: SublayerKinds;
@@ -67,16 +69,22 @@ export interface Placement {
   gain?: 'scalar' | 'vector';
   /** Norm before the output projection of attention, and before the last matrix of the feed-forward. */
   innerNorm?: SublayerKinds;
-  /** A factor per attention head. */
+  /** A factor per head of self-attention. */
   headGain?: boolean;
   /** What `qkNorm: 'auto'` means: per head, or over the whole width; `value` norms the values too. */
   qkNorm?: { width: 'head' | 'model'; value: boolean };
   /** Another placement in some layers. */
-  choose?(place: Place): NormPlacement;
+  choose?(place: Place): Placement | undefined;
   /** A fixed number of the formula, by depth, e.g. DeepNorm's α. */
   factor?(place: Place): number;
   /** Gain of V, O and the feed-forward at initialisation, on top of Xavier's. */
   initGain?(place: Place): number;
+  /** Which sub-layers have it. Default all. */
+  gainAt?: SublayerKinds;
+  /** `initGain` is of every matrix, Q and K too, on top of the scheme's own values. */
+  gainOfAll?: boolean;
+  /** The final norm's eps, as a multiple of the others'. Default 1. */
+  finalEps?: number;
   /** What the last norm of a layer hides: the sum in front of it, y being f(x). */
   hidden?(x: Variable, y: Variable, sublayer: Sublayer, streams: Streams): Variable;
 }
@@ -96,7 +104,7 @@ function deepnormAlpha(place: Place): number {
   return place.decoder ? fourthRoot(3 * place.numLayers) : 0.81 * depthOfEncoder(place);
 }
 
-/** DeepNorm's β, from the same table. */
+/** DeepNorm's β, from the same table (torchscale's encoder of two stacks has 1.15 for 0.87). */
 function deepnormBeta(place: Place): number {
   if (!place.otherLayers) return 1 / fourthRoot(8 * place.numLayers);
   return place.decoder ? 1 / fourthRoot(12 * place.numLayers) : 0.87 / depthOfEncoder(place);
@@ -130,8 +138,11 @@ const pre: Placement = {
 const peri: Placement = {
   apply: (x, f, s) => add(x, normOut(s).forward(f(norm(s).forward(x)))),
   finalNorm: true,
-  outputNorms: 'both',
+  outputNorms: everywhere,
 };
+
+/** HybridNorm's attention. */
+const normedHeads: Placement['qkNorm'] = { width: 'head', value: true };
 
 /** The formula of every placement; docs/placements.md has them as a table, with their sources. */
 export const placements: Record<NormPlacement, Placement> = {
@@ -140,8 +151,9 @@ export const placements: Record<NormPlacement, Placement> = {
   peri,
   // Sandwich-LN: Ding et al. 2021 (CogView, arXiv 2105.13290), section 2.4: the block of Peri-LN.
   sandwich: peri,
-  // Sub-LN: Wang et al. 2022 (Magneto, arXiv 2210.06423). Pre-LN; f has a norm before its output matrix.
-  sub: { ...pre, innerNorm: 'both', initGain: subGain },
+  // Sub-LN: Wang et al. 2022 (Magneto, arXiv 2210.06423), section 2.1. Pre-LN; f has a norm before its output matrix,
+  // except in attention over the encoder's output, which torchscale keeps the gain from, too.
+  sub: { ...pre, innerNorm: ['attention', 'ffn'], initGain: subGain, gainAt: ['attention', 'ffn'] },
   // DeepNorm: Wang et al. 2022 (arXiv 2203.00555), section 3.
   deepnorm: {
     apply: (x, f, s) => norm(s).forwardSum(scale(x, s.factor), f(x)),
@@ -157,27 +169,31 @@ export const placements: Record<NormPlacement, Placement> = {
     finalNorm: false,
     gain: 'vector',
   },
-  // ReZero: Bachlechner et al. 2020 (arXiv 2003.04887), eq. 1. The gain begins at 0.
+  // ReZero: Bachlechner et al. 2020 (arXiv 2003.04887), eq. 1. The gain begins at 0, one for all branches of a layer.
   rezero: {
     apply: (x, f, s) => add(x, mul(f(x), gain(s))),
     finalNorm: false,
-    norms: 'none',
+    norms: [],
     gain: 'scalar',
   },
   // T-Fixup: Huang et al. 2020. No norm at all; the initial values make up for it.
   tfixup: {
     apply: (x, f) => add(x, f(x)),
     finalNorm: false,
-    norms: 'none',
+    norms: [],
     initGain: tfixupGain,
   },
-  // B2T: Takase et al. 2022 (arXiv 2206.00330), section 4. The layer's input joins before its last norm.
+  // B2T: Takase et al. 2022 (arXiv 2206.00330), section 4. The layer's input joins before its last norm. The authors'
+  // code divides every matrix by the root of the stack's depth.
   b2t: {
     apply: (x, f, s, { layerInput }) => norm(s).forwardSum(s.last ? add(layerInput, x) : x, f(x)),
     hidden: (x, y, _, { layerInput }) => add(add(layerInput, x), y),
     finalNorm: false,
+    initGain: ({ numLayers }) => 1 / Math.sqrt(numLayers),
+    gainOfAll: true,
   },
-  // ResiDual: Xie et al. 2023 (arXiv 2304.14802), section 3.1. The stack ends with x + N(dual).
+  // ResiDual: Xie et al. 2023 (arXiv 2304.14802), section 3.1. The stack ends with x + N(dual), whose eps in the authors'
+  // code is 1e-7 beside 1e-5.
   residual: {
     apply: (x, f, s, streams) => {
       const y = f(x);
@@ -186,32 +202,35 @@ export const placements: Record<NormPlacement, Placement> = {
     },
     hidden: (x, y) => add(x, y),
     finalNorm: true,
+    finalEps: 0.01,
   },
-  // NormFormer: Shleifer et al. 2021 (arXiv 2110.09456), section 2.
+  // NormFormer: Shleifer et al. 2021 (arXiv 2110.09456), section 2. As in the authors' code, dropout follows the norm, and
+  // attention over the encoder's output is Pre-LN's.
   normformer: {
-    apply: (x, f, s) => (s.kind === 'attention' ? peri : pre).apply(x, f, s, { layerInput: x, dual: null }),
+    apply: (x, f, s) => add(x, f(norm(s).forward(x), s.normOut ?? undefined)),
     finalNorm: true,
-    outputNorms: 'attention',
-    innerNorm: 'ffn',
+    outputNorms: ['attention'],
+    innerNorm: ['ffn'],
     headGain: true,
   },
   // Mix-LN: Li et al. 2024 (arXiv 2412.13795), section 3: Post-LN in the first ⌊a·L⌋ layers.
   mix: {
     ...pre,
     choose: ({ layer, numLayers, mixFraction }) =>
-      layer <= Math.floor(mixFraction * numLayers) ? 'post' : 'pre',
+      layer <= Math.floor(mixFraction * numLayers) ? post : pre,
     finalNorm: ({ numLayers, mixFraction }) => Math.floor(mixFraction * numLayers) < numLayers,
   },
-  // HybridNorm: Zhuo et al. 2025 (arXiv 2503.04598), section 3. Attention norms its queries, keys and values.
+  // HybridNorm: Zhuo et al. 2025 (arXiv 2503.04598), section 3. Attention norms its queries, keys and values, also in the
+  // first layer of HybridNorm*, which is Pre-LN.
   hybrid: {
     apply: (x, f, s) => {
       const h = s.norm ? s.norm.forward(x) : x;
       return add(h, f(h));
     },
     finalNorm: true,
-    norms: 'ffn',
-    qkNorm: { width: 'head', value: true },
-    choose: ({ layer, preFirst }) => (preFirst && layer === 1 ? 'pre' : 'hybrid'),
+    norms: ['ffn'],
+    qkNorm: normedHeads,
+    choose: ({ layer, preFirst }) => (preFirst && layer === 1 ? { ...pre, qkNorm: normedHeads } : undefined),
   },
   // LayerNorm Scaling: Sun et al. 2025 (arXiv 2502.05795), eq. 5. The factor is 1/sqrt(layer).
   lns: {
@@ -219,24 +238,31 @@ export const placements: Record<NormPlacement, Placement> = {
     finalNorm: true,
     factor: ({ layer }) => 1 / Math.sqrt(layer),
   },
-  // OLMo 2: arXiv 2501.00656, section 3: the norm on the output only, and norms on queries and keys.
+  // OLMo 2: arXiv 2501.00656, section 3: the norm on the output only, and norms on queries and keys. As in the authors'
+  // code, dropout follows the norm.
   olmo2: {
-    apply: (x, f, s) => add(x, norm(s).forward(f(x))),
+    apply: (x, f, s) => add(x, f(x, norm(s))),
     finalNorm: true,
     qkNorm: { width: 'model', value: false },
   },
 };
 
-/** Whether a table entry names a kind of sub-layer. */
-export const standsAt = (at: SublayerKinds | undefined, kind: Sublayer['kind']): boolean =>
-  at === 'both' || at === kind;
-
 /** The placement of one layer. */
 export function placementAt(name: NormPlacement, place: Place): Placement {
-  return placements[placements[name].choose?.(place) ?? name];
+  return placements[name].choose?.(place) ?? placements[name];
 }
 
-/** T-Fixup also scales the token embeddings of an encoder-decoder, by its decoder's factor; 1 for every other. */
-export function embeddingInitGain(decoderPlacement: NormPlacement, decoderLayers: number): number {
-  return decoderPlacement === 'tfixup' ? tfixupGain({ numLayers: decoderLayers, decoder: true }) : 1;
+/**
+ * T-Fixup also scales the token embeddings of an encoder-decoder, by (9N)^(-1/4); 1 for every other. The paper has one N;
+ * in the authors' code a table that both stacks share takes the encoder's.
+ */
+export function embeddingInitGain(config: {
+  normPlacement: NormPlacement;
+  numEncoderLayers: number;
+  decoderNormPlacement: NormPlacement;
+  numDecoderLayers: number;
+}): number {
+  const { normPlacement, numEncoderLayers, decoderNormPlacement, numDecoderLayers } = config;
+  if (normPlacement === 'tfixup') return tfixupGain({ numLayers: numEncoderLayers, decoder: true });
+  return decoderNormPlacement === 'tfixup' ? tfixupGain({ numLayers: numDecoderLayers, decoder: true }) : 1;
 }

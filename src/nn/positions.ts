@@ -1,6 +1,7 @@
 /** @file Where a token stands: sinusoidal (Vaswani et al. 2017, section 3.5) or learned positions. */
 import { add, slice } from '../autograd/ops/index.js';
 import { Parameter, Variable } from '../autograd/variable.js';
+import { checkValue, integer, oneOf } from '../checks.js';
 import { DataError } from '../errors.js';
 import { cos64, pow64, sin64 } from '../runtime/math.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -10,6 +11,7 @@ import { Module } from './module.js';
 
 /** `sinusoidal` (Vaswani et al. 2017, section 3.5) or a `learned` table. */
 export type PositionKind = 'sinusoidal' | 'learned';
+export const positionKinds: readonly PositionKind[] = ['sinusoidal', 'learned'];
 
 /** Adds a position row to every token embedding. */
 export class Positions extends Module {
@@ -23,6 +25,9 @@ export class Positions extends Module {
     dModel: number,
   ) {
     super();
+    checkValue('Positions', 'kind', kind, oneOf(...positionKinds));
+    checkValue('Positions', 'maxSeqLen', maxSeqLen, integer(1));
+    checkValue('Positions', 'dModel', dModel, integer(1));
     this.weight =
       kind === 'learned' ? initializeParameter(new Parameter([maxSeqLen, dModel], 'position')) : null;
     this.#table = kind === 'sinusoidal' ? sinusoids(maxSeqLen, dModel) : null;
@@ -47,6 +52,8 @@ export class Positions extends Module {
 
 /** PE(t, 2i) = sin(t / 10000^(2i/d)), PE(t, 2i+1) = cos(the same); (length, dModel). */
 export function sinusoids(length: number, dModel: number): Variable {
+  checkValue('sinusoids', 'length', length, integer(1));
+  checkValue('sinusoids', 'dModel', dModel, integer(1));
   const runtime = currentRuntime();
   const values =
     runtime.precision === 'f64' ? new Float64Array(length * dModel) : new Float32Array(length * dModel);

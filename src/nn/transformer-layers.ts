@@ -10,7 +10,17 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { brief, ConfigError } from '../errors.js';
+import {
+  checkOptions,
+  flag,
+  fraction,
+  integer,
+  oneOf,
+  optional,
+  positive,
+  type Rules,
+  share,
+} from '../checks.js';
 import {
   type AttentionMask,
   type AttentionParts,
@@ -20,20 +30,21 @@ import {
 import { initializeParameter, multiply } from './init.js';
 import { Dropout, FeedForward, type Norm } from './layers.js';
 import { Module } from './module.js';
-import { makeNorm, type NormKind } from './norms.js';
+import { makeNorm, type NormKind, normKinds } from './norms.js';
 import { type NormPlacement, normPlacements } from './placement-names.js';
 import {
   type Branch,
   type Place,
   type Placement,
   placementAt,
-  placements,
   type Streams,
   type Sublayer,
-  standsAt,
 } from './placements.js';
 
-/** Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….mid`, `….hidden`, `….out`. */
+/**
+ * Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….mid`, `….hidden`, `….out`, and x before each
+ * sub-layer, `….attention.in`.
+ */
 export type Trace = (name: string, value: Variable) => void;
 
 /** 'auto' leaves it to the placement; the others are norms of queries and keys. */
@@ -61,21 +72,27 @@ export interface LayerConfig {
   preFirst?: boolean;
 }
 
+export const layerRules: Rules<LayerConfig> = {
+  dModel: integer(1),
+  numHeads: integer(1),
+  dFF: integer(1),
+  normPlacement: oneOf(...normPlacements),
+  norm: oneOf(...normKinds),
+  eps: positive,
+  dropout: share,
+  activation: oneOf('relu', 'gelu'),
+  activationDropout: share,
+  qkNorm: optional(oneOf(...qkNorms)),
+  residualInit: optional(oneOf('none', 'gpt2')),
+  mixFraction: optional(fraction),
+  preFirst: optional(flag),
+};
+
 /** Where a layer stands in its stack; a layer on its own is the first of one. */
 export type LayerPosition = Pick<Place, 'layer' | 'numLayers' | 'otherLayers'>;
 const ALONE: LayerPosition = { layer: 1, numLayers: 1, otherLayers: 0 };
 
 export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPosition): Place {
-  if (!Object.hasOwn(placements, config.normPlacement)) {
-    throw new ConfigError(
-      `normPlacement must be one of ${normPlacements.join(', ')}, got ${brief(config.normPlacement)}`,
-      {
-        op: 'Transformer',
-        expected: normPlacements,
-        actual: config.normPlacement,
-      },
-    );
-  }
   const { mixFraction = 0.25, preFirst = false } = config;
   return { ...position, decoder, mixFraction, preFirst };
 }
@@ -87,10 +104,15 @@ abstract class Layer extends Module {
   protected readonly placement: Placement;
   readonly #config: LayerConfig;
   readonly #place: Place;
-  #sublayers: Sublayer[] = [];
+  #sharedGain: Parameter | null = null;
+  /** In the order they run. @internal */
+  readonly sublayers: Sublayer[] = [];
 
   constructor(config: LayerConfig, decoder: boolean, position: LayerPosition) {
     super();
+    const op = decoder ? 'TransformerDecoderLayer' : 'TransformerEncoderLayer';
+    checkOptions(op, config, layerRules);
+    checkOptions(op, position, { layer: integer(1), numLayers: integer(1), otherLayers: integer(0) });
     this.#config = config;
     this.normPlacement = config.normPlacement;
     this.#place = placeOf(config, decoder, position);
@@ -98,7 +120,7 @@ abstract class Layer extends Module {
   }
 
   /** @internal */
-  protected makeAttention(): MultiHeadAttention {
+  protected makeAttention(kind: 'attention' | 'cross'): MultiHeadAttention {
     const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto' } = this.#config;
     const { innerNorm, headGain, qkNorm } = this.placement;
     const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
@@ -106,8 +128,8 @@ abstract class Layer extends Module {
       qkNorm: qk,
       qkWidth: qkNorm?.width,
       valueNorm: qkNorm?.value ? norm : undefined,
-      innerNorm: standsAt(innerNorm, 'attention') ? norm : undefined,
-      headGain,
+      innerNorm: innerNorm?.includes(kind) ? norm : undefined,
+      headGain: headGain && kind === 'attention',
       eps,
     };
     return new MultiHeadAttention(dModel, numHeads, parts);
@@ -116,46 +138,55 @@ abstract class Layer extends Module {
   /** @internal */
   protected makeFeedForward(): FeedForward {
     const { dModel, dFF, activation, activationDropout } = this.#config;
-    const inner = standsAt(this.placement.innerNorm, 'ffn');
-    const ffnNorm = inner ? makeNorm({ ...this.#config, dModel: dFF }) : null;
+    const ffnNorm = this.placement.innerNorm?.includes('ffn')
+      ? makeNorm({ ...this.#config, dModel: dFF })
+      : null;
     return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm);
   }
 
   /** @internal */
   protected makeSublayer(kind: Sublayer['kind'], last: boolean): Sublayer {
-    const { norms = 'both', outputNorms, gain, factor } = this.placement;
+    const { norms, outputNorms, gain, factor } = this.placement;
     const sublayer: Sublayer = {
       kind,
       last,
-      norm: standsAt(norms, kind) ? makeNorm(this.#config) : null,
-      normOut: standsAt(outputNorms, kind) ? makeNorm(this.#config) : null,
-      gain: gain ? makeGain(gain, this.#config.dModel) : null,
+      norm: norms?.includes(kind) === false ? null : makeNorm(this.#config),
+      normOut: outputNorms?.includes(kind) ? makeNorm(this.#config) : null,
+      gain: gain ? this.#makeGain(gain) : null,
       factor: factor?.(this.#place) ?? 1,
     };
-    this.#sublayers.push(sublayer);
+    this.sublayers.push(sublayer);
     return sublayer;
+  }
+
+  #makeGain(kind: 'scalar' | 'vector'): Parameter {
+    // The roles say where they begin: 0 and 1.
+    if (kind === 'vector') return initializeParameter(new Parameter([this.#config.dModel], 'normWeight'));
+    this.#sharedGain ??= new Parameter([1], 'normBias');
+    return this.#sharedGain;
   }
 
   /** One branch after the other, each under the placement's formula. @internal */
   protected run(
     x: Variable,
-    branches: readonly [name: string, branch: Branch][],
+    branches: readonly [branch: (x: Variable) => Variable, dropout: Dropout][],
     trace?: Trace,
     streams: Streams = { layerInput: x, dual: null },
   ): Variable {
     const { apply, hidden } = this.placement;
     streams.layerInput = x;
-    branches.forEach(([name, branch], i) => {
-      const sublayer = this.#sublayers[i];
+    branches.forEach(([branch, dropout], i) => {
+      const sublayer = this.sublayers[i];
       const before = x;
-      let f = branch;
-      if (trace)
-        f = (h) => {
-          const y = branch(h);
-          trace(`${this.path}.${name}`, y);
-          if (sublayer.last && hidden) trace(`${this.path}.hidden`, hidden(before, y, sublayer, streams));
-          return y;
-        };
+      const name = `${this.path}.${sublayer.kind}`;
+      const f: Branch = (h, norm) => {
+        const y = norm ? branch(h) : dropout.forward(branch(h));
+        trace?.(name, y);
+        if (trace && sublayer.last && hidden)
+          trace(`${this.path}.hidden`, hidden(before, y, sublayer, streams));
+        return norm ? dropout.forward(norm.forward(y)) : y;
+      };
+      trace?.(`${name}.in`, x);
       if (sublayer.last) trace?.(`${this.path}.mid`, x);
       x = apply(x, f, sublayer, streams);
     });
@@ -169,28 +200,24 @@ abstract class Layer extends Module {
    * @internal
    */
   protected rescale(attention: readonly MultiHeadAttention[], ffn: FeedForward, valueGain: number): void {
-    const gain = this.placement.initGain?.(this.#place);
-    if (gain !== undefined) {
-      for (const { inProjWeight, outProj, dModel } of attention) {
-        multiply(inProjWeight, gain * valueGain, 2 * dModel * dModel);
+    const { initGain, gainAt, gainOfAll } = this.placement;
+    if (initGain) {
+      const gain = initGain(this.#place);
+      attention.forEach(({ inProjWeight, outProj, dModel }, i) => {
+        if (gainAt?.includes(this.sublayers[i].kind) === false) return;
+        if (gainOfAll) multiply(inProjWeight, gain);
+        else multiply(inProjWeight, gain * valueGain, 2 * dModel * dModel);
         multiply(outProj.weight, gain);
-      }
+      });
       multiply(ffn.linear1.weight, gain);
       multiply(ffn.linear2.weight, gain);
     }
     if (this.#config.residualInit === 'gpt2') {
-      const share = 1 / Math.sqrt(this.#sublayers.length * this.#place.numLayers);
+      const share = 1 / Math.sqrt(this.sublayers.length * this.#place.numLayers);
       for (const { outProj } of attention) multiply(outProj.weight, share);
       multiply(ffn.linear2.weight, share);
     }
   }
-}
-
-function makeGain(kind: 'scalar' | 'vector', dModel: number): Parameter {
-  // The roles say where they begin: 0 and 1.
-  return kind === 'scalar'
-    ? new Parameter([1], 'normBias')
-    : initializeParameter(new Parameter([dModel], 'normWeight'));
 }
 
 /** Self-attention and feed-forward; the layer of encoders and (with a causal mask) of decoder-only models. */
@@ -208,7 +235,7 @@ export class TransformerEncoderLayer extends Layer {
 
   constructor(config: LayerConfig, position = ALONE) {
     super(config, false, position);
-    this.selfAttn = this.makeAttention();
+    this.selfAttn = this.makeAttention('attention');
     this.feedForward = this.makeFeedForward();
     ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
     ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('ffn', true));
@@ -234,8 +261,8 @@ export class TransformerEncoderLayer extends Layer {
     return this.run(
       x,
       [
-        ['attention', (h) => this.dropout1.forward(attend(h))],
-        ['ffn', (h) => this.dropout2.forward(this.feedForward.forward(h))],
+        [attend, this.dropout1],
+        [(h) => this.feedForward.forward(h), this.dropout2],
       ],
       trace,
       streams,
@@ -263,11 +290,11 @@ export class TransformerDecoderLayer extends Layer {
 
   constructor(config: LayerConfig, position = ALONE) {
     super(config, true, position);
-    this.selfAttn = this.makeAttention();
-    this.multiheadAttn = this.makeAttention();
+    this.selfAttn = this.makeAttention('attention');
+    this.multiheadAttn = this.makeAttention('cross');
     this.feedForward = this.makeFeedForward();
     ({ norm: this.norm1, normOut: this.norm1Out, gain: this.gain1 } = this.makeSublayer('attention', false));
-    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('attention', false));
+    ({ norm: this.norm2, normOut: this.norm2Out, gain: this.gain2 } = this.makeSublayer('cross', false));
     ({ norm: this.norm3, normOut: this.norm3Out, gain: this.gain3 } = this.makeSublayer('ffn', true));
     this.dropout1 = new Dropout(config.dropout);
     this.dropout2 = new Dropout(config.dropout);
@@ -317,9 +344,9 @@ export class TransformerDecoderLayer extends Layer {
     return this.run(
       x,
       [
-        ['attention', (h) => this.dropout1.forward(attendSelf(h))],
-        ['cross', (h) => this.dropout2.forward(attendMemory(h))],
-        ['ffn', (h) => this.dropout3.forward(this.feedForward.forward(h))],
+        [attendSelf, this.dropout1],
+        [attendMemory, this.dropout2],
+        [(h) => this.feedForward.forward(h), this.dropout3],
       ],
       trace,
       streams,

@@ -1,6 +1,7 @@
 /** @file Stacks of encoder and decoder layers, and the final norm where the placement needs one. */
 import { add } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
+import { checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { AttentionMask, KeyValueCache } from './attention.js';
 import type { Norm } from './layers.js';
@@ -10,6 +11,7 @@ import { placements, type Streams } from './placements.js';
 import {
   type LayerConfig,
   type LayerPosition,
+  layerRules,
   placeOf,
   type Trace,
   TransformerDecoderLayer,
@@ -24,10 +26,20 @@ export interface StackConfig extends LayerConfig {
   otherLayers?: number;
 }
 
+/** Four times the deepest Transformer published (DeepNet, 1,000 layers); beyond it stands a slip or malice. */
+export const MAX_LAYERS = 4096;
+
+const stackRules: Rules<StackConfig> = {
+  ...layerRules,
+  numLayers: integer(1, MAX_LAYERS),
+  finalNorm: oneOf<string | boolean>('auto', true, false),
+  otherLayers: optional(integer(0, MAX_LAYERS)),
+};
+
 function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
   const { numLayers, otherLayers = 0 } = config;
   const place = placeOf(config, decoder, { layer: numLayers, numLayers, otherLayers });
-  const { finalNorm } = placements[config.normPlacement];
+  const { finalNorm, finalEps = 1 } = placements[config.normPlacement];
   const auto = typeof finalNorm === 'function' ? finalNorm(place) : finalNorm;
   const wanted = config.finalNorm === 'auto' ? auto : config.finalNorm;
   if (!wanted && config.normPlacement === 'residual') {
@@ -38,13 +50,18 @@ function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
       hint: "without the second stream it is Post-LN: use normPlacement 'post'",
     });
   }
-  return wanted ? makeNorm(config) : null;
+  return wanted ? makeNorm({ ...config, eps: config.eps * finalEps }) : null;
 }
 
 /** Every layer of a stack with its position. */
-function makeLayers<L>(config: StackConfig, make: (position: LayerPosition) => L): L[] {
-  const { numLayers, otherLayers = 0 } = config;
-  return Array.from({ length: numLayers }, (_, i) => make({ layer: i + 1, numLayers, otherLayers }));
+function makeLayers<L>(
+  op: string,
+  config: StackConfig,
+  make: (config: LayerConfig, position: LayerPosition) => L,
+): L[] {
+  checkOptions(op, config, stackRules);
+  const { numLayers, otherLayers = 0, finalNorm: _, ...layer } = config;
+  return Array.from({ length: numLayers }, (_, i) => make(layer, { layer: i + 1, numLayers, otherLayers }));
 }
 
 /** The end of a stack: the final norm, and where there is a second stream, its sum with the first. */
@@ -60,7 +77,11 @@ export class TransformerEncoder extends Module {
 
   constructor(config: StackConfig) {
     super();
-    this.layers = makeLayers(config, (position) => new TransformerEncoderLayer(config, position));
+    this.layers = makeLayers(
+      'TransformerEncoder',
+      config,
+      (layer, position) => new TransformerEncoderLayer(layer, position),
+    );
     this.norm = finalNormOf(config, false);
   }
 
@@ -88,7 +109,11 @@ export class TransformerDecoder extends Module {
 
   constructor(config: StackConfig) {
     super();
-    this.layers = makeLayers(config, (position) => new TransformerDecoderLayer(config, position));
+    this.layers = makeLayers(
+      'TransformerDecoder',
+      config,
+      (layer, position) => new TransformerDecoderLayer(layer, position),
+    );
     this.norm = finalNormOf(config, true);
   }
 

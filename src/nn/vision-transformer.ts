@@ -10,13 +10,14 @@ import {
   slice,
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
+import { checkValue, integer } from '../checks.js';
 import { ConfigError, checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, resolveConfig, stackConfig } from './config.js';
 import { initializeModel, initializeParameter } from './init.js';
 import { Dropout, Linear } from './layers.js';
-import type { ForwardOptions } from './models.js';
-import { Module, requirePositive } from './module.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from './models.js';
+import { Module } from './module.js';
 import { Positions } from './positions.js';
 import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
@@ -108,7 +109,7 @@ export class VisionTransformer extends Module {
     ]);
     const { imageSize, patchSize, channels = 1, numClasses, ...rest } = options;
     for (const [name, value] of Object.entries({ imageSize, patchSize, channels, numClasses }))
-      requirePositive('VisionTransformer', name, value);
+      checkValue('VisionTransformer', name, value, integer(1));
     if (imageSize % patchSize !== 0) {
       throw new ConfigError(`imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`, {
         op: 'VisionTransformer',
@@ -139,6 +140,7 @@ export class VisionTransformer extends Module {
 
   /** The encoder's output (B, 1 + patches, C), class token first. */
   encode(batch: ImageInput, options: ForwardOptions = {}): Variable {
+    checkForward('VisionTransformer', options);
     const { imageSize, patchSize, channels, dModel } = this.config;
     const { batchSize } = batch;
     const side = imageSize / patchSize;
@@ -175,7 +177,7 @@ export class VisionTransformer extends Module {
   /** Mean cross-entropy per image. */
   loss(batch: ImageInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'VisionTransformer.loss' });
-    const { trace, ...rest } = options;
-    return crossEntropy(this.forward(batch, { trace }), batchTensor(batch.labels, [batch.batchSize]), rest);
+    const [forward, rest] = splitLossOptions('VisionTransformer.loss', options);
+    return crossEntropy(this.forward(batch, forward), batchTensor(batch.labels, [batch.batchSize]), rest);
   }
 }

@@ -1,6 +1,6 @@
 import type { Parameter } from '../autograd/variable.js';
-import { ConfigError, checkKeys } from '../errors.js';
-import { checkBeta, checkRate, integerPower, Optimizer, type ParamGroup } from './optimizer.js';
+import { checkOptions, notNegative, optional, positive, type Rules, share } from '../checks.js';
+import { integerPower, Optimizer, type ParamGroup } from './optimizer.js';
 
 /** Options of Adam, AdamW and RAdam; the names are PyTorch's. */
 export interface AdamOptions {
@@ -13,6 +13,16 @@ export interface AdamOptions {
   /** Default 0, in AdamW 0.01. */
   weightDecay?: number;
 }
+
+const rules: Rules<AdamOptions> = {
+  lr: notNegative,
+  betas: optional({
+    wanted: 'two numbers in [0, 1)',
+    holds: (betas) => Array.isArray(betas) && betas.length === 2 && betas.every(share.holds),
+  }),
+  eps: optional(positive),
+  weightDecay: optional(notNegative),
+};
 
 /** Moments and bias corrections, which all of the family share. */
 abstract class AdamFamily extends Optimizer {
@@ -29,14 +39,10 @@ abstract class AdamFamily extends Optimizer {
     options: AdamOptions,
     weightDecay: number,
   ) {
-    checkKeys(name, options, ['lr', 'betas', 'eps', 'weightDecay']);
+    checkOptions(name, options, rules);
     super(params, options.lr, options.weightDecay ?? weightDecay);
     [this.beta1, this.beta2] = options.betas ?? [0.9, 0.999];
-    checkBeta(name, 'betas[0]', this.beta1);
-    checkBeta(name, 'betas[1]', this.beta2);
     this.eps = options.eps ?? 1e-8;
-    checkRate(name, 'eps', this.eps);
-    if (this.eps === 0) throw new ConfigError('eps must be positive, got 0', { op: name });
     this.buffer('m');
     this.buffer('v');
   }

@@ -5,7 +5,8 @@
  */
 
 import { noGrad } from '../autograd/tape.js';
-import { type Parameter, runtimeOf } from '../autograd/variable.js';
+import { Parameter, runtimeOf } from '../autograd/variable.js';
+import { anything, checkOptions, checkValue, notNegative, optional, type Rules } from '../checks.js';
 import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
 import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
@@ -50,7 +51,8 @@ const SEGMENT = 8192;
  * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out
  * those that are frozen.
  * A parameter belongs to the newest optimizer built over it; an older one refuses to step.
- * @throws ConfigError for a rate or decay that is negative or not finite, and when nothing is trainable.
+ * @throws ConfigError for an unknown option or group key, one out of range, a parameter that is given twice or is none,
+ * and when nothing is trainable.
  */
 export abstract class Optimizer {
   /** `sgd`, `adam`, `adamw` or `radam`. */
@@ -79,15 +81,16 @@ export abstract class Optimizer {
     const given = [...params];
     const groups =
       given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
-    checkRate('optimizer', 'lr', lr);
-    checkRate('optimizer', 'weightDecay', weightDecay);
+    for (const group of groups) checkOptions('optimizer', group, groupRules);
     this.#lr = lr;
-    const seen = new Set<Parameter>();
-    this.groups = groups.map((group) => {
-      const own = [...group.params].filter((p) => p.requiresGrad && !seen.has(p));
-      for (const p of own) seen.add(p);
+    const places = new Map<Parameter, string>();
+    this.groups = groups.map((group, g) => {
+      const all = [...group.params];
+      all.forEach((p, i) => {
+        take(places, p, groups.length > 1 ? `number ${i} of group ${g}` : `number ${i}`);
+      });
+      const own = all.filter((p) => p.requiresGrad);
       const groupLr = group.lr ?? lr;
-      checkRate('optimizer', 'lr', groupLr);
       return {
         lr: groupLr,
         lrScale: lr > 0 ? groupLr / lr : 1,
@@ -131,7 +134,7 @@ export abstract class Optimizer {
   }
 
   set lr(value: number) {
-    checkRate('optimizer', 'lr', value);
+    checkValue('optimizer', 'lr', value, notNegative);
     this.#lr = value;
     for (const group of this.groups) group.lr = value * group.lrScale;
   }
@@ -157,19 +160,23 @@ export abstract class Optimizer {
    * torch.nn.utils.clip_grad_norm_ does (without touching the stored gradients). Returns the norm before.
    */
   clipGradNorm(maxNorm: number): number {
-    if (!(maxNorm > 0)) {
-      throw new ConfigError(`maxNorm must be positive, got ${brief(maxNorm)}`, {
-        op: 'clipGradNorm',
-        expected: '> 0',
-        actual: maxNorm,
-      });
-    }
+    checkValue('clipGradNorm', 'maxNorm', maxNorm, clipNorm);
     const { kernels, heap } = this.runtime;
     const at = this.#clip.address();
     kernels.sumSquares(at + 4, this.#settledGrads(), this.total);
     kernels.clipScale(at, at + 4, maxNorm);
     this.#clipped = true;
     return Math.sqrt(heap.floats(at + 4, 1)[0]);
+  }
+
+  /** Multiplies all gradients by one number. @internal */
+  scaleGrads(factor: number): void {
+    if (factor === 1) return;
+    const { kernels, heap } = this.runtime;
+    const at = this.#clip.address();
+    const grads = this.#settledGrads();
+    heap.writeFloats(at, [factor]);
+    kernels.scaleByForward(grads, grads, at, this.total);
   }
 
   /** The joint 2-norm of all gradients. */
@@ -181,7 +188,7 @@ export abstract class Optimizer {
     }, this.runtime);
   }
 
-  /** Updates every parameter from its gradient, and moves the random generator to the next step. */
+  /** Updates every parameter from its gradient, and moves the random generator on to the count of its steps. */
   step(): void {
     for (const { lr, params } of this.groups) {
       if (!Number.isFinite(lr))
@@ -202,7 +209,8 @@ export abstract class Optimizer {
     this.#settledGrads();
     this.update(this.#clipped ? this.#clip.address() : 0);
     this.#clipped = false;
-    this.runtime.setRandomPosition(this.stepCount, 0);
+    // Never back: an optimizer that takes turns with another one must not bring back the masks of earlier forwards.
+    if (this.stepCount > this.runtime.randomPosition.step) this.runtime.setRandomPosition(this.stepCount, 0);
   }
 
   /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). @internal */
@@ -253,28 +261,44 @@ export abstract class Optimizer {
   }
 }
 
+const groupRules: Rules<ParamGroup> = {
+  params: anything,
+  lr: optional(notNegative),
+  weightDecay: optional(notNegative),
+};
+
+/** Infinity measures and clips nothing. */
+const clipNorm = {
+  wanted: 'a number > 0',
+  holds: (value: unknown) => typeof value === 'number' && value > 0,
+};
+
+/** Notes where a parameter was given; one that is given twice would be in one of two groups only. */
+function take(places: Map<Parameter, string>, p: Parameter, place: string): void {
+  if (!(p instanceof Parameter)) {
+    throw new ConfigError(`takes parameters or groups of them, got ${brief(String(p))} as ${place}`, {
+      op: 'optimizer',
+      expected: 'a Parameter',
+      actual: p,
+      hint: 'pass model.parameters(), or groups { params, lr?, weightDecay? }',
+    });
+  }
+  const before = places.get(p);
+  if (before !== undefined) {
+    throw new ConfigError(
+      `the parameter ${p.path || 'without a path'} is given twice: as ${before} and ${place}`,
+      {
+        op: 'optimizer',
+        actual: p.path,
+        hint: 'each parameter belongs to one group, once',
+      },
+    );
+  }
+  places.set(p, place);
+}
+
 function isGroup(item: unknown): item is ParamGroup {
   return typeof item === 'object' && item !== null && 'params' in item;
-}
-
-export function checkRate(op: string, name: string, value: number): void {
-  if (!(Number.isFinite(value) && value >= 0)) {
-    throw new ConfigError(`${name} must be a finite number >= 0, got ${brief(value)}`, {
-      op,
-      expected: '>= 0',
-      actual: value,
-    });
-  }
-}
-
-export function checkBeta(op: string, name: string, value: number): void {
-  if (!(typeof value === 'number' && value >= 0 && value < 1)) {
-    throw new ConfigError(`${name} must lie in [0, 1), got ${brief(value)}`, {
-      op,
-      expected: '[0, 1)',
-      actual: value,
-    });
-  }
 }
 
 /** Clips the joint gradient norm of an optimizer's parameters; see `Optimizer.clipGradNorm`. */

@@ -8,12 +8,18 @@
  * - common tail: `inverseSqrt({ maxLr, warmupSteps: 0, tailStart: T0 })` is maxLr · min(1, sqrt(T0 / t)), so
  *   that runs with different warm-ups differ in their warm-up only.
  */
-import { brief, ConfigError, checkKeys } from '../errors.js';
+import { checkOptions, checkValue, integer, notNegative, oneOf, optional } from '../checks.js';
+import { ConfigError } from '../errors.js';
 import { cos64 } from '../runtime/math.js';
-import { checkRate } from './optimizer.js';
 
-/** The learning rate of a step; steps count 1, 2, …. */
-export type Schedule = (step: number) => number;
+/** The learning rate of a step; steps count 1, 2, …. Any function is one. */
+export interface Schedule {
+  (step: number): number;
+  /** What it was made from, defaults filled in: checkpoints carry it. A function of one's own has none. */
+  readonly config?: ScheduleConfig;
+  /** The step from which the rate is 0 for good, where there is one: a trainer's `steps` may not go beyond it. */
+  readonly endsAt?: number;
+}
 
 /** Options of `inverseSqrt`. */
 export interface InverseSqrtOptions {
@@ -25,68 +31,70 @@ export interface InverseSqrtOptions {
   tailStart?: number;
 }
 
-function check(op: string, options: { maxLr: number; warmupSteps: number }, keys: string[]): void {
-  checkKeys(op, options, keys);
-  checkRate(op, 'maxLr', options.maxLr);
-  checkSteps(op, 'warmupSteps', options.warmupSteps, 0);
-}
+const warmup = { maxLr: notNegative, warmupSteps: integer(0) };
+const optionalWarmup = { maxLr: notNegative, warmupSteps: optional(integer(0)) };
 
-function checkSteps(op: string, name: string, value: number, minimum: number): void {
-  if (Number.isInteger(value) && value >= minimum) return;
-  throw new ConfigError(`${name} must be a whole number >= ${minimum}, got ${brief(value)}`, {
-    op,
-    expected: `>= ${minimum}`,
-    actual: value,
-  });
-}
-
-function warm(maxLr: number, warmupSteps: number, after: Schedule): Schedule {
-  return (step) => (step < warmupSteps ? (maxLr * step) / warmupSteps : after(step));
+function warm(
+  config: ScheduleConfig & { warmupSteps: number },
+  after: (step: number) => number,
+  endsAt?: number,
+): Schedule {
+  const { maxLr, warmupSteps } = config;
+  const schedule = (step: number): number =>
+    step < warmupSteps ? (maxLr * step) / warmupSteps : after(step);
+  return Object.assign(schedule, { config, endsAt });
 }
 
 /** Linear warm-up, then maxLr · min(1, sqrt(T0 / t)) (paper, section 3.2; Vaswani et al. 2017). */
 export function inverseSqrt(options: InverseSqrtOptions): Schedule {
-  check('inverseSqrt', options, ['maxLr', 'warmupSteps', 'tailStart']);
+  checkOptions('inverseSqrt', options, { ...warmup, tailStart: optional(integer(1)) });
   const { maxLr, warmupSteps } = options;
-  const start = options.tailStart ?? Math.max(1, warmupSteps);
-  checkSteps('inverseSqrt', 'tailStart', start, 1);
-  return warm(maxLr, warmupSteps, (t) => maxLr * Math.min(1, Math.sqrt(start / t)));
+  const tailStart = options.tailStart ?? Math.max(1, warmupSteps);
+  const config = { kind: 'inverseSqrt', maxLr, warmupSteps, tailStart } as const;
+  return warm(config, (t) => maxLr * Math.min(1, Math.sqrt(tailStart / t)));
 }
 
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
 export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
-  check('linearDecay', options, ['maxLr', 'warmupSteps', 'totalSteps']);
-  checkSteps('linearDecay', 'totalSteps', options.totalSteps, 1);
+  checkOptions('linearDecay', options, { ...warmup, totalSteps: integer(1) });
   const { maxLr, warmupSteps, totalSteps } = options;
   return warm(
-    maxLr,
-    warmupSteps,
+    { kind: 'linearDecay', maxLr, warmupSteps, totalSteps },
     (t) => maxLr * Math.max(0, (totalSteps - t) / Math.max(1, totalSteps - warmupSteps)),
+    totalSteps,
   );
 }
 
-/** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`. */
+/** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`, and `minLr` (default 0) from there on. */
 export function cosine(options: {
   maxLr: number;
   warmupSteps: number;
   totalSteps: number;
   minLr?: number;
 }): Schedule {
-  check('cosine', options, ['maxLr', 'warmupSteps', 'totalSteps', 'minLr']);
+  checkOptions('cosine', options, { ...warmup, totalSteps: integer(1), minLr: optional(notNegative) });
   const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
-  checkSteps('cosine', 'totalSteps', totalSteps, 1);
-  checkRate('cosine', 'minLr', minLr);
-  return warm(maxLr, warmupSteps, (t) => {
+  if (minLr > maxLr) {
+    throw new ConfigError(`minLr ${minLr} is above maxLr ${maxLr}`, {
+      op: 'cosine',
+      expected: `<= ${maxLr}`,
+      actual: minLr,
+      hint: 'the cosine falls from maxLr to minLr',
+    });
+  }
+  const rate = (t: number): number => {
     const progress = Math.min(1, (t - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
     return minLr + ((maxLr - minLr) * (1 + cos64(Math.PI * progress))) / 2;
-  });
+  };
+  const config = { kind: 'cosine', maxLr, warmupSteps, totalSteps, minLr } as const;
+  return warm(config, rate, minLr > 0 ? undefined : totalSteps);
 }
 
 /** Linear warm-up, then maxLr for good. */
 export function constant(options: { maxLr: number; warmupSteps?: number }): Schedule {
+  checkOptions('constant', options, optionalWarmup);
   const { maxLr, warmupSteps = 0 } = options;
-  check('constant', { ...options, warmupSteps }, ['maxLr', 'warmupSteps']);
-  return warm(maxLr, warmupSteps, () => maxLr);
+  return warm({ kind: 'constant', maxLr, warmupSteps }, () => maxLr);
 }
 
 /** Constant, times `factor` from each of the given steps on (the paper's Pre-LN runs: 0.1 at epoch 8). */
@@ -96,16 +104,21 @@ export function stepDecay(options: {
   steps: readonly number[];
   factor?: number;
 }): Schedule {
+  checkOptions('stepDecay', options, {
+    ...optionalWarmup,
+    steps: {
+      wanted: 'a list of positive integers',
+      holds: (list) => Array.isArray(list) && list.every(integer(1).holds),
+    },
+    factor: optional(notNegative),
+  });
   const { maxLr, warmupSteps = 0, steps, factor = 0.1 } = options;
-  check('stepDecay', { ...options, warmupSteps }, ['maxLr', 'warmupSteps', 'steps', 'factor']);
-  checkRate('stepDecay', 'factor', factor);
-  if (!Array.isArray(steps) || !steps.every((at) => Number.isInteger(at))) {
-    throw new ConfigError(`steps must be a list of whole numbers, got ${brief(steps)}`, {
-      op: 'stepDecay',
-      actual: steps,
-    });
-  }
-  return warm(maxLr, warmupSteps, (t) => steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr));
+  const config = { kind: 'stepDecay', maxLr, warmupSteps, steps: [...steps], factor } as const;
+  return warm(
+    config,
+    (t) => config.steps.reduce((lr, at) => (t >= at ? lr * factor : lr), maxLr),
+    factor === 0 && steps.length > 0 ? Math.min(...steps) : undefined,
+  );
 }
 
 /** A schedule as data. */
@@ -130,12 +143,6 @@ const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = 
  */
 export function makeSchedule(config: ScheduleConfig): Schedule {
   const { kind, ...options } = config;
-  if (typeof kind !== 'string' || !Object.hasOwn(makers, kind)) {
-    throw new ConfigError(`schedule must be one of ${Object.keys(makers).join(', ')}, got ${brief(kind)}`, {
-      op: 'schedule',
-      expected: Object.keys(makers),
-      actual: kind,
-    });
-  }
+  checkValue('schedule', 'schedule', kind, oneOf(...Object.keys(makers)));
   return makers[kind](options as never);
 }

@@ -1,6 +1,7 @@
 import type { Parameter } from '../autograd/variable.js';
-import { checkKeys } from '../errors.js';
-import { checkBeta, Optimizer, type ParamGroup } from './optimizer.js';
+import { checkOptions, flag, notNegative, optional, share } from '../checks.js';
+import { ConfigError } from '../errors.js';
+import { Optimizer, type ParamGroup } from './optimizer.js';
 
 /** Options of SGD; the names are PyTorch's. */
 export interface SGDOptions {
@@ -8,7 +9,7 @@ export interface SGDOptions {
   lr: number;
   /** Share of the last update that is kept, in [0, 1). Default 0. */
   momentum?: number;
-  /** Nesterov's form, as in PyTorch. Default false. */
+  /** Nesterov's form, as in PyTorch; needs a momentum. Default false. */
   nesterov?: boolean;
   /** L2 penalty, added to the gradient. Default 0. */
   weightDecay?: number;
@@ -21,10 +22,17 @@ export class SGD extends Optimizer {
   readonly #nesterov: boolean;
 
   constructor(params: Iterable<Parameter> | ParamGroup[], options: SGDOptions) {
-    checkKeys('SGD', options, ['lr', 'momentum', 'nesterov', 'weightDecay']);
+    checkOptions('SGD', options, {
+      lr: notNegative,
+      momentum: optional(share),
+      nesterov: optional(flag),
+      weightDecay: optional(notNegative),
+    });
+    if (options.nesterov && !options.momentum) {
+      throw new ConfigError('nesterov needs a momentum above 0', { op: 'SGD', actual: options.momentum });
+    }
     super(params, options.lr, options.weightDecay ?? 0);
     this.#momentum = options.momentum ?? 0;
-    checkBeta('SGD', 'momentum', this.#momentum);
     this.#nesterov = options.nesterov ?? false;
     if (this.#momentum > 0) this.buffer('momentum');
   }

@@ -1,4 +1,5 @@
 /** @file The one check of a recipe: every key, before anything is read or built. */
+import { anything, integer, oneOf, optional, type Rule, type Rules, seed, share } from '../checks.js';
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { makeSchedule } from '../optim/index.js';
@@ -7,25 +8,59 @@ import { dataKind, dataKinds } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
 import { modelKinds } from './models.js';
 import { optimizerKinds } from './optimizers.js';
-import type { OptimizerRecipe, Recipe, TokenizerRecipe, TrainingRecipe } from './recipe.js';
+import type { GroupRecipe, OptimizerRecipe, Recipe, TokenizerRecipe, TrainingRecipe } from './recipe.js';
 import { isSelection } from './selection.js';
 
-const trainingKeys = [
-  'trainable',
-  'optimizer',
-  'schedule',
-  'steps',
-  'accumulate',
-  'clipNorm',
-  'labelSmoothing',
-  'seed',
-  'seeds',
-  'evalEvery',
-  'checkpointEvery',
-] as const satisfies readonly (keyof TrainingRecipe)[];
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const object = (what: string): Rule => ({ wanted: `an object with ${what}`, holds: isJsonObject });
+const kinded = object('a kind');
+const named = (kinds: object): Rule => oneOf(...Object.keys(kinds));
+const isPath = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const selection: Rule = {
+  wanted: 'all, norms, biases, a pattern of paths, or a list of these',
+  holds: isSelection,
+};
+const rate = optional({ wanted: 'a number from 0', holds: (value) => isNumber(value) && value >= 0 });
+
+const trainingRules: Rules<TrainingRecipe> = {
+  trainable: optional(selection),
+  optimizer: kinded,
+  schedule: optional(kinded),
+  steps: integer(1),
+  accumulate: optional(integer(1)),
+  clipNorm: optional({ wanted: 'a positive number', holds: (value) => isNumber(value) && value > 0 }),
+  labelSmoothing: optional(share),
+  seed: optional(seed),
+  seeds: optional(object('model, data or dropout')),
+  evalEvery: optional(integer(1)),
+  checkpointEvery: optional(integer(1)),
+};
+
+const recipeRules: Rules<Recipe> = {
+  model: kinded,
+  weights: optional({
+    wanted: 'bytes of safetensors, or the path of a file',
+    holds: (value) => value instanceof Uint8Array || isPath(value),
+  }),
+  data: kinded,
+  tokenizer: optional(kinded),
+  ...trainingRules,
+};
 
 /** The keys of a recipe. */
-export const recipeKeys = ['model', 'weights', 'data', 'tokenizer', ...trainingKeys] as const;
+export const recipeKeys = Object.keys(recipeRules) as readonly (keyof Recipe)[];
+
+const seedRules = { model: optional(seed), data: optional(seed), dropout: optional(seed) };
+const groupRules: Rules<GroupRecipe> = { match: selection, lr: rate, weightDecay: rate };
+const tokenizerRules: Record<TokenizerRecipe['kind'], Record<string, Rule>> = {
+  chars: { kind: anything, maxVocab: optional(integer(1)) },
+  bpe: { kind: anything, vocabSize: integer(1) },
+  saved: {
+    kind: anything,
+    json: anything,
+    path: optional({ wanted: 'the path of a file', holds: isPath }),
+  },
+};
 
 /** Keys of version 0.1, and where their values belong now. */
 const moved: Record<string, string> = {
@@ -53,23 +88,17 @@ export function checkRecipe(value: unknown, path: string): Recipe {
       actual: key,
     });
   }
-  checkKeys(path, value as object, recipeKeys);
   const recipe = value as Recipe;
-  const { model, weights, data } = recipe;
-  must(isJsonObject(model), 'model', 'an object with a kind', model);
-  const models = Object.keys(modelKinds);
-  must(models.includes(model.kind), 'model.kind', `one of ${models.join(', ')}`, model.kind);
+  const isName = typeof recipe.data === 'string';
+  must(!isName, 'data', `${kinded.wanted}; the name goes into data.source`, recipe.data);
+  checkSection(path, '', recipe, recipeRules);
+  const { model, data } = recipe;
+  checkValueAt(must, 'model.kind', model.kind, named(modelKinds));
   must(!('seed' in model), 'model', 'without seed, which is seeds.model', model);
-  const isWeights = weights instanceof Uint8Array || (typeof weights === 'string' && weights !== '');
-  must(weights === undefined || isWeights, 'weights', 'bytes of safetensors, or the path of a file', weights);
   checkData(data, path, must);
   const readers = dataKind(data).models;
-  must(
-    readers.includes(model.kind),
-    'model.kind',
-    `${readers.join(' or ')} for data of kind ${data.kind}`,
-    model.kind,
-  );
+  const wanted = `${readers.join(' or ')} for data of kind ${data.kind}`;
+  must(readers.includes(model.kind), 'model.kind', wanted, model.kind);
   checkTokenizer(recipe, path, must);
   checkTraining(recipe, must, path);
   return recipe;
@@ -79,7 +108,7 @@ export function checkRecipe(value: unknown, path: string): Recipe {
 export function checkTrainingRecipe(value: unknown, path: string): TrainingRecipe {
   const must = requirement(path);
   must(isJsonObject(value), '', 'an object', value);
-  checkKeys(path, value as object, trainingKeys);
+  checkSection(path, '', value as TrainingRecipe, trainingRules);
   checkTraining(value as TrainingRecipe, must, path);
   return value as TrainingRecipe;
 }
@@ -96,127 +125,66 @@ function requirement(path: string): Must {
   };
 }
 
-function checkData(data: DataRecipe, path: string, must: Must): void {
-  const kinds = Object.keys(dataKinds);
-  const hint = typeof data === 'string' ? `; the name goes into data.source` : '';
-  must(isJsonObject(data), 'data', `an object with a kind${hint}`, data);
-  must(kinds.includes(data.kind), 'data.kind', `one of ${kinds.join(', ')}`, data.kind);
-  const { keys, check } = dataKind(data);
-  if ('tokenizer' in data) must(false, 'data', 'without tokenizer, which stands beside it', data);
-  checkKeys(`${path}: data`, data, ['kind', ...keys]);
-  check(data, must);
+function checkValueAt(must: Must, key: string, value: unknown, { wanted, holds }: Rule): void {
+  must(holds(value), key, wanted, value);
 }
 
-const tokenizerKeys: Record<TokenizerRecipe['kind'], readonly string[]> = {
-  chars: ['kind', 'maxVocab'],
-  bpe: ['kind', 'vocabSize'],
-  saved: ['kind', 'json', 'path'],
-};
+/** Every key of one object in a recipe, which stands at `at`. */
+function checkSection(path: string, at: string, section: object, rules: Record<string, Rule>): void {
+  const must = requirement(path);
+  checkKeys(at ? `${path}: ${at}` : path, section, Object.keys(rules));
+  for (const [key, rule] of Object.entries(rules)) {
+    checkValueAt(must, at ? `${at}.${key}` : key, (section as Record<string, unknown>)[key], rule);
+  }
+}
+
+function checkData(data: DataRecipe, path: string, must: Must): void {
+  checkValueAt(must, 'data.kind', data.kind, named(dataKinds));
+  const { rules, check } = dataKind(data);
+  if ('tokenizer' in data) must(false, 'data', 'without tokenizer, which stands beside it', data);
+  checkSection(path, 'data', data, { kind: anything, ...rules });
+  check?.(data, must);
+}
+
 const withoutTexts: readonly string[] = ['tokens', 'images', 'module'];
 
 function checkTokenizer({ data, tokenizer }: Recipe, path: string, must: Must): void {
+  const isText = !withoutTexts.includes(data.kind);
   if (tokenizer === undefined) {
-    const needed = !withoutTexts.includes(data.kind) && data.kind !== 'text';
-    must(
-      !needed,
-      'tokenizer',
-      `given for data of kind ${data.kind}, e.g. { "kind": "bpe", "vocabSize": 1000 }`,
-      tokenizer,
-    );
+    const example = 'e.g. { "kind": "bpe", "vocabSize": 1000 }';
+    const isNeeded = isText && data.kind !== 'text';
+    must(!isNeeded, 'tokenizer', `given for data of kind ${data.kind}, ${example}`, tokenizer);
     return;
   }
-  must(!withoutTexts.includes(data.kind), 'tokenizer', `left out for data of kind ${data.kind}`, tokenizer);
-  must(isJsonObject(tokenizer), 'tokenizer', 'an object with a kind', tokenizer);
-  const kinds = Object.keys(tokenizerKeys);
-  must(kinds.includes(tokenizer.kind), 'tokenizer.kind', `one of ${kinds.join(', ')}`, tokenizer.kind);
-  checkKeys(`${path}: tokenizer`, tokenizer, tokenizerKeys[tokenizer.kind]);
-  const { kind, maxVocab, vocabSize, json, path: file } = tokenizer as Record<string, unknown>;
-  must(
-    kind !== 'chars' || data.kind === 'text',
-    'tokenizer.kind',
-    `bpe or saved for data of kind ${data.kind}`,
-    kind,
-  );
-  must(maxVocab === undefined || isCount(maxVocab), 'tokenizer.maxVocab', 'a positive integer', maxVocab);
-  must(kind !== 'bpe' || isCount(vocabSize), 'tokenizer.vocabSize', 'a positive integer', vocabSize);
-  must(
-    kind !== 'saved' || (json === undefined) !== (file === undefined),
-    'tokenizer',
-    'given by json or by path',
-    json === undefined ? 'neither' : 'both',
-  );
-  const isPath = typeof file === 'string' && file !== '';
-  must(file === undefined || isPath, 'tokenizer.path', 'the path of a file', file);
+  must(isText, 'tokenizer', `left out for data of kind ${data.kind}`, tokenizer);
+  checkValueAt(must, 'tokenizer.kind', tokenizer.kind, named(tokenizerRules));
+  checkSection(path, 'tokenizer', tokenizer, tokenizerRules[tokenizer.kind]);
+  const { kind, json, path: file } = tokenizer as { kind: string; json?: unknown; path?: string };
+  const isFit = kind !== 'chars' || data.kind === 'text';
+  must(isFit, 'tokenizer.kind', `bpe or saved for data of kind ${data.kind}`, kind);
+  const isOne = kind !== 'saved' || (json === undefined) !== (file === undefined);
+  must(isOne, 'tokenizer', 'given by json or by path', json === undefined ? 'neither' : 'both');
 }
 
-function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {
-  const { trainable, optimizer, schedule, labelSmoothing, clipNorm, seed, seeds } = recipe;
-  const selection = 'all, norms, biases, a pattern of paths, or a list of these';
-  must(trainable === undefined || isSelection(trainable), 'trainable', selection, trainable);
-  must(isJsonObject(optimizer), 'optimizer', 'an object with a kind', optimizer);
-  const kinds = Object.keys(optimizerKinds);
-  must(kinds.includes(optimizer.kind), 'optimizer.kind', `one of ${kinds.join(', ')}`, optimizer.kind);
-  if (schedule !== undefined) {
-    must(isJsonObject(schedule), 'schedule', 'an object with a kind', schedule);
+function checkTraining({ optimizer, schedule, seeds }: TrainingRecipe, must: Must, path: string): void {
+  checkValueAt(must, 'optimizer.kind', optimizer.kind, named(optimizerKinds));
+  if (schedule) {
     makeSchedule(schedule);
-    must(
-      optimizer.lr === undefined,
-      'optimizer',
-      'without lr where there is a schedule: it is schedule.maxLr',
-      optimizer.lr,
-    );
+    const without = 'without lr where there is a schedule: it is schedule.maxLr';
+    must(optimizer.lr === undefined, 'optimizer', without, optimizer.lr);
   } else must(isNumber(optimizer.lr), 'optimizer.lr', 'a number where there is no schedule', optimizer.lr);
   const { betas } = optimizer as { betas?: unknown };
-  const twoNumbers = Array.isArray(betas) && betas.length === 2 && betas.every(isNumber);
-  must(betas === undefined || twoNumbers, 'optimizer.betas', 'two numbers', betas);
-  checkGroups(optimizer, selection, must, path);
-  must(isCount(recipe.steps), 'steps', 'a positive integer', recipe.steps);
-  for (const key of ['accumulate', 'evalEvery', 'checkpointEvery'] as const) {
-    must(recipe[key] === undefined || isCount(recipe[key]), key, 'a positive integer', recipe[key]);
-  }
-  must(
-    labelSmoothing === undefined || (isNumber(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing < 1),
-    'labelSmoothing',
-    'a number in [0, 1)',
-    labelSmoothing,
-  );
-  must(
-    clipNorm === undefined || (isNumber(clipNorm) && clipNorm > 0),
-    'clipNorm',
-    'a positive number',
-    clipNorm,
-  );
-  must(seed === undefined || isSeed(seed), 'seed', 'a whole number >= 0', seed);
-  if (seeds === undefined) return;
-  must(isJsonObject(seeds), 'seeds', 'an object with model, data or dropout', seeds);
-  checkKeys(`${path}: seeds`, seeds, ['model', 'data', 'dropout']);
-  for (const [key, value] of Object.entries(seeds)) {
-    must(value === undefined || isSeed(value), `seeds.${key}`, 'a whole number >= 0', value);
-  }
+  const isPair = Array.isArray(betas) && betas.length === 2 && betas.every(isNumber);
+  must(betas === undefined || isPair, 'optimizer.betas', 'two numbers', betas);
+  checkGroups(optimizer, must, path);
+  if (seeds) checkSection(path, 'seeds', seeds, seedRules);
 }
 
-function checkGroups({ groups }: OptimizerRecipe, selection: string, must: Must, path: string): void {
+function checkGroups({ groups }: OptimizerRecipe, must: Must, path: string): void {
   must(groups === undefined || Array.isArray(groups), 'optimizer.groups', 'a list', groups);
   for (const [g, group] of (groups ?? []).entries()) {
     const at = `optimizer.groups[${g}]`;
-    must(isJsonObject(group), at, 'an object with match', group);
-    checkKeys(`${path}: ${at}`, group, ['match', 'lr', 'weightDecay']);
-    must(isSelection(group.match), `${at}.match`, selection, group.match);
-    for (const key of ['lr', 'weightDecay'] as const) {
-      const value = group[key];
-      must(value === undefined || (isNumber(value) && value >= 0), `${at}.${key}`, 'a number from 0', value);
-    }
+    checkValueAt(must, at, group, object('match'));
+    checkSection(path, at, group, groupRules);
   }
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
-}
-
-function isSeed(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -3,12 +3,14 @@
  * @module prenorm/recipe
  */
 export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
-export type { Parts } from './data/content.js';
+export { contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
-export type { DataSizes, HeldOutPart, OpenedData } from './data/kind.js';
+export type { DataSizes, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
 export type { ModuleDataset } from './data/module.js';
-export { encodeSource, type OpenedPairs } from './data/pairs.js';
+export { encodeSource, type OpenedPairs, type ReadPairs } from './data/pairs.js';
+export { divideDocuments } from './data/rows.js';
+export type { OpenedText } from './data/text.js';
 export type {
   DataKindName,
   DataRecipe,
@@ -28,7 +30,15 @@ export type {
 export { type Decisive, decisive, readDecisive } from './decisive.js';
 export { buildModel, completeModel, type RecipeModel } from './models.js';
 export { buildOptimizer } from './optimizers.js';
-export { openData, type PreparedRun, prepareRun, type RunSurroundings, trainerOptions } from './prepare.js';
+export {
+  buildRun,
+  openData,
+  type PreparedRun,
+  prepareRun,
+  type RunSurroundings,
+  readData,
+  trainerOptions,
+} from './prepare.js';
 export {
   type GroupRecipe,
   type ModelKindName,

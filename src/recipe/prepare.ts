@@ -4,8 +4,9 @@ import { type CausalLM, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
-import type { OpenedData } from './data/kind.js';
+import type { OpenedData, ReadData, TokenizerMaker } from './data/kind.js';
 import { dataKind } from './data/table.js';
+import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
 import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
 import { buildOptimizer } from './optimizers.js';
@@ -29,42 +30,52 @@ export interface RunSurroundings {
   sources?: Sources;
   /** The tokenizer of a run that goes on, instead of the recipe's. */
   tokenizer?: TextCodec;
-  /** The data, when it is open already. */
-  opened?: OpenedData;
 }
 
-/** Reads the data of a recipe and makes it tokens. */
-export function openData(
+/** Reads the data of a recipe: enough to know what it is. */
+export function readData(data: DataRecipe, sources: Sources = noFiles): Promise<ReadData> {
+  return dataKind(data).read(data, sources);
+}
+
+/** Reads the data of a recipe and makes it tokens. `content` is from `readData`, when it is read already. */
+export async function openData(
   { data, tokenizer: recipe = { kind: 'chars' } }: Pick<Recipe, 'data' | 'tokenizer'>,
-  { sources = noFiles, tokenizer }: Omit<RunSurroundings, 'opened'> = {},
+  { sources = noFiles, tokenizer }: RunSurroundings = {},
+  content?: ReadData,
 ): Promise<OpenedData> {
-  return dataKind(data).open(data, {
-    sources,
-    tokenizer: async (texts, source) => tokenizer ?? makeTokenizer(recipe, texts, source, sources),
-  });
+  const make: TokenizerMaker = async (texts, source) =>
+    tokenizer ?? makeTokenizer(recipe, texts, source, sources);
+  return dataKind(data).open(data, content ?? (await readData(data, sources)), make);
 }
 
 /**
- * Opens the data, builds model and optimizer, and sets the runtime's seed.
+ * Opens the data, reads weights to begin from, and builds the run.
  * @param recipe checked, see `checkRecipe`
  * @throws ConfigError, DataError or FormatError for what does not fit together
  */
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
-  const { sources = noFiles, opened } = surroundings;
-  const data = opened ?? (await openData(recipe, surroundings));
+  const { sources = noFiles } = surroundings;
+  const data = await openData(recipe, surroundings);
+  const { weights } = recipe;
+  if (typeof weights !== 'string') return buildRun(recipe, data);
+  const path = sources.resolve(weights);
+  return buildRun({ ...recipe, weights: await sources.read(path) }, data, path);
+}
+
+/**
+ * Builds model and optimizer on data that are open, on the current runtime, whose seed it sets.
+ * @param recipe its weights, if any, are bytes
+ * @param weightsPath where they came from, for messages
+ */
+export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weights'): PreparedRun {
   const seeds = seedsOf(recipe);
   const complete: Recipe = { ...recipe, model: completeModel(recipe.model, data.sizes) };
-  if (typeof recipe.weights === 'string') {
-    complete.weights = await sources.read(sources.resolve(recipe.weights));
-  }
   currentRuntime().manualSeed(seeds.dropout);
   const model = buildModel(complete.model, seeds.model);
-  const { weights } = complete;
   const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
   const batches = data.train(seeds.data, maxSeqLen);
-  if (weights instanceof Uint8Array) {
-    loadWeights(model, weights, typeof recipe.weights === 'string' ? recipe.weights : 'weights');
-  } else if (needsProfile(model)) profile(model, batches);
+  if (recipe.weights !== undefined) loadWeights(model, recipe.weights as Uint8Array, weightsPath);
+  else if (needsProfile(model)) profile(model, batches);
   const options = trainerOptions(complete, {
     model: model as Trainable<never> as Trainable<unknown>,
     data: batches,

@@ -1,7 +1,7 @@
 /** @file Tokenizers as recipes name them. */
 import { brief, ConfigError, DataError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
-import { CharTokenizer, decodeUtf8Strict, Tokenizer, trainBPE, trainChars } from '../text/index.js';
+import { CharTokenizer, decodeText, Tokenizer, trainBPE, trainChars } from '../text/index.js';
 import type { TokenizerRecipe } from './recipe.js';
 import type { Sources } from './sources.js';
 
@@ -61,7 +61,7 @@ async function prepared(
 }
 
 async function readJson(sources: Sources, path: string): Promise<unknown> {
-  return parseStrictJson(decodeUtf8Strict(await sources.read(path), path));
+  return parseStrictJson(decodeText(await sources.read(path), path));
 }
 
 /** A tokenizer with the marks that rows and pairs need. */

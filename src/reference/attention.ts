@@ -12,7 +12,7 @@ function probabilities(
   dHead: number,
   count: number,
   scale: number,
-): { p: number[]; lse: number } {
+): { p: number[]; top: number; total: number } {
   const s = Array.from({ length: count }, (_, j) => {
     let dot = 0;
     for (let e = 0; e < dHead; e++) dot += heap[q + e] * heap[k + j * strideK + e];
@@ -20,13 +20,14 @@ function probabilities(
   });
   const top = Math.max(...s);
   const total = s.reduce((sum, v) => sum + Math.exp(v - top), 0);
-  return { p: s.map((v) => Math.exp(v - top) / total), lse: top + Math.log(total) };
+  return { p: s.map((v) => Math.exp(v - top) / total), top, total };
 }
 
 export function attentionForward(
   heap: Heap,
   out: number,
-  lse: number,
+  top: number,
+  inverse: number,
   q: number,
   k: number,
   v: number,
@@ -54,13 +55,15 @@ export function attentionForward(
       for (let t = 0; t < queryLen; t++) {
         const row = (b * queryLen + t) * strideQ + h * dHead + (q >> 2);
         const o = (b * queryLen + t) * strideOut + h * dHead + (out >> 2);
-        const l = (lse >> 2) + (b * heads + h) * queryLen + t;
+        const r = (b * heads + h) * queryLen + t;
         const count = causal ? Math.max(0, Math.min(keys, t + queryOffset + 1)) : keys;
         heap.fill(0, o, o + dHead);
-        heap[l] = 0;
+        heap[(top >> 2) + r] = 0;
+        heap[(inverse >> 2) + r] = 0;
         if (count === 0) continue;
-        const { p, lse: value } = probabilities(heap, row, kh, strideK, dHead, count, scale);
-        heap[l] = value;
+        const { p, top: largest, total } = probabilities(heap, row, kh, strideK, dHead, count, scale);
+        heap[(top >> 2) + r] = largest;
+        heap[(inverse >> 2) + r] = 1 / total;
         for (let j = 0; j < count; j++)
           for (let e = 0; e < dHead; e++) heap[o + e] += p[j] * heap[vh + j * strideV + e];
       }
@@ -78,7 +81,9 @@ export function attentionBackward(
   k: number,
   v: number,
   out: number,
-  _lse: number,
+  _top: number,
+  _inverse: number,
+  _dots: number,
   lengths: number,
   batch: number,
   heads: number,

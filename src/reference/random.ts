@@ -30,9 +30,10 @@ export function dropoutForward(
   scale: number,
   rng: number,
   stream: number,
+  call: number,
 ): void {
   for (let i = 0; i < n; i += 8) {
-    const words = blockAt(heap, rng, (first + i) / 8, stream);
+    const words = blockAt(heap, rng, (first + i) / 8, stream, call);
     for (let e = 0; e < Math.min(8, n - i); e++) {
       const bits = (words[e >> 1] >>> (16 * (e & 1))) & 0xffff;
       heap[(out >> 2) + i + e] = bits < threshold ? 0 : heap[(x >> 2) + i + e] * scale;
@@ -72,7 +73,7 @@ export function normalFill(
   }
 }
 
-function blockAt(heap: Heap, rng: number, block: number, stream: number): Words {
+function blockAt(heap: Heap, rng: number, block: number, stream: number, call = 0): Words {
   const [seedLow, seedHigh, step, microbatch] = heap.subarray(rng >> 2, (rng >> 2) + 4);
-  return threefry([block, microbatch, step, stream], [seedLow, seedHigh, 0, 0]);
+  return threefry([block, microbatch, step, stream], [seedLow, seedHigh, call, 0]);
 }

@@ -2,10 +2,11 @@
  * @file A Runtime is one memory, its kernels, its arena, its threads and its random state. Tensors of two runtimes
  * never mix.
  */
-import { brief, ConfigError, MemoryError } from '../errors.js';
-import { seedKey } from '../random.js';
+import { checkValue, integer, seed as seedRule } from '../checks.js';
+import { MemoryError } from '../errors.js';
 import { Arena, type Frame } from './arena.js';
 import type { dividedKernels, RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
+import { type Draw, Draws, type ForwardCounter } from './draws.js';
 import type { Heap } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
 import type { Kernels, Ptr } from './kernels.js';
@@ -16,6 +17,9 @@ import { type InputArray, Recording } from './recording.js';
 
 export type { RecordedProgram } from './dispatch.js';
 export type { InputArray } from './recording.js';
+
+/** Two of the four words of the generator's counter. */
+const counter = integer(0, 0x7fffffff);
 
 /** What the runtime's memory is used for, in bytes. */
 export interface MemoryReport {
@@ -52,15 +56,12 @@ export class Runtime {
   readonly precision: 'f32' | 'f64';
   /** Which kernels compute: `reference` is the double-precision one. */
   readonly simd: 'strict' | 'relaxed' | 'reference';
-  readonly #rng: Ptr;
+  readonly #draws: Draws;
   /** Scratch for kernels that pack; its content never outlives a kernel call. */
   #workspace: Ptr = 0;
   #workspaceBytes = 0;
   #top: number;
   #implicit: Frame | null = null;
-  #seed = 0;
-  #step = 0;
-  #microbatch = 0;
   #planning = false;
   #layers = 0;
   #graphVersion = 0;
@@ -81,9 +82,8 @@ export class Runtime {
     this.#top = Math.ceil(base / 64) * 64;
     this.arena = new Arena((bytes) => this.#reserve(bytes));
     this.persistent = new PersistentAllocator((bytes) => this.#reserve(bytes));
-    this.#rng = this.persistent.allocate(16);
+    this.#draws = new Draws(heap, this.persistent.allocate(16));
     this.workspace(kernels.gemmWorkspaceBytes());
-    this.#writeRng();
   }
 
   #reserve(bytes: number): number {
@@ -246,7 +246,7 @@ export class Runtime {
 
   /** Seed of dropout and of default initial values. */
   get seed(): number {
-    return this.#seed;
+    return this.#draws.seed;
   }
 
   /**
@@ -254,37 +254,63 @@ export class Runtime {
    * @throws ConfigError unless it is a non-negative integer.
    */
   manualSeed(seed: number): void {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ConfigError(`seed must be a non-negative integer, got ${brief(seed)}`, {
-        op: 'manualSeed',
-        actual: seed,
-      });
-    }
-    this.#seed = seed;
+    checkValue('manualSeed', 'seed', seed, seedRule);
+    this.#draws.seed = seed;
     this.#layers = 0;
     this.setRandomPosition(0, 0);
   }
 
-  /** Position of the counter-based generator: dropout masks depend on it and on nothing else. */
+  /**
+   * Position of the counter-based generator. A dropout mask depends on the seed, on this position, on the name of its
+   * site, and on how many masks that site has drawn at this position.
+   */
   get randomPosition(): { step: number; microbatch: number } {
-    return { step: this.#step, microbatch: this.#microbatch };
+    const { step, microbatch } = this.#draws;
+    return { step, microbatch };
   }
 
-  /** Moves the generator, as a resumed run does; `backward` and optimizers move it on. */
+  /**
+   * Moves the generator, as a resumed run does, and has every site count its masks from 0 again; `backward` and
+   * optimizers move it on.
+   */
   setRandomPosition(step: number, microbatch: number): void {
-    this.#step = step;
-    this.#microbatch = microbatch;
-    this.#writeRng();
+    checkValue('setRandomPosition', 'step', step, counter);
+    checkValue('setRandomPosition', 'microbatch', microbatch, counter);
+    this.#draws.moveTo(step, microbatch);
+    if (this.#recording) this.#recording.moved = true;
+  }
+
+  /** A forward and its backward are done: the next draws other masks. @internal */
+  nextMicrobatch(): void {
+    const { step, microbatch, again } = this.#draws;
+    if (!this.#planning && !again) this.setRandomPosition(step, microbatch + 1);
   }
 
   /** Address of [seedLo, seedHi, step, microbatch], read by the random kernels. @internal */
   get rng(): Ptr {
-    return this.#rng;
+    return this.#draws.rng;
   }
 
-  #writeRng(): void {
-    const [low, high] = seedKey(this.#seed);
-    this.heap.writeInts(this.#rng, [low, high, this.#step, this.#microbatch]);
+  /** The next mask of a stream. The generator may move on before its backward, so the words are copied. @internal */
+  draw(stream: number): Draw {
+    if (this.#recording?.moved) this.#recording.refuse('dropout follows a move of the random position');
+    return { rng: this.#copyOfWords(), call: this.#planning ? 0 : this.#draws.count(stream) };
+  }
+
+  /** The counter of the forward under way, for a backward that computes what follows again. @internal */
+  forwardCounter(): ForwardCounter {
+    return { rng: this.#copyOfWords(), calls: this.#draws.counts() };
+  }
+
+  /** Runs `fn`, a part of a forward, with the counter it had there the first time: its masks are the same. @internal */
+  recompute<T>(counter: ForwardCounter, fn: () => T): T {
+    return this.#draws.at(counter, fn);
+  }
+
+  #copyOfWords(): Ptr {
+    const rng = this.allocate(4);
+    this.kernels.copyForward(rng, this.#draws.words, 4);
+    return rng;
   }
 
   /** What is in use now. */

@@ -1,5 +1,4 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
-import { brief, ConfigError } from '../errors.js';
 import { availableCores, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
@@ -43,7 +42,7 @@ export async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSou
   return new Response(stream).arrayBuffer();
 }
 
-const MOST_THREADS = 64;
+export const MOST_THREADS = 64;
 /** More rarely pay at the sizes this is for. */
 const MOST_AUTOMATIC = 8;
 
@@ -52,21 +51,8 @@ export interface ThreadChoice {
   reason: string;
 }
 
-/**
- * How many threads to start, and why not more.
- * @throws ConfigError for anything but 'auto' or a whole number from 1 to 64.
- */
+/** How many threads to start, and why not more. */
 export function chooseThreads(wanted: number | 'auto'): ThreadChoice {
-  if (wanted !== 'auto' && !(Number.isInteger(wanted) && wanted >= 1 && wanted <= MOST_THREADS)) {
-    throw new ConfigError(
-      `threads must be "auto" or a whole number from 1 to ${MOST_THREADS}, got ${brief(wanted)}`,
-      {
-        op: 'init',
-        expected: `1 to ${MOST_THREADS}`,
-        actual: wanted,
-      },
-    );
-  }
   if (wanted === 1) return { threads: 1, reason: 'one thread was asked for (the default)' };
   const obstacle = threadsUnavailable();
   if (obstacle !== null) return { threads: 1, reason: obstacle };

@@ -25,6 +25,8 @@ export class Recording {
   readonly calls: Call[] = [];
   readonly uploads: Upload[] = [];
   readonly actions: (() => void)[] = [];
+  /** The random position was moved meanwhile, which a replay does not do. */
+  moved = false;
   #refusal: string | null = null;
 
   constructor(readonly inputs: readonly InputArray[]) {}

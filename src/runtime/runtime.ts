@@ -2,11 +2,12 @@
  * @file The runtimes of a program: `init()` makes the default one, `createRuntime()` others, and one of them is the
  * current one, to which new tensors and modules belong.
  */
-import { brief, ConfigError, checkKeys, EnvironmentError } from '../errors.js';
+import { anything, checkOptions, either, integer, oneOf, optional, type Rules } from '../checks.js';
+import { EnvironmentError } from '../errors.js';
 import { dividedKernels } from './dispatch.js';
 import { Runtime, type ThreadSupport } from './engine.js';
 import { WasmHeap } from './heap.js';
-import { chooseThreads, packagedWasm } from './host.js';
+import { chooseThreads, MOST_THREADS, packagedWasm } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
 import type { Kernels } from './kernels.js';
 import { ThreadPool } from './pool.js';
@@ -33,6 +34,17 @@ export interface InitOptions {
 
 const PAGE = 65536;
 const MAX_PAGES = 65536;
+
+const rules: Rules<InitOptions> = {
+  threads: optional(either(oneOf('auto'), integer(1, MOST_THREADS))),
+  simd: optional(oneOf('strict', 'relaxed')),
+  worker: optional({
+    wanted: 'an address',
+    holds: (value) => typeof value === 'string' || value instanceof URL,
+  }),
+  wasm: optional(anything),
+  maxMemory: optional(integer(PAGE, MAX_PAGES * PAGE)),
+};
 
 let starting: Promise<Runtime> | null = null;
 let defaultRuntime: Runtime | null = null;
@@ -61,22 +73,9 @@ export function init(options: InitOptions = {}): Promise<Runtime> {
 
 /** `createRuntime` with kernels from `supply`. */
 export async function createRuntimeFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
-  checkKeys('init', options, ['threads', 'simd', 'worker', 'wasm', 'maxMemory']);
+  checkOptions('init', options, rules);
   const simd = options.simd ?? 'strict';
-  if (simd !== 'strict' && simd !== 'relaxed') {
-    throw new ConfigError(`simd must be "strict" or "relaxed", got ${brief(simd)}`, { op: 'init' });
-  }
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
-  if (!(maxMemory >= PAGE && maxMemory <= MAX_PAGES * PAGE)) {
-    throw new ConfigError(
-      `maxMemory must lie between ${PAGE} and ${MAX_PAGES * PAGE} bytes, got ${brief(maxMemory)}`,
-      {
-        op: 'init',
-        expected: [PAGE, MAX_PAGES * PAGE],
-        actual: maxMemory,
-      },
-    );
-  }
   const { threads, reason } =
     supply.support || (options.threads ?? 1) === 1
       ? chooseThreads(options.threads ?? 1)

@@ -73,7 +73,8 @@ const sequences = (v: Named, keyRows: number, perNs: number): Split => ({
   grain: 1,
   pointers: {
     out: v.queryLen * v.strideOut,
-    lse: v.heads * v.queryLen,
+    top: v.heads * v.queryLen,
+    inverse: v.heads * v.queryLen,
     q: v.queryLen * v.strideQ,
     k: keyRows * v.strideK,
     v: keyRows * v.strideV,
@@ -106,8 +107,8 @@ const rules: { [N in KernelName]?: Rule } = {
   attentionForward: (v) => sequences(v, v.batchStrideKV, 10),
   attentionBackward: (v) => {
     const split = sequences(v, v.keyLen, 4);
-    const { q: dq, k: dk, v: dv, out: dout } = split.pointers;
-    return { ...split, pointers: { ...split.pointers, dq, dk, dv, dout } };
+    const { q: dq, k: dk, v: dv, out: dout, top: dots } = split.pointers;
+    return { ...split, pointers: { ...split.pointers, dq, dk, dv, dout, dots } };
   },
   layerNormBackward: chunked('dx dout dsum x', 'mean rstd', 'dweights dbiases', 0.8),
   rmsNormBackward: chunked('dx dout dsum x', 'rstd', 'dweights', 0.6),
@@ -115,14 +116,12 @@ const rules: { [N in KernelName]?: Rule } = {
   biasGeluBackward: chunked('dx dout pre', '', 'partials', 2),
   sumRows: columns('out x', 0.2),
   embeddingBackward: columns('dweight dout', 0.3),
-  crossEntropyRows: rows('logits', 'loss nll labels', 1.3),
+  crossEntropyRows: rows('dlogits logits', 'loss nll targets', 1.3),
   layerNormForward: rows('out sum x residual', 'mean rstd', 0.4),
   rmsNormForward: rows('out sum x residual', 'rstd', 0.3),
   biasForward: rows('out x', '', 0.15),
   biasReluForward: rows('out x', '', 0.15),
   biasGeluForward: rows('out pre x', '', 1.5),
-  crossEntropyForward: rows('logits', 'loss nll lse targets', 1.1),
-  crossEntropyBackward: rows('dlogits logits', 'lse targets', 1.1),
   softmaxBackward: rows('dx dout out', '', 0.5),
   logSoftmaxForward: rows('out x', '', 1.2),
   logSoftmaxBackward: rows('dx dout out', '', 1.2),

@@ -1,5 +1,5 @@
 /** @file Shapes: sizes, broadcasting, axes. */
-import { formatShape, ShapeError } from '../errors.js';
+import { brief, formatShape, ShapeError } from '../errors.js';
 
 /** Sizes of the axes, outermost first; [] is a scalar. */
 export type Shape = readonly number[];
@@ -9,6 +9,16 @@ export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const n of shape) size *= n;
   return size;
+}
+
+/** @throws ShapeError for what is no list of whole numbers. */
+export function checkShape(op: string, shape: Shape): void {
+  if (Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n >= 0)) return;
+  throw new ShapeError(`a shape is a list of whole numbers >= 0, got ${brief(shape)}`, {
+    op,
+    expected: 'whole numbers >= 0',
+    actual: shape,
+  });
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {

@@ -5,13 +5,14 @@
  * - host: values in a typed array, copied into the arena when an op needs them. Inputs, constants and
  *   everything that outlives its frame are of this kind, so a loop that makes them never grows the memory.
  */
-import { formatShape, MemoryError, ShapeError } from '../errors.js';
+import { checkInts } from '../checks.js';
+import { brief, DataError, formatShape, MemoryError, ShapeError } from '../errors.js';
 import type { Frame } from '../runtime/arena.js';
 import type { FloatArray } from '../runtime/heap.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
-import { type Shape, sameShape, sizeOf } from './shape.js';
+import { checkShape, type Shape, sameShape, sizeOf } from './shape.js';
 
 /** Elements: 32-bit floats, or 32-bit integers for ids and lengths. */
 export type DType = 'f32' | 'i32';
@@ -198,7 +199,10 @@ export class Tensor {
     return this.storage.read(this.offset, 1)[0];
   }
 
-  /** Overwrites the values in place; not seen by the tape. */
+  /**
+   * Overwrites the values in place; not seen by the tape.
+   * @throws ShapeError for another number of values; DataError for what is no number, or does not fit an i32
+   */
   set(values: ArrayLike<number>): this {
     if (values.length !== this.size) {
       throw new ShapeError(`needs ${this.size} values for ${formatShape(this.shape)}, got ${values.length}`, {
@@ -207,6 +211,7 @@ export class Tensor {
         actual: values.length,
       });
     }
+    checkNumbers('set', values, this.dtype);
     this.storage.write(this.offset, values);
     return this;
   }
@@ -221,6 +226,21 @@ export class Tensor {
   }
 }
 
+/** A string, a bigint or nothing at all would become NaN or 0, and an i32 would wrap. */
+function checkNumbers(op: string, values: ArrayLike<number>, dtype: DType): void {
+  if (dtype === 'i32') checkInts(op, 'values', values);
+  else if (!(values instanceof Float32Array || values instanceof Float64Array)) {
+    for (let i = 0; i < values.length; i++) {
+      if (typeof values[i] === 'number') continue;
+      throw new DataError(`values[${i}] must be a number, got ${brief(String(values[i]))}`, {
+        op,
+        expected: 'a number',
+        actual: values[i],
+      });
+    }
+  }
+}
+
 /** Makes values of `data` into host storage of the current runtime, checking the count. */
 export function hostValues(
   data: number | ArrayLike<number> | NestedNumbers,
@@ -232,14 +252,16 @@ export function hostValues(
   let inferred: number[] = [];
   let values: ArrayLike<number>;
   if (typeof data === 'number') values = [data];
-  else if (ArrayBuffer.isView(data)) {
-    values = data as unknown as ArrayLike<number>;
+  else if (!Array.isArray(data) && Number.isInteger((data as ArrayLike<number> | null)?.length)) {
+    values = data as ArrayLike<number>;
     inferred = [values.length];
   } else {
     inferred = flatten(data as NestedNumbers, flat as number[]);
     values = flat;
   }
   const wanted = shape ?? inferred;
+  checkShape('tensor', wanted);
+  checkNumbers('tensor', values, dtype);
   if (sizeOf(wanted) !== values.length) {
     throw new ShapeError(
       `shape ${formatShape(wanted)} needs ${sizeOf(wanted)} values, got ${values.length}`,
@@ -265,8 +287,14 @@ function flatten(data: number | NestedNumbers, into: number[]): number[] {
     into.push(data);
     return SCALAR;
   }
+  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
+    throw new DataError(`values must be numbers or nested arrays of them, got ${brief(data)}`, {
+      op: 'tensor',
+      actual: data,
+    });
+  }
   let inner = SCALAR;
-  for (const [i, row] of data.entries()) {
+  for (const [i, row] of (data as NestedNumbers).entries()) {
     const shape = flatten(row, into);
     if (i > 0 && !sameShape(inner, shape)) {
       throw new ShapeError(`rows of ${formatShape(inner)} and ${formatShape(shape)} do not make a tensor`, {

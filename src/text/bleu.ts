@@ -3,7 +3,8 @@
  * scores can be compared: 13a tokens, n-grams up to 4, counts summed over the corpus, exponential smoothing.
  * exp and log come from the kernels, so a score has the same bits on every engine.
  */
-import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
+import { checkOptions, flag, notNegative, oneOf, optional, type Rules } from '../checks.js';
+import { ConfigError, DataError } from '../errors.js';
 import { exp64, log64 } from '../runtime/math.js';
 import { splitWords, tokenize13a, trimEnd } from './tokenize-13a.js';
 import { lowercase } from './unicode.js';
@@ -98,25 +99,19 @@ export function addStatistics(sum: Float64Array, row: Float64Array): void {
 
 export type Settings = Required<BLEUOptions>;
 
+export const bleuRules: Rules<BLEUOptions> = {
+  lowercase: optional(flag),
+  tokenize: optional(oneOf('13a', 'none')),
+  smooth: optional(oneOf('exp', 'floor', 'none')),
+  smoothValue: optional(notNegative),
+  effectiveOrder: optional(flag),
+};
+
 /** Options with defaults, checked. */
-export function readOptions(op: string, options: BLEUOptions, effectiveOrder: boolean): Settings {
-  checkKeys(op, options, ['lowercase', 'tokenize', 'smooth', 'smoothValue', 'effectiveOrder']);
-  const settings: Settings = {
-    lowercase: false,
-    tokenize: '13a',
-    smooth: 'exp',
-    smoothValue: 0.1,
-    effectiveOrder,
-    ...options,
-  };
-  const refuse = (key: 'tokenize' | 'smooth' | 'smoothValue', expected: string) => {
-    const actual = settings[key];
-    throw new ConfigError(`${key} must be ${expected}, got ${brief(actual)}`, { op, expected, actual });
-  };
-  if (!['13a', 'none'].includes(settings.tokenize)) refuse('tokenize', '"13a" or "none"');
-  if (!['exp', 'floor', 'none'].includes(settings.smooth)) refuse('smooth', '"exp", "floor" or "none"');
-  if (!(settings.smoothValue >= 0 && settings.smoothValue < Infinity)) refuse('smoothValue', 'a number >= 0');
-  return settings;
+export function readOptions(op: string, options: BLEUOptions, effective: boolean): Settings {
+  checkOptions(op, options, bleuRules);
+  const { lowercase = false, tokenize = '13a', smooth = 'exp', smoothValue = 0.1 } = options;
+  return { lowercase, tokenize, smooth, smoothValue, effectiveOrder: options.effectiveOrder ?? effective };
 }
 
 /** E.g. `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:prenorm-0.1.0`; `extra` goes behind nrefs. */

@@ -3,11 +3,12 @@
  * p value that sacreBLEU's `--paired-bs` reports. Only the random numbers differ: they come from RandomStream,
  * so that a seed gives the same interval on every engine.
  */
-import { brief, ConfigError, checkKeys } from '../errors.js';
+import { checkOptions, integer, optional, seed as seedRule } from '../checks.js';
 import { RandomStream } from '../random.js';
 import {
   addStatistics,
   type BLEUOptions,
+  bleuRules,
   type References,
   readOptions,
   STATISTICS,
@@ -63,10 +64,8 @@ export function pairedBootstrap(
   options: BootstrapOptions = {},
 ): BootstrapResult {
   const op = 'pairedBootstrap';
+  checkOptions(op, options, { ...bleuRules, samples: optional(integer(1)), seed: optional(seedRule) });
   const { samples = 1000, seed = 12345, ...bleuOptions } = options;
-  checkKeys(op, options, ['samples', 'seed', ...BLEU_KEYS]);
-  checkCount(op, 'samples', samples, 1);
-  checkCount(op, 'seed', seed, 0);
   const settings = readOptions(op, bleuOptions, false);
   const a = segmentStatistics(op, systemA, references, settings);
   const b = systemB === undefined ? undefined : segmentStatistics(op, systemB, references, settings);
@@ -95,14 +94,6 @@ export function pairedBootstrap(
   result.difference = interval(score - scoreB, differences);
   result.pValue = pValue(score - scoreB, differences);
   return result;
-}
-
-const BLEU_KEYS = ['lowercase', 'tokenize', 'smooth', 'smoothValue', 'effectiveOrder'];
-
-function checkCount(op: string, key: string, value: unknown, least: number): void {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return;
-  const message = `${key} must be an integer of at least ${least}, got ${brief(value)}`;
-  throw new ConfigError(message, { op, expected: least, actual: value });
 }
 
 /** The middle 95 %: a fortieth is cut off at each end. */

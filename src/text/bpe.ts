@@ -3,7 +3,8 @@
  * that occurs most often becomes a new token. Counts are integers and are kept up to date around each merge, so
  * a step costs as much as the merged pair has occurrences, and the result is the same on every engine.
  */
-import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
+import { callback, checkOptions, integer, optional } from '../checks.js';
+import { ConfigError, DataError } from '../errors.js';
 import { encodeBytes } from '../utf8.js';
 import { PairQueue } from './pair-queue.js';
 import { pieceEnd } from './pre-split.js';
@@ -34,9 +35,17 @@ const NOTHING = -1;
  * @throws DataError when the texts hold no character, or one is no string
  */
 export function trainBPE(texts: Iterable<string>, options: TrainBPEOptions): Tokenizer {
-  checkKeys('trainBPE', options, ['vocabSize', 'minFrequency', 'specialTokens', 'onProgress']);
+  checkOptions('trainBPE', options, {
+    vocabSize: integer(0, MAX_VOCAB_SIZE),
+    minFrequency: optional(integer(1)),
+    specialTokens: optional({
+      wanted: 'a list that names at least pad, bos and eos',
+      holds: (names) => Array.isArray(names) && names.length >= 3,
+    }),
+    onProgress: optional(callback),
+  });
   const { vocabSize, minFrequency = 2, specialTokens = DEFAULT_SPECIAL_TOKENS, onProgress } = options;
-  checkOptions(vocabSize, minFrequency, specialTokens);
+  checkVocabulary(vocabSize, specialTokens);
   const firstMerge = specialTokens.length + 256;
   const corpus = new Corpus(countPieces(texts), specialTokens.length);
   const queue = new PairQueue(vocabSize);
@@ -57,32 +66,20 @@ export function trainBPE(texts: Iterable<string>, options: TrainBPEOptions): Tok
   return new Tokenizer(specialTokens, merges);
 }
 
-function checkOptions(vocabSize: unknown, minFrequency: unknown, specialTokens: readonly string[]): void {
+/** What the rules of single options cannot say. */
+function checkVocabulary(vocabSize: number, specialTokens: readonly string[]): void {
   const fail = (message: string, expected: unknown, actual: unknown, hint?: string) => {
     throw new ConfigError(message, { op: 'trainBPE', expected, actual, hint });
   };
-  if (!Array.isArray(specialTokens) || specialTokens.length < 3) {
-    fail('specialTokens must name at least pad, bos and eos', DEFAULT_SPECIAL_TOKENS, specialTokens);
-  }
   specialTokens.forEach((name, i) => {
     if (typeof name !== 'string' || name === '') fail(`specialTokens[${i}] must be a name`, 'a string', name);
     if (specialTokens.indexOf(name) !== i)
       fail(`specialTokens names "${name}" twice`, 'different names', name);
   });
   const least = 256 + specialTokens.length;
-  if (typeof vocabSize !== 'number' || !Number.isInteger(vocabSize) || vocabSize > MAX_VOCAB_SIZE) {
-    fail(
-      `vocabSize must be an integer up to ${MAX_VOCAB_SIZE}, got ${brief(vocabSize)}`,
-      MAX_VOCAB_SIZE,
-      vocabSize,
-    );
-  } else if (vocabSize < least) {
-    const hint = `256 bytes and ${specialTokens.length} special tokens need an id each; 500 or more is usual`;
-    fail(`vocabSize must be at least ${least}, got ${vocabSize}`, least, vocabSize, hint);
-  }
-  if (typeof minFrequency !== 'number' || !Number.isInteger(minFrequency) || minFrequency < 1) {
-    fail(`minFrequency must be a positive integer, got ${brief(minFrequency)}`, 1, minFrequency);
-  }
+  if (vocabSize >= least) return;
+  const hint = `256 bytes and ${specialTokens.length} special tokens need an id each; 500 or more is usual`;
+  fail(`vocabSize must be at least ${least}, got ${vocabSize}`, least, vocabSize, hint);
 }
 
 /** How often each piece occurs, in order of first occurrence. */

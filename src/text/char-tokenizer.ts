@@ -2,6 +2,7 @@
  * @file A tokenizer of characters (Unicode code points): id 0 stands for every character it does not know, the others
  * are in the order of their code points. Small vocabularies train fast; nothing is looked up in Unicode's tables.
  */
+import { checkValue, integer, text as textRule } from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 
@@ -17,11 +18,8 @@ const UNKNOWN = '\uFFFD';
 
 /** The `maxVocab - 1` most frequent characters of a text; among equally frequent ones the smaller code points. */
 export function trainChars(text: string, maxVocab = 512): CharTokenizer {
-  if (!(Number.isInteger(maxVocab) && maxVocab >= 2)) {
-    throw new DataError(`maxVocab must be a whole number from 2, got ${brief(maxVocab)}`, {
-      op: 'trainChars',
-    });
-  }
+  checkValue('trainChars', 'text', text, textRule);
+  checkValue('trainChars', 'maxVocab', maxVocab, integer(2));
   const counts = new Map<number, number>();
   for (const char of text) {
     const point = char.codePointAt(0) as number;
@@ -53,6 +51,7 @@ export class CharTokenizer {
 
   /** One id per character, (characters). */
   encode(text: string): Int32Array {
+    checkValue('CharTokenizer.encode', 'text', text, textRule);
     const ids = new Int32Array(text.length);
     let n = 0;
     for (const char of text) ids[n++] = this.#ids.get(char.codePointAt(0) as number) ?? 0;

@@ -2,7 +2,7 @@
  * @file Tokenizers (byte-pair encoding, characters, words) and BLEU with its bootstrap.
  * @module prenorm/text
  */
-export { decodeUtf8Strict } from '../utf8.js';
+export { decodeText, decodeUtf8Strict } from '../utf8.js';
 export { BLEU, type BLEUOptions, type BLEUScore, type References, sentenceBLEU } from './bleu.js';
 export {
   type BootstrapInterval,

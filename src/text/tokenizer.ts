@@ -4,7 +4,8 @@
  * tokens first, then the 256 bytes, then one id for each merge. Text never produces a special id, whatever it
  * says, and every string, lone surrogates included, survives `decode(encode(text))`.
  */
-import { brief, checkKeys, DataError, FormatError } from '../errors.js';
+import { checkOptions, flag, optional } from '../checks.js';
+import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 import { decodeBytes, encodeBytes } from '../utf8.js';
 import { MAX_PIECE, pieceEnd } from './pre-split.js';
@@ -120,7 +121,7 @@ export class Tokenizer {
 
   /** The ids of a text, (tokens). Never fails on a string: what has no token of its own is spelled in bytes. */
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    checkKeys('Tokenizer.encode', options, ['bos', 'eos']);
+    checkOptions('Tokenizer.encode', options, { bos: optional(flag), eos: optional(flag) });
     if (typeof text !== 'string') {
       throw new DataError(`text must be a string, got ${describe(text)}`, {
         op: 'Tokenizer.encode',

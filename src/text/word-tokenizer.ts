@@ -11,6 +11,7 @@
  * 4. A point at the end of a word stays with abbreviations and single letters (`Dr.`, `z.B.`, `J.`), with German
  *    ordinals (`3. Juli`), and in front of a small letter.
  */
+import { checkValue, oneOf } from '../checks.js';
 import { splitWords } from './tokenize-13a.js';
 import { characterClass, LETTER, lowercase, MARK, NUMBER } from './unicode.js';
 
@@ -29,6 +30,7 @@ const ABBREVIATIONS: Record<WordLanguage, ReadonlySet<string>> = {
 
 /** The tokens of a line, joined by single spaces. */
 export function tokenizeWords(line: string, language: WordLanguage = 'other'): string {
+  checkValue('tokenizeWords', 'language', language, oneOf(...wordLanguages));
   const tokens = splitWords(line).flatMap((chunk) => splitChunk([...chunk], language));
   return tokens
     .flatMap((token, i) => (keepsPoint(token, tokens[i + 1], language) ? [token] : splitPoint(token)))

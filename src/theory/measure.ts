@@ -3,8 +3,9 @@
  * gradients of the probe (probe.ts), sampled Gaussians. All follow from their seed.
  */
 import { backward, mul, noGrad, sum, tensor, type Variable } from '../autograd/index.js';
+import { checkOptions, checkValue, finite, integer } from '../checks.js';
 import { randomNormal } from '../nn/index.js';
-import { Probe, type ProbeConfig, type ProbeResult, probe } from './probe.js';
+import { Probe, type ProbeConfig, type ProbeResult, probe, probeRules } from './probe.js';
 
 /** A Jacobian (d, d) and the properties that the lemmas speak about. */
 export interface JacobianMeasurement {
@@ -140,6 +141,9 @@ export interface ScalingMeasurement {
 
 /** What multiplying W2 of one feed-forward by c does to the model's logits and to the gradient of that W2. */
 export function measureBranchScaling(config: ProbeConfig, layer: number, c: number): ScalingMeasurement {
+  checkOptions('measureBranchScaling', config, probeRules);
+  checkValue('measureBranchScaling', 'c', c, finite);
+  checkValue('measureBranchScaling', 'layer', layer, integer(0, config.numLayers - 1));
   const measured = [1, c].map((factor) => {
     const model = new Probe(config);
     const { weight } = model.encoder.layers[layer].feedForward.linear2;

@@ -4,6 +4,7 @@
  * N = positions averaged by the loss, xbar = E||x||² / d of the hidden state in front of the predictor.
  * Each names its lemma or theorem of Xiong et al. 2020; the measurement of the same quantity is in measure.ts.
  */
+import { checkValue, oneOf } from '../checks.js';
 import { exp64, log64 } from '../runtime/math.js';
 
 /** Lemma 1: E||ReLU(X)||² = s² d / 2 for X ~ N(0, s² I_d). */
@@ -70,6 +71,7 @@ export function profileRatio(xbarLast: number, xbarLayer: number): number {
  * `lnD` is passed in because the natural logarithm of the host is not the same on every engine.
  */
 export function theorem1Bound(placement: 'post' | 'pre', d: number, lnD: number, numLayers: number): number {
+  checkValue('theorem1Bound', 'placement', placement, oneOf('post', 'pre'));
   return placement === 'post' ? d * Math.sqrt(lnD) : d * Math.sqrt(lnD / numLayers);
 }
 

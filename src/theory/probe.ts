@@ -15,17 +15,20 @@ import {
   noGrad,
   type Variable,
 } from '../autograd/index.js';
+import { checkOptions, integer, oneOf, optional, type Rules, seed } from '../checks.js';
 import { batchTensor, type StepInputs } from '../nn/batch-tensor.js';
 import { resolveConfig, stackConfig } from '../nn/config.js';
 import {
   initializeModel,
   type NormPlacement,
+  normPlacements,
   placements,
   profileAdmin,
   randomNormal,
   TokenEmbedding,
   TransformerEncoder,
 } from '../nn/index.js';
+import { checkForward, type ForwardOptions, splitLossOptions } from '../nn/models.js';
 import { Module } from '../nn/module.js';
 import type { Trace } from '../nn/transformer-layers.js';
 import { RandomStream } from '../random.js';
@@ -48,6 +51,20 @@ export interface ProbeConfig {
   /** Width of the feed-forward's hidden layer. Default: dModel in `theory`, 2 dModel in `toy`. */
   dFF?: number;
 }
+
+export const probeRules: Rules<ProbeConfig> = {
+  setting: oneOf('theory', 'toy'),
+  placement: oneOf(...normPlacements),
+  numLayers: integer(1),
+  dModel: integer(1),
+  vocabSize: integer(1),
+  batch: integer(1),
+  length: integer(1),
+  seed,
+  tokens: optional(oneOf('uniform', 'zipf')),
+  batches: optional(integer(1)),
+  dFF: optional(integer(1)),
+};
 
 /** Statistics of one layer at initialisation. */
 export interface LayerStatistics {
@@ -84,6 +101,7 @@ export class Probe extends Module {
 
   constructor(config: Omit<ProbeConfig, 'batch'>) {
     super();
+    checkOptions('Probe', { batch: 1, ...config }, probeRules);
     this.uniform = config.setting === 'theory';
     const resolved = resolveConfig('gradients', {
       vocabSize: config.vocabSize,
@@ -108,19 +126,18 @@ export class Probe extends Module {
   }
 
   /** Logits (B, T, vocabSize). */
-  forward(batch: ProbeBatch, { trace }: { trace?: Trace } = {}): Variable {
+  forward(batch: ProbeBatch, options: ForwardOptions = {}): Variable {
+    checkForward('Probe', options);
     const x =
       batch.embedded ?? this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
-    return linear(this.encoder.forward(x, {}, trace), this.embedding.tokens.weight, null);
+    return linear(this.encoder.forward(x, {}, options.trace), this.embedding.tokens.weight, null);
   }
 
   /** Mean cross-entropy per token. */
-  loss(
-    batch: ProbeBatch,
-    { trace, ...options }: CrossEntropyOptions & { trace?: Trace } = {},
-  ): CrossEntropyResult {
+  loss(batch: ProbeBatch, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     const targets = batchTensor(batch.targets, [batch.batchSize, batch.seqLen]);
-    return crossEntropy(this.forward(batch, { trace }), targets, options);
+    const [forward, rest] = splitLossOptions('Probe.loss', options);
+    return crossEntropy(this.forward(batch, forward), targets, rest);
   }
 
   /** The arrays `loss` reads. */
@@ -145,6 +162,7 @@ function simplifyAttention(
 
 /** Measures one model on random batches. */
 export function probe(config: ProbeConfig): ProbeResult {
+  checkOptions('probe', config, probeRules);
   const model = new Probe(config);
   const { batches = 1 } = config;
   const random = new RandomStream(config.seed, 'probe:data');
@@ -174,6 +192,7 @@ export function probe(config: ProbeConfig): ProbeResult {
 
 /** ||x||² / d of every position's hidden state that leaves the last layer, one random batch. */
 export function probeHiddenNorms(config: ProbeConfig): Float64Array {
+  checkOptions('probeHiddenNorms', config, probeRules);
   return noGrad(() => {
     const model = new Probe(config);
     const hidden = new Map<string, Variable>();

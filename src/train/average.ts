@@ -1,5 +1,5 @@
 /** @file The mean of several checkpoints' weights, as translation models are often decoded (Vaswani et al. 2017). */
-import { CheckpointError, DataError, formatShape } from '../errors.js';
+import { brief, CheckpointError, ConfigError, DataError, formatShape } from '../errors.js';
 import type { StateDict } from '../nn/module.js';
 import { sameShape } from '../tensor/shape.js';
 import { readTrainerState } from './saved-state.js';
@@ -7,30 +7,39 @@ import { readTrainerState } from './saved-state.js';
 /**
  * The mean of each parameter, to be loaded with `loadStateDict`. Summed in the order given in double precision and
  * rounded once, so that equal checkpoints average to themselves exactly.
- * @param checkpoints bytes of a trainer's `save()` or state dicts of one model, in any mixture
- * @throws CheckpointError when bytes are damaged, or names or shapes differ from the first's; DataError for none.
+ * @param checkpoints bytes of a trainer's `save()` or state dicts of one model, in any mixture; gone through once, so
+ * a generator may read one file at a time
+ * @throws CheckpointError when bytes are damaged, or names or shapes differ from the first's; ConfigError for anything
+ * else; DataError for none.
  */
-export function averageCheckpoints(checkpoints: readonly (Uint8Array | StateDict)[]): StateDict {
-  if (checkpoints.length === 0) {
-    throw new DataError('no checkpoints to average', {
-      op: 'averageCheckpoints',
-      expected: 'at least one',
-      actual: 0,
-    });
-  }
+export function averageCheckpoints(checkpoints: Iterable<Uint8Array | StateDict>): StateDict {
   const sums = new Map<string, { shape: readonly number[]; data: Float64Array }>();
-  for (const [i, checkpoint] of checkpoints.entries()) {
-    const path = `checkpoint ${i + 1}`; // one at a time: only the sums stay in memory
+  let n = 0;
+  for (const checkpoint of checkpoints) {
+    const path = `checkpoint ${++n}`; // one at a time: only the sums stay in memory
+    if (!(checkpoint instanceof Uint8Array || checkpoint instanceof Map)) {
+      throw new ConfigError(`${path} must be bytes or a state dict, got ${brief(checkpoint)}`, {
+        op: 'averageCheckpoints',
+        expected: 'Uint8Array or Map',
+        actual: checkpoint,
+      });
+    }
     const weights =
       checkpoint instanceof Uint8Array ? readTrainerState(checkpoint, path).weights : checkpoint;
-    if (i > 0) checkSame(sums, weights, path);
+    if (n > 1) checkSame(sums, weights, path);
     for (const [name, { shape, data }] of weights) {
       const sum = sums.get(name)?.data;
       if (!sum) sums.set(name, { shape: [...shape], data: Float64Array.from(data) });
       else for (let k = 0; k < sum.length; k++) sum[k] += data[k];
     }
   }
-  const n = checkpoints.length;
+  if (n === 0) {
+    throw new DataError('no checkpoints to average', {
+      op: 'averageCheckpoints',
+      expected: 'at least one',
+      actual: 0,
+    });
+  }
   return new Map(
     [...sums].map(([name, { shape, data }]) => [
       name,

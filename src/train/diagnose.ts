@@ -1,5 +1,6 @@
 /** @file What a trainer says when a loss or a gradient is not finite: step, module, op, and the norms before. */
 import { backward } from '../autograd/tape.js';
+import { TokenCount } from '../autograd/token-count.js';
 import { NumericError } from '../errors.js';
 import { type AnomalyContext, locateNonFinite, locateNonFiniteGradient } from '../nn/anomaly.js';
 import type { Module } from '../nn/module.js';
@@ -64,18 +65,14 @@ export function refuseLoss<B>(parts: Parts<B>, batch: B, value: number, context:
 }
 
 /** @throws NumericError always: naming the first op and module whose gradient is not finite */
-export function refuseGradient<B>(
-  parts: Parts<B>,
-  batches: readonly B[],
-  count: number | undefined,
-  context: AnomalyContext,
-): never {
+export function refuseGradient<B>(parts: Parts<B>, batches: readonly B[], context: AnomalyContext): never {
   const { model, optimizer, labelSmoothing } = parts;
   const { runtime } = optimizer;
   optimizer.zeroGrad();
   runtime.setRandomPosition(runtime.randomPosition.step, 0);
   const again = () => {
-    for (const batch of batches) backward(model.loss(batch, { smoothing: labelSmoothing, count }).loss);
+    const options = { smoothing: labelSmoothing, count: new TokenCount() };
+    for (const batch of batches) backward(model.loss(batch, options).loss);
   };
   locateNonFiniteGradient(model, again, context);
   throw new NumericError(`the squared gradient norm of step ${context.step} is beyond the largest float`, {

@@ -1,27 +1,51 @@
 import { noGrad } from '../autograd/tape.js';
+import { TokenCount } from '../autograd/token-count.js';
+import { brief, ConfigError, DataError } from '../errors.js';
 import { withRuntime } from '../runtime/runtime.js';
+import { BatchMean } from './batch-mean.js';
 import type { Trainable } from './trainable.js';
 
-/** Mean un-smoothed negative log-likelihood per target token, in evaluation mode (no dropout). */
+/**
+ * Mean un-smoothed negative log-likelihood per target, in evaluation mode (no dropout). For a loss without `nll` it is
+ * the mean of the loss, for one without `count` every batch weighs the same.
+ * @throws DataError when there is no batch, or every target is ignored.
+ */
 export function evaluateLoss<B>(model: Trainable<B>, batches: Iterable<B>): number {
   const runtime = model.runtime();
   const training = model.training;
-  let nll = 0;
-  let tokens = 0;
+  const mean = new BatchMean('evaluate');
   model.eval();
   try {
     for (const batch of batches) {
-      const [sum, count] = withRuntime(runtime, () =>
+      withRuntime(runtime, () =>
         noGrad(() => {
-          const result = model.loss(batch, {});
-          return [result.nll.item(), result.count];
+          const { loss, nll, count } = model.loss(batch, { count: new TokenCount() });
+          mean.weigh(count);
+          mean.add(nll ? nll.item() : loss.item() * (count ?? 1));
         }),
       );
-      nll += sum;
-      tokens += count;
     }
   } finally {
     model.train(training);
   }
-  return nll / tokens;
+  return mean.value();
+}
+
+/**
+ * Batches that can be gone through again and again: what can be read once only, as a generator, is read into an array.
+ * @throws ConfigError for what cannot be iterated, DataError when there is no batch.
+ */
+export function repeatable<B>(op: string, name: string, batches: Iterable<B>): Iterable<B> {
+  if (typeof (batches as Partial<Iterable<B>> | null)?.[Symbol.iterator] !== 'function') {
+    throw new ConfigError(`${name} must be a list of batches, got ${brief(batches)}`, {
+      op,
+      expected: 'an iterable',
+      actual: batches,
+    });
+  }
+  // What hands itself out as its own iterator has one pass only.
+  const isOnce = batches[Symbol.iterator]() === (batches as unknown);
+  const again = isOnce ? [...batches] : batches;
+  for (const _ of again) return again;
+  throw new DataError(`${name} holds no batch`, { op, expected: 'at least one', hint: `leave out ${name}` });
 }

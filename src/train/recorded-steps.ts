@@ -9,21 +9,18 @@ import type { Parameter } from '../autograd/variable.js';
 import type { StepInputs } from '../nn/batch-tensor.js';
 import { recordingKernels, replayProgram, toProgram } from '../runtime/dispatch.js';
 import type { RecordedProgram, Runtime } from '../runtime/runtime.js';
+import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import type { Trainable } from './trainable.js';
 
 export interface StepResult {
   loss: number;
-  /** Target tokens that were not ignored. */
-  count: number;
-}
-
-interface LossOptions {
-  smoothing?: number;
-  /** Divisor of the loss; by default the number of tokens. */
-  count?: number;
+  /** Targets that counted, when the loss says. */
+  count: number | undefined;
 }
 
 export interface StepCallbacks {
+  /** What the batch's gradient is multiplied by, given its count; asked once, before the backward. */
+  weigh: (count: number | undefined) => number;
   /** Called before the first gradient is written. */
   begin: () => void;
   /** Called with the loss, and whether gradients have been written; what it throws goes through. */
@@ -34,10 +31,17 @@ interface Recorded {
   program: RecordedProgram;
   loss: number;
   tokens: TokenCount;
-  /** Tokens of a loss that does not count them itself. */
-  count: number;
+  /** Whether the loss says a count. */
+  counted: boolean;
   /** Parameters whose gradient the program overwrites, where others are added to. */
   overwrites: Parameter[];
+}
+
+const FOREIGN_COUNT = 'the count of the loss is not that of one crossEntropy';
+
+/** A count that was not reported could not be known in a replay. */
+function isForeign(count: number | undefined, { numLosses, valid }: TokenCount): boolean {
+  return count !== undefined && (numLosses !== 1 || valid !== count);
 }
 
 /** Batch shapes that are remembered; the least recently used one is forgotten first. */
@@ -49,6 +53,9 @@ export class RecordedSteps<B> {
   refusal: string | null = null;
   readonly #model: Trainable<B>;
   readonly #runtime: Runtime;
+  /** One float: the weight of the batch whose backward runs. In memory, because equal shapes may weigh differently. */
+  readonly #weight: Storage;
+  #weigh: StepCallbacks['weigh'] = () => 1;
   readonly #programs = new Map<string, Recorded>();
   /** Shapes seen once. */
   readonly #sighted = new Set<string>();
@@ -58,6 +65,7 @@ export class RecordedSteps<B> {
   constructor(model: Trainable<B>, runtime: Runtime, enabled: boolean) {
     this.#model = model;
     this.#runtime = runtime;
+    this.#weight = persistentStorage(runtime, 'f32', 1);
     if (!enabled) this.refusal = 'replay is off';
     else if (!model.inputs) this.refusal = 'the model does not declare the inputs of its loss';
   }
@@ -67,25 +75,45 @@ export class RecordedSteps<B> {
     return this.#programs.size;
   }
 
-  /** Adds the gradient of the batch's loss to the parameters' gradients. */
-  run(batch: B, options: LossOptions, callbacks: StepCallbacks): StepResult {
+  /**
+   * Adds the weighted gradient of the batch's loss to the parameters' gradients. It is one microbatch of the random
+   * stream, eager or replayed, whatever the loss computes inside.
+   */
+  run(batch: B, smoothing: number | undefined, { check, ...callbacks }: StepCallbacks): StepResult {
+    this.#weigh = callbacks.weigh;
+    const { step, microbatch } = this.#runtime.randomPosition;
+    const move = (to: number): void => this.#runtime.setRandomPosition(step, to);
+    move(microbatch);
+    const result = this.#run(batch, smoothing, {
+      ...callbacks,
+      check: (loss, begun) => {
+        // A check that computes the step again sees its dropout.
+        move(microbatch);
+        check(loss, begun);
+      },
+    });
+    move(microbatch + 1);
+    return result;
+  }
+
+  #run(batch: B, smoothing: number | undefined, callbacks: StepCallbacks): StepResult {
     const inputs = this.refusal === null ? this.#model.inputs?.(batch) : undefined;
-    if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, options, callbacks);
+    if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, smoothing, callbacks);
     callbacks.begin();
     const check = (loss: number): void => callbacks.check(loss, true);
-    const key = this.#key(inputs, options.smoothing);
+    const key = this.#key(inputs, smoothing);
     const known = this.#programs.get(key);
     if (known) {
       this.#programs.delete(key);
       this.#programs.set(key, known);
-      return this.#replay(known, inputs, options.count, check);
+      return this.#replay(known, inputs, check);
     }
     if (!this.#sighted.has(key)) {
       if (this.#sighted.size >= MOST_SIGHTED) this.#sighted.clear();
       this.#sighted.add(key);
-      return this.#eager(batch, options, { begin: () => {}, check });
+      return this.#eager(batch, smoothing, { begin: () => {}, check });
     }
-    return this.#record(key, batch, inputs, options, check);
+    return this.#record(key, batch, inputs, smoothing, check);
   }
 
   /** Forgets all programs. */
@@ -95,67 +123,70 @@ export class RecordedSteps<B> {
     this.#sighted.clear();
   }
 
-  #eager(batch: B, options: LossOptions, { begin, check }: StepCallbacks): StepResult {
-    const result = this.#model.loss(batch, options);
-    const loss = result.loss.item();
-    check(loss, false);
+  #eager(
+    batch: B,
+    smoothing: number | undefined,
+    { begin, check }: Omit<StepCallbacks, 'weigh'>,
+  ): StepResult {
+    const tokens = new TokenCount();
+    const { loss, count } = this.#model.loss(batch, { smoothing, count: tokens });
+    if (isForeign(count, tokens)) this.refusal ??= FOREIGN_COUNT;
+    const value = loss.item();
+    check(value, false);
     begin();
-    backward(result.loss);
-    return { loss, count: result.count };
+    this.#setWeight(count);
+    backward(loss, { weightAt: this.#weight.address() });
+    return { loss: value, count };
+  }
+
+  #setWeight(count: number | undefined): void {
+    this.#runtime.heap.writeFloats(this.#weight.address(), [this.#weigh(count)]);
   }
 
   #record(
     key: string,
     batch: B,
     inputs: StepInputs,
-    { smoothing, count }: LossOptions,
+    smoothing: number | undefined,
     check: (loss: number) => void,
   ): StepResult {
-    const tokens = new TokenCount(count);
+    const tokens = new TokenCount();
     const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
-    const position = this.#runtime.randomPosition;
     const { value, recording } = this.#runtime.record(inputs.arrays, recordingKernels, () => {
-      const result = this.#model.loss(batch, { smoothing, count: tokens });
-      const at = result.loss.ptr;
-      backward(result.loss);
-      return { at, loss: result.loss.item(), count: result.count };
+      const { loss, count } = this.#model.loss(batch, { smoothing, count: tokens });
+      const { recording } = this.#runtime;
+      if (isForeign(count, tokens)) recording?.refuse(FOREIGN_COUNT);
+      const at = loss.ptr;
+      this.#setWeight(count);
+      recording?.eachReplay(() =>
+        this.#setWeight(count === undefined ? undefined : (tokens.valid as number)),
+      );
+      backward(loss, { weightAt: this.#weight.address() });
+      return { at, loss: loss.item(), count };
     });
     if (recording.refusal !== null) this.refusal = recording.refusal;
     else {
       if (this.#programs.size >= MOST_PROGRAMS) this.#forgetOldest();
       const program = toProgram(recording, this.#runtime.replayHost());
       const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
-      this.#programs.set(key, { program, loss: value.at, tokens, count: value.count, overwrites });
+      const counted = value.count !== undefined;
+      this.#programs.set(key, { program, loss: value.at, tokens, counted, overwrites });
     }
-    this.#checkAt(position, value.loss, check);
+    check(value.loss);
     return { loss: value.loss, count: value.count };
   }
 
   #replay(
-    { program, loss: at, tokens, count, overwrites }: Recorded,
+    { program, loss: at, tokens, counted, overwrites }: Recorded,
     inputs: StepInputs,
-    divisor: number | undefined,
     check: (loss: number) => void,
   ): StepResult {
     const runtime = this.#runtime;
-    tokens.divisor = divisor;
-    tokens.valid = null;
     replayProgram(program, runtime.replayHost(), inputs.arrays);
     for (const parameter of overwrites) parameter.takeZero();
     const loss = runtime.heap.floats(at, 1)[0];
-    this.#checkAt(runtime.randomPosition, loss, check);
-    return { loss, count: tokens.valid ?? count };
-  }
-
-  /** With the generator where the step had it, so that a check that computes the step again sees its dropout. */
-  #checkAt(
-    { step, microbatch }: Runtime['randomPosition'],
-    loss: number,
-    check: (loss: number) => void,
-  ): void {
-    this.#runtime.setRandomPosition(step, microbatch);
     check(loss);
-    this.#runtime.setRandomPosition(step, microbatch + 1);
+    return { loss, count: counted ? (tokens.valid as number) : undefined };
   }
 
   #forgetOldest(): void {

@@ -1,9 +1,12 @@
 /** @file What a trainer finds in a checkpoint, checked, and the messages for what does not fit. */
+
+import { callback, checkOptions, oneOf, optional } from '../checks.js';
 import type { Cursor } from '../data/cursor.js';
 import { brief, CheckpointError, PrenormError } from '../errors.js';
 import { decodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import type { Module, StateDict } from '../nn/module.js';
 import type { OptimizerState } from '../optim/optimizer.js';
+import type { Schedule } from '../optim/schedules.js';
 
 export interface TrainerState {
   step: number;
@@ -12,6 +15,8 @@ export interface TrainerState {
   rng: { seed: number; step: number; microbatch: number };
   weights: StateDict;
   optimizer: OptimizerState;
+  /** As `scheduleState` gives it; undefined in checkpoints of versions that did not write it. */
+  schedule: Json | undefined;
   losses: ArrayLike<number> & Iterable<number>;
 }
 
@@ -34,7 +39,8 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
     else buffers[name.slice(10)] = data;
   }
   const losses = saved.tensors.get('losses')?.data;
-  const optimizer = (saved.extra as { optimizer?: Omit<OptimizerState, 'buffers'> } | null)?.optimizer;
+  const extra = saved.extra as { optimizer?: Omit<OptimizerState, 'buffers'>; schedule?: Json } | null;
+  const optimizer = extra?.optimizer;
   const rng = saved.rng as Partial<TrainerState['rng']> | null;
   const counts = [rng?.seed, rng?.step, rng?.microbatch, optimizer?.step];
   const isWritten =
@@ -58,6 +64,7 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
     rng: rng as TrainerState['rng'],
     weights,
     optimizer: { kind: optimizer.kind, step: optimizer.step, lrs: optimizer.lrs, buffers },
+    schedule: extra?.schedule,
     losses,
   };
 }
@@ -76,20 +83,67 @@ export function loadCheckpointWeights(model: Module, bytes: Uint8Array, path = '
   return step;
 }
 
-/** @throws CheckpointError naming the first key in which the two configurations differ. */
-export function checkConfig(own: Record<string, unknown>, saved: Json, path: string): void {
+/** How `Trainer.restore` treats what may change on purpose. */
+export interface RestoreOptions {
+  /**
+   * `same` (the default) refuses another schedule than the checkpoint's; `new` goes on with the trainer's own, for
+   * instance one with more `totalSteps`. Two functions of one's own cannot be told apart.
+   */
+  schedule?: 'same' | 'new';
+  /** The stored configuration in the words of this version; `own` is the trainer's. @internal */
+  read?: (saved: Json, own: Record<string, unknown>) => Json;
+}
+
+/** Whether the schedule has to be that of the checkpoint. */
+export function keepsSchedule(options: RestoreOptions): boolean {
+  checkOptions('Trainer.restore', options, {
+    schedule: optional(oneOf('same', 'new')),
+    read: optional(callback),
+  });
+  return options.schedule !== 'new';
+}
+
+/** A schedule as checkpoints have it: its configuration, null for none. */
+export function scheduleState(schedule: Schedule | undefined): Json {
+  return schedule ? ((schedule.config as Json | undefined) ?? { kind: 'function' }) : null;
+}
+
+/** @throws CheckpointError naming what differs from the schedule of the checkpoint */
+export function checkSchedule(own: Schedule | undefined, saved: Json | undefined, path: string): void {
+  if (saved !== undefined) checkSame('schedule', { schedule: scheduleState(own) }, { schedule: saved }, path);
+}
+
+/**
+ * @param withSchedule whether the key `schedule` is compared
+ * @throws CheckpointError naming the first key in which the two configurations differ
+ */
+export function checkConfig(
+  own: Record<string, unknown>,
+  saved: Json,
+  path: string,
+  withSchedule: boolean,
+): void {
   // Through JSON and back, so that what JSON drops (undefined) is no difference.
-  const difference = firstDifference(JSON.parse(JSON.stringify(own)), saved, '');
+  const here: Json = JSON.parse(JSON.stringify(own));
+  const compared = (config: Json): Json =>
+    withSchedule || !isRecord(config) ? config : { ...config, schedule: null };
+  checkSame('configuration', compared(here), compared(saved), path);
+}
+
+function checkSame(what: string, own: Json, saved: Json, path: string): void {
+  const difference = firstDifference(own, saved, '');
   if (!difference) return;
   const [key, here, there] = difference;
   const say = (value: unknown) => (value === undefined ? 'not set' : brief(value));
+  const onPurpose = "change it on purpose: restore(bytes, path, { schedule: 'new' }), or --new-schedule";
+  const isSchedule = key.split('.')[0] === 'schedule';
   throw new CheckpointError(
-    `it was made with another configuration: ${key || 'all'} is ${say(there)} there, ${say(here)} here`,
+    `it was made with another ${what}: ${key || 'all'} is ${say(there)} there, ${say(here)} here`,
     {
       path,
       expected: own,
       actual: saved,
-      hint: 'resume with the configuration of the run, or start a new run elsewhere',
+      hint: `resume with the ${what} of the run, or ${isSchedule ? onPurpose : 'start a new run elsewhere'}`,
     },
   );
 }

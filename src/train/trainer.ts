@@ -11,13 +11,23 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
+import { BatchMean } from './batch-mean.js';
+import { checkEnd, checkOwner } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
-import { evaluateLoss } from './evaluate.js';
+import { evaluateLoss, repeatable } from './evaluate.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
-import { checkConfig, misfit, readTrainerState } from './saved-state.js';
+import {
+  checkConfig,
+  checkSchedule,
+  keepsSchedule,
+  misfit,
+  type RestoreOptions,
+  readTrainerState,
+  scheduleState,
+} from './saved-state.js';
 import type { Trainable } from './trainable.js';
 
 /** What to train, on what, how long, and what happens in between. */
@@ -26,9 +36,9 @@ export interface TrainerOptions<B> {
   model: Trainable<B>;
   /** Where batches come from; its cursor goes into checkpoints. */
   data: BatchSource<B>;
-  /** Over the trainable parameters of `model`. */
+  /** Over parameters of `model`, all or some; the others stay as they are. */
   optimizer: Optimizer;
-  /** Rate per step (1, 2, …); default: the optimizer's own, constant. */
+  /** Rate per step (1, 2, …); default: the optimizer's own, constant. It must not end at a rate of 0 before `steps`. */
   schedule?: Schedule;
   /** Steps to train in all, counted from the start of the run, resumed or not. */
   steps: number;
@@ -36,9 +46,9 @@ export interface TrainerOptions<B> {
   labelSmoothing?: number;
   /** Largest joint gradient norm; off by default, as in the paper. */
   clipNorm?: number;
-  /** Batches per update; the loss is the mean over all their tokens. */
+  /** Batches per update; the loss is the mean over all their targets, as the loss counts them. Default 1. */
   accumulate?: number;
-  /** Fixed-order batches to evaluate on. */
+  /** Fixed-order batches to evaluate on. A generator is read into an array at once. */
   validation?: Iterable<B>;
   /** Evaluate every so many steps, and after the last. Default: only after the last. */
   evalEvery?: number;
@@ -46,7 +56,7 @@ export interface TrainerOptions<B> {
   onCheckpoint?: (bytes: Uint8Array, step: number) => void | Promise<void>;
   /** Steps between two checkpoints. Default: none before the end. */
   checkpointEvery?: number;
-  /** Stored in checkpoints and compared on resume. */
+  /** Stored in checkpoints and compared on resume; its key `schedule` may change with `{ schedule: 'new' }`. */
   config?: Record<string, unknown>;
   /** Ends `run()` between two steps. */
   signal?: AbortSignal;
@@ -60,11 +70,11 @@ export interface StepMetrics {
   step: number;
   /** Learning rate of the update. */
   lr: number;
-  /** Mean (smoothed) loss per token of this step, before the update. */
+  /** Mean (smoothed) loss per target of this step, before the update. */
   loss: number;
   /** Joint 2-norm of all gradients before clipping. */
   gradNorm: number;
-  /** Target tokens of this step. */
+  /** Targets of this step that counted; for a loss without `count`, its batches. */
   tokens: number;
   /** Mean un-smoothed negative log-likelihood per validation token, when it was evaluated after this step. */
   validNll?: number;
@@ -119,7 +129,10 @@ export class Trainer<B> {
   #seed: number | null = null;
   readonly #listeners = new Listeners<TrainerEvents>();
 
-  /** @throws ConfigError for an unknown key or a value out of range. */
+  /**
+   * @throws ConfigError for an unknown key or a value out of range, an optimizer over parameters of another model, or
+   * a schedule that ends before `steps`; DataError for a validation without batches.
+   */
   constructor(options: TrainerOptions<B>) {
     checkKeys('Trainer', options, optionKeys);
     for (const key of ['steps', 'accumulate', 'evalEvery', 'checkpointEvery'] as const) {
@@ -138,7 +151,12 @@ export class Trainer<B> {
         actual: options.accumulate,
       });
     }
-    this.options = options;
+    checkOwner(options.model, options.optimizer);
+    checkEnd(options.schedule, options.steps);
+    const { validation } = options;
+    this.options = validation
+      ? { ...options, validation: repeatable('Trainer', 'validation', validation) }
+      : options;
     this.#guard = new MemoryGuard(options.model, options.optimizer);
     this.#recorded = new RecordedSteps(options.model, options.optimizer.runtime, options.replay ?? true);
   }
@@ -213,42 +231,32 @@ export class Trainer<B> {
         hint: 'check maxLr and the schedule',
       });
     }
-    // The divisor is fixed before the first backward, so that accumulated batches equal one large batch.
     const batches = Array.from({ length: accumulate }, () => data.next());
-    const counts = batches.map((batch) => (batch as { tokens?: number }).tokens);
-    const total = counts.reduce(
-      (sum: number | undefined, n) => (sum === undefined || n === undefined ? undefined : sum + n),
-      0,
-    );
     for (const batch of batches) this.#guard.check(batch, this.step + 1);
-    let loss = 0;
-    let tokens = 0;
+    const mean = new BatchMean('Trainer');
     for (const [i, batch] of batches.entries()) {
-      const result = this.#recorded.run(
-        batch,
-        { smoothing: labelSmoothing, count: total },
-        {
-          begin: () => {
-            if (i === 0) optimizer.zeroGrad();
-          },
-          check: (value, begun) => {
-            if (!Number.isFinite(value))
-              refuseLoss(this.options, batch, value, this.#history.before(this, i === 0 && !begun));
-          },
+      const { loss, count = 1 } = this.#recorded.run(batch, labelSmoothing, {
+        begin: () => {
+          if (i === 0) optimizer.zeroGrad();
         },
-      );
-      loss += result.loss;
-      tokens += result.count;
+        weigh: (count) => mean.weigh(count),
+        check: (value, begun) => {
+          if (!Number.isFinite(value))
+            refuseLoss(this.options, batch, value, this.#history.before(this, i === 0 && !begun));
+        },
+      });
+      mean.add(loss * count);
     }
+    const loss = mean.value();
+    optimizer.scaleGrads(mean.scale);
     const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();
-    if (!Number.isFinite(gradNorm))
-      refuseGradient(this.options, batches, total, this.#history.before(this, false));
+    if (!Number.isFinite(gradNorm)) refuseGradient(this.options, batches, this.#history.before(this, false));
     this.#history.add(gradNorm);
     if (this.options.schedule) optimizer.lr = lr;
     optimizer.step();
     this.step++;
     this.losses.push(loss);
-    return { step: this.step, lr, loss, gradNorm, tokens };
+    return { step: this.step, lr, loss, gradNorm, tokens: mean.total };
   }
 
   /** The random position is the trainer's, not the runtime's: trainers may take turns on one runtime. */
@@ -259,9 +267,16 @@ export class Trainer<B> {
     runtime.setRandomPosition(this.step, 0);
   }
 
-  /** Mean un-smoothed negative log-likelihood per token over the validation batches. */
-  evaluate(batches: Iterable<B> = this.options.validation ?? []): number {
-    return evaluateLoss(this.options.model, batches);
+  /**
+   * Mean un-smoothed negative log-likelihood per target over these batches, by default those of `validation`.
+   * @throws ConfigError when there are neither; DataError when there is no batch, or every target is ignored.
+   */
+  evaluate(batches: Iterable<B> | undefined = this.options.validation): number {
+    if (batches) return evaluateLoss(this.options.model, batches);
+    throw new ConfigError('there is nothing to evaluate on', {
+      op: 'Trainer.evaluate',
+      hint: 'pass batches, or give the trainer a validation',
+    });
   }
 
   /**
@@ -287,7 +302,7 @@ export class Trainer<B> {
 
   /** Everything needed to go on bit for bit: weights, moments, rate, random position, data cursor. */
   save(): Uint8Array {
-    const { model, optimizer, data, config } = this.options;
+    const { model, optimizer, data, config, schedule } = this.options;
     const tensors = new Map<
       string,
       { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
@@ -305,22 +320,25 @@ export class Trainer<B> {
       cursor: { ...data.state() },
       rng: { seed: this.#seed ?? optimizer.runtime.seed, step: this.step, microbatch: 0 },
       kernelHash: strictWasmHash,
-      extra: { optimizer: { kind: state.kind, step: state.step, lrs: state.lrs } },
+      extra: {
+        optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
+        schedule: scheduleState(schedule),
+      },
     });
   }
 
   /**
    * Continues from a checkpoint of `save()`. Nothing is changed when it does not fit.
-   * @throws CheckpointError when it is damaged, of another version, or of another configuration.
+   * @param path what messages call it
+   * @throws CheckpointError when it is damaged, of another version, of another schedule, or of another configuration.
    */
-  restore(
-    bytes: Uint8Array,
-    path = 'checkpoint',
-    options: { read?: (saved: Json, own: Record<string, unknown>) => Json } = {},
-  ): void {
-    const { model, optimizer, data, config } = this.options;
+  restore(bytes: Uint8Array, path = 'checkpoint', options: RestoreOptions = {}): void {
+    const { model, optimizer, data, config = {}, schedule } = this.options;
+    const isSame = keepsSchedule(options);
     const saved = readTrainerState(bytes, path);
-    if (config) checkConfig(config, options.read ? options.read(saved.config, config) : saved.config, path);
+    if (isSame) checkSchedule(schedule, saved.schedule, path);
+    const read = options.read?.(saved.config, config) ?? saved.config;
+    if (this.options.config) checkConfig(config, read, path, isSame);
     // Each part checks itself before it changes anything; what an earlier part changed is put back.
     const cursor = data.state();
     const weights = model.stateDict();

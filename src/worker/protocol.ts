@@ -74,7 +74,7 @@ export interface Requests {
   /** Ends `run` after the step under way: 'cancel' with an AbortError, 'leave' quietly. */
   stop: [how: 'cancel' | 'leave', result: { step: number }];
   snapshot: [payload: null, result: Snapshot];
-  restore: [bytes: Uint8Array | 'store', result: Restored | null];
+  restore: [from: { bytes: Uint8Array | 'store'; schedule?: 'same' | 'new' }, result: Restored | null];
   evaluate: [payload: null, result: number];
   generate: [options: GenerateOptions, result: Generated];
   hash: [payload: null, result: string];

@@ -1,6 +1,8 @@
 /** @file The worker's side of a training: one trainer, and an answer to every request of protocol.ts. */
-import { brief, ConfigError, DataError, EnvironmentError } from '../errors.js';
+import { checkValue, integer } from '../checks.js';
+import { ConfigError, checkKeys, DataError, EnvironmentError } from '../errors.js';
 import { lmStepper, sample } from '../generate/index.js';
+import { checkSample } from '../generate/search.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
 import { CausalLM } from '../nn/index.js';
 import { checkRecipe, type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
@@ -96,7 +98,7 @@ export class RunHost {
       return { step: this.#started.trainer.step };
     },
     snapshot: async () => this.#snapshot(),
-    restore: (bytes) => this.#restore(bytes),
+    restore: (from) => this.#restore(from),
     evaluate: async () => {
       const { trainer } = this.#started;
       if (trainer.options.validation) return trainer.evaluate();
@@ -230,7 +232,7 @@ export class RunHost {
     };
   }
 
-  async #restore(from: Uint8Array | 'store'): Promise<Restored | null> {
+  async #restore({ bytes: from, ...options }: Requests['restore'][0]): Promise<Restored | null> {
     const { trainer, store, data } = this.#started;
     if (this.#running)
       throw new ConfigError('it runs: pause is not enough, stop it first', { op: 'restore' });
@@ -243,6 +245,7 @@ export class RunHost {
       bytes = stored.bytes;
     } else bytes = from;
     trainer.restore(bytes, from === 'store' ? `store ${store?.name}` : 'checkpoint', {
+      ...options,
       read: (saved, own) => readDecisive(saved, own as Decisive, data),
     });
     return { step: trainer.step, losses: [...trainer.losses] };
@@ -254,27 +257,21 @@ export class RunHost {
       throw new ConfigError('only a causalLM continues a text', { op: 'generate' });
     }
     const { tokenizer } = data;
+    checkKeys('generate', options, ['prompt', 'length', 'seed', 'temperature', 'topK']);
     const { prompt, length, seed = 0, temperature, topK } = options;
     if (typeof prompt === 'string' && !tokenizer) {
       throw new ConfigError('the data has no tokenizer, so the prompt must be ids', { op: 'generate' });
     }
-    if (!(Number.isInteger(length) && length >= 0 && length <= MAX_GENERATED)) {
-      throw new ConfigError(
-        `length must be a whole number from 0 to ${MAX_GENERATED}, got ${brief(length)}`,
-        {
-          op: 'generate',
-        },
-      );
-    }
-    const ids = Array.from(typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt);
-    if (ids.length === 0) throw new DataError('the prompt is empty', { op: 'generate' });
+    const given = typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt;
+    checkSample('generate', { ...options, prompt: given, seed }, model.config.vocabSize);
+    checkValue('generate', 'length', length, integer(0, MAX_GENERATED));
+    const ids = Array.from(given);
     const begun = ids.length;
     const room = Math.min(model.config.maxSeqLen, data.sizes.maxSeqLen ?? model.config.maxSeqLen);
     for (let part = 0; ids.length < begun + length; part++) {
       // The model reads `room` tokens at once: a longer text goes on from the last half of what it could read.
       const context = ids.slice(-Math.max(1, part === 0 ? Math.min(begun, room - 1) : Math.floor(room / 2)));
       const some = Math.min(begun + length - ids.length, Math.max(1, room - context.length));
-      model.eval();
       ids.push(
         ...sample(lmStepper(model, 1), {
           prompt: context,

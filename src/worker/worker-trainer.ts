@@ -3,7 +3,7 @@
  * crosses is plain data (protocol.ts). The worker never has more than one batch of metrics on its way: while the
  * reader is busy it collects, and when 256 steps wait, training waits too.
  */
-import { ConfigError, type EnvironmentError, type PrenormError } from '../errors.js';
+import { ConfigError, checkKeys, type EnvironmentError, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
 import type { StepMetrics } from '../train/index.js';
@@ -167,11 +167,13 @@ export class WorkerTrainer {
 
   /**
    * Goes on from a checkpoint, bit for bit; without bytes, from the newest one in `store`, where null says that there
-   * is none.
+   * is none. `schedule: 'new'` goes on under another schedule than the checkpoint's.
    * @throws CheckpointError when it does not fit; nothing is changed then
    */
-  async restore(bytes?: Uint8Array): Promise<Restored | null> {
-    const restored = await this.#whenReady('restore', bytes === undefined ? 'store' : unshared(bytes));
+  async restore(bytes?: Uint8Array, options: { schedule?: 'same' | 'new' } = {}): Promise<Restored | null> {
+    checkKeys('WorkerTrainer.restore', options, ['schedule']);
+    const from = bytes === undefined ? 'store' : unshared(bytes);
+    const restored = await this.#whenReady('restore', { ...options, bytes: from });
     if (restored) this.#step = restored.step;
     return restored;
   }

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert';
 import {
   backward,
   dropout,
+  exp,
+  mul,
   noGrad,
   Parameter,
   scope,
@@ -11,10 +13,13 @@ import {
   tensor,
   type Variable,
 } from '../../src/autograd/index.js';
+import { record } from '../../src/autograd/tape.js';
 import { Dropout } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
-import { bits, close, refusal, smallLM } from '../support.js';
+import { evaluateLoss } from '../../src/train/evaluate.js';
+import { plan } from '../../src/train/plan.js';
+import { bits, close, gaussians, refusal, smallLM } from '../support.js';
 
 const test = suite('autograd/dropout');
 const runtime = await init();
@@ -78,8 +83,11 @@ test('the mask is a function of seed, name, step and microbatch', async () => {
 });
 
 test('a longer tensor begins with the mask of the shorter one', () => {
-  manualSeed(4);
-  assert.is(mask('a', 1000).slice(0, 8 * 37), mask('a', 37));
+  const first = (n: number) => {
+    manualSeed(4);
+    return mask('a', n);
+  };
+  assert.is(first(1000).slice(0, 8 * 37), first(37));
 });
 
 test('every backward moves to the next microbatch, every optimizer step to the next step', () => {
@@ -115,13 +123,117 @@ test('a probability that rounds to 1 drops everything and gives no NaN', () => {
 test('a module drops while training only, keyed by its path', () => {
   const layer = new Dropout(0.5);
   const x = units(64);
-  layer.path = 'encoder.layers.0.dropout1';
-  manualSeed(2);
-  const first = bits(noGrad(() => layer.forward(x)).toArray());
-  assert.is(bits(noGrad(() => layer.forward(x)).toArray()), first);
-  layer.path = 'encoder.layers.1.dropout1';
-  assert.is.not(bits(noGrad(() => layer.forward(x)).toArray()), first);
+  const first = (path: string) => {
+    layer.path = path;
+    manualSeed(2);
+    return bits(noGrad(() => layer.forward(x)).toArray());
+  };
+  assert.is(first('encoder.layers.0.dropout1'), first('encoder.layers.0.dropout1'));
+  assert.is.not(first('encoder.layers.1.dropout1'), first('encoder.layers.0.dropout1'));
   assert.is(layer.eval().forward(x), x);
+});
+
+test('every call draws a mask of its own, with one name, another or none, in an order that repeats', () => {
+  const run = () => {
+    manualSeed(6);
+    const x = units(256);
+    return noGrad(() => {
+      const calls = [dropout(x, 0.5), dropout(x, 0.5), dropout(x, 0.5, 'a'), dropout(x, 0.5, 'a')];
+      return calls.map((y) => bits(y.toArray()));
+    });
+  };
+  const masks = run();
+  assert.is(new Set(masks).size, 4);
+  assert.equal(run(), masks);
+});
+
+test('the calls of one site do not shift the masks of another', () => {
+  const beside = (others: number) => {
+    manualSeed(6);
+    for (let i = 0; i < others; i++) mask('other');
+    return mask('a');
+  };
+  assert.is(beside(3), beside(0));
+});
+
+test('neither planning nor evaluation counts as a call', () => {
+  const model = smallLM({ dropout: 0.5 });
+  const ids = Int32Array.of(1, 2, 3);
+  const batch = { ids, targets: ids, batchSize: 1, seqLen: 3 };
+  const second = (between: () => void) => {
+    manualSeed(1);
+    const logits = () => bits(noGrad(() => model.train().forward(batch)).toArray());
+    const first = logits();
+    between();
+    const next = logits();
+    assert.is.not(next, first);
+    return next;
+  };
+  const expected = second(() => {});
+  const evaluate = () => noGrad(() => model.eval().forward(batch));
+  for (const between of [evaluate, () => plan(model, batch), () => evaluateLoss(model, [batch])])
+    assert.is(second(between), expected);
+});
+
+test('optimizers that take turns bring no mask back, and a loaded state does', () => {
+  manualSeed(0);
+  const [a, b] = [
+    new SGD([new Parameter([1], 'other')], { lr: 0 }),
+    new SGD([new Parameter([1], 'other')], { lr: 0 }),
+  ];
+  const masks: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    for (const optimizer of [a, a, b]) {
+      const x = units(64, true);
+      const y = dropout(x, 0.5, 'turns');
+      masks.push(bits(y.toArray()));
+      backward(sum(y));
+      optimizer.step();
+    }
+  }
+  assert.is(new Set(masks).size, 9);
+  const resumed = new SGD([new Parameter([1], 'other')], { lr: 0 });
+  resumed.loadStateDict({ ...a.stateDict(), step: 1 });
+  assert.is(mask('turns', 64), masks[1]);
+});
+
+test('a part of a forward that is computed again in the backward has the masks of the forward', () => {
+  const f = (x: Variable) => dropout(exp(dropout(x, 0.3, 'a')), 0.5, 'a');
+  /** f without its intermediates, which the backward computes again. */
+  const checkpointed = (x: Variable): Variable => {
+    const counter = runtime.forwardCounter();
+    const y = noGrad(() => f(x));
+    record('checkpoint', [x], [y], (ctx) => {
+      scope(() => {
+        const input = tensor(x.toArray(), { shape: x.shape, requiresGrad: true });
+        const incoming = tensor(runtime.heap.floats(ctx.dout(), y.size).slice(), { shape: y.shape });
+        const again = runtime.recompute(counter, () => f(input));
+        assert.is(bits(again.toArray()), bits(y.toArray()));
+        // An inner backward moves nothing while the outer one is under way.
+        runtime.recompute(counter, () => backward(sum(mul(again, incoming))));
+        const grad = input.grad as NonNullable<typeof input.grad>;
+        ctx.overwrite(x, (dx) => runtime.heap.writeFloats(dx, grad.toArray()));
+      });
+    });
+    return y;
+  };
+  const run = (part: (x: Variable) => Variable) => {
+    manualSeed(8);
+    const optimizer = new SGD([new Parameter([1], 'other')], { lr: 0 });
+    return scope(() => {
+      const x = tensor(gaussians(96), { requiresGrad: true });
+      const other = units(8, true);
+      const y = part(part(x));
+      const z = dropout(other, 0.5, 'a');
+      // Between forward and backward the generator moves on.
+      backward(sum(dropout(z, 0.5, 'a')));
+      optimizer.step();
+      backward(sum(mul(y, y)));
+      const { step, microbatch } = runtime.randomPosition;
+      return [bits(y.toArray()), bits(x.grad!.toArray()), step, microbatch, mask()].join();
+    });
+  };
+  assert.is(run(checkpointed), run(f));
 });
 
 test('in a model every dropout has a mask of its own, and eval() turns all off', () => {

@@ -82,7 +82,7 @@ test('recipes', async () => {
     [{ 'schedule.kind': 'cosin' }, /bad\.json: .*must be one of .*cosine.*, got "cosin"/],
     [
       { schedule: { kind: 'cosine', maxLr: 1, warmupSteps: 1 } },
-      /totalSteps must be a whole number >= 1, got undefined/,
+      /totalSteps must be a positive integer, got undefined/,
     ],
     [{ 'schedule.maxLr': -1 }, /bad\.json: constant: maxLr must be a finite number >= 0, got -1/],
     [{ optimizer: { kind: 'adma' } }, /optimizer\.kind must be one of adam, .*got "adma"/],
@@ -209,7 +209,7 @@ test('sentence pairs', async () => {
     tokens,
     /pairs\/train\.tsv:1: the pair has \d+ tokens, more than a batch may have \(maxTokens 5\)/,
   );
-  await trainBad(change(translation, { 'data.source': 'none' }), /none: there is no such file/);
+  await trainBad(change(translation, { 'data.source': 'none' }), /none\/train\.tsv: there is no such file/);
 });
 
 test('folders', async () => {
@@ -248,7 +248,7 @@ test('runs and checkpoints', async () => {
     return refused(() => train(at('bad.json'), { simd, out, resume: true }), pattern);
   };
   await resumeWith({ 'model.dModel': 32 }, /another configuration: model\.dModel is 16 there, 32 here/);
-  await resumeWith({ 'schedule.maxLr': 1 }, /another configuration: schedule\.maxLr is 0\.003 there, 1 here/);
+  await resumeWith({ 'schedule.maxLr': 1 }, /another schedule: schedule\.maxLr is 0\.003 there, 1 here/);
   await resumeWith({ steps: 2 }, /bad\.json: the run has 4 steps already, steps is 2 \(raise steps/);
   const option = { simd, out, resume: true, seed: 5 };
   await refused(() => train(at('lm.json'), option), /another configuration: seeds\.model is 0 there, 5 here/);
@@ -335,7 +335,7 @@ test('reproduce', async () => {
   await refused(() => reproduce({ ...options, data: at('none') }), /none\/train\.tsv: there is no such file/);
   await refused(
     () => reproduce({ ...options, out: at('text.txt/x') }),
-    /text\.txt\/x\/runs: cannot create the folder/,
+    /text\.txt\/x: cannot create the folder/,
   );
 });
 

@@ -1,5 +1,5 @@
 /** reproduce: what is registered, an interruption and its continuation. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -29,6 +29,39 @@ test('Ctrl-C keeps the finished runs, --resume reuses them', () =>
     assert.match(readFileSync(join(cwd, 'out/report.html'), 'utf8'), /^<!doctype html>/i);
     // The kept run was not made again: it would differ in its seconds.
     assert.is(readFileSync(join(cwd, 'out/runs', kept[0]), 'utf8'), before);
+  }));
+
+test('--only of some runs judges the claims they decide, and these alone give the exit code', () =>
+  inFolder(async (cwd) => {
+    const of = (...ids: string[]) => [
+      'reproduce',
+      '--out',
+      'out',
+      '--processes',
+      '1',
+      '--json',
+      '--only',
+      ...ids,
+    ];
+    const one = await prenorm(of('law-jacobian'), { cwd });
+    assert.is(one.code, 0, one.stderr);
+    const results = JSON.parse(one.stdout);
+    assert.equal(
+      results.claims.map(({ claim, verdict }: { claim: string; verdict: string }) => [claim, verdict]),
+      [['layer-norm-jacobian', 'holds']],
+    );
+    assert.equal(results.experiments[0].partial, true);
+
+    // A damaged record is said, and its run is done again.
+    const [file] = readdirSync(join(cwd, 'out/runs'));
+    const path = join(cwd, 'out/runs', file);
+    const whole = readFileSync(path, 'utf8');
+    writeFileSync(path, whole.slice(0, -9));
+    const again = await prenorm([...of('law-jacobian'), '--resume'], { cwd });
+    assert.is(again.code, 0, again.stderr);
+    assert.match(again.stderr, /^prenorm: .*law-jacobian.*; the run is done again\n$/);
+    assert.is(JSON.parse(again.stdout).runs[0].hash, results.runs[0].hash);
+    assert.is(JSON.parse(readFileSync(path, 'utf8')).key, JSON.parse(whole).key);
   }));
 
 test('--dry-run lists the registered runs and writes nothing', () =>

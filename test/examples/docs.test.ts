@@ -93,7 +93,7 @@ test('docs/recipe.md has an example of every kind of data, and names every key',
   const text = read('docs/recipe.md');
   const shown = [...text.matchAll(RECIPE)].map((match) => JSON.parse(match[1]).data.kind);
   assert.equal(shown.sort(), Object.keys(dataKinds).sort());
-  const keys = [...recipeKeys, ...Object.values(dataKinds).flatMap((kind) => kind.keys)];
+  const keys = [...recipeKeys, ...Object.values(dataKinds).flatMap(({ rules }) => Object.keys(rules))];
   assert.equal(
     keys.filter((key) => !text.includes(`\`${key}\``)),
     [],
@@ -159,19 +159,20 @@ test('docs/paper.md says of the presets what they are', () => {
     return {
       ...runs[0],
       rates: rates.map(rate),
-      warmup: (runs[0].schedule as { tailStart: number }).tailStart,
+      warmup: (runs[0].recipe.schedule as { tailStart: number }).tailStart,
+      vocabSize: (runs[0].recipe.tokenizer as { vocabSize: number }).vocabSize,
     };
   });
   const long = makePreset('standard').runs.find(
     (run) => (run as TranslationRun).arm?.variant === 'long',
   ) as TranslationRun;
   for (const row of [
-    `| ${number(quick.steps)} (\`quick\`), ${number(standard.steps)} (\`standard\`); parity and speed over ${number(long.steps)} | ${number(paper.steps)} |`,
+    `| ${number(quick.recipe.steps)} (\`quick\`), ${number(standard.recipe.steps)} (\`standard\`); parity and speed over ${number(long.recipe.steps)} | ${number(paper.recipe.steps)} |`,
     `| 0, 50, ${number(quick.warmup)} steps | ${number(paper.warmup)} steps |`,
     `| ${quick.rates.join(', ')} (\`quick\`); ${standard.rates[0]} to ${standard.rates.at(-1)} (\`standard\`) |`,
-    `joint byte-level BPE, ${number(quick.data.vocabSize)} | joint byte-level BPE, ${number(paper.data.vocabSize)} |`,
-    `| at most ${number(quick.data.maxTokens)} tokens, source and target, padding included |`,
-    `d ${quick.model.dModel}, dFF ${quick.model.dFF}, ${quick.model.numHeads} heads |`,
+    `joint byte-level BPE, ${number(quick.vocabSize)} | joint byte-level BPE, ${number(paper.vocabSize)} |`,
+    `| at most ${number(quick.recipe.data.maxTokens ?? 0)} tokens, source and target, padding included |`,
+    `d ${quick.recipe.model.dModel}, dFF ${quick.recipe.model.dFF}, ${quick.recipe.model.numHeads} heads |`,
   ]) {
     assert.ok(text.includes(row), `the table of differences lacks "${row}"`);
   }

@@ -12,6 +12,7 @@ import {
 } from '../../src/experiments/index.js';
 import { resolveConfig } from '../../src/nn/index.js';
 import { makeSchedule } from '../../src/optim/index.js';
+import { checkRecipe } from '../../src/recipe/index.js';
 import { init } from '../../src/runtime/runtime.js';
 
 const test = suite('experiments/presets');
@@ -46,7 +47,7 @@ for (const name of presetNames as PresetName[]) {
     const cells = (placement: string, warmup: boolean) =>
       runs
         .filter(({ arm }) => arm.placement === placement && arm.warmup === warmup)
-        .map(({ arm, seed }) => `${arm.maxLr} ${seed}`)
+        .map(({ arm, recipe }) => `${arm.maxLr} ${recipe.seed}`)
         .sort();
     const first = cells('post', false);
     assert.ok(first.some((cell) => Number(cell.split(' ')[0]) === preset.commonRate));
@@ -61,28 +62,33 @@ for (const name of presetNames as PresetName[]) {
       if (run.arm.placement === 'peri' || (name === 'quick' && run.arm.placement === 'pre')) continue;
       const [twin] = trainings(preset.runs).filter(
         (other) =>
-          other.seed === run.seed &&
+          other.recipe.seed === run.recipe.seed &&
           other.arm.maxLr === run.arm.maxLr &&
           other.arm.placement === run.arm.placement &&
           other.arm.warmup !== run.arm.warmup,
       );
-      const { id: _i, label: _l, arm: _a, schedule: _s, ...mine } = run;
-      const { id: _i2, label: _l2, arm: _a2, schedule: _s2, ...its } = twin;
-      assert.equal(mine, its);
-      const [lr, twinLr] = [makeSchedule(run.schedule), makeSchedule(twin.schedule)];
-      const start = (run.schedule as { tailStart: number }).tailStart;
+      const shared = ({ id: _i, label: _l, arm: _a, recipe, ...rest }: TranslationRun) => {
+        const { schedule: _s, ...same } = recipe;
+        return { ...rest, recipe: same };
+      };
+      assert.equal(shared(run), shared(twin));
+      const [lr, twinLr] = [run, twin].map(({ recipe }) => makeSchedule(recipe.schedule));
+      const start = (run.recipe.schedule as { tailStart: number }).tailStart;
       for (const t of [start, start + 1, 4 * start]) assert.is(lr(t), twinLr(t));
       assert.is.not(lr(1), twinLr(1));
       assert.is(lr(4 * start), run.arm.maxLr / 2);
-      assert.ok(start < run.steps, 'the warm-up ends before the run');
+      assert.ok(start < run.recipe.steps, 'the warm-up ends before the run');
     }
   });
 
   test(`${name}: every model can be built as configured`, () => {
     for (const run of preset.runs.filter(isTranslation)) {
-      makeSchedule(run.schedule);
-      assert.is(run.model.normPlacement, run.arm.placement);
-      resolveConfig(run.id, { ...run.model, vocabSize: run.data.vocabSize });
+      const { kind: _, ...model } = run.recipe.model;
+      const { vocabSize } = run.recipe.tokenizer as { vocabSize: number };
+      makeSchedule(run.recipe.schedule);
+      assert.is(model.normPlacement, run.arm.placement);
+      resolveConfig(run.id, { ...model, vocabSize });
+      checkRecipe(run.recipe, run.id);
     }
   });
 }
@@ -103,7 +109,7 @@ test('a seed shifts every run and changes nothing else', () => {
 test('own data replaces the data of every translation', () => {
   const runs = makePreset('standard', { data: 'my/folder' }).runs.filter(isTranslation);
   assert.ok(runs.length > 0);
-  for (const run of runs) assert.is(run.data.name, 'my/folder');
+  for (const run of runs) assert.is(run.recipe.data.source, 'my/folder');
 });
 
 test('runs that experiments share are equal and carried out once', () => {
@@ -147,13 +153,16 @@ test('gradients are measured in all settings and placements, without sharing see
     [...new Set(gradients.map(({ setting, placement }) => `${setting} ${placement}`))].length,
     gradients.length,
   );
-  const trained = new Set(trainings(runs).map(({ seed }) => seed));
+  const trained = new Set(trainings(runs).map(({ recipe }) => recipe.seed));
   for (const { seeds } of gradients) assert.not(seeds.some((seed) => trained.has(seed)));
 });
 
 test('more steps or seeds cost more', () => {
   for (const run of makePreset('quick').runs) {
-    if (isTranslation(run)) assert.ok(costOf({ ...run, steps: 2 * run.steps } as RunSpec) > costOf(run));
+    if (isTranslation(run)) {
+      const more = { ...run, recipe: { ...run.recipe, steps: 2 * run.recipe.steps } };
+      assert.ok(costOf(more) > costOf(run));
+    }
     if (isGradients(run)) {
       const more: GradientsRun = { ...run, seeds: [...run.seeds, ...run.seeds] };
       assert.ok(Math.abs(costOf(more) / costOf(run) - 2) < 1e-12, run.id);

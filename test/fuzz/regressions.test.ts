@@ -121,7 +121,11 @@ test('models beyond memory are refused before anything is made, and smaller work
       /CausalLM: its parameters need 805634048 bytes, 805306368 of them for 1 layers of width 4096 and 16384; \d+ of 16777216 are free/,
     );
     refused(() => languageModel({ vocabSize: 1 << 23 }), MemoryError, /for the vocabulary of 8388608 by 8/);
-    refused(() => languageModel({ numLayers: 1e9 }), ConfigError, /numLayers must be at most 4096/);
+    refused(
+      () => languageModel({ numLayers: 1e9 }),
+      ConfigError,
+      /numLayers must be a whole number from 1 to 4096/,
+    );
     refused(
       () => languageModel({ maxSeqLen: 1e9 }),
       ConfigError,

@@ -7,11 +7,11 @@ import { loadTorchSafetensors, saveTorchSafetensors } from '../../src/io/torch.j
 import { parseJson } from '../../src/json.js';
 import type { StateDict } from '../../src/nn/module.js';
 import type { RandomStream } from '../../src/random.js';
-import { checkRecipe, noFiles, openData, prepareRun, type Sources } from '../../src/recipe/index.js';
+import { buildRun, checkRecipe, noFiles, openData, type Sources } from '../../src/recipe/index.js';
 import { createRuntime, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { loadCheckpointWeights, Trainer } from '../../src/train/index.js';
-import { decodeUtf8Strict } from '../../src/utf8.js';
+import { decodeText } from '../../src/utf8.js';
 import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
@@ -445,13 +445,11 @@ function recipeTarget(): FuzzTarget {
     make: (random) => jsonFile(treeOf(pick(random, recipes)), random),
     async run(bytes) {
       const path = 'c.json';
-      const recipe = checkRecipe(parseJson(decodeUtf8Strict(bytes, path), path), path);
+      const recipe = checkRecipe(parseJson(decodeText(bytes, path), path), path);
       const tokenizer = recipe.tokenizer?.kind === 'bpe' ? trained : undefined;
       const opened = await openData(recipe, { sources: memory, tokenizer });
       try {
-        const { options } = await withDeadline(() =>
-          withRuntime(runtime, () => prepareRun(recipe, { opened, sources: memory })),
-        );
+        const { options } = withDeadline(() => withRuntime(runtime, () => buildRun(recipe, opened)));
         withDeadline(() =>
           withRuntime(runtime, () => {
             new Trainer(options);
@@ -503,7 +501,7 @@ const pairsFile: FuzzTarget = {
     return damage(utf8(lines.join('')), random);
   },
   run(bytes) {
-    const found = parsePairs(decodeUtf8Strict(bytes, 'p.tsv'), 'p.tsv');
+    const found = parsePairs(decodeText(bytes, 'p.tsv'), 'p.tsv');
     for (const side of found.flat()) {
       must(side.trim() !== '' && !/[\t\n]/.test(side), 'a side is empty or holds a separator');
       must(trained.decode(trained.encode(side)) === side, 'a side does not survive its tokens');
@@ -514,9 +512,14 @@ const pairsFile: FuzzTarget = {
 
 const textFile: FuzzTarget = {
   name: 'text',
-  make: (random) => words(random, ['\n', ' ', '', '\r\n']),
+  make(random) {
+    const bytes = words(random, ['\n', ' ', '', '\r\n']);
+    if (random.nextInt(4) > 0) return bytes;
+    const wide = Buffer.from(`${pick(random, ['', '\ufeff'])}${new TextDecoder().decode(bytes)}`, 'utf16le');
+    return damage(new Uint8Array(random.nextInt(2) === 0 ? wide : wide.swap16()), random);
+  },
   run(bytes) {
-    const content = decodeUtf8Strict(bytes, 't.txt');
+    const content = decodeText(bytes, 't.txt');
     const made = trainBPE([content], { vocabSize: 290 });
     const ids = made.encode(content);
     must(made.decode(ids) === content, 'a text does not survive its tokens');

@@ -278,6 +278,8 @@ test('options out of range are refused', () => {
       'maxLength',
     ],
     [() => greedy(scripted(garden).stepper, { ...search, maxLength: -1 }), 'maxLength'],
+    [() => draw({ prompt: [BOS, VOCAB] }), 'prompt[1]'],
+    [() => draw({ prompt: 'ab' as never }), 'prompt[0]'],
   ];
   for (const [run, says] of wrong) {
     const error = refusal(run);

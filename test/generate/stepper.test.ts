@@ -131,6 +131,45 @@ test('a beam scores at least as well as greedy when length does not count', () =
   );
 });
 
+test('a stepper has no dropout, whatever mode the model is in, and leaves every module in its mode', () => {
+  const modes = (model: CausalLM | Transformer) => [...model.namedModules()].map(([, m]) => m.training);
+  const lm = smallLM({ dropout: 0.5, activationDropout: 0.5, seed: 4 });
+  const pair = smallPair({ dropout: 0.5, activationDropout: 0.5, seed: 4 });
+  const run = () => {
+    const [one, two] = [lmStepper(lm, 2), translationStepper(pair, ...padded(sources))];
+    const out = [one.step(Int32Array.of(3, 4)), two.step(Int32Array.of(BOS, BOS, BOS))];
+    two.reorder(Int32Array.of(2, 0));
+    out.push(one.step(Int32Array.of(5, 6)), two.step(Int32Array.of(8, 9)));
+    return out.map(bits);
+  };
+  lm.eval();
+  pair.eval();
+  const expected = run();
+  lm.train();
+  pair.train();
+  lm.encoder.layers[1].eval();
+  const before = [modes(lm), modes(pair)];
+  assert.equal(run(), expected);
+  assert.equal([modes(lm), modes(pair)], before);
+});
+
+test('a stepper refuses rows and ids that are not there, and sources that are no rows', () => {
+  const lm = smallLM();
+  const pair = smallPair();
+  const wrong: [() => unknown, string][] = [
+    [() => lmStepper(lm, 0), 'batch'],
+    [() => lmStepper(lm, 1.5), 'batch'],
+    [() => lmStepper(lm, 1).step(Int32Array.of(-1)), 'ids[0]'],
+    [() => lmStepper(lm, 1).step(Int32Array.of(V)), 'ids[0]'],
+    [() => lmStepper(lm, 2).reorder(Int32Array.of(0, 2)), 'order[1]'],
+    [() => translationStepper(pair, new Int32Array(7), Int32Array.of(3, 3)), 'divide'],
+    [() => translationStepper(pair, new Int32Array(8), Int32Array.of(4, 5)), 'lengths[1]'],
+    [() => translationStepper(pair, new Int32Array(8), Int32Array.of(4, -1)), 'lengths[1]'],
+    [() => sample(lmStepper(lm, 2), { prompt: [3], length: 1, seed: 0 }), 'one row'],
+  ];
+  for (const [run, says] of wrong) assert.match(refusal(run).message, says);
+});
+
 test('log-probabilities sum to 1', () => {
   const stepper = lmStepper(smallLM().eval(), 2);
   const out = stepper.step(Int32Array.of(3, 4));

@@ -7,15 +7,17 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import fs from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, EnvironmentError, type PrenormError } from '../../src/errors.js';
 import { makeFolder, readFileChecked, writeFileAtomic } from '../../src/io/files-node.js';
+import { removeAllLeftovers, temporaryName } from '../../src/io/temporary-node.js';
 import { fnv1a } from '../../src/random.js';
 
 const test = suite<{ folder: string }>('files');
@@ -161,18 +163,54 @@ test('an unwritable folder is refused', async ({ folder }) => {
   chmodSync(folder, 0o700);
 });
 
-test('leftovers of killed processes are removed, those of running ones stay', async ({ folder }) => {
+/** Names as this process makes them, with another process, start or place. */
+function leftover(path: string, change: { pid?: number; start?: string; place?: string } = {}): string {
+  const own = /^(.*\.)([0-9a-f]+)-(\d+)-(\d+)-\d+\.tmp$/.exec(temporaryName(path));
+  assert.ok(own);
+  const { place = own?.[2], pid = own?.[3], start = own?.[4] } = change;
+  const name = `${own?.[1]}${place}-${pid}-${start}-7.tmp`;
+  writeFileSync(name, 'half');
+  return basename(name);
+}
+
+test('leftovers of killed processes are removed, writes under way stay', async ({ folder }) => {
   const { pid: deadPid } = spawnSync(process.execPath, ['-e', '']);
-  const host = fnv1a(hostname()).toString(16);
-  const dead = `.a.ckpt.${host}-${deadPid}-0.tmp`;
+  const [a, b] = ['a.ckpt', 'b.ckpt'].map((name) => join(folder, name));
+  leftover(a, { pid: deadPid });
+  // The id came again: for another process, and as in a restarted container for this one.
+  if (process.platform === 'linux') {
+    leftover(a, { pid: process.ppid, start: '1' });
+    leftover(a, { start: '1' });
+  }
+  const old = leftover(a, { place: 'ff', pid: 1 });
+  if (process.platform !== 'linux') return;
+  const parent = readFileSync(`/proc/${process.ppid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19];
   const kept = [
-    `.a.ckpt.${host}-${process.ppid}-0.tmp`,
-    `.b.ckpt.${host}-${deadPid}-0.tmp`,
-    `.a.ckpt.ff-${deadPid}-0.tmp`,
+    leftover(a),
+    leftover(a, { pid: process.ppid, start: parent }),
+    leftover(b, { pid: deadPid }),
+    leftover(a, { place: 'fe', pid: 1 }),
   ];
-  for (const name of [dead, ...kept]) writeFileSync(join(folder, name), 'half');
-  await writeFileAtomic(join(folder, 'a.ckpt'), 'x');
+  // Nothing can be asked about the processes of another place; after an hour without progress they are dead.
+  const before = Date.now() / 1000 - 3700;
+  utimesSync(join(folder, old), before, before);
+  await writeFileAtomic(a, 'x');
   assert.equal(readdirSync(folder).sort(), [...kept, 'a.ckpt'].sort());
+  await removeAllLeftovers(folder);
+  assert.equal(readdirSync(folder), ['a.ckpt']);
+});
+
+test("a leftover of a process with the same id is in nobody's way", async ({ folder }) => {
+  const path = join(folder, 'a');
+  const host = fnv1a(hostname()).toString(16);
+  // The first names that a process of this id and host could think of, with and without its start.
+  const next = /-(\d+)\.tmp$/.exec(temporaryName(path))?.[1];
+  for (let n = 0; n < 50; n++) {
+    writeFileSync(join(folder, `.a.${host}-${process.pid}-${Number(next) + n}.tmp`), 'half');
+    writeFileSync(join(folder, `.a.${host}-${process.pid}-${n}.tmp`), 'half');
+  }
+  for (let n = 0; n < 3; n++) await writeFileAtomic(path, `x${n}`);
+  assert.is(readFileSync(path, 'utf8'), 'x2');
 });
 
 test.run();

@@ -59,20 +59,21 @@ function forward(h: KernelHarness, c: Case, given?: Tensors, compare = true, ato
   const v = h.input('v', vValues);
   const lengths = s.lengths ? h.ints('lengths', s.lengths) : 0;
   const out = h.output('out', s.batch * s.queryLen * s.width);
-  const lse = h.output('lse', s.batch * s.heads * s.queryLen);
+  const [top, inverse] = ['top', 'inverse'].map((name) => h.output(name, s.batch * s.heads * s.queryLen));
   const work = h.workspace(h.kernels.attentionWorkspaceBytes(s.dHead));
   const args = [
-    ...[out, lse, q, k, v, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
+    ...[out, top, inverse, q, k, v, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
     ...[s.stride, s.stride, s.stride, s.width, s.keyLen + s.spare, s.causal, s.queryOffset, s.scale, work],
   ] as Parameters<KernelHarness['kernels']['attentionForward']>;
   if (compare) h.run('attentionForward', args, { atol, rtol: 2e-6 });
   else h.runWasm('attentionForward', args);
-  return { s, out, lse, q, k, v, lengths, work };
+  return { s, out, top, inverse, q, k, v, lengths, work };
 }
 
 function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike<number> }, compare = true) {
   const run = forward(h, { ...c, spare: 0 }, given, compare);
-  const { s, out, lse, q, k, v, lengths, work } = run;
+  const { s, out, top, inverse, q, k, v, lengths, work } = run;
+  const dots = h.workspace(s.batch * s.heads * s.queryLen * 4);
   // What lies between the tokens belongs to others: stale, and compared like everything else.
   const keys = s.batch * s.keyLen * s.stride;
   const dq = h.output('dq', s.batch * s.queryLen * s.stride);
@@ -80,12 +81,13 @@ function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike
   const dv = h.output('dv', keys);
   const dout = h.input('dout', given?.dout ?? numbers(s.batch * s.queryLen * s.width, 4));
   const args = [
-    ...[dq, dk, dv, dout, q, k, v, out, lse, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
+    ...[dq, dk, dv, dout, q, k, v, out, top, inverse, dots, lengths],
+    ...[s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
     ...[s.stride, s.stride, s.stride, s.width, s.causal, s.queryOffset, s.scale, work],
   ] as Parameters<KernelHarness['kernels']['attentionBackward']>;
   if (compare) h.run('attentionBackward', args, { atol: 2e-5, rtol: 1e-5 });
   else h.runWasm('attentionBackward', args);
-  return { ...run, dq, dk, dv };
+  return { ...run, dots, dq, dk, dv };
 }
 
 /** Row t of head 0.. of sequence b, as bits. */
@@ -200,6 +202,113 @@ for (const [build, h] of builds) {
     }
   });
 
+  test(`${build}: a query with one visible key has dq = dk = 0 exactly`, () => {
+    const one: Case[] = [];
+    for (const dHead of [1, 3, 8, 15, 16, 17, 33, 64, 65, 130]) {
+      one.push({ batch: 2, heads: 2, queryLen: 1, keyLen: 1, dHead, causal: 1, pad: 3 });
+      one.push({ batch: 2, heads: 1, queryLen: 33, keyLen: 65, dHead, lengths: [1, 1] });
+    }
+    for (const queryLen of [2, 3, 4, 5, 31, 32, 64, 66])
+      one.push({ batch: 1, heads: 3, queryLen, keyLen: 1, dHead: 20 });
+    for (const c of one) {
+      const { s, top, inverse, dq, dk } = backward(h, c);
+      const [rows, counted] = [s.batch * s.queryLen, s.batch * s.heads * s.queryLen];
+      assert.ok(h.floats(top, counted).every(Number.isFinite));
+      assert.ok(h.floats(inverse, counted).every((x) => x === 1));
+      for (const [ptr, count] of [
+        [dq, rows],
+        [dk, s.batch * s.keyLen],
+      ]) {
+        for (let r = 0; r < count; r++) {
+          const at = ptr + r * s.stride * 4;
+          assert.ok(
+            h.floats(at, s.width).every((x) => x === 0),
+            `${JSON.stringify(c)}, row ${r}`,
+          );
+          assert.ok(
+            h.doubles(at, s.width).every((x) => x === 0),
+            `reference, ${JSON.stringify(c)}, row ${r}`,
+          );
+        }
+      }
+    }
+  });
+
+  test(`${build}: the first row of a causal mask has dq = 0 exactly, whatever follows`, () => {
+    for (const queryLen of [2, 4, 5, 32, 33, 64, 65, 130]) {
+      for (const dHead of [6, 16, 70]) {
+        // With an offset of -2 rows 0 and 1 see nothing and row 2 sees one key.
+        for (const queryOffset of [0, -2]) {
+          const c: Case = { batch: 2, heads: 2, queryLen, keyLen: queryLen, dHead, causal: 1, queryOffset };
+          const { s, dq } = backward(h, c);
+          for (let b = 0; b < 2; b++) {
+            for (let t = 0; t <= Math.min(-queryOffset, queryLen - 1); t++) {
+              const row = h.floats(dq + (b * queryLen + t) * s.stride * 4, s.width);
+              assert.ok(
+                row.every((x) => x === 0),
+                `${JSON.stringify(c)}, sequence ${b}, row ${t}`,
+              );
+            }
+          }
+        }
+      }
+    }
+  });
+
+  test(`${build}: dq and dk are 0 where two keys are one, or where one has all the weight`, () => {
+    for (const dHead of [5, 16, 70]) {
+      for (const queryLen of [1, 6, 35]) {
+        const c: Case = { batch: 1, heads: 1, queryLen, keyLen: 2, dHead };
+        const q = numbers(queryLen * dHead, 1, 0.5, 1);
+        const [key, value, dout] = [numbers(dHead, 2), numbers(dHead, 3), numbers(queryLen * dHead, 4)];
+        const twice = { q, k: [...key, ...key], v: [...value, ...value], dout };
+        // Scores 1000 apart: the other exponential is 0.
+        const far = Float32Array.from({ length: 2 * dHead }, (_, i) => (i < dHead ? 2000 : 0));
+        const sharp = { q, k: far, v: numbers(2 * dHead, 5), dout };
+        for (const given of [twice, sharp]) {
+          const { dq, dk } = backward(h, c, given, false);
+          assert.ok(h.floats(dq, queryLen * dHead).every((x) => x === 0));
+          assert.ok(h.floats(dk, 2 * dHead).every((x) => x === 0));
+        }
+      }
+    }
+  });
+
+  test(`${build}: where all values are equal, dq and dk are rounding errors of dout v and no more`, () => {
+    const c: Case = { batch: 1, heads: 1, queryLen: 40, keyLen: 100, dHead: 16 };
+    const value = numbers(16, 3);
+    const v = Float32Array.from({ length: 100 * 16 }, (_, i) => value[i % 16]);
+    const given = { q: numbers(40 * 16, 1), k: numbers(100 * 16, 2), v, dout: numbers(40 * 16, 4) };
+    const { dq } = backward(h, c, given, false);
+    assert.ok(h.floats(dq, 40 * 16).every((x) => Math.abs(x) < 3e-6));
+  });
+
+  test(`${build}: scores with a large common part have the gradient they have without`, () => {
+    // The last component adds 4096 to every score and rounds nothing: all others are multiples of 1/64.
+    const [queryLen, keyLen, dHead] = [9, 70, 4];
+    const c: Case = { batch: 1, heads: 1, queryLen, keyLen, dHead };
+    const grid = (x: ArrayLike<number>) => Float32Array.from(x, (value) => Math.round(value * 8) / 8);
+    const given = {
+      q: grid(numbers(queryLen * dHead, 1)),
+      k: grid(numbers(keyLen * dHead, 2)),
+      v: numbers(keyLen * dHead, 3),
+      dout: numbers(queryLen * dHead, 4),
+    };
+    const read = (common: number) => {
+      for (let t = 0; t < queryLen; t++) given.q[t * dHead + dHead - 1] = 64;
+      for (let j = 0; j < keyLen; j++) given.k[j * dHead + dHead - 1] = common / 32;
+      const { inverse, dq, dk, dv } = backward(h, c, given, false);
+      return {
+        inverse: h.bits(inverse, queryLen),
+        // Without the last component, which is the common part itself.
+        dq: h.bits(dq, queryLen * dHead).filter((_, i) => i % dHead < dHead - 1),
+        dk: h.bits(dk, keyLen * dHead),
+        dv: h.bits(dv, keyLen * dHead),
+      };
+    };
+    assert.equal(read(4096), read(0));
+  });
+
   test(`${build}: padding changes no bit of a gradient`, () => {
     const base: Case = { batch: 2, heads: 2, queryLen: 37, keyLen: 70, dHead: 12, lengths: [70, 21] };
     const s = shapeOf(base);
@@ -254,11 +363,12 @@ for (const [build, h] of builds) {
     };
     for (const lengths of [undefined, [70, 41, 9]]) {
       const run = backward(h, { ...c, lengths }, undefined, false);
-      const { s, q, k, v, out, lse, dq, dk, dv, work } = run;
+      const { s, q, k, v, out, top, inverse, dots, dq, dk, dv, work } = run;
       const { batch, heads, queryLen, keyLen, dHead, stride, width } = s;
       const read = () => [
         h.bits(out, batch * queryLen * width),
-        h.bits(lse, batch * heads * queryLen),
+        h.bits(top, batch * heads * queryLen),
+        h.bits(inverse, batch * heads * queryLen),
         h.bits(dq, batch * queryLen * stride),
         h.bits(dk, batch * keyLen * stride),
         h.bits(dv, batch * keyLen * stride),
@@ -267,11 +377,12 @@ for (const [build, h] of builds) {
       const dout = h.input('again', numbers(batch * queryLen * width, 4));
       // Other numbers everywhere, so that a part that writes nothing shows.
       h.runWasm('attentionBackward', [
-        ...[dq, dk, dv, out, q, k, v, out, lse, run.lengths, batch, heads, queryLen, keyLen, dHead],
+        ...[dq, dk, dv, out, q, k, v, out, top, inverse, dots, run.lengths],
+        ...[batch, heads, queryLen, keyLen, dHead],
         ...[stride, stride, stride, width, s.causal, s.queryOffset, s.scale, work],
       ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
-      for (const ptr of [out, lse]) {
-        new Float32Array(h.memory.buffer, ptr, batch * queryLen * (ptr === lse ? heads : width)).fill(5);
+      for (const ptr of [out, top, inverse]) {
+        new Float32Array(h.memory.buffer, ptr, batch * queryLen * (ptr === out ? width : heads)).fill(5);
       }
       const stale = read();
       whole.forEach((bits, i) => {
@@ -281,16 +392,17 @@ for (const [build, h] of builds) {
         const atQ = (b * queryLen * stride + head * dHead) * 4;
         const atK = (b * keyLen * stride + head * dHead) * 4;
         const atOut = (b * queryLen * width + head * dHead) * 4;
-        const atLse = lse + (b * heads + head) * queryLen * 4;
+        const atRow = (b * heads + head) * queryLen * 4;
+        const saved = [top + atRow, inverse + atRow];
         const lengthsAt = run.lengths ? run.lengths + b * 4 : 0;
         const shape = [count, some, queryLen, keyLen, dHead, stride, stride, stride, width];
         h.runWasm('attentionForward', [
-          ...[out + atOut, atLse, q + atQ, k + atK, v + atK, lengthsAt, ...shape, keyLen],
+          ...[out + atOut, ...saved, q + atQ, k + atK, v + atK, lengthsAt, ...shape, keyLen],
           ...[s.causal, s.queryOffset, s.scale, work],
         ] as Parameters<KernelHarness['kernels']['attentionForward']>);
         h.runWasm('attentionBackward', [
-          ...[dq + atQ, dk + atK, dv + atK, dout + atOut, q + atQ, k + atK, v + atK, out + atOut, atLse],
-          ...[lengthsAt, ...shape, s.causal, s.queryOffset, s.scale, work],
+          ...[dq + atQ, dk + atK, dv + atK, dout + atOut, q + atQ, k + atK, v + atK, out + atOut, ...saved],
+          ...[dots + atRow, lengthsAt, ...shape, s.causal, s.queryOffset, s.scale, work],
         ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
       };
       call(0, 2, 0, heads);

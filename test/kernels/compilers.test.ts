@@ -104,11 +104,10 @@ const families: Record<string, Family> = {
     show('softmaxBackward', () => k.softmaxBackward(dx, dout, y, ROWS, COLS));
     show('logSoftmaxForward', () => k.logSoftmaxForward(y, x, ROWS, COLS));
     show('logSoftmaxBackward', () => k.logSoftmaxBackward(dx, dout, y, ROWS, COLS));
-    const [loss, nll, lse] = [h.output('loss', ROWS), h.output('nll', ROWS), h.output('lse', ROWS)];
+    const [loss, nll] = [h.output('loss', ROWS), h.output('nll', ROWS)];
     const scale = h.input('scale', [0.37]);
     const targets = h.ints('targets', [4, -1, 0, COLS - 1, 1]);
-    show('crossEntropyForward', () => k.crossEntropyForward(loss, nll, lse, x, targets, ROWS, COLS, 0.1));
-    show('crossEntropyBackward', () => k.crossEntropyBackward(dx, x, lse, targets, scale, ROWS, COLS, 0.1));
+    show('crossEntropyRows', () => k.crossEntropyRows(loss, nll, dx, x, targets, scale, ROWS, COLS, 0.1));
   },
   reduce: (h, show) => {
     const k = h.kernels;
@@ -125,7 +124,7 @@ const families: Record<string, Family> = {
     const rng = h.ints('rng', [1, 2, 3, 4]);
     const out = h.output('out', N);
     show('uniformFill', () => h.kernels.uniformFill(out, N, rng, 5, -1, 1));
-    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5));
+    show('dropoutForward', () => h.kernels.dropoutForward(out, out, 0, N, 6554, 1.1, rng, 5, 2));
     show('normalFill', () => h.kernels.normalFill(out, N, rng, 5, 0, 1));
   },
   optimizer: (h, show) => {
@@ -176,14 +175,17 @@ const families: Record<string, Family> = {
     const shape = [batch, heads, length, length, dHead, stride, stride, stride, stride] as const;
     const [q, key, value] = [1, 2, 3].map((seed) => h.input(`operand${seed}`, numbers(count, seed)));
     const [out, dq, dk, dv] = ['out', 'dq', 'dk', 'dv'].map((name) => h.output(name, count));
-    const lse = h.output('lse', batch * heads * length);
+    const [top, inverse, dots] = ['top', 'inverse', 'dots'].map((name) =>
+      h.output(name, batch * heads * length),
+    );
     const lengths = h.ints('lengths', [length, 9]);
     const space = h.workspace(k.attentionWorkspaceBytes(dHead));
     show('attentionForward', () => {
-      k.attentionForward(out, lse, q, key, value, lengths, ...shape, length, 1, 0, 0.3, space);
+      k.attentionForward(out, top, inverse, q, key, value, lengths, ...shape, length, 1, 0, 0.3, space);
     });
     show('attentionBackward', () => {
-      k.attentionBackward(dq, dk, dv, q, q, key, value, out, lse, lengths, ...shape, 1, 0, 0.3, space);
+      const rows = [top, inverse, dots] as const;
+      k.attentionBackward(dq, dk, dv, q, q, key, value, out, ...rows, lengths, ...shape, 1, 0, 0.3, space);
     });
   },
 };

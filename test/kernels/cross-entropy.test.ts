@@ -1,93 +1,119 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { integers, loadBuilds, numbers } from './harness.js';
+import { type Call, integers, loadBuilds, numbers } from './harness.js';
 
 const test = suite('kernels/cross-entropy');
 const SMOOTHING = [0, Math.fround(0.1), 1];
+const TOLERANCE = { rtol: 2e-6, atol: 1e-6 };
 
 for (const [build, h] of await loadBuilds()) {
-  test(`${build}: loss, nll, lse and gradient agree with the reference at all sizes`, () => {
+  /** One call over fresh buffers, compared with the reference; where everything lies. */
+  const run = (
+    values: ArrayLike<number>,
+    labels: ArrayLike<number>,
+    { smoothing = 0, gradient = true, inPlace = false, factor = 1, tolerance = TOLERANCE } = {},
+  ) => {
+    h.reset();
+    const rows = labels.length;
+    const cols = values.length / rows;
+    const logits = h.input('logits', values);
+    const targets = h.ints('targets', labels);
+    const [loss, nll] = [h.output('loss', rows), h.output('nll', rows)];
+    const dlogits = !gradient ? 0 : inPlace ? logits : h.output('dlogits', rows * cols);
+    const scale = gradient ? h.input('scale', [factor]) : 0;
+    const call: Call<'crossEntropyRows'> = [
+      loss,
+      nll,
+      dlogits,
+      logits,
+      targets,
+      scale,
+      rows,
+      cols,
+      smoothing,
+    ];
+    h.run('crossEntropyRows', call, tolerance);
+    return {
+      loss: h.floats(loss, rows),
+      nll: h.floats(nll, rows),
+      dlogits: [...h.floats(dlogits, gradient ? rows * cols : 0)],
+      reference: [...h.doubles(dlogits, gradient ? rows * cols : 0)],
+    };
+  };
+
+  test(`${build}: loss, nll and gradient agree with the reference at all sizes, and with each other's absence`, () => {
     for (const smoothing of SMOOTHING) {
-      for (const cols of [1, 3, 4, 5, 9, 19, 101, 2051]) {
-        const rows = 4;
-        h.reset();
-        const logits = h.input('logits', numbers(rows * cols, 1, -8, 8));
-        const targets = h.ints('targets', [-1, cols - 1, 0, ...integers(1, 2, 0, cols)]);
-        const lse = h.output('lse', rows);
-        h.run(
-          'crossEntropyForward',
-          [h.output('loss', rows), h.output('nll', rows), lse, logits, targets, rows, cols, smoothing],
-          { rtol: 1e-6, atol: 1e-6 },
-        );
-        const scale = h.input('scale', [0.25]);
-        const tolerance = { rtol: 2e-6, atol: 1e-6 };
-        h.run(
-          'crossEntropyBackward',
-          [h.output('dlogits', rows * cols), logits, lse, targets, scale, rows, cols, smoothing],
-          tolerance,
-        );
-        h.run(
-          'crossEntropyBackward',
-          [logits, logits, lse, targets, scale, rows, cols, smoothing],
-          tolerance,
-        );
+      for (const cols of [1, 3, 4, 5, 9, 16, 19, 33, 101, 1025, 2051]) {
+        const values = numbers(4 * cols, 1, -8, 8);
+        const labels = [-1, cols - 1, 0, ...integers(1, 2, 0, cols)];
+        const apart = run(values, labels, { smoothing, factor: 0.25 });
+        const inPlace = run(values, labels, { smoothing, factor: 0.25, inPlace: true });
+        assert.equal(inPlace, apart);
+        const { loss, nll } = run(values, labels, { smoothing, gradient: false });
+        assert.equal([loss, nll], [apart.loss, apart.nll]);
       }
     }
   });
 
   test(`${build}: the loss of 32,000 classes is right to 1e-6 relative`, () => {
-    const cols = 32000;
-    h.reset();
-    const logits = h.input('logits', numbers(cols, 3, -6, 6));
-    const targets = h.ints('targets', [31999]);
-    h.run(
-      'crossEntropyForward',
-      [
-        h.output('loss', 1),
-        h.output('nll', 1),
-        h.output('lse', 1),
-        logits,
-        targets,
-        1,
-        cols,
-        Math.fround(0.1),
-      ],
-      { rtol: 1e-6 },
-    );
+    run(numbers(32000, 3, -6, 6), [31999], {
+      smoothing: Math.fround(0.1),
+      gradient: false,
+      tolerance: { rtol: 1e-6, atol: 0 },
+    });
   });
 
-  test(`${build}: a huge offset does not change the loss`, () => {
-    const losses = [0, 2 ** 16].map((offset) => {
-      h.reset();
-      const values = Float32Array.from({ length: 19 }, (_, j) => offset + ((j * 7) % 11) / 4);
-      const loss = h.output('loss', 1);
-      h.run(
-        'crossEntropyForward',
-        [
-          loss,
-          h.output('nll', 1),
-          h.output('lse', 1),
-          h.input('logits', values),
-          h.ints('targets', [3]),
-          1,
-          19,
-          0.125,
-        ],
-        { rtol: 1e-6 },
-      );
-      return h.floats(loss, 1)[0];
-    });
-    assert.is(losses[0], losses[1]);
+  test(`${build}: a common offset changes no bit of loss and gradient`, () => {
+    for (const smoothing of SMOOTHING) {
+      for (const cols of [2, 19, 1030]) {
+        const at = (offset: number) =>
+          run(
+            Float32Array.from({ length: 2 * cols }, (_, j) => offset + ((j * 7) % 11) / 4),
+            [1, cols - 1],
+            { smoothing },
+          );
+        for (const offset of [2 ** 16, -(2 ** 16), 2 ** 20]) assert.equal(at(offset), at(0));
+      }
+    }
+  });
+
+  test(`${build}: the gradient of equal logits is exact, however large they are`, () => {
+    for (const o of [0, 1, 1e4, -1e4, 1e7, -1e7, 3e38]) {
+      const plain = run([o, o], [0]);
+      assert.equal(plain.dlogits, [-0.5, 0.5]);
+      assert.equal(plain.reference, [-0.5, 0.5]);
+      assert.equal([...plain.nll], [Math.fround(Math.log(2))]);
+      for (const smoothing of [0.125, Math.fround(0.1)]) {
+        // p - q with p = 1/2 and q = smoothing / 2 for the other class.
+        const half = Math.fround(0.5 - smoothing / 2);
+        assert.equal(run([o, o], [1], { smoothing }).dlogits, [half, -half]);
+      }
+      const quarters = run(new Float32Array(12).fill(o), [3, -1, 0], { factor: 0.5 });
+      assert.equal(quarters.dlogits, [0.125, 0.125, 0.125, -0.375, 0, 0, 0, 0, -0.375, 0.125, 0.125, 0.125]);
+    }
+  });
+
+  test(`${build}: one class, and a class far above the others, leave no gradient`, () => {
+    for (const o of [0, 1e4, -3e38]) {
+      for (const smoothing of [0, Math.fround(0.1)]) assert.equal(run([o], [0], { smoothing }).dlogits, [0]);
+    }
+    // Differences beyond the largest float too.
+    for (const [low, high] of [
+      [-1000, 0],
+      [1e7, 1e7 + 1000],
+      [-3e38, 3e38],
+    ]) {
+      const { dlogits, nll } = run([low, high, low, high, low, low], [1, 0]);
+      assert.equal(dlogits, [0, 0, 0, 0, 0, 0]);
+      assert.equal([...nll], [0, 0]);
+      assert.equal(run([high, low], [1]).dlogits, [1, -1]);
+    }
   });
 
   test(`${build}: an ignored row gives zero loss and a zero gradient even when its logits are NaN`, () => {
-    h.reset();
-    const logits = h.input('logits', new Float32Array(5).fill(Number.NaN));
-    const targets = h.ints('targets', [-1]);
-    const lse = h.output('lse', 1);
-    h.run('crossEntropyForward', [h.output('loss', 1), h.output('nll', 1), lse, logits, targets, 1, 5, 0.5]);
-    const scale = h.input('scale', [1]);
-    h.run('crossEntropyBackward', [h.output('dlogits', 5), logits, lse, targets, scale, 1, 5, 0.5]);
+    const { loss, dlogits } = run(new Float32Array(5).fill(Number.NaN), [-1], { smoothing: 0.5 });
+    assert.equal([...loss], [0]);
+    assert.equal(dlogits, [0, 0, 0, 0, 0]);
   });
 }
 

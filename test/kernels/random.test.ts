@@ -40,11 +40,11 @@ for (const [build, h] of await loadBuilds()) {
       const x = h.input('x', numbers(n, 1));
       const out = h.output('out', n);
       for (const threshold of [0, 6554, 40000, 65535, 65536]) {
-        h.run('dropoutForward', [out, x, 0, n, threshold, Math.fround(1.25), rng, 77], { rtol: 1e-7 });
+        h.run('dropoutForward', [out, x, 0, n, threshold, Math.fround(1.25), rng, 77, 1], { rtol: 1e-7 });
       }
       h.run('uniformFill', [out, n, rng, 78, -1, 3], { rtol: 1e-7, atol: 3e-7 });
       h.run('normalFill', [out, n, rng, 79, 0.5, 2], { rtol: 1e-6, atol: 2e-6 });
-      h.run('dropoutForward', [x, x, 0, n, 6554, 1.25, rng, 77], { rtol: 1e-6, atol: 2e-6 });
+      h.run('dropoutForward', [x, x, 0, n, 6554, 1.25, rng, 77, 0], { rtol: 1e-6, atol: 2e-6 });
     }
   });
 
@@ -54,7 +54,7 @@ for (const [build, h] of await loadBuilds()) {
     const rng = h.ints('rng', RNG);
     const x = h.input('x', numbers(n, 1));
     const [whole, parts] = [h.output('whole', n), h.output('parts', n)];
-    h.run('dropoutForward', [whole, x, 0, n, 20000, 1.5, rng, 77], { rtol: 1e-7 });
+    h.run('dropoutForward', [whole, x, 0, n, 20000, 1.5, rng, 77, 1], { rtol: 1e-7 });
     for (const [first, end] of [
       [96, n],
       [0, 32],
@@ -69,10 +69,27 @@ for (const [build, h] of await loadBuilds()) {
         1.5,
         rng,
         77,
+        1,
       ];
       h.run('dropoutForward', part, { rtol: 1e-7 });
     }
     assert.equal(h.bits(parts, n), h.bits(whole, n));
+  });
+
+  test(`${build}: every call of a stream has bits of its own, the key's third word`, () => {
+    h.reset();
+    const rng = h.ints('rng', RNG);
+    const x = h.input('x', new Float32Array(8).fill(1));
+    const out = h.output('out', 8);
+    const seen = new Set<string>();
+    for (const call of [0, 1, 2, 65536, -1]) {
+      h.run('dropoutForward', [out, x, 0, 8, 32768, 1, rng, 77, call], { rtol: 0 });
+      const words = threefry([0, RNG[3], RNG[2], 77], [RNG[0], RNG[1], call, 0]);
+      const kept = words.flatMap((w) => [w & 0xffff, w >>> 16]).map((half) => Number(half >= 32768));
+      assert.equal([...h.floats(out, 8)], kept);
+      seen.add(kept.join());
+    }
+    assert.is(seen.size, 5);
   });
 
   test(`${build}: an element does not depend on how many are drawn with it`, () => {
@@ -122,7 +139,7 @@ for (const [build, h] of await loadBuilds()) {
     assert.ok(Math.abs(mean - 0.5) < 0.006, `mean ${mean}`);
     assert.ok(Math.abs(variance - 1 / 12) < 0.002, `variance ${variance}`);
     const ones = h.input('ones', new Float32Array(n).fill(1));
-    h.runWasm('dropoutForward', [out, ones, 0, n, 6554, 1, rng, 9]);
+    h.runWasm('dropoutForward', [out, ones, 0, n, 6554, 1, rng, 9, 0]);
     [mean] = moments();
     assert.ok(Math.abs(mean - 0.9) < 0.006, `kept ${mean}`);
   });

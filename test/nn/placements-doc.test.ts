@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { stackConfig } from '../../src/nn/config.js';
 import {
   normPlacements,
   placementName,
   placements,
   resolveConfig,
-  TransformerDecoderLayer,
+  TransformerDecoder,
   TransformerEncoder,
 } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -29,7 +30,10 @@ const rows = text
   );
 
 const config = (normPlacement: (typeof normPlacements)[number]) => ({
-  ...resolveConfig('test', { vocabSize: 5, dModel: 8, normPlacement, numHeads: 2, numLayers: 4, dFF: 12 }),
+  ...stackConfig(
+    resolveConfig('test', { vocabSize: 5, dModel: 8, normPlacement, numHeads: 2, numLayers: 4, dFF: 12 }),
+    4,
+  ),
 });
 
 test('a row per placement, in the order of the code, with its name', () => {
@@ -61,8 +65,10 @@ test('every placement names its source', () => {
 test('every key of a parameter that PyTorch does not have is named', () => {
   const keys = new Set(
     normPlacements.flatMap((placement) =>
-      [...new TransformerDecoderLayer({ ...config(placement) }).namedParameters()].flatMap(([path]) =>
-        path.split('.').filter((part) => /norm|gain/.test(part) && !/^norm\d$/.test(part)),
+      new TransformerDecoder(config(placement)).layers.flatMap((layer) =>
+        [...layer.namedParameters()].flatMap(([path]) =>
+          path.split('.').filter((part) => /norm|gain/.test(part) && !/^norm\d$/.test(part)),
+        ),
       ),
     ),
   );

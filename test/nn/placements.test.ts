@@ -5,6 +5,7 @@ import { backward, noGrad, type Variable } from '../../src/autograd/index.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
 import {
   CausalLM,
+  type LayerNorm,
   type ModelOptions,
   type NormPlacement,
   normPlacements,
@@ -14,6 +15,7 @@ import {
   type Sublayer,
 } from '../../src/nn/index.js';
 import { Adam, inverseSqrt } from '../../src/optim/index.js';
+import { RandomStream } from '../../src/random.js';
 import { init } from '../../src/runtime/runtime.js';
 import { Trainer } from '../../src/train/index.js';
 import { bits, close, ids, norm, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
@@ -48,10 +50,20 @@ test('equal by construction: Mix-LN at its ends, Sandwich-LN and Peri-LN, LN Sca
   assert.is(logits({ normPlacement: 'admin' }), post);
   assert.is(logits({ normPlacement: 'lns', numLayers: 1 }), logits({ normPlacement: 'pre', numLayers: 1 }));
   assert.is.not(logits({ normPlacement: 'lns' }), pre);
-  assert.is(
-    logits({ normPlacement: 'hybrid', preFirst: true, numLayers: 1 }),
-    logits({ normPlacement: 'pre', numLayers: 1 }),
-  );
+  const first = { normPlacement: 'hybrid', preFirst: true, numLayers: 1 } as const;
+  const norms = (options: Partial<ModelOptions>) =>
+    smallLM(options)
+      .parameters()
+      .map(({ path }) => path)
+      .filter((path) => /layers.0.*norm.*weight/.test(path))
+      .map((path) => path.replace('encoder.layers.0.', ''));
+  assert.equal(norms(first), [
+    'self_attn.q_norm.weight',
+    'self_attn.k_norm.weight',
+    'self_attn.v_norm.weight',
+    'norm1.weight',
+    'norm2.weight',
+  ]);
 });
 
 test('DeepNorm with alpha 1 is Post-LN', () => {
@@ -96,8 +108,12 @@ test('ReZero begins as the identity, and learns from the first step on', () => {
   backward(model.loss({ ...batch, targets }).loss);
   for (const { gain1, gain2 } of model.encoder.layers) {
     assert.ok(Math.abs(gain1!.grad!.toArray()[0]) > 0);
-    assert.ok(Math.abs(gain2!.grad!.toArray()[0]) > 0);
+    assert.is(gain1, gain2, 'one factor for both branches of a layer');
   }
+  const pair = smallPair({ normPlacement: 'rezero' });
+  for (const { gain1, gain3 } of pair.decoder.layers) assert.is(gain1, gain3);
+  const gains = [...pair.namedParameters()].filter(([path]) => path.includes('gain'));
+  assert.is(gains.length, pair.encoder.layers.length + pair.decoder.layers.length);
 });
 
 test('with empty branches, what has no norm on the stream hands its input through', () => {
@@ -148,6 +164,50 @@ test('with a norm on the branch, a factor on its last matrix leaves the output a
   }
 });
 
+test('dropout stands behind the norm of the branch in NormFormer and OLMo 2, before it in Peri-LN and Sandwich-LN', () => {
+  const share = (normPlacement: NormPlacement, sublayer: string) => {
+    const model = smallLM({ normPlacement, dropout: 0.5, dModel: 64, dFF: 64, numLayers: 1 }).train();
+    const seen = new Map<string, ArrayLike<number>>();
+    noGrad(() => model.forward(batch, { trace: (name, v) => void seen.set(name, Array.from(v.toArray())) }));
+    const at = (name: string) => seen.get(`encoder.layers.0.${name}`) as number[];
+    const before = at(`${sublayer}.in`);
+    const after = at(sublayer === 'ffn' ? 'out' : 'ffn.in');
+    return before.filter((v, i) => v === after[i]).length / before.length;
+  };
+  for (const [placement, sublayer] of [
+    ['normformer', 'attention'],
+    ['normformer', 'ffn'],
+    ['olmo2', 'attention'],
+    ['olmo2', 'ffn'],
+    ['pre', 'ffn'],
+  ] as const)
+    close(share(placement, sublayer), 0.5, 0.1, `${placement} ${sublayer}`);
+  for (const placement of ['peri', 'sandwich'] as const) assert.ok(share(placement, 'attention') < 0.01);
+});
+
+test('attention over the encoder has no norm inside in Sub-LN, and is that of Pre-LN in NormFormer', () => {
+  const keys = (normPlacement: NormPlacement) =>
+    [...smallPair({ normPlacement }).decoder.layers[0].namedParameters()]
+      .map(([key]) => key)
+      .filter((key) => /^multihead_attn|^norm2/.test(key));
+  assert.equal(keys('sub'), keys('pre'));
+  assert.equal(keys('normformer'), keys('pre'));
+});
+
+test("ResiDual's final norm has a hundredth of the eps, 1e-7 beside 1e-5", () => {
+  for (const [eps, last] of [
+    [undefined, 1e-7],
+    [1e-3, 1e-5],
+  ] as const) {
+    const { encoder, decoder } = smallPair({ normPlacement: 'residual', ...(eps ? { eps } : {}) });
+    for (const stack of [encoder, decoder]) {
+      close((stack.norm as LayerNorm).eps, last, 1e-12);
+      close((stack.layers[0].norm1 as LayerNorm).eps, eps ?? 1e-5, 1e-12);
+    }
+  }
+  close((smallPair({ normPlacement: 'pre' }).encoder.norm as LayerNorm).eps, 1e-5, 1e-12);
+});
+
 const place = (numLayers: number, otherLayers = 0, decoder = false): Place => ({
   layer: 1,
   numLayers,
@@ -157,7 +217,7 @@ const place = (numLayers: number, otherLayers = 0, decoder = false): Place => ({
   preFirst: false,
 });
 
-test("the constants of DeepNorm, Sub-LN and T-Fixup are the papers'", () => {
+test("the constants of DeepNorm, Sub-LN, T-Fixup, B2T and LN Scaling are the authors'", () => {
   const { factor, initGain } = placements.deepnorm;
   for (const [at, alpha, beta] of [
     [place(12), 2.2134, 0.3195],
@@ -173,6 +233,11 @@ test("the constants of DeepNorm, Sub-LN and T-Fixup are the papers'", () => {
   close(sub(place(6, 12, true)), Math.sqrt(Math.log(18)), 1e-12);
   close(placements.tfixup.initGain!(place(6)), 0.67 * 6 ** -0.25, 1e-12);
   close(placements.tfixup.initGain!(place(6, 6, true)), 54 ** -0.25, 1e-12);
+  for (const decoder of [false, true])
+    close(placements.b2t.initGain!(place(18, 6, decoder)), 18 ** -0.5, 1e-12);
+  [1, Math.SQRT1_2, 1 / Math.sqrt(3), 0.5].forEach((factor, i) => {
+    close(placements.lns.factor!({ ...place(4), layer: i + 1 }), factor, 1e-12);
+  });
 });
 
 /** Ratio of a parameter's values to those of Pre-LN from the same seed; they must all agree. */
@@ -183,7 +248,7 @@ function ratio(own: ArrayLike<number>, other: ArrayLike<number>, from = 0, to = 
   return found;
 }
 
-test('initial values: V, O and the feed-forward carry the gain, Q and K do not, under every scheme', () => {
+test('initial values: V, O and the feed-forward carry the gain, Q and K only in B2T, under every scheme', () => {
   const depth = { numEncoderLayers: 3, numDecoderLayers: 2 };
   for (const init of ['paper', 'fairseq', 'torch'] as const) {
     const base = smallPair({ normPlacement: 'pre', init, ...depth }).stateDict();
@@ -194,20 +259,34 @@ test('initial values: V, O and the feed-forward carry the gain, Q and K do not, 
         const other = base.get(path)?.data;
         if (!other || !/weight$/.test(path) || /norm/.test(path)) continue;
         const decoder = path.startsWith('decoder');
-        const gain = gainOf?.(decoder ? place(2, 3, true) : place(3, 2)) ?? 1;
+        const free = !gainOf || (normPlacement === 'sub' && path.includes('multihead_attn'));
+        const gain = free ? 1 : gainOf(decoder ? place(2, 3, true) : place(3, 2));
         const label = `${normPlacement} ${init} ${path}`;
         if (path.endsWith('in_proj_weight')) {
           const third = data.length / 3;
-          close(ratio(data, other, 0, 2 * third), 1, 1e-6, label);
-          // Gains are of Xavier for V alone, which only `paper` has.
-          const value = gainOf ? gain * (init === 'paper' ? 1 : Math.SQRT2) : 1;
+          const all = normPlacement === 'b2t';
+          close(ratio(data, other, 0, 2 * third), all ? gain : 1, 1e-6, label);
+          // Gains but B2T's are of Xavier for V alone, which only `paper` has.
+          const value = free || all ? gain : gain * (init === 'paper' ? 1 : Math.SQRT2);
           close(ratio(data, other, 2 * third), value, 1e-6, label);
         } else if (path === 'embedding.tokens.weight') {
-          close(ratio(data, other), normPlacement === 'tfixup' ? 18 ** -0.25 : 1, 1e-6, label);
+          close(ratio(data, other), normPlacement === 'tfixup' ? 27 ** -0.25 : 1, 1e-6, label);
         } else close(ratio(data, other), gain, 1e-6, label);
       }
     }
   }
+});
+
+test("T-Fixup's embeddings go by the encoder's depth, or by the decoder's where it alone is T-Fixup", () => {
+  const embeddings = (options: Partial<ModelOptions>) =>
+    smallPair({ numEncoderLayers: 3, numDecoderLayers: 2, ...options }).embedding.tokens.weight.toArray();
+  const base = embeddings({});
+  for (const [normPlacement, decoderNormPlacement, gain] of [
+    ['tfixup', 'tfixup', 27 ** -0.25],
+    ['tfixup', 'pre', 27 ** -0.25],
+    ['pre', 'tfixup', 18 ** -0.25],
+  ] as const)
+    close(ratio(embeddings({ normPlacement, decoderNormPlacement }), base), gain, 1e-6);
 });
 
 test("residualInit 'gpt2' divides the output projections by the root of the number of branches", () => {
@@ -221,19 +300,8 @@ test("residualInit 'gpt2' divides the output projections by the root of the numb
   }
 });
 
-test("Admin's omega is the root of the variance before it, per stack", () => {
+test("Admin's omega is the root of the variance before it, per stack, those before in place", () => {
   const model = smallPair({ normPlacement: 'admin', dropout: 0.3, numEncoderLayers: 2, numDecoderLayers: 1 });
-  const wanted = new Map<string, number>();
-  noGrad(() => {
-    model.eval().forward(pairs, {
-      trace(name, value) {
-        const values = Array.from(value.toArray());
-        const mean = values.reduce((a, b) => a + b, 0) / values.length;
-        wanted.set(name, values.reduce((a, b) => a + (b - mean) * (b - mean), 0) / values.length);
-      },
-    });
-  });
-  model.train();
   const report = profileAdmin(model, pairs);
   assert.ok(model.training && model.encoder.layers[0].training);
   assert.equal(
@@ -243,20 +311,67 @@ test("Admin's omega is the root of the variance before it, per stack", () => {
       ...['attention', 'cross', 'ffn'].map((name) => `decoder.layers.0.${name}`),
     ],
   );
-  const v = report.map(({ path }) => wanted.get(path)!);
-  const omegas = [1, v[0], v[0] + v[1], v[0] + v[1] + v[2], 1, v[4], v[4] + v[5]].map(Math.sqrt);
-  report.forEach(({ variance, omega }, i) => {
-    close(variance, v[i], 1e-6);
-    close(omega, omegas[i], 1e-6);
+  // The profiled model measured once more, now that every omega stands.
+  const measured = new Map<string, number>();
+  noGrad(() => {
+    model.eval().forward(pairs, {
+      trace(name, value) {
+        const values = Array.from(value.toArray());
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        measured.set(name, values.reduce((a, b) => a + (b - mean) * (b - mean), 0) / values.length);
+      },
+    });
   });
-  const { gain2, gain3 } = model.decoder.layers[0];
-  for (const value of gain2!.toArray()) close(value, omegas[5], 1e-6);
-  for (const value of gain3!.toArray()) close(value, omegas[6], 1e-6);
+  let wanted = 1;
+  report.forEach(({ path, inputVariance, variance, omega }, i) => {
+    if (i === 0 || i === 4) wanted = 1;
+    close(inputVariance, measured.get(`${path}.in`)!, 1e-6);
+    close(variance, measured.get(path)!, 1e-6);
+    close(omega, wanted, 1e-6);
+    wanted = Math.sqrt(omega * omega * measured.get(`${path}.in`)! + measured.get(path)!);
+  });
+  const { gain1, gain2, gain3 } = model.decoder.layers[0];
+  [gain1, gain2, gain3].forEach((gain, i) => {
+    for (const value of gain!.toArray()) close(value, report[4 + i].omega, 1e-6);
+  });
   assert.equal(profileAdmin(model, pairs), report, 'profiling again begins with omega 1');
   assert.match(
     refusal(() => profileAdmin(smallPair({ normPlacement: 'rezero' }), pairs)).message,
     /no sub-layer/,
   );
+});
+
+test("Admin's omegas over six layers of Transformer-base's proportions begin at 1.00, 1.24, 1.37 and grow to about 2.1", () => {
+  const [B, S] = [4, 12];
+  const random = new RandomStream(1, 'test');
+  const tokens = () => Int32Array.from({ length: B * S }, () => random.nextInt(500));
+  const lengths = new Int32Array(B).fill(S);
+  const model = smallPair({
+    normPlacement: 'admin',
+    vocabSize: 500,
+    dModel: 256,
+    numHeads: 4,
+    dFF: 1024,
+    numLayers: 6,
+    maxSeqLen: S,
+    init: 'fairseq',
+  });
+  const report = profileAdmin(model, {
+    source: tokens(),
+    sourceLengths: lengths,
+    targetInput: tokens(),
+    targetLengths: lengths,
+    batchSize: B,
+    sourceLen: S,
+    targetLen: S,
+  });
+  const omegas = report.filter(({ path }) => path.startsWith('encoder')).map(({ omega }) => omega);
+  assert.is(omegas.length, 12);
+  [1, 1.24, 1.37].forEach((omega, i) => {
+    close(omegas[i], omega, 0.03);
+  });
+  close(omegas[11], 2.15, 0.1);
+  for (let i = 1; i < 12; i++) assert.ok(omegas[i] > omegas[i - 1]);
 });
 
 for (const normPlacement of normPlacements) {

@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backward, mul, Parameter, sum, tensor } from '../../src/autograd/index.js';
+import { ConfigError } from '../../src/errors.js';
 import { Adam, AdamW, clipGradNorm, type Optimizer, RAdam, SGD } from '../../src/optim/index.js';
 import { integerPower } from '../../src/optim/optimizer.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
@@ -212,12 +213,28 @@ test('the common rate is what was set, also behind a group that stands still', (
   close(b.item(), 0.3, 1e-7);
 });
 
-test('a parameter that stands in two groups is updated once', () => {
-  const p = parameter([1]);
-  const optimizer = new SGD([{ params: [p, p] }, { params: [p] }], { lr: 0.1 });
-  giveGradient(p, [1]);
-  optimizer.step();
-  close(p.item(), 0.9, 1e-7);
+test('a parameter given twice, or something else, is refused with its place', () => {
+  const [p, q] = [parameter([1]), parameter([2])];
+  p.path = 'head.weight';
+  for (const [params, pattern] of [
+    [[p, q, p], /head\.weight is given twice: as number 0 and number 2/],
+    [[{ params: [q, p, p] }], /head\.weight is given twice: as number 1 and number 2/],
+    [
+      [{ params: [p] }, { params: [q, p] }],
+      /head\.weight is given twice: as number 0 of group 0 and number 1 of group 1/,
+    ],
+    [[{ params: [q] }, { params: [q] }], /the parameter without a path is given twice/],
+    [[p, null], /number 1 is no parameter/],
+    [[p, { params: [q] }], /number 1 is no parameter/],
+    [[{ params: [tensor([1])] }], /number 0 is no parameter/],
+  ] as const) {
+    const error = refusal(() => new SGD(params as never, { lr: 0.1 }));
+    assert.instance(error, ConfigError);
+    assert.match(error.message, pattern);
+  }
+  // A frozen one that is given twice is a mistake as well.
+  p.requiresGrad = false;
+  assert.match(refusal(() => new SGD([p, q, p], { lr: 0.1 })).message, 'given twice');
 });
 
 test('clipping scales the joint gradient of the next step and returns the norm before', () => {

@@ -112,6 +112,42 @@ test('a schedule from data equals the one from the function', () => {
   }
 });
 
+test('a schedule says what it was made from, and from which step its rate is 0', () => {
+  const warm = { maxLr: 1, warmupSteps: 2 };
+  const cases: [Schedule, ScheduleConfig, number | undefined][] = [
+    [inverseSqrt(warm), { kind: 'inverseSqrt', ...warm, tailStart: 2 }, undefined],
+    [linearDecay({ ...warm, totalSteps: 9 }), { kind: 'linearDecay', ...warm, totalSteps: 9 }, 9],
+    [cosine({ ...warm, totalSteps: 9 }), { kind: 'cosine', ...warm, totalSteps: 9, minLr: 0 }, 9],
+    [
+      cosine({ ...warm, totalSteps: 9, minLr: 0.1 }),
+      { kind: 'cosine', ...warm, totalSteps: 9, minLr: 0.1 },
+      undefined,
+    ],
+    [constant({ maxLr: 1 }), { kind: 'constant', maxLr: 1, warmupSteps: 0 }, undefined],
+    [
+      stepDecay({ ...warm, steps: [7, 5] }),
+      { kind: 'stepDecay', ...warm, steps: [7, 5], factor: 0.1 },
+      undefined,
+    ],
+    [
+      stepDecay({ ...warm, steps: [7, 5], factor: 0 }),
+      { kind: 'stepDecay', ...warm, steps: [7, 5], factor: 0 },
+      5,
+    ],
+  ];
+  for (const [schedule, config, endsAt] of cases) {
+    assert.equal(schedule.config, config);
+    assert.is(schedule.endsAt, endsAt, config.kind);
+    if (endsAt !== undefined) {
+      assert.ok(schedule(endsAt - 1) > 0);
+      for (const t of [endsAt, endsAt + 1, endsAt + 100]) close(schedule(t), 0, 1e-16);
+    } else assert.ok(schedule(1000) > 0);
+    // From its own configuration it is made again.
+    const made = makeSchedule(JSON.parse(JSON.stringify(schedule.config)));
+    for (let t = 1; t < 12; t++) assert.is(made(t), schedule(t));
+  }
+});
+
 test('unknown kinds, unknown keys and values out of range are refused by name', () => {
   const wrong: [object, string][] = [
     [

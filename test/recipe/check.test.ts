@@ -101,8 +101,7 @@ const values: [object, string, string, unknown[]][] = [
     [base, 'data.batchSize', count, counts],
     [base, 'data.maxTokens', count, counts],
     [base, 'data.lengthMultiple', count, counts],
-    [base, 'data.maxLen', count, counts],
-    [base, 'data.maxLen', 'a positive integer, the longest row', [undefined]],
+    [base, 'data.maxLen', 'a positive integer, the longest row', [...counts, undefined]],
   ]),
   [masked, 'data.maskedShare', 'a share above 0, at most 1', [0, 1.1, -1, '0.1', null]],
   [
@@ -190,10 +189,10 @@ for (const [base, key, pattern] of misspelt) {
 }
 
 test('each kind of data takes its own keys only', () => {
-  for (const [kind, { keys }] of Object.entries(dataKinds)) {
+  for (const [kind, { rules }] of Object.entries(dataKinds)) {
     const foreign = Object.values(dataKinds)
-      .flatMap((other) => other.keys)
-      .filter((key) => !keys.includes(key));
+      .flatMap((other) => Object.keys(other.rules))
+      .filter((key) => !(key in rules));
     for (const key of foreign) {
       const recipe = recipes[kind as keyof typeof recipes];
       refused(change(recipe, { [`data.${key}`]: 1 }), new RegExp(`data: unknown key "${key}"`));

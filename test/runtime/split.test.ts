@@ -21,6 +21,7 @@ const SIZES: Record<string, number> = {
   value: 2.5,
   threshold: 6554,
   stream: 77,
+  call: 3,
   first: 0,
   batch: 7,
   heads: 3,
@@ -40,7 +41,6 @@ const SIZES: Record<string, number> = {
   strideB: 29 * 53,
   ld: 203,
   rowsPerLength: 1,
-  gradient: 1,
   numSegments: 9,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
@@ -72,12 +72,12 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
   attentionForward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
   attentionBackward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
+  crossEntropyRows: [{}, { dlogits: 0, scale: 0 }],
 };
 const INTEGERS: Record<string, (i: number) => number> = {
   lengths: (i) => [41, 3, 0, 17, 40, 41, 1][i % 7],
   targets: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
   ids: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
-  labels: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
   count: () => 117,
   cond: (i) => i % 3,
   rng: (i) => [5, 6, 7, 8][i % 4],
@@ -86,7 +86,6 @@ const INTEGERS: Record<string, (i: number) => number> = {
 /** Kernels that read `scale` from memory; for the others it is a number. */
 const SCALE_IS_ADDRESS = {
   addScaledInto: true,
-  crossEntropyBackward: true,
   crossEntropyRows: true,
   scaleByForward: true,
 };

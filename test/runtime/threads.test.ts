@@ -64,9 +64,8 @@ test('a kernel that fails in a thread is an error, and the runtime goes on with 
   const { kernels, heap } = runtime;
   const rows = 4000;
   const ints = runtime.persistent.allocate(rows * 4);
-  const floats = Array.from({ length: 4 }, () => runtime.persistent.allocate(rows * 4 * 4));
-  const run = (): void =>
-    kernels.crossEntropyForward(floats[0], floats[1], floats[2], floats[3], ints, rows, 4, 0);
+  const floats = Array.from({ length: 3 }, () => runtime.persistent.allocate(rows * 4 * 4));
+  const run = (): void => kernels.crossEntropyRows(floats[0], floats[1], 0, floats[2], ints, 0, rows, 4, 0);
   heap.writeInts(ints, new Int32Array(rows).fill(1));
   run();
   for (const bad of [rows - 1, 0]) {
@@ -77,12 +76,12 @@ test('a kernel that fails in a thread is an error, and the runtime goes on with 
     targets[bad] = 4;
     again.heap.writeInts(at, targets);
     const error = refusal(() =>
-      again.kernels.crossEntropyForward(work[0], work[1], work[2], work[3], at, rows, 4, 0),
+      again.kernels.crossEntropyRows(work[0], work[1], 0, work[2], at, 0, rows, 4, 0),
     );
     assert.is(error.code, 'ENVIRONMENT');
     assert.is(again.threads, 1);
     again.heap.writeInts(at, new Int32Array(rows).fill(1));
-    again.kernels.crossEntropyForward(work[0], work[1], work[2], work[3], at, rows, 4, 0);
+    again.kernels.crossEntropyRows(work[0], work[1], 0, work[2], at, 0, rows, 4, 0);
   }
 });
 

@@ -166,13 +166,13 @@ test('bad input is refused in one line', () => {
     [
       () => score(['a'], [['a']], { tokenize: 'intl' }),
       ConfigError,
-      'tokenize must be "13a" or "none", got intl',
+      'tokenize must be one of 13a, none, got "intl"',
     ],
     [() => score(['a'], [['a']], { smooth: 'add-k' }), ConfigError, 'smooth must be'],
     [
       () => score(['a'], [['a']], { smoothValue: -1 }),
       ConfigError,
-      'smoothValue must be a number >= 0, got -1',
+      'smoothValue must be a finite number >= 0, got -1',
     ],
     // biome-ignore lint/suspicious/noExplicitAny: wrong types on purpose
     [() => sentenceBLEU('a', 'a' as any), ConfigError, 'sentenceBLEU: references must be a list of texts'],

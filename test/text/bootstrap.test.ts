@@ -69,9 +69,9 @@ test('the signature carries samples and seed', () => {
 
 test('bad options are refused', () => {
   const run = (options: object) => () => pairedBootstrap(['a'], undefined, [['a']], options);
-  assert.throws(run({ samples: 0 }), /pairedBootstrap: samples must be an integer of at least 1, got 0/);
-  assert.throws(run({ samples: 1.5 }), /samples must be an integer/);
-  assert.throws(run({ seed: -1 }), /seed must be an integer of at least 0, got -1/);
+  assert.throws(run({ samples: 0 }), /pairedBootstrap: samples must be a positive integer, got 0/);
+  assert.throws(run({ samples: 1.5 }), /samples must be a positive integer/);
+  assert.throws(run({ seed: -1 }), /seed must be a whole number >= 0, got -1/);
   assert.throws(run({ sample: 10 }), /did you mean "samples"\?/);
   assert.throws(run({ smooth: 'x' }), /pairedBootstrap: smooth must be/);
   assert.throws(() => pairedBootstrap(['a'], ['a', 'b'], [['a']]), /2 hypotheses but 1 references/);

@@ -1,7 +1,7 @@
 /** @file The mean of checkpoints: exact, in order, and refused where they do not match. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CheckpointError, DataError } from '../../src/errors.js';
+import { CheckpointError, ConfigError, DataError } from '../../src/errors.js';
 import type { StateDict } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { averageCheckpoints } from '../../src/train/index.js';
@@ -50,6 +50,21 @@ test('checkpoints of a run and state dicts mix; equal ones average to themselves
     bits(model.stateDict().get('encoder.layers.0.linear1.weight')?.data as Float32Array),
     bits(values(average, 'encoder.layers.0.linear1.weight')),
   );
+});
+
+test('checkpoints may come one by one from a generator', () => {
+  function* read() {
+    yield state([1, 4]);
+    yield state([3, 6]);
+  }
+  assert.equal(values(averageCheckpoints(read())), [2, 5]);
+  const none = refusal(() => averageCheckpoints((function* () {})()));
+  assert.instance(none, DataError);
+  for (const wrong of [state([1]), new Uint8Array(8), [null]]) {
+    const error = refusal(() => averageCheckpoints(wrong as never));
+    assert.instance(error, ConfigError);
+    assert.match(error.message, 'checkpoint 1 must be bytes or a state dict');
+  }
 });
 
 test('what does not match is refused by name', () => {

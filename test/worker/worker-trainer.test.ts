@@ -103,6 +103,22 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.is(ids.length, 50);
     assert.is(drawn?.length, 50);
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
+    // What `sample` refuses is refused here, in the same words.
+    for (const [wrong, says] of [
+      [{ topP: 0.9 }, 'generate: unknown key "topP"'],
+      [{ eos: 1 }, 'generate: unknown key "eos"'],
+      [{ length: 2.5 }, 'generate: length must be a whole number >= 0, got 2.5'],
+      [{ length: 1e6 }, 'generate: length must be a whole number from 0 to 100000'],
+      [{ temperature: 0 }, 'generate: temperature must be a finite number > 0, got 0'],
+      [{ topK: -1 }, 'generate: topK must be'],
+      [{ seed: -1 }, 'generate: seed must be'],
+      [{ prompt: '' }, 'generate: prompt must be ids, at least one'],
+      [{ prompt: [1e6] }, 'generate: prompt[0] must be a whole number from 0 to'],
+    ] as const) {
+      const options = { prompt: 'In the', length: 5, ...wrong } as Parameters<typeof trainer.generate>[0];
+      const error = (await rejection(() => trainer.generate(options))) as Error;
+      assert.ok(error.message.startsWith(says), error.message);
+    }
     const snapshot = await trainer.snapshot();
     assert.is(snapshot.step, at, 'it did not pause');
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -259,6 +275,22 @@ test('data comes from a module, bytes move', async () => {
   assert.is(bytes.length, 0, 'the buffer was copied');
 });
 
+test('another schedule than the checkpoint has is refused, and taken on purpose', async () => {
+  const first = start();
+  await finish(first);
+  const { checkpoint } = await first.snapshot();
+  const longer = () => start({ schedule: { ...schedule, warmupSteps: 6 }, steps: 40 });
+  const error = await rejection(longer().restore(checkpoint));
+  assert.instance(error, CheckpointError);
+  assert.match((error as Error).message, "schedule: 'new'");
+  const trainer = longer();
+  assert.is((await trainer.restore(checkpoint, { schedule: 'new' }))?.step, 30);
+  await finish(trainer);
+  assert.is(trainer.step, 40);
+  const wrong = await rejection(longer().restore(checkpoint, { schedul: 'new' } as never));
+  assert.match((wrong as Error).message, 'did you mean "schedule"?');
+});
+
 test('a worker that cannot be loaded, or ends, is an EnvironmentError', async () => {
   const lost = await rejection(start({ worker: new URL('./no-such-file.js', import.meta.url) }).ready);
   assert.instance(lost, EnvironmentError);
@@ -267,6 +299,19 @@ test('a worker that cannot be loaded, or ends, is an EnvironmentError', async ()
   await trainer.ready;
   trainer.close();
   assert.is(((await rejection(trainer.hash())) as Error).name, 'AbortError');
+});
+
+test('bytes in UTF-16 are a text with a byte order mark, and refused by name without one', async () => {
+  const of = (bytes: Uint8Array) => start({ data: { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } });
+  const marked = new Uint8Array(Buffer.from(`\ufeff${text}`, 'utf16le'));
+  const bare = marked.slice(2); // the bytes of the other one go to the worker
+  assert.is(await finish(of(marked)), expected);
+  const error = await rejection(of(bare).ready);
+  assert.instance(error, DataError);
+  assert.match(
+    (error as Error).message,
+    /data\.text: the text looks like UTF-16LE without a byte order mark/,
+  );
 });
 
 test.run();

@@ -1,8 +1,9 @@
 /**
- * @file Scaled dot-product attention over all heads in one op. It saves q, k, v, the output and one number
- * per row (the log-sum-exp) and recomputes the probabilities block by block in the backward, so that memory
+ * @file Scaled dot-product attention over all heads in one op. It saves q, k, v, the output and two numbers
+ * per row (its maximum and the inverse of its sum) and recomputes the probabilities block by block in the backward, so that memory
  * is linear in the sequence length. Masks are a causal flag and lengths, never added infinities.
  */
+import { anything, checkOptions, flag, integer, optional, type Rules } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -15,9 +16,16 @@ export interface AttentionOptions {
   causal?: boolean;
   /** Position of the first query among the keys (a key/value cache holds earlier ones). */
   queryOffset?: number;
-  /** (B) i32: number of valid keys per sequence. */
+  /** (B) i32: number of valid keys per sequence; beyond the keys it counts as all of them, below 0 as none. */
   lengths?: Variable | null;
 }
+
+const rules: Rules<AttentionOptions> = {
+  numHeads: integer(1),
+  causal: optional(flag),
+  queryOffset: optional(integer(-0x80000000, 0x7fffffff)),
+  lengths: optional(anything),
+};
 
 /** A part of a packed projection: columns [offset, offset + dModel) of each row of x (B, T, stride). */
 interface Part {
@@ -64,6 +72,7 @@ export function attention(q: Variable, k: Variable, v: Variable, options: Attent
 }
 
 function attend(op: string, q: Part, k: Part, v: Part, c: number, options: AttentionOptions): Variable {
+  checkOptions(op, options, rules);
   const { numHeads, lengths } = options;
   for (const [name, part] of [
     ['q', q],
@@ -116,13 +125,14 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
   const offset = options.queryOffset ?? 0;
   const work = runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
   const out = result(runtime, [batch, queryLen, c]);
-  const lse = runtime.allocate(batch * numHeads * queryLen);
+  const [top, inverse] = [1, 2].map(() => runtime.allocate(batch * numHeads * queryLen));
   const [sq, sk, sv] = [q.x.shape[2], k.x.shape[2], v.x.shape[2]];
   const [pq, pk, pv] = [q.x.ptr + q.offset * 4, k.x.ptr + k.offset * 4, v.x.ptr + v.offset * 4];
   const pl = lengths ? lengths.ptr : 0;
   kernels.attentionForward(
     out.ptr,
-    lse,
+    top,
+    inverse,
     pq,
     pk,
     pv,
@@ -145,6 +155,7 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
 
   const inputs = [...new Set([q.x, k.x, v.x])];
   record(op, inputs, [out], (ctx) => {
+    const dots = runtime.allocate(batch * numHeads * queryLen);
     ctx.overwriteAll(inputs, (targets) => {
       const at = (part: Part) => targets[inputs.indexOf(part.x)] + part.offset * 4;
       kernels.attentionBackward(
@@ -156,7 +167,9 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
         pk,
         pv,
         out.ptr,
-        lse,
+        top,
+        inverse,
+        dots,
         pl,
         batch,
         numHeads,

@@ -1,4 +1,5 @@
 /** @file add, sub, mul, div with NumPy broadcasting: operands are brought to one shape, then one kernel runs. */
+import { checkValue, number } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { withRuntime } from '../../runtime/runtime.js';
 import { broadcastShapes, sameShape } from '../../tensor/shape.js';
@@ -90,6 +91,7 @@ export function div(a: Variable | number, b: Variable | number): Variable {
 /** alpha · x for a plain number; cheaper than `mul` with a tensor. */
 export function scale(x: Variable, alpha: number): Variable {
   requireDType('scale', 'x', x, 'f32');
+  checkValue('scale', 'alpha', alpha, number);
   const { kernels } = x.runtime;
   const out = result(x.runtime, x.shape);
   kernels.scaleForward(out.ptr, x.ptr, alpha, x.size);
@@ -102,6 +104,7 @@ export function scale(x: Variable, alpha: number): Variable {
 /** x + alpha for a plain number. */
 export function addScalar(x: Variable, alpha: number): Variable {
   requireDType('addScalar', 'x', x, 'f32');
+  checkValue('addScalar', 'alpha', alpha, number);
   const { kernels } = x.runtime;
   const out = result(x.runtime, x.shape);
   kernels.addScalarForward(out.ptr, x.ptr, alpha, x.size);

@@ -1,4 +1,5 @@
 /** @file Softmax cross-entropy over rows of logits, with label smoothing and ignored rows. */
+import { checkOptions, either, optional, positive, type Rules, share } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { record } from '../tape.js';
@@ -7,9 +8,12 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
 /** Smoothing (default 0) and divisor of a loss. */
 export interface CrossEntropyOptions {
-  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V. */
+  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V, s in [0, 1). */
   smoothing?: number;
-  /** Divisor of the summed loss. Default: the number of targets that are not ignored. */
+  /**
+   * Divisor of the summed loss; by default the number of targets that are not ignored. A `TokenCount` is told that
+   * number, and lets a batch of nothing but ignored targets pass, with a loss of 0.
+   */
   count?: number | TokenCount;
 }
 
@@ -32,6 +36,7 @@ export function crossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
+  checkOptions('crossEntropy', options, lossRules);
   requireDType('crossEntropy', 'logits', logits, 'f32');
   requireDType('crossEntropy', 'targets', targets, 'i32');
   const cols = logits.shape[logits.rank - 1];
@@ -50,9 +55,9 @@ export function crossEntropy(
   const { kernels } = runtime;
   const { inverse, valid } = lossDivisor('crossEntropy', targets, cols, options.count);
   const smoothing = options.smoothing ?? 0;
-  const [losses, nlls, lse] = [runtime.allocate(rows), runtime.allocate(rows), runtime.allocate(rows)];
+  const [losses, nlls] = [runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
-  kernels.crossEntropyForward(losses, nlls, lse, pl, pt, rows, cols, smoothing);
+  kernels.crossEntropyRows(losses, nlls, 0, pl, pt, 0, rows, cols, smoothing);
   const loss = result(runtime, []);
   const nll = result(runtime, []);
   kernels.sumForward(loss.ptr, losses, 1, rows, 1);
@@ -63,16 +68,24 @@ export function crossEntropy(
     const upstream = runtime.allocate(1);
     kernels.scaleByForward(upstream, ctx.dout(), inverse, 1);
     ctx.overwrite(logits, (dx) =>
-      kernels.crossEntropyBackward(dx, pl, lse, pt, upstream, rows, cols, smoothing),
+      kernels.crossEntropyRows(losses, nlls, dx, pl, pt, upstream, rows, cols, smoothing),
     );
   });
   return { loss, nll, count: valid };
 }
 
+const tokenCount = { wanted: 'a TokenCount', holds: (value: unknown) => value instanceof TokenCount };
+
+export const lossRules: Rules<CrossEntropyOptions> = {
+  smoothing: optional(share),
+  count: optional(either(positive, tokenCount)),
+};
+
 /**
  * The number of targets that are not ignored, and the address of 1 / divisor, written now and, for targets that
  * may be others then, before each replay (nothing is written while planning).
- * @throws DataError when a target lies outside the vocabulary, or all are ignored and no divisor is given.
+ * @throws DataError when a target lies outside the vocabulary, or all are ignored and there is neither a divisor nor
+ * a `TokenCount`.
  */
 export function lossDivisor(
   op: string,
@@ -83,16 +96,16 @@ export function lossDivisor(
   const { runtime } = targets;
   const inverse = runtime.allocate(1);
   if (runtime.planning) return { inverse, valid: 1 };
-  const count = option instanceof TokenCount ? option : new TokenCount(option);
+  const counter = option instanceof TokenCount ? option : null;
+  if (counter) counter.numLosses++;
   const settle = (): number => {
     const valid = countTargets(op, targets, vocab);
-    count.valid = valid;
-    const divisor = count.divisorFor(valid);
-    // A batch of nothing but padding may be a part of a step whose divisor is that of all its batches.
-    if (divisor === 0) {
+    const divisor = typeof option === 'number' ? option : valid;
+    if (counter) counter.valid = valid;
+    else if (divisor === 0) {
       throw new DataError('every target is ignored', { op, hint: 'the batch holds padding only' });
     }
-    runtime.heap.writeFloats(inverse, [1 / divisor]);
+    runtime.heap.writeFloats(inverse, [divisor === 0 ? 0 : 1 / divisor]);
     return valid;
   };
   runtime.recording?.eachReplay(settle);

@@ -1,6 +1,7 @@
 /** @file A user's own op: forward and backward written with tensors, on the same tape as ours. */
+import { callback, checkOptions, text } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
-import { sameShape } from '../../tensor/shape.js';
+import { checkShape, type Shape, sameShape, sizeOf } from '../../tensor/shape.js';
 import { noGrad, record } from '../tape.js';
 import { result, runtimeOf, tensor, Variable } from '../variable.js';
 
@@ -19,6 +20,7 @@ export interface CustomOp {
 
 /** Turns a pair of functions into a differentiable op. Check it with `gradcheck`. */
 export function customOp(op: CustomOp): (...inputs: Variable[]) => Variable {
+  checkOptions('customOp', op, { name: text, forward: callback, backward: callback });
   return (...inputs) => {
     const runtime = runtimeOf(op.name, ...inputs);
     const computed = noGrad(() => op.forward(...inputs.map((input) => input.detach())), runtime);
@@ -50,10 +52,13 @@ export function customOp(op: CustomOp): (...inputs: Variable[]) => Variable {
   };
 }
 
+function filled(op: string, shape: Shape, value: number): Variable {
+  checkShape(op, shape);
+  return tensor(new Float32Array(sizeOf(shape)).fill(value), { shape });
+}
+
 /** Zeros of a shape, as a constant. */
-export const zeros = (shape: readonly number[]): Variable =>
-  tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape });
+export const zeros = (shape: Shape): Variable => filled('zeros', shape, 0);
 
 /** Ones of a shape, as a constant. */
-export const ones = (shape: readonly number[]): Variable =>
-  tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1), { shape });
+export const ones = (shape: Shape): Variable => filled('ones', shape, 1);

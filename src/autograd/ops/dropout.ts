@@ -1,39 +1,33 @@
 /**
- * @file Dropout. The mask is a function of (seed, stream, step, microbatch, element) and is computed again in
+ * @file Dropout. The mask is a function of (seed, stream, step, microbatch, call, element) and is computed again in
  * the backward, so only these are kept, and a resumed run drops the same elements.
  */
-import { brief, ConfigError } from '../../errors.js';
+import { checkValue, share } from '../../checks.js';
 import { fnv1a } from '../../random.js';
 import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
 
 /**
  * Sets a share `p` of the elements to 0 and scales the rest by 1 / (1 - p), with p in steps of 2^-16.
- * @param stream name of the call site; two sites with one name drop the same positions.
+ * Every call draws a mask of its own.
+ * @param stream name of the call site: its masks depend on its own calls alone, not on those of other names.
+ * @throws ConfigError for a probability outside [0, 1)
  */
-export function dropout(x: Variable, p: number, stream: string): Variable {
+export function dropout(x: Variable, p: number, stream = ''): Variable {
   requireDType('dropout', 'x', x, 'f32');
-  if (!(p >= 0 && p < 1)) {
-    throw new ConfigError(`the probability must lie in [0, 1), got ${brief(p)}`, {
-      op: 'dropout',
-      expected: '[0, 1)',
-      actual: p,
-    });
-  }
+  checkValue('dropout', 'p', p, share);
   if (p === 0) return x;
   const { runtime } = x;
-  const threshold = Math.round(p * 65536);
+  const threshold = Math.min(65535, Math.round(p * 65536)); // something is kept
   const keep = 65536 / (65536 - threshold);
   const id = fnv1a(`dropout:${stream}`) | 0;
   const y = result(runtime, x.shape);
-  // The generator may have moved on when the backward comes: another graph's, or an optimizer step.
-  const rng = runtime.allocate(4);
-  runtime.kernels.copyForward(rng, runtime.rng, 4);
-  runtime.kernels.dropoutForward(y.ptr, x.ptr, 0, x.size, threshold, keep, rng, id);
+  const { rng, call } = runtime.draw(id);
+  runtime.kernels.dropoutForward(y.ptr, x.ptr, 0, x.size, threshold, keep, rng, id, call);
   record('dropout', [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
     ctx.overwrite(x, (dx) =>
-      runtime.kernels.dropoutForward(dx, ctx.dout(), 0, x.size, threshold, keep, rng, id),
+      runtime.kernels.dropoutForward(dx, ctx.dout(), 0, x.size, threshold, keep, rng, id, call),
     );
   });
   return y;

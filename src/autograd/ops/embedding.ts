@@ -1,4 +1,5 @@
 /** @file Rows of a table by id. Also the general `gather`, which is the same walk. */
+import { checkOptions, finite, optional } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -9,6 +10,7 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
  * @throws DataError when an id lies outside the table.
  */
 export function embedding(weight: Variable, ids: Variable, options: { scale?: number } = {}): Variable {
+  checkOptions('embedding', options, { scale: optional(finite) });
   requireDType('embedding', 'ids', ids, 'i32');
   if (weight.rank !== 2) {
     throw new ShapeError(`weight must be (vocabulary, width), got ${formatShape(weight.shape)}`, {

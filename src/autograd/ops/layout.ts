@@ -6,6 +6,7 @@ import { formatShape, ShapeError } from '../../errors.js';
 import {
   broadcastShapes,
   broadcastStrides,
+  checkShape,
   fourAxes,
   normalizeAxis,
   type Shape,
@@ -48,7 +49,7 @@ export function permute(x: Variable, order: readonly number[]): Variable {
   if (
     order.length !== x.rank ||
     new Set(order).size !== x.rank ||
-    order.some((i) => !(i >= 0 && i < x.rank))
+    order.some((i) => !(Number.isInteger(i) && i >= 0 && i < x.rank))
   ) {
     throw new ShapeError(
       `order ${formatShape(order)} is no permutation of the axes of ${formatShape(x.shape)}`,
@@ -89,6 +90,7 @@ export function slice(x: Variable, axis: number, start: number, end: number): Va
 
 /** Repeats axes of size 1 (and adds leading axes) until the shape is `shape`. */
 export function broadcastTo(x: Variable, shape: Shape): Variable {
+  checkShape('broadcastTo', shape);
   const full = broadcastShapes('broadcastTo', x.shape, shape);
   if (full.some((n, i) => n !== shape[i]) || full.length !== shape.length) {
     throw new ShapeError(`${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`, {

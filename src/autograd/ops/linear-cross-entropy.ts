@@ -2,11 +2,17 @@
  * @file Cross-entropy of x Wᵀ by blocks of rows: logits of the whole batch never exist, padding is left out, and a
  * block's gradient is made of the same exponentials as its loss while it is in the cache.
  */
+import { checkOptions } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { isGradEnabled, record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
-import { type CrossEntropyOptions, type CrossEntropyResult, lossDivisor } from './cross-entropy.js';
+import {
+  type CrossEntropyOptions,
+  type CrossEntropyResult,
+  lossDivisor,
+  lossRules,
+} from './cross-entropy.js';
 
 /** Rows of a block: a k-block of the product, so that dW is summed in the one order of all products. */
 const BLOCK = 256;
@@ -22,6 +28,7 @@ export function linearCrossEntropy(
   targets: Variable,
   options: CrossEntropyOptions = {},
 ): CrossEntropyResult {
+  checkOptions('linearCrossEntropy', options, lossRules);
   requireDType('linearCrossEntropy', 'x', x, 'f32');
   requireDType('linearCrossEntropy', 'targets', targets, 'i32');
   const [vocab, width] = weight.shape;
@@ -46,7 +53,6 @@ export function linearCrossEntropy(
   const nll = result(runtime, []);
   const wantsX = isGradEnabled() && x.requiresGrad;
   const wantsWeight = isGradEnabled() && weight.requiresGrad;
-  const gradient = wantsX || wantsWeight ? 1 : 0;
   const allocate = (count: number): Ptr => runtime.allocate(count);
   // dx of the valid rows, and dW, both for a gradient of 1.
   const place = allocate(rows);
@@ -56,6 +62,7 @@ export function linearCrossEntropy(
   const count = allocate(1);
   const [pw, px] = [weight.ptr, allocate(rows * width)];
   const logits = allocate(Math.min(BLOCK, rows) * vocab);
+  const dlogits = wantsX || wantsWeight ? logits : 0;
 
   kernels.compactRows(index, place, labels, count, targets.ptr, rows);
   kernels.embeddingForward(px, x.ptr, index, rows, width, 1);
@@ -65,7 +72,7 @@ export function linearCrossEntropy(
     const [xr, skip] = [px + r * width * 4, r * 4];
     kernels.sgemmValidRows(logits, xr, pw, count, r, m, vocab, width, width, width, vocab, 0, 1, 0, work);
     const [lossAt, nllAt, labelsAt] = [losses + skip, nlls + skip, labels + skip];
-    kernels.crossEntropyRows(lossAt, nllAt, logits, labelsAt, inverse, m, vocab, smoothing, gradient);
+    kernels.crossEntropyRows(lossAt, nllAt, dlogits, logits, labelsAt, inverse, m, vocab, smoothing);
     if (wantsX) {
       const dx = dxValid + r * width * 4;
       kernels.sgemmValidRows(dx, logits, pw, count, r, m, width, vocab, vocab, width, width, 0, 0, 0, work);

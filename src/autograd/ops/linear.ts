@@ -1,4 +1,5 @@
 /** @file y = x Wᵀ + b with an optional activation, the workhorse: three matrix products per training step. */
+import { anything, checkOptions, oneOf, optional, type Rules } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -14,6 +15,11 @@ export interface LinearOptions {
   rows?: readonly [number, number];
 }
 
+const rules: Rules<LinearOptions> = {
+  activation: optional(oneOf('none', 'relu', 'gelu')),
+  rows: optional(anything),
+};
+
 /**
  * x (…, in), weight (out, in), bias (out) or null; result (…, out).
  * @throws ShapeError when the inner sizes do not agree.
@@ -24,6 +30,7 @@ export function linear(
   bias: Variable | null,
   options: LinearOptions = {},
 ): Variable {
+  checkOptions('linear', options, rules);
   requireDType('linear', 'x', x, 'f32');
   const [from, to] = options.rows ?? [0, weight.shape[0]];
   const inner = weight.shape[1];

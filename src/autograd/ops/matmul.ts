@@ -1,4 +1,5 @@
 /** @file Matrix products: plain, batched, and with one shared right operand. */
+import { checkOptions, flag, optional } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { sizeOf } from '../../tensor/shape.js';
 import { record } from '../tape.js';
@@ -16,6 +17,7 @@ export interface MatmulOptions {
  * @throws ShapeError when the inner sizes or the leading axes do not agree.
  */
 export function matmul(a: Variable, b: Variable, options: MatmulOptions = {}): Variable {
+  checkOptions('matmul', options, { transposeA: optional(flag), transposeB: optional(flag) });
   requireDType('matmul', 'a', a, 'f32');
   requireDType('matmul', 'b', b, 'f32');
   const ta = options.transposeA ? 1 : 0;

@@ -2,6 +2,7 @@
  * @file Layer norm (Ba et al. 2016; paper eq. in section 2) and RMSNorm, each fused with the residual
  * addition that stands before it in most placements.
  */
+import { anything, checkOptions, notNegative, optional } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { sameShape } from '../../tensor/shape.js';
 import { record } from '../tape.js';
@@ -20,8 +21,10 @@ function check(
   x: Variable,
   weight: Variable,
   bias: Variable | null,
-  residual?: Variable | null,
+  options: NormOptions,
 ): number {
+  checkOptions(op, options, { eps: optional(notNegative), residual: optional(anything) });
+  const { residual } = options;
   requireDType(op, 'x', x, 'f32');
   const width = x.shape[x.rank - 1];
   for (const [name, parameter] of [
@@ -67,8 +70,8 @@ export function addLayerNorm(
   bias: Variable | null,
   options: NormOptions = {},
 ): NormResult {
+  const width = check('layerNorm', x, weight, bias, options);
   const residual = options.residual ?? null;
-  const width = check('layerNorm', x, weight, bias, residual);
   const runtime = runtimeOf('layerNorm', x, weight, bias, residual);
   const { kernels } = runtime;
   const rows = x.size / width;
@@ -107,8 +110,8 @@ export function addLayerNorm(
 
 /** RMSNorm over the last axis (Zhang and Sennrich 2019): g ⊙ x / sqrt(mean(x²) + eps). */
 export function addRmsNorm(x: Variable, weight: Variable, options: NormOptions = {}): NormResult {
+  const width = check('rmsNorm', x, weight, null, options);
   const residual = options.residual ?? null;
-  const width = check('rmsNorm', x, weight, null, residual);
   const runtime = runtimeOf('rmsNorm', x, weight, residual);
   const { kernels } = runtime;
   const rows = x.size / width;

@@ -1,4 +1,5 @@
 /** @file Sums, means and maxima over all elements or one axis. */
+import { anything, checkOptions, flag, optional } from '../../checks.js';
 import { normalizeAxis, sizeOf } from '../../tensor/shape.js';
 import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
@@ -20,6 +21,7 @@ interface Split {
 }
 
 function split(op: string, x: Variable, options: ReduceOptions): Split {
+  checkOptions(op, options, { axis: optional(anything), keepDim: optional(flag) });
   requireDType(op, 'x', x, 'f32');
   if (options.axis === undefined) {
     return { outer: 1, n: x.size, inner: 1, shape: options.keepDim ? x.shape.map(() => 1) : [] };

@@ -1,4 +1,5 @@
 /** @file Softmax and log-softmax over the last axis. */
+import { anything, checkOptions, optional } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
@@ -8,6 +9,7 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
  * first `length` columns of a row take part; the others are 0, and so is a row of length 0.
  */
 export function softmax(x: Variable, options: { lengths?: Variable } = {}): Variable {
+  checkOptions('softmax', options, { lengths: optional(anything) });
   requireDType('softmax', 'x', x, 'f32');
   const cols = x.shape[x.rank - 1];
   const rows = cols === 0 ? 0 : x.size / cols;

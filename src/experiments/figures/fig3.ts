@@ -10,6 +10,7 @@
  */
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
+import type { TrainingRecipe } from '../../recipe/index.js';
 import { gradientFigures } from '../drawing/gradients.js';
 import type { Claim, Experiment, Scale } from '../experiment.js';
 import {
@@ -24,7 +25,7 @@ import {
   ratio,
 } from '../judges/gradients.js';
 import type { GradientsRun } from '../kinds/run-spec.js';
-import { translationGrid } from './translation-grid.js';
+import { PAPER_ARM, translationGrid } from './translation-grid.js';
 
 const PLACEMENTS: NormPlacement[] = ['post', 'pre', 'peri'];
 const WIDE = { setting: 'translation', dModel: 512 };
@@ -67,28 +68,35 @@ export const fig3: Experiment = {
     // 12 %) and the profile 24 % in one layer (bar 20 %), with a standard error of 4 to 8 %. So `standard` has forty
     // others; `quick` has no time for them.
     const many = preset === 'quick' ? seeds(first, 10) : seeds(341, 40);
-    const { data, warmupSteps, commonRate } = translationGrid(scale);
-    const sentences = { ...data, maxTokens: 64 };
+    const { recipe, warmupSteps, commonRate: maxLr } = translationGrid(scale);
+    const { data, tokenizer } = recipe;
+    const pairs = { data, tokenizer };
+    const sentences = { data: { ...data, maxTokens: 64 }, tokenizer };
+    const trained: TrainingRecipe = {
+      ...PAPER_ARM,
+      schedule: { kind: 'inverseSqrt', maxLr, warmupSteps },
+      steps: warmupSteps,
+    };
     return [
       ...gradientRuns('theory', many),
       ...gradientRuns('toy', many),
       ...gradientRuns('translation', seeds(first + 100, preset === 'quick' ? 2 : 3), {
         batches: 6,
-        data,
+        pairs,
       }),
       ...(preset === 'standard'
         ? [
             ...gradientRuns(
               'translation',
               seeds(first + 200, WIDE_SEEDS),
-              { dModel: 512, data: sentences },
+              { dModel: 512, pairs: sentences },
               PAPER,
               '-512',
             ),
             ...gradientRuns(
               'translation',
               seeds(first + 100, 3),
-              { layers: [6], batches: 6, data, trained: { steps: warmupSteps, maxLr: commonRate } },
+              { layers: [6], batches: 6, pairs, trained },
               ['post'],
               '-trained',
             ),

@@ -13,15 +13,16 @@ import type { Experiment, Scale } from '../experiment.js';
 import { NOT_RUN } from '../judges/judged.js';
 import { closeTo, parity, speedUp } from '../judges/pre-ln.js';
 import { armClaim } from '../judges/training.js';
-import type { TranslationRun } from '../kinds/run-spec.js';
+import type { TranslationRecipe, TranslationRun } from '../kinds/run-spec.js';
 import { armsOf, gridRun, type TranslationGrid, translationGrid } from './translation-grid.js';
 
 const LONG_STEPS = 2100;
 const NEEDS_SIZE = 'this size and number of seeds cannot decide it';
 
 function extra(grid: TranslationGrid): TranslationRun[] {
-  const { steps, commonRate: maxLr } = grid;
-  const radam: TranslationRun['optimizer'] = { kind: 'radam', betas: [0.9, 0.98], eps: 1e-9 };
+  const { commonRate: maxLr } = grid;
+  const { steps } = grid.recipe;
+  const radam: TranslationRecipe['optimizer'] = { kind: 'radam', betas: [0.9, 0.98], eps: 1e-9 };
   const linear = { kind: 'linearDecay', maxLr, warmupSteps: 0, totalSteps: steps } as const;
   const none = { warmup: false, maxLr } as const;
   return grid.seeds.flatMap((seed) => [

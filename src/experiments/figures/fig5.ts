@@ -17,7 +17,6 @@
  * Pre-LN passes at half of the updates; Post-LN without it at 0.002 stays at 5.97. The task, after 4 epochs at 0.0005:
  * 60 % from Pre-LN's last checkpoint, 56 % from scratch, majority 50 %; a gap that may drown in the spread of 6 seeds.
  */
-import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
 import { bertCurves, bertFineTuning, bertThresholds } from '../drawing/bert.js';
 import type { Experiment, Scale } from '../experiment.js';
@@ -26,8 +25,8 @@ import type { BertArm, BertRun } from '../kinds/bert.js';
 import type { RunRecord } from '../results.js';
 
 /** What the runs of a preset have in common, and its rates and seeds. */
-interface BertGrid extends Pick<BertRun, 'data' | 'weightDecay' | 'steps' | 'evalEvery' | 'accumulate'> {
-  model: Omit<BertRun['model'], 'normPlacement'>;
+interface BertGrid extends Pick<BertRun, 'data'> {
+  recipe: Omit<BertRun['recipe'], 'schedule' | 'seed'>;
   /** The smaller, and the larger. */
   rates: readonly [number, number];
   warmupSteps: number;
@@ -39,6 +38,7 @@ interface BertGrid extends Pick<BertRun, 'data' | 'weightDecay' | 'steps' | 'eva
 }
 
 const SMALL = {
+  kind: 'maskedLM',
   dModel: 64,
   numHeads: 4,
   dFF: 128,
@@ -47,7 +47,12 @@ const SMALL = {
   init: 'fairseq',
   embeddingNorm: false,
   embeddingScale: 'sqrt',
+  positions: 'learned',
+  activation: 'gelu',
+  numSegments: 2,
+  nextSentence: true,
 } as const;
+const ADAMW = { kind: 'adamw', betas: [0.9, 0.999], weightDecay: 0.01 } as const;
 const STEPS = 600;
 
 function standard({ seed, data }: Scale): BertGrid {
@@ -60,14 +65,10 @@ function standard({ seed, data }: Scale): BertGrid {
       taskPairs: 800,
       candidates: 1,
     },
-    model: SMALL,
-    weightDecay: 0.01,
-    accumulate: 1,
+    recipe: { model: SMALL, optimizer: ADAMW, steps: STEPS, evalEvery: STEPS / 20 },
     rates: [0.001, 0.002],
     tuned: { pre: 0.002, post: 0.001 },
-    steps: STEPS,
     warmupSteps: STEPS / 10,
-    evalEvery: STEPS / 20,
     seeds: [31, 32, 33].map((s) => seed + s),
     fineTuning: {
       epochs: 3,
@@ -93,23 +94,25 @@ function paper({ seed, data }: Scale): BertGrid {
       taskPairs: 0,
       candidates: 1,
     },
-    model: {
-      ...SMALL,
-      dModel: 768,
-      numHeads: 12,
-      dFF: 3072,
-      numLayers: 12,
-      dropout: 0.1,
-      embeddingNorm: true,
-      embeddingScale: 1,
+    recipe: {
+      model: {
+        ...SMALL,
+        dModel: 768,
+        numHeads: 12,
+        dFF: 3072,
+        numLayers: 12,
+        dropout: 0.1,
+        embeddingNorm: true,
+        embeddingScale: 1,
+      },
+      optimizer: ADAMW,
+      accumulate: 32,
+      steps,
+      evalEvery: 10_000,
     },
-    weightDecay: 0.01,
-    accumulate: 32,
     rates: [0.0001, 0.0003],
     tuned: { pre: 0.0003, post: 0.0001 },
-    steps,
     warmupSteps: 10_000,
-    evalEvery: 10_000,
     seeds: [seed + 1],
     fineTuning: {
       epochs: 5,
@@ -124,7 +127,7 @@ function paper({ seed, data }: Scale): BertGrid {
 }
 
 function runOf(grid: BertGrid, arm: BertArm, seed: number): BertRun {
-  const { model, rates: _, warmupSteps, seeds, tuned, fineTuning, ...shared } = grid;
+  const { recipe, data, warmupSteps, seeds, tuned, fineTuning } = grid;
   const { placement, warmup, maxLr } = arm;
   const headline = warmup === (placement === 'post') && maxLr === tuned[placement as 'pre' | 'post'];
   return {
@@ -132,10 +135,18 @@ function runOf(grid: BertGrid, arm: BertArm, seed: number): BertRun {
     id: `bert-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed}`,
     label: `${placementName(placement)}, ${warmup ? `warm-up ${warmupSteps}` : 'no warm-up'}, maxLr ${maxLr}`,
     arm,
-    seed,
-    ...shared,
-    model: { ...model, normPlacement: placement as NormPlacement },
-    warmupSteps: warmup ? warmupSteps : 0,
+    data,
+    recipe: {
+      ...recipe,
+      model: { ...recipe.model, normPlacement: placement },
+      schedule: {
+        kind: 'linearDecay',
+        maxLr,
+        warmupSteps: warmup ? warmupSteps : 0,
+        totalSteps: recipe.steps,
+      },
+      seed,
+    },
     fineTuning: headline && seed === seeds[0] ? fineTuning : null,
   };
 }

@@ -10,8 +10,8 @@
  * with the mean of the last five evaluations', greedily and by beam search, and scored in two flavours of BLEU.
  * Cost: 13 minutes an arm and 2 for its test on one core of 2.4 GHz; `multi30k-large` (only when named) about 10 hours.
  * Expected: Post-LN without warm-up stays at the unigram level (NLL 5.9, BLEU near 0); Pre-LN is ahead of Post-LN with
- * warm-up, for 2,500 steps are three epochs and neither has stopped falling. Scripts beside it: scripts/multi30k.mjs
- * trains and keeps weights, scripts/multi30k-twin.py is a PyTorch twin of the first arm.
+ * warm-up, for 2,500 steps are three epochs and neither has stopped falling. A PyTorch twin of
+ * the first arm: scripts/multi30k-twin.ts and .py.
  *
  * Chosen before the runs with seed 9001 (300 to 600 steps): at maxLr 0.002 Post-LN without warm-up stands at the
  * unigram level (validation NLL 5.88), with warm-up it is well below, Pre-LN without warm-up learns.
@@ -24,6 +24,7 @@ import { allSeeds, type Judged, NOT_RUN } from '../judges/judged.js';
 import { armOf } from '../judges/training.js';
 import type { TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
+import { PAPER_ARM, pairsOf } from './translation-grid.js';
 
 /** Sizes of the experiment: what two cores do in two hours, and what those with more hours would take. */
 export const multi30kSizes = {
@@ -84,14 +85,15 @@ export function multi30kRuns(
     id: `multi30k-${size}-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed + 41}`,
     label: `${placementName(placement)}, ${warmup ? `warm-up ${warmupSteps}` : 'no warm-up'}, maxLr ${maxLr}`,
     arm: { placement, warmup, maxLr },
-    seed: seed + 41,
-    data: { name: data, vocabSize, maxTokens },
-    model: { ...model, dropout: 0, normPlacement: placement, init: 'fairseq' },
-    optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
-    schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: warmup ? warmupSteps : 0, tailStart: warmupSteps },
-    labelSmoothing: 0.1,
-    steps,
-    evalEvery,
+    recipe: {
+      model: { kind: 'transformer', ...model, dropout: 0, normPlacement: placement, init: 'fairseq' },
+      ...pairsOf(data, vocabSize, maxTokens),
+      ...PAPER_ARM,
+      schedule: { kind: 'inverseSqrt', maxLr, warmupSteps: warmup ? warmupSteps : 0, tailStart: warmupSteps },
+      steps,
+      seed: seed + 41,
+      evalEvery,
+    },
     decode: { beamSize: 5, lengthPenalty: 1.2, sentences: SENTENCES },
     fullTest: { average: 5, language: 'en' },
   }));

@@ -27,14 +27,23 @@ export function placementRun(placement: NormPlacement, warmup: boolean, seed: nu
     label: `${placementName(placement)}, ${warmup ? `warm-up ${WARMUP}` : 'no warm-up'}`,
     placement,
     warmup,
-    seed,
-    text: 'kjv',
-    model: { dModel: 64, numHeads: 4, dFF: 128, numLayers: 6 },
-    batchSize: 8,
-    seqLen: 64,
-    schedule: { kind: 'inverseSqrt', maxLr: MAX_LR, warmupSteps: warmup ? WARMUP : 0, tailStart: WARMUP },
-    steps: STEPS,
-    evalEvery: 50,
+    recipe: {
+      model: {
+        kind: 'causalLM',
+        dModel: 64,
+        numHeads: 4,
+        dFF: 128,
+        numLayers: 6,
+        normPlacement: placement,
+      },
+      data: { kind: 'text', source: 'kjv', batchSize: 8, seqLen: 64 },
+      tokenizer: { kind: 'chars' },
+      optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
+      schedule: { kind: 'inverseSqrt', maxLr: MAX_LR, warmupSteps: warmup ? WARMUP : 0, tailStart: WARMUP },
+      steps: STEPS,
+      seed,
+      evalEvery: 50,
+    },
   };
 }
 

@@ -69,9 +69,12 @@ export function toyRun({ placement, numLayers, maxLr, arm, steps }: Cell, seed: 
     arm,
     maxLr,
     numLayers,
-    schedule: schedules[arm](maxLr),
-    steps,
-    seed,
+    recipe: {
+      optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
+      schedule: schedules[arm](maxLr),
+      steps,
+      seed,
+    },
   };
 }
 

@@ -5,17 +5,15 @@
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
 import type { Scale } from '../experiment.js';
-import type { TranslationArm, TranslationData, TranslationRun } from '../kinds/run-spec.js';
+import type { PairsRecipe, TranslationArm, TranslationRecipe, TranslationRun } from '../kinds/run-spec.js';
 
 export interface TranslationGrid {
-  data: TranslationData;
-  model: Omit<TranslationRun['model'], 'normPlacement'>;
-  steps: number;
+  /** What all arms share. */
+  recipe: Omit<TranslationRecipe, 'schedule' | 'seed'>;
   /** The full warm-up T0 (the paper's 4,000), where the common tail begins too. */
   warmupSteps: number;
   /** The short one (the paper's 500). */
   shortWarmupSteps: number;
-  evalEvery: number;
   /** Largest first. */
   rates: number[];
   /** The rate at which placements are compared. */
@@ -26,26 +24,47 @@ export interface TranslationGrid {
   decode: TranslationRun['decode'];
 }
 
-const UI_DE_EN: TranslationData = { name: 'ui-de-en', vocabSize: 1900, maxTokens: 700 };
-const SMALL = { dModel: 64, numHeads: 4, dFF: 128, numLayers: 6, dropout: 0, init: 'fairseq' } as const;
+/** What every arm of the paper's translation experiments has (section 4.1). */
+export const PAPER_ARM = {
+  optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
+  labelSmoothing: 0.1,
+} as const;
+
+/** Pairs by name, a BPE of `vocabSize` on both sides, batches of `maxTokens`; what does not fit is left out. */
+export function pairsOf(source: string, vocabSize: number, maxTokens: number): PairsRecipe {
+  return {
+    data: { kind: 'pairs', source, maxTokens, onTooLong: 'drop' },
+    tokenizer: { kind: 'bpe', vocabSize },
+  };
+}
 
 /** Sizes of the embedded task; the `paper` preset has the paper's own (section 4.1: IWSLT14 De-En). */
 export function translationGrid(scale: Scale): TranslationGrid {
   const seeds = (...list: number[]) => list.map((seed) => scale.seed + seed);
-  const data = (preset: TranslationData) => (scale.data ? { ...preset, name: scale.data } : preset);
   const small = {
-    data: data(UI_DE_EN),
-    model: SMALL,
-    steps: 900,
     warmupSteps: 400,
     shortWarmupSteps: 50,
     commonRate: 0.002,
   };
+  const smallRecipe = {
+    model: {
+      kind: 'transformer',
+      dModel: 64,
+      numHeads: 4,
+      dFF: 128,
+      numLayers: 6,
+      dropout: 0,
+      init: 'fairseq',
+    },
+    ...pairsOf(scale.data ?? 'ui-de-en', 1900, 700),
+    ...PAPER_ARM,
+    steps: 900,
+  } as const;
   switch (scale.preset) {
     case 'standard':
       return {
         ...small,
-        evalEvery: 50,
+        recipe: { ...smallRecipe, evalEvery: 50 },
         rates: [0.004, 0.002, 0.001, 0.0005],
         seeds: seeds(21, 22, 23),
         headlineSeeds: seeds(21, 22, 23, 24, 25),
@@ -53,12 +72,15 @@ export function translationGrid(scale: Scale): TranslationGrid {
       };
     case 'paper':
       return {
-        data: data({ name: 'iwslt14', vocabSize: 10000, maxTokens: 8192 }),
-        model: { dModel: 512, numHeads: 4, dFF: 1024, numLayers: 6, dropout: 0.1, init: 'fairseq' },
-        steps: 20000,
+        recipe: {
+          ...smallRecipe,
+          ...pairsOf(scale.data ?? 'iwslt14', 10000, 8192),
+          model: { ...smallRecipe.model, dModel: 512, dFF: 1024, dropout: 0.1, maxSeqLen: 512 },
+          steps: 20000,
+          evalEvery: 1000,
+        },
         warmupSteps: 4000,
         shortWarmupSteps: 500,
-        evalEvery: 1000,
         rates: [0.001, 0.0005],
         commonRate: 0.001,
         seeds: seeds(1),
@@ -68,7 +90,7 @@ export function translationGrid(scale: Scale): TranslationGrid {
     default:
       return {
         ...small,
-        evalEvery: 100,
+        recipe: { ...smallRecipe, evalEvery: 100 },
         rates: [0.002, 0.0005],
         seeds: seeds(11),
         headlineSeeds: seeds(11),
@@ -77,8 +99,9 @@ export function translationGrid(scale: Scale): TranslationGrid {
   }
 }
 
-type Change = Partial<Pick<TranslationRun, 'schedule' | 'optimizer' | 'steps' | 'evalEvery' | 'decode'>> & {
-  init?: TranslationRun['model']['init'];
+type Change = Partial<Pick<TranslationRecipe, 'schedule' | 'optimizer' | 'steps'>> & {
+  init?: TranslationRecipe['model']['init'];
+  decode?: TranslationRun['decode'];
   warmupLabel?: string;
 };
 
@@ -90,7 +113,7 @@ export function gridRun(
   change: Change = {},
 ): TranslationRun {
   const { placement, warmup, maxLr, variant } = arm;
-  const { init, warmupLabel, ...rest } = change;
+  const { init, warmupLabel, decode, ...rest } = change;
   const warming = warmupLabel ?? (warmup ? `warm-up ${grid.warmupSteps}` : 'no warm-up');
   const headline = !variant && maxLr === grid.commonRate;
   return {
@@ -98,16 +121,14 @@ export function gridRun(
     id: `translation-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}${variant ? `-${variant}` : ''}-s${seed}`,
     label: `${placementName(placement)}, ${warming}, maxLr ${maxLr}`,
     arm,
-    seed,
-    data: grid.data,
-    model: { ...grid.model, ...(init ? { init } : {}), normPlacement: placement as NormPlacement },
-    optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
-    schedule: commonTail(grid, maxLr, warmup ? grid.warmupSteps : 0),
-    labelSmoothing: 0.1,
-    steps: grid.steps,
-    evalEvery: grid.evalEvery,
-    decode: headline || grid.rates.length < 3 ? grid.decode : null,
-    ...rest,
+    recipe: {
+      ...grid.recipe,
+      model: { ...grid.recipe.model, ...(init ? { init } : {}), normPlacement: placement },
+      schedule: commonTail(grid, maxLr, warmup ? grid.warmupSteps : 0),
+      seed,
+      ...rest,
+    },
+    decode: decode ?? (headline || grid.rates.length < 3 ? grid.decode : null),
   };
 }
 
@@ -116,7 +137,7 @@ export function commonTail(
   grid: TranslationGrid,
   maxLr: number,
   warmupSteps: number,
-): TranslationRun['schedule'] {
+): TranslationRecipe['schedule'] {
   return { kind: 'inverseSqrt', maxLr, warmupSteps, tailStart: grid.warmupSteps };
 }
 

@@ -34,11 +34,9 @@ export const vit: Experiment = {
       dModel: 32,
       numLayers: 3,
       batchSize: 32,
-      sourceSteps: 200,
-      tuneSteps: 120,
+      source: { optimizer: { kind: 'adam', lr: 0.002 }, steps: 200 },
+      tuning: { optimizer: { kind: 'adam', lr: 0.005 }, steps: 120 },
       cycles: 3,
-      sourceLr: 0.002,
-      tuneLr: 0.005,
       sizes: { source: 700, target: 500, valid: 197, test: 400 },
       fractions: FRACTIONS,
     }));

@@ -15,6 +15,7 @@ import { curves } from '../drawing/training.js';
 import type { Claim, Experiment, Scale } from '../experiment.js';
 import { armClaim } from '../judges/training.js';
 import type { TranslationRun } from '../kinds/run-spec.js';
+import { PAPER_ARM, pairsOf } from './translation-grid.js';
 
 const STEPS = 15000;
 const WARMUP_STEPS = 4000;
@@ -28,25 +29,28 @@ function runOf(scale: Scale, placement: NormPlacement, warmup: boolean, maxLr: n
     id: `wmt14-${placement}-${warmup ? 'warmup' : 'none'}-${maxLr}-s${seed}`,
     label: `${placementName(placement)}, ${warmup ? `warm-up ${WARMUP_STEPS}` : 'no warm-up'}, maxLr ${maxLr}`,
     arm: { placement, warmup, maxLr },
-    seed,
-    data: { name: scale.data ?? 'wmt14', vocabSize: 37000, maxTokens: 16384 },
-    model: {
-      dModel: 512,
-      numHeads: 8,
-      dFF: 2048,
-      numLayers: 6,
-      dropout: 0.1,
-      normPlacement: placement,
-      init: 'fairseq',
+    recipe: {
+      model: {
+        kind: 'transformer',
+        dModel: 512,
+        numHeads: 8,
+        dFF: 2048,
+        numLayers: 6,
+        maxSeqLen: 512,
+        dropout: 0.1,
+        normPlacement: placement,
+        init: 'fairseq',
+      },
+      ...pairsOf(scale.data ?? 'wmt14', 37000, 16384),
+      ...PAPER_ARM,
+      schedule: warmup
+        ? { kind: 'inverseSqrt', maxLr, warmupSteps: WARMUP_STEPS }
+        : { kind: 'inverseSqrt', maxLr, warmupSteps: 0, tailStart: Math.floor((STEPS * 6) / 15) },
+      accumulate: 16,
+      steps: STEPS,
+      seed,
+      evalEvery: 1000,
     },
-    optimizer: { kind: 'adam', betas: [0.9, 0.98], eps: 1e-9 },
-    schedule: warmup
-      ? { kind: 'inverseSqrt', maxLr, warmupSteps: WARMUP_STEPS }
-      : { kind: 'inverseSqrt', maxLr, warmupSteps: 0, tailStart: Math.floor((STEPS * 6) / 15) },
-    labelSmoothing: 0.1,
-    accumulate: 16,
-    steps: STEPS,
-    evalEvery: 1000,
     decode: { beamSize: 4, lengthPenalty: 0.6, sentences: 3003 },
   };
 }

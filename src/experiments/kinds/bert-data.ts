@@ -10,15 +10,16 @@
 import {
   type LabelledPair,
   type LabelledTokens,
+  loadKjv,
+  loadUiDeEn,
   type MaskedTexts,
   type Pair,
   parseLabelledPairs,
 } from '../../data/index.js';
-import { DataError } from '../../errors.js';
 import { RandomStream } from '../../random.js';
-import { log64 } from '../../runtime/math.js';
-import { type MaskedMarks, maskedMarks, trainBPE } from '../../text/index.js';
-import type { RunEnvironment } from './run-kind.js';
+import { divideDocuments, type Sources } from '../../recipe/index.js';
+import { decodeText, type MaskedMarks, maskedMarks, trainBPE } from '../../text/index.js';
+import { entropy } from '../statistics.js';
 
 export interface BertData {
   /** `kjv+ui-de-en` is embedded; anything else is a folder. */
@@ -49,7 +50,8 @@ export interface PreparedBert {
   unigramNll: number;
 }
 
-interface RawTexts {
+/** What was read. */
+export interface RawTexts {
   documents: { train: string[][]; valid: string[][] };
   pairs: { train: Pair[]; valid: Pair[] };
   task: { train: LabelledPair[]; dev: LabelledPair[]; numClasses: number };
@@ -59,12 +61,13 @@ const EMBEDDED = 'kjv+ui-de-en';
 /** Held-out message pairs that enter the validation loss: as many rows as verses, nearly. */
 const VALID_PAIRS = 150;
 
-export async function prepareBert(
-  data: BertData,
-  { load, loadText }: Pick<RunEnvironment, 'load' | 'loadText'>,
-): Promise<PreparedBert> {
-  const raw =
-    data.name === EMBEDDED ? await embedded(data, load, loadText) : await folder(data.name, loadText);
+/** The texts of a pre-training and its task. */
+export function readBert(data: BertData, sources: Sources): Promise<RawTexts> {
+  return data.name === EMBEDDED ? embedded(data) : folder(data.name, sources);
+}
+
+/** The same as tokens. */
+export function prepareBert(data: BertData, raw: RawTexts): PreparedBert {
   const corpus = [...raw.documents.train.flat(), ...raw.pairs.train.flat()];
   const bpe = trainBPE(corpus, { vocabSize: data.vocabSize });
   const texts = (part: 'train' | 'valid'): MaskedTexts => ({
@@ -95,18 +98,16 @@ export async function prepareBert(
     dev: tokens(dev),
     numClasses,
     majority: dev.filter(({ label }) => label === most).length / dev.length,
-    unigramNll: unigramNll(known, bpe.vocabSize),
+    unigramNll: entropy(
+      [...known.documents.flat(), ...(known.pairs ?? []).flat()].flatMap((ids) => [...ids]),
+    ),
   };
 }
 
-async function embedded(
-  data: BertData,
-  load: RunEnvironment['load'],
-  loadText: RunEnvironment['loadText'],
-): Promise<RawTexts> {
-  const verses = (await loadText('kjv')).split('\n').filter((verse) => verse.trim() !== '');
+async function embedded(data: BertData): Promise<RawTexts> {
+  const verses = (await loadKjv()).split('\n').filter((verse) => verse.trim() !== '');
   const cut = verses.length - Math.floor(verses.length / 10);
-  const { train, valid } = await load('ui-de-en');
+  const { train, valid } = await loadUiDeEn();
   const kept = train.length - data.taskPairs;
   return {
     documents: { train: [verses.slice(0, cut)], valid: [verses.slice(cut)] },
@@ -119,39 +120,21 @@ async function embedded(
   };
 }
 
-async function folder(name: string, loadText: RunEnvironment['loadText']): Promise<RawTexts> {
-  const path = `${name}/text.txt`;
-  const documents: string[][] = [[]];
-  for (const line of (await loadText(path)).split(/\r?\n/)) {
-    if (line.trim() !== '') documents[documents.length - 1].push(line);
-    else if (documents[documents.length - 1].length > 0) documents.push([]);
-  }
-  if (documents[documents.length - 1].length === 0) documents.pop();
-  const cut = documents.map((document) => document.length - Math.floor(document.length / 10));
-  const part = (from: (d: number) => number, to: (d: number) => number) =>
-    documents.map((document, d) => document.slice(from(d), to(d))).filter((document) => document.length > 0);
-  const valid = part(
-    (d) => cut[d],
-    (d) => documents[d].length,
-  );
-  if (valid.length === 0) {
-    throw new DataError('no document has ten sentences, so none can be held out for validation', {
-      path,
-      hint: 'a sentence a line, an empty line between documents',
-    });
-  }
-  const pairs = async (file: string, classes?: readonly string[]) =>
-    parseLabelledPairs(await loadText(`${name}/${file}`), `${name}/${file}`, classes);
+async function folder(name: string, sources: Sources): Promise<RawTexts> {
+  const read = async (file: string) => {
+    const path = sources.join(sources.resolve(name), file);
+    return { path, text: decodeText(await sources.read(path), path) };
+  };
+  const { path, text } = await read('text.txt');
+  const { train: documents, valid = [] } = divideDocuments(text, path, 0.1);
+  const pairs = async (file: string, classes?: readonly string[]) => {
+    const found = await read(file);
+    return parseLabelledPairs(found.text, found.path, classes);
+  };
   const train = await pairs('pairs-train.tsv');
   const dev = await pairs('pairs-dev.tsv', train.classes);
   return {
-    documents: {
-      train: part(
-        () => 0,
-        (d) => cut[d],
-      ),
-      valid,
-    },
+    documents: { train: documents, valid },
     pairs: { train: [], valid: [] },
     task: { train: train.pairs, dev: dev.pairs, numClasses: train.classes.length },
   };
@@ -177,16 +160,4 @@ export function translationTask(pairs: readonly Pair[], part: string, candidates
     const right = { first: german, second: english, label: 1 };
     return wrong === '' ? [right] : [right, { first: german, second: wrong, label: 0 }];
   });
-}
-
-function unigramNll({ documents, pairs = [] }: MaskedTexts, vocabSize: number): number {
-  const counts = new Float64Array(vocabSize);
-  let total = 0;
-  for (const sentence of [...documents.flat(), ...pairs.flat()]) {
-    for (const id of sentence) counts[id]++;
-    total += sentence.length;
-  }
-  let nll = 0;
-  for (const count of counts) if (count > 0) nll -= (count / total) * log64(count / total);
-  return nll;
 }

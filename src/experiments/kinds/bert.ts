@@ -4,15 +4,21 @@
  */
 import { evaluationMaskedPairs, MaskedPairBatches } from '../../data/index.js';
 import { sha256 } from '../../io/index.js';
-import { MaskedLM, type MaskedLMOptions, type NormPlacement, type StateDict } from '../../nn/index.js';
-import { AdamW, linearDecay } from '../../optim/index.js';
+import { MaskedLM, type NormPlacement, type StateDict } from '../../nn/index.js';
+import {
+  checkTrainingRecipe,
+  contentHash,
+  type ModelRecipe,
+  type Sources,
+  type TrainingRecipe,
+  trainerOptions,
+} from '../../recipe/index.js';
 import { plan, Trainer } from '../../train/index.js';
 import type { RunRecord } from '../results.js';
-import { type BertData, type PreparedBert, prepareBert } from './bert-data.js';
+import { type BertData, type PreparedBert, prepareBert, readBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
 import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
-import type { TranslationRun } from './run-spec.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface BertArm {
   placement: NormPlacement;
@@ -23,54 +29,35 @@ export interface BertArm {
 export interface BertRun extends RunSpec {
   kind: 'bert';
   arm: BertArm;
-  seed: number;
   data: BertData;
-  model: TranslationRun['model'] & {
-    embeddingNorm: boolean;
-    embeddingScale: 'sqrt' | number;
-  };
-  /** Batches of an update. */
-  accumulate: number;
-  weightDecay: number;
-  /** 0 for none; after it the rate falls linearly to 0 at `steps`. */
-  warmupSteps: number;
-  steps: number;
-  evalEvery: number;
+  /** Texts are those of `data`. */
+  recipe: TrainingRecipe & { model: Extract<ModelRecipe, { kind: 'maskedLM' }>; seed: number };
   /** Steps after which weights are kept and fine-tuned; null for pre-training alone. */
   fineTuning: (FineTuning & { checkpoints: number[] }) | null;
 }
 
-const prepared = new Map<string, Promise<PreparedBert>>();
+const prepared = new Map<string, PreparedBert>();
 
-/** Tokenised texts, made once per process. */
-function prepareOnce(data: BertData, environment: RunEnvironment): Promise<PreparedBert> {
-  const key = JSON.stringify(data);
-  const known = prepared.get(key) ?? prepareBert(data, environment);
+/** Tokenised texts, made once per process and content. */
+async function prepareOnce(data: BertData, sources: Sources): Promise<PreparedBert> {
+  const raw = await readBert(data, sources);
+  const key = contentHash([data, raw]);
+  const known = prepared.get(key) ?? prepareBert(data, raw);
   prepared.set(key, known);
   return known;
 }
 
-function modelOptions(run: BertRun, data: PreparedBert): MaskedLMOptions {
-  return {
-    ...run.model,
-    vocabSize: data.marks.vocabSize,
-    maxSeqLen: run.data.maxLen,
-    positions: 'learned',
-    activation: 'gelu',
-    numSegments: 2,
-  };
+function modelOptions({ recipe, data: { maxLen } }: BertRun, { marks }: PreparedBert) {
+  const { kind: _, nextSentence: __, ...model } = recipe.model;
+  return { ...model, vocabSize: marks.vocabSize, maxSeqLen: maxLen };
 }
 
 function build(run: BertRun, data: PreparedBert) {
-  const rows = {
-    marks: data.marks,
-    seed: run.seed,
-    maxLen: run.data.maxLen,
-    maxTokens: run.data.maxTokens,
-    lengthMultiple: 16,
-  };
+  const { seed } = run.recipe;
+  const { maxLen, maxTokens } = run.data;
+  const rows = { marks: data.marks, seed, maxLen, maxTokens, lengthMultiple: 16 };
   return {
-    model: new MaskedLM({ ...modelOptions(run, data), nextSentence: true, seed: run.seed }),
+    model: new MaskedLM({ ...modelOptions(run, data), nextSentence: true, seed }),
     batches: new MaskedPairBatches(data.train, rows),
     // The same masks for every run: what is compared is the model.
     validation: [...evaluationMaskedPairs(data.valid, { ...rows, seed: 0 })],
@@ -78,51 +65,26 @@ function build(run: BertRun, data: PreparedBert) {
 }
 
 async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOutcome> {
-  const data = await prepareOnce(run.data, environment);
+  const { recipe } = run;
+  const data = await prepareOnce(run.data, environment.sources);
   const { model, batches, validation } = build(run, data);
-  model.runtime().manualSeed(run.seed);
-  const { maxLr } = run.arm;
-  const total = run.steps + (run.fineTuning ? tuningRuns(run) : 0);
+  model.runtime().manualSeed(recipe.seed);
+  const total = recipe.steps + (run.fineTuning ? tuningRuns(run) : 0);
   const trainer = new Trainer({
-    model,
-    data: batches,
-    optimizer: new AdamW(model.parameters(), {
-      lr: maxLr,
-      betas: [0.9, 0.999],
-      weightDecay: run.weightDecay,
-    }),
-    schedule: linearDecay({ maxLr, warmupSteps: run.warmupSteps, totalSteps: run.steps }),
-    steps: run.steps,
-    accumulate: run.accumulate,
-    validation,
-    evalEvery: run.evalEvery,
+    ...trainerOptions(recipe, { model, data: batches, validation }),
     signal: environment.signal,
   });
   const kept = new Map<number, StateDict>();
-  const { curve, diverged, finalValidNll } = await trainCurve(
-    trainer,
-    total,
-    environment.onProgress,
-    ({ step }) => {
-      if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
-    },
-  );
-  const measured: NonNullable<RunRecord['measured']> = {};
-  if (run.fineTuning && !diverged) Object.assign(measured, await tune(run, data, kept, environment, total));
-  const hash = trainer.hash();
+  const trained = await trainCurve(trainer, total, environment.onProgress, ({ step }) => {
+    if (run.fineTuning?.checkpoints.includes(step)) kept.set(step, model.stateDict());
+  });
+  const measured = run.fineTuning && !trained.diverged ? await tune(run, data, kept, environment, total) : {};
+  const { placement } = run.arm;
+  const record = trainedRecord(run, { placement, seed: recipe.seed }, trainer, trained);
   return {
-    id: run.id,
-    experiment: 'bert',
-    label: run.label,
-    placement: run.arm.placement,
-    seed: run.seed,
-    config: { ...run } as unknown as Record<string, unknown>,
-    status: diverged ? 'diverged' : 'measured',
-    finalValidNll,
-    steps: trainer.step,
-    hash: sha256(new TextEncoder().encode(`${hash}${JSON.stringify(measured)}`)),
+    ...record,
+    hash: sha256(new TextEncoder().encode(`${record.hash}${JSON.stringify(measured)}`)),
     unigramNll: data.unigramNll,
-    curve,
     measured,
   };
 }
@@ -149,7 +111,7 @@ async function tune(
   };
   const measured: NonNullable<RunRecord['measured']> = { majority: data.majority };
   const all = [...data.learn, ...data.choose];
-  let done = run.steps;
+  let done = run.recipe.steps;
   for (const [step, start] of [[0, null] as const, ...kept]) {
     const rate = await chooseRate(task, start, data.learn, data.choose, tuning, environment.signal);
     done += tuning.rates.length;
@@ -173,19 +135,24 @@ const PAIR_TOKENS = 32;
 
 export const bertKind: RunKind<BertRun> = {
   kind: 'bert',
-  version: 1,
+  version: 2,
+  keys: ['arm', 'data', 'recipe', 'fineTuning'],
+  check({ id, recipe: { model: _, ...training } }) {
+    checkTrainingRecipe(training, id);
+  },
+  dataHash: async ({ data }, sources) => contentHash(await readBert(data, sources)),
   execute,
   cost(run) {
-    const { dModel, dFF, numLayers } = run.model;
+    const { dModel, dFF = 4 * dModel, numLayers = 6 } = run.recipe.model;
     const size = (numLayers * dModel * (2 * dModel + dFF)) / (6 * 64 * 256);
-    const tokens = run.steps * run.accumulate * run.data.maxTokens;
+    const tokens = run.recipe.steps * (run.recipe.accumulate ?? 1) * run.data.maxTokens;
     const epochs = tuningRuns(run) * (run.fineTuning?.epochs ?? 0);
     return SECONDS_PER_TOKEN * size * (tokens + epochs * 2 * run.data.taskPairs * PAIR_TOKENS);
   },
-  steps: (run) => run.steps,
-  seeds: (run) => [run.seed],
-  async plan(run, environment) {
-    const { model, batches } = build(run, await prepareOnce(run.data, environment));
+  steps: ({ recipe }) => recipe.steps,
+  seeds: ({ recipe }) => [recipe.seed],
+  async plan(run, { sources }) {
+    const { model, batches } = build(run, await prepareOnce(run.data, sources));
     return plan(model, batches.next()).peakBytes;
   },
 };

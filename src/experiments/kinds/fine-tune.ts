@@ -2,7 +2,7 @@
 import { evaluationLabelledPairs, LabelledPairBatches, type LabelledTokens } from '../../data/index.js';
 import { NumericError } from '../../errors.js';
 import { PairClassifier, type PairClassifierOptions, type StateDict } from '../../nn/index.js';
-import { AdamW, linearDecay } from '../../optim/index.js';
+import { trainerOptions } from '../../recipe/index.js';
 import type { MaskedMarks } from '../../text/index.js';
 import { Trainer } from '../../train/index.js';
 
@@ -42,14 +42,13 @@ export async function fineTune(
   model.runtime().manualSeed(seed);
   const data = new LabelledPairBatches(train, { ...rows, seed });
   const steps = epochs * data.numBatches;
-  const trainer = new Trainer({
-    model,
-    data,
-    optimizer: new AdamW(model.parameters(), { lr: maxLr, betas: [0.9, 0.999], weightDecay: 0.01 }),
-    schedule: linearDecay({ maxLr, warmupSteps: Math.round(warmupShare * steps), totalSteps: steps }),
+  const warmupSteps = Math.round(warmupShare * steps);
+  const recipe = {
+    optimizer: { kind: 'adamw', betas: [0.9, 0.999], weightDecay: 0.01 },
+    schedule: { kind: 'linearDecay', maxLr, warmupSteps, totalSteps: steps },
     steps,
-    signal,
-  });
+  } as const;
+  const trainer = new Trainer({ ...trainerOptions(recipe, { model, data }), signal });
   try {
     for await (const _ of trainer.run());
   } catch (error) {

@@ -6,16 +6,16 @@
  * on real sentences, `paper` initialisation, the norm of the gradient averaged over several batches.
  */
 import { backward, type Variable } from '../../autograd/index.js';
-import { PairBatches } from '../../data/index.js';
+import type { BatchSource, PairBatch } from '../../data/index.js';
 import { sha256 } from '../../io/sha256.js';
 import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer } from '../../nn/index.js';
-import { Adam, inverseSqrt } from '../../optim/index.js';
+import { checkTrainingRecipe, type OpenedPairs, trainerOptions } from '../../recipe/index.js';
 import { frobenius, probe } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
 import type { GradientPoint } from '../results.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { GradientsRun } from './run-spec.js';
-import { batchOptions, type PreparedData, prepareOnce } from './translation.js';
+import { openPairs, pairsHash } from './translation.js';
 
 const TOY = { vocabSize: 1000, batch: 8, length: 32 };
 /** Positions the loss of the probe averages over. */
@@ -27,7 +27,7 @@ export const TOY_POSITIONS = TOY.batch * TOY.length;
  */
 export async function runGradients(
   run: GradientsRun,
-  data: PreparedData | null,
+  data: OpenedPairs | null,
   onProgress: (progress: RunProgress) => void = () => {},
   signal?: AbortSignal,
 ): Promise<RunOutcome & { points: GradientPoint[] }> {
@@ -58,15 +58,20 @@ export async function runGradients(
 
 export const gradientsKind: RunKind<GradientsRun> = {
   kind: 'gradients',
-  version: 1,
-  async execute(spec, { onProgress, signal, load }) {
-    const data = spec.data ? await prepareOnce(spec.data, load) : null;
+  version: 2,
+  keys: ['setting', 'placement', 'layers', 'seeds', 'dModel', 'batches', 'pairs?', 'trained?'],
+  check({ id, trained }) {
+    if (trained) checkTrainingRecipe(trained, id);
+  },
+  dataHash: async ({ pairs }, sources) => (pairs ? pairsHash(pairs, sources) : undefined),
+  async execute(spec, { onProgress, signal, sources }) {
+    const data = spec.pairs ? await openPairs(spec.pairs, sources) : null;
     return runGradients(spec, data, onProgress, signal);
   },
-  cost: ({ setting, batches, seeds, layers, dModel, data, trained }) => {
+  cost: ({ setting, batches, seeds, layers, dModel, pairs, trained }) => {
     const width = (dModel / 64) * (dModel / 64);
     // Beside the batches, a wide model costs the drawing of its weights: as much as 24 tokens.
-    const tokens = batches * (data?.maxTokens ?? 700) + (dModel > 64 ? 24 : 0);
+    const tokens = batches * (pairs?.data.maxTokens ?? 700) + (dModel > 64 ? 24 : 0);
     const work = (0.14 * tokens) / 700 + 0.07 * (trained?.steps ?? 0);
     const unit = (setting === 'translation' ? work : 0.025) * width;
     return seeds.length * layers.reduce((sum, n) => sum + n / 6, 0) * unit;
@@ -79,9 +84,9 @@ function measure(
   run: GradientsRun,
   numLayers: number,
   seed: number,
-  data: PreparedData | null,
+  data: OpenedPairs | null,
 ): GradientPoint {
-  if (run.setting === 'translation') return measureTranslation(run, numLayers, seed, data as PreparedData);
+  if (run.setting === 'translation') return measureTranslation(run, numLayers, seed, data as OpenedPairs);
   const { layers } = probe({
     setting: run.setting,
     placement: run.placement,
@@ -98,7 +103,7 @@ function measureTranslation(
   run: GradientsRun,
   numLayers: number,
   seed: number,
-  data: PreparedData,
+  data: OpenedPairs,
 ): GradientPoint {
   const model = new Transformer({
     vocabSize: data.tokenizer.vocabSize,
@@ -111,14 +116,11 @@ function measureTranslation(
     seed,
     maxSeqLen: 512,
   });
-  const batches = new PairBatches(data.train, { ...batchOptions(run.data!, data.tokenizer), seed });
+  const batches = data.train(seed, model.config.maxSeqLen) as BatchSource<PairBatch>;
   if (run.trained) {
-    const { steps, maxLr } = run.trained;
-    const optimizer = new Adam(model.parameters(), { lr: maxLr, betas: [0.9, 0.98], eps: 1e-9 });
-    const schedule = inverseSqrt({ maxLr, warmupSteps: steps });
-    const trainer = new Trainer({ model, data: batches, optimizer, schedule, steps, labelSmoothing: 0.1 });
-    while (trainer.step < steps) trainer.trainStep();
-    optimizer.zeroGrad();
+    const trainer = new Trainer(trainerOptions(run.trained, { model, data: batches }));
+    while (trainer.step < run.trained.steps) trainer.trainStep();
+    trainer.options.optimizer.zeroGrad();
   }
   const hidden = new Map<string, number>();
   const record = (name: string, value: Variable) => {

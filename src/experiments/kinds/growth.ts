@@ -3,16 +3,17 @@
  * (Kim et al. 2025, arXiv 2502.02732, section 3), and the law of the gradient under scaling on the untrained model.
  */
 import { backward, noGrad, type Variable } from '../../autograd/index.js';
-import { type LmBatch, TextWindows } from '../../data/index.js';
-import { Sha256 } from '../../io/sha256.js';
-import { CausalLM, type NormPlacement } from '../../nn/index.js';
-import { Adam } from '../../optim/index.js';
+import type { LmBatch } from '../../data/index.js';
+import { sha256 } from '../../io/sha256.js';
+import type { CausalLM, NormPlacement } from '../../nn/index.js';
+import { checkRecipe, prepareRun, readData } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { frobenius } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
-import { trainCurve } from './training-curve.js';
+import type { TextRecipe } from './run-spec.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 /** Factors on W2 in the scaling law. */
 export const factors = [0.5, 2, 4];
@@ -20,13 +21,8 @@ export const factors = [0.5, 2, 4];
 export interface GrowthRun extends RunSpec {
   kind: 'growth';
   placement: NormPlacement;
-  seed: number;
   lr: number;
-  dModel: number;
-  numLayers: number;
-  batchSize: number;
-  seqLen: number;
-  steps: number;
+  recipe: TextRecipe;
   /** Measure every so many steps, beside step 0. */
   measureEvery: number;
 }
@@ -106,26 +102,16 @@ function spikes(values: readonly number[], factor: number): number {
 
 export const growthKind: RunKind<GrowthRun> = {
   kind: 'growth',
-  version: 1,
-  async execute(run, { onProgress, signal, loadText }): Promise<RunOutcome> {
-    currentRuntime().manualSeed(run.seed);
-    const text = await loadText('kjv');
-    const letters = [...new Set(text)].sort();
-    const idOf = new Map(letters.map((letter, id) => [letter, id]));
-    const ids = Int32Array.from(text, (letter) => idOf.get(letter) as number);
-    const { batchSize, seqLen, seed } = run;
-    const model = new CausalLM({
-      vocabSize: letters.length,
-      dModel: run.dModel,
-      numHeads: 4,
-      dFF: 2 * run.dModel,
-      numLayers: run.numLayers,
-      normPlacement: run.placement,
-      init: 'paper',
-      seed,
-      maxSeqLen: seqLen,
-    });
-    const probe = new TextWindows(ids, { batchSize, seqLen, seed: seed + 1 }).next();
+  version: 2,
+  keys: ['placement', 'lr', 'recipe', 'measureEvery'],
+  check: ({ id, recipe }) => void checkRecipe(recipe, id),
+  dataHash: async ({ recipe }, sources) => (await readData(recipe.data, sources)).sha256,
+  async execute(run, { onProgress, signal, sources }): Promise<RunOutcome> {
+    const { recipe } = run;
+    const { seed } = recipe;
+    const prepared = await prepareRun(recipe, { sources });
+    const model = prepared.model as CausalLM;
+    const probe = prepared.data.train(seed + 1, model.config.maxSeqLen).next() as LmBatch;
     const measured: Record<string, number | number[]> = {};
     const measure = (step: number) => {
       const { variance, largest } = hiddenStates(model, probe);
@@ -137,40 +123,25 @@ export const growthKind: RunKind<GrowthRun> = {
     measured.scaledGradient = law.gradient;
     measured.gradientsBefore = gradients(model, probe);
     measure(0);
-    const trainer = new Trainer({
-      model,
-      data: new TextWindows(ids, { batchSize, seqLen, seed }),
-      optimizer: new Adam(model.parameters(), { lr: run.lr, betas: [0.9, 0.98] }),
-      steps: run.steps,
-      signal,
-    });
+    const trainer = new Trainer({ ...prepared.options, signal });
     const gradNorms: number[] = [];
-    const { curve, diverged } = await trainCurve(trainer, run.steps, onProgress, ({ step, gradNorm }) => {
+    const trained = await trainCurve(trainer, recipe.steps, onProgress, ({ step, gradNorm }) => {
       gradNorms.push(gradNorm);
       if (step % run.measureEvery === 0) measure(step);
     });
-    if (!diverged) measured.gradientsAfter = gradients(model, probe);
+    if (!trained.diverged) measured.gradientsAfter = gradients(model, probe);
     measured.lossSpikes = spikes(trainer.losses, 1.25);
     measured.gradSpikes = spikes(gradNorms, 3);
     measured.finalLoss = mean(trainer.losses.slice(-10));
-    const hash = new Sha256();
-    hash.update(new TextEncoder().encode(trainer.hash() + JSON.stringify(measured)));
-    return {
-      id: run.id,
-      experiment: 'growth',
-      label: run.label,
-      placement: run.placement,
-      seed,
-      config: { ...run },
-      status: diverged ? 'diverged' : 'measured',
-      steps: trainer.step,
-      hash: hash.hex(),
-      measured,
-      curve,
-    };
+    const record = trainedRecord(run, { placement: run.placement, seed }, trainer, trained);
+    const hash = sha256(new TextEncoder().encode(record.hash + JSON.stringify(measured)));
+    return { ...record, hash, measured };
   },
-  cost: ({ steps, numLayers, batchSize, seqLen, dModel }) =>
-    (steps * numLayers * batchSize * seqLen * (dModel / 64) * (dModel / 64)) / 100000,
-  steps: ({ steps }) => steps,
-  seeds: ({ seed }) => [seed],
+  cost: ({ recipe: { steps, model, data } }) => {
+    const { dModel, numLayers = 6 } = model;
+    const { batchSize = 16, seqLen = 64 } = data;
+    return (steps * numLayers * batchSize * seqLen * (dModel / 64) * (dModel / 64)) / 100000;
+  },
+  steps: ({ recipe }) => recipe.steps,
+  seeds: ({ recipe }) => [recipe.seed],
 };

@@ -131,6 +131,7 @@ const laws: Record<LawName, (run: LawRun) => Measured> = {
 export const lawKind: RunKind<LawRun> = {
   kind: 'law',
   version: 1,
+  keys: ['law', 'seeds', 'dModel', 'placement?', 'numLayers?', 'setting?', 'r?', 'eps?'],
   async execute(run, { onProgress }) {
     const measured = laws[run.law](run);
     onProgress({ done: 1, total: 1, text: run.law });

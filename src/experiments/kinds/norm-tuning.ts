@@ -4,11 +4,18 @@
  * from the same source weights.
  */
 import { crossEntropy, noGrad, tensor } from '../../autograd/index.js';
-import { type BatchSource, loadDigits } from '../../data/index.js';
+import { loadDigits } from '../../data/index.js';
 import { sha256 } from '../../io/sha256.js';
-import { type ImageInput, type StateDict, VisionTransformer } from '../../nn/index.js';
-import { Adam } from '../../optim/index.js';
+import { type StateDict, VisionTransformer } from '../../nn/index.js';
 import { RandomStream } from '../../random.js';
+import {
+  checkTrainingRecipe,
+  ImageBatches,
+  type Images,
+  pickImages as pick,
+  type TrainingRecipe,
+  trainerOptions,
+} from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { cyclicTuning, normParameters, normShift, rescaleNorms, Trainer } from '../../train/index.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
@@ -25,21 +32,15 @@ export interface NormTuningRun extends RunSpec {
   dModel: number;
   numLayers: number;
   batchSize: number;
-  sourceSteps: number;
-  /** Steps of every arm; the cyclic one divides them by its 2 x cycles phases. */
-  tuneSteps: number;
+  /** How the source model is trained. */
+  source: TrainingRecipe;
+  /** How every arm is tuned; the cyclic one divides the steps by its 2 x cycles phases. */
+  tuning: TrainingRecipe;
   cycles: number;
-  sourceLr: number;
-  tuneLr: number;
   /** Images per split of the shuffled digits. */
   sizes: { source: number; target: number; valid: number; test: number };
   /** Shares of the target images to tune on, rising; the last is 1 (T* of FSR). */
   fractions: number[];
-}
-
-interface Images {
-  images: Float32Array;
-  labels: Int32Array;
 }
 
 const PIXELS = 64;
@@ -56,46 +57,6 @@ export function shiftImages({ images, labels }: Images, shift: ShiftName): Image
     else out[i] = 1 - images[first + (7 - x) * 8 + y];
   }
   return { images: out, labels };
-}
-
-/** Random images with replacement; a batch depends on (seed, number) alone. */
-class ImageBatches implements BatchSource<ImageInput & { tokens: number }> {
-  #number = 0;
-  constructor(
-    readonly data: Images,
-    readonly batchSize: number,
-    readonly seed: number,
-  ) {}
-
-  next() {
-    const random = new RandomStream(this.seed, 'data:images', this.#number++);
-    const { labels } = this.data;
-    return pick(
-      this.data,
-      Array.from({ length: this.batchSize }, () => random.nextInt(labels.length)),
-    );
-  }
-
-  state() {
-    return { epoch: 0, batch: this.#number };
-  }
-
-  restore({ batch }: { batch: number }) {
-    this.#number = batch;
-  }
-}
-
-function pick({ images, labels }: Images, rows: readonly number[]) {
-  const out = new Float32Array(rows.length * PIXELS);
-  rows.forEach((row, n) => {
-    out.set(images.subarray(row * PIXELS, (row + 1) * PIXELS), n * PIXELS);
-  });
-  return {
-    images: out,
-    labels: Int32Array.from(rows, (row) => labels[row]),
-    batchSize: rows.length,
-    tokens: rows.length,
-  };
 }
 
 /** Share of images whose largest logit is the label's, and their mean NLL. */
@@ -118,13 +79,20 @@ function score(model: VisionTransformer, data: Images): { accuracy: number; nll:
   return { accuracy: hits / data.labels.length, nll };
 }
 
+const HEAD = 'head.*';
 const isHead = (path: string) => path.startsWith('head.');
+/** What an arm tunes. */
+const tuned = { probe: HEAD, joint: ['norms', HEAD], full: 'all' } as const;
 
 export const normTuningKind: RunKind<NormTuningRun> = {
   kind: 'norm-tuning',
-  version: 1,
+  version: 2,
+  keys: ['seed', 'dModel', 'numLayers', 'batchSize', 'source', 'tuning', 'cycles', 'sizes', 'fractions'],
+  check({ id, source, tuning }) {
+    for (const recipe of [source, tuning]) checkTrainingRecipe(recipe, id);
+  },
   async execute(run, { onProgress, signal }): Promise<RunOutcome> {
-    const { seed, sizes, batchSize, tuneSteps, cycles, fractions } = run;
+    const { seed, sizes, batchSize, tuning, cycles, fractions } = run;
     currentRuntime().manualSeed(seed);
     const digits = await loadDigits();
     const order = new RandomStream(seed, 'data:split').shuffle(
@@ -150,17 +118,13 @@ export const normTuningKind: RunKind<NormTuningRun> = {
     });
     const total = normTuningKind.steps(run);
     let done = 0;
-    const train = async (data: Images, steps: number, lr: number, stream: number) => {
-      const optimizer = new Adam(
-        model.parameters().filter(({ requiresGrad }) => requiresGrad),
-        { lr },
-      );
-      const batches = new ImageBatches(data, batchSize, stream);
-      const trainer = new Trainer({ model, data: batches, optimizer, steps, signal });
+    const train = async (images: Images, recipe: TrainingRecipe, stream: number) => {
+      const data = new ImageBatches(images, batchSize, stream);
+      const trainer = new Trainer({ ...trainerOptions(recipe, { model, data }), signal });
       for await (const { loss } of trainer.run())
         onProgress({ done: ++done, total, text: `loss ${loss.toFixed(3)}` });
     };
-    await train(sourceTrain, run.sourceSteps, run.sourceLr, seed);
+    await train(sourceTrain, run.source, seed);
     const source = model.stateDict();
     const norms = normParameters(model);
     const measured: Record<string, number | number[]> = {
@@ -196,16 +160,16 @@ export const normTuningKind: RunKind<NormTuningRun> = {
               train: (part, cycle) =>
                 train(
                   sample,
-                  tuneSteps / (2 * cycles),
-                  run.tuneLr,
+                  {
+                    ...tuning,
+                    steps: tuning.steps / (2 * cycles),
+                    trainable: part === 'norms' ? 'norms' : HEAD,
+                  },
                   seed + 2 * cycle + (part === 'norms' ? 1 : 0),
                 ),
             });
           } else {
-            model.setTrainable(
-              (path) => arm === 'full' || isHead(path) || (arm === 'joint' && norms.has(path)),
-            );
-            await train(sample, tuneSteps, run.tuneLr, seed);
+            await train(sample, { ...tuning, trainable: tuned[arm] }, seed);
           }
           measured[`accuracy@${key}`] = score(model, testT).accuracy;
           if (arm === 'full' || arm === 'probe') continue;
@@ -223,15 +187,15 @@ export const normTuningKind: RunKind<NormTuningRun> = {
 
       /** Applies every lambda to the tuned model; chosen on validation (accuracy, then NLL), reported on test. */
       function chooseLambda(key: string): number {
-        const tuned = model.stateDict();
+        const end = model.stateDict();
         let best = { lambda: 1, accuracy: -1, nll: 0, test: 0 };
         const curve = lambdas.map((lambda) => {
-          model.loadStateDict(tuned);
+          model.loadStateDict(end);
           rescaleNorms(model, source, lambda);
           if (lambda === 1)
             add(
               'lambdaOneChanged',
-              countChanged(model, tuned, () => true),
+              countChanged(model, end, () => true),
             );
           const found = score(model, validT);
           const tested = score(model, testT).accuracy;
@@ -240,7 +204,7 @@ export const normTuningKind: RunKind<NormTuningRun> = {
             best = { lambda, ...found, test: tested };
           return tested;
         });
-        model.loadStateDict(tuned);
+        model.loadStateDict(end);
         rescaleNorms(model, source, 0);
         const isGamma = (path: string) => norms.get(path)?.role === 'normWeight';
         add('lambdaZeroWrong', countChanged(model, source, isGamma));
@@ -264,8 +228,8 @@ export const normTuningKind: RunKind<NormTuningRun> = {
     };
   },
   cost: (run) => normTuningKind.steps(run) * run.batchSize * run.numLayers * (run.dModel / 32) * 1e-4,
-  steps: ({ sourceSteps, tuneSteps, fractions }) =>
-    sourceSteps + shifts.length * fractions.length * arms.length * tuneSteps,
+  steps: ({ source, tuning, fractions }) =>
+    source.steps + shifts.length * fractions.length * arms.length * tuning.steps,
   seeds: ({ seed }) => [seed],
 };
 

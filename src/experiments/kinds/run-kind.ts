@@ -1,5 +1,5 @@
 /** @file What a run is, whatever it measures: plain data that says everything, and a kind that carries it out. */
-import type { SplitLoader } from '../../data/index.js';
+import type { Sources } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 
 /** One run of the grid. Each kind adds its own plain JSON; equal specifications give equal records, timing aside. */
@@ -24,20 +24,24 @@ export interface RunEnvironment {
   /** Called now and then while the run goes on. */
   onProgress(progress: RunProgress): void;
   signal?: AbortSignal;
-  /** Sentence pairs by name: embedded, or a folder. */
-  load: SplitLoader;
-  /** A text by name: embedded, or a file. */
-  loadText(name: string): Promise<string>;
+  /** Where the names of data lead. */
+  sources: Sources;
 }
 
-/** A record without the time it took, which is nobody's but the caller's to measure. */
-export type RunOutcome = Omit<RunRecord, 'seconds'>;
+/** A record without what the caller measures: the time it took, and the hash of what it read. */
+export type RunOutcome = Omit<RunRecord, 'seconds' | 'dataHash'>;
 
 /** A kind of run: carries out its specifications, and says what they cost. */
 export interface RunKind<S extends RunSpec = RunSpec> {
   kind: S['kind'];
   /** Raised whenever equal specifications give other bits; part of the key under which a result is stored. */
   version: number;
+  /** Members of a specification beside those of `RunSpec`; a `?` ends what may be left out. */
+  keys: readonly string[];
+  /** Checks the recipes in it. @throws ConfigError */
+  check?(spec: S): void;
+  /** Hash of all that a run reads: a name says where data lies, not what it is. None where a run makes its data itself. */
+  dataHash?(spec: S, sources: Sources): Promise<string | undefined>;
   /** Carries out one run on the current runtime. */
   execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */

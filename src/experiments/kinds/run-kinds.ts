@@ -1,6 +1,6 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
-import { loadKjv, loadUiDeEn } from '../../data/index.js';
-import { ConfigError } from '../../errors.js';
+import { ConfigError, checkKeys } from '../../errors.js';
+import { noFiles } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
@@ -40,17 +40,33 @@ export function kindOf(spec: Pick<RunSpec, 'kind'>): RunKind {
   });
 }
 
-/** One run from its specification; equal specifications give equal records, timing aside. */
+/**
+ * The kind of a specification that may come from a file.
+ * @throws ConfigError for a member that its kind does not have or lacks, and for a recipe that is none.
+ */
+export function checkSpec(spec: RunSpec): RunKind {
+  const kind = kindOf(spec);
+  const op = `a run of kind ${spec.kind}`;
+  checkKeys(op, spec, ['kind', 'id', 'label', ...kind.keys.map((key) => key.replace('?', ''))]);
+  const missing = kind.keys.find((key) => !key.endsWith('?') && !(key in spec));
+  if (missing) throw new ConfigError(`"${missing}" is missing`, { op, expected: kind.keys, hint: 'give it' });
+  kind.check?.(spec);
+  return kind;
+}
+
+/** One run from its specification; equal specifications and data give equal records, timing aside. */
 export async function executeRun(
   spec: RunSpec,
   environment: Partial<RunEnvironment> = {},
 ): Promise<RunRecord> {
   const started = performance.now();
-  const outcome = await kindOf(spec).execute(spec, {
-    onProgress() {},
-    load: loadUiDeEn,
-    loadText: loadKjv,
-    ...environment,
-  });
-  return { ...outcome, seconds: (performance.now() - started) / 1000 };
+  const whole = { onProgress() {}, sources: noFiles, ...environment };
+  const kind = checkSpec(spec);
+  const dataHash = await kind.dataHash?.(spec, whole.sources);
+  const outcome = await kind.execute(spec, whole);
+  return {
+    ...outcome,
+    ...(dataHash ? { dataHash } : {}),
+    seconds: (performance.now() - started) / 1000,
+  };
 }

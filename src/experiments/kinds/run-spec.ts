@@ -1,6 +1,7 @@
 /** @file The runs of the two oldest kinds as data: gradients at initialisation, and translation. */
 import type { NormPlacement } from '../../nn/index.js';
 import type { ScheduleConfig } from '../../optim/index.js';
+import type { ModelRecipe, PairsData, Recipe, TextData, TrainingRecipe } from '../../recipe/index.js';
 import type { WordLanguage } from '../../text/index.js';
 import type { RunSpec } from './run-kind.js';
 
@@ -14,41 +15,36 @@ export interface GradientsRun extends RunSpec {
   dModel: number;
   /** Batches whose gradients are averaged first (the paper's expected gradient). */
   batches: number;
-  data?: TranslationData;
-  /** Measure after so many steps of training with linear warm-up to maxLr, not at initialisation; `translation` only. */
-  trained?: { steps: number; maxLr: number };
+  /** `translation` only. */
+  pairs?: PairsRecipe;
+  /** Measure after this training with the gradient at its end, not at initialisation; `translation` only. */
+  trained?: TrainingRecipe;
 }
 
-/** Data of a translation run; BPE of `vocabSize` is trained on both sides, batches hold `maxTokens`. */
-export interface TranslationData {
-  /** `ui-de-en` is embedded; anything else is a folder with train.tsv, valid.tsv and test.tsv. */
-  name: string;
-  vocabSize: number;
-  maxTokens: number;
-}
+/** Sentence pairs, and the BPE trained on both sides of their training part. */
+export type PairsRecipe = Required<Pick<Recipe, 'tokenizer'>> & { data: PairsData };
+
+/** The recipe of an encoder-decoder. */
+export type TranslationRecipe = TrainingRecipe &
+  PairsRecipe & {
+    model: Extract<ModelRecipe, { kind: 'causalLM' | 'transformer' }>;
+    schedule: ScheduleConfig;
+    seed: number;
+  };
+
+/** The recipe of a language model on a text. */
+export type TextRecipe = TrainingRecipe &
+  Pick<Recipe, 'tokenizer'> & {
+    model: Extract<ModelRecipe, { kind: 'causalLM' | 'transformer' }>;
+    data: TextData;
+    seed: number;
+  };
 
 /** One training of an encoder-decoder. */
 export interface TranslationRun extends RunSpec {
   kind: 'translation';
   arm: TranslationArm;
-  seed: number;
-  data: TranslationData;
-  model: {
-    dModel: number;
-    numHeads: number;
-    dFF: number;
-    numLayers: number;
-    dropout: number;
-    normPlacement: NormPlacement;
-    init: 'paper' | 'fairseq' | 'torch';
-  };
-  optimizer: { kind: 'adam' | 'sgd' | 'radam'; betas?: [number, number]; eps?: number; momentum?: number };
-  schedule: ScheduleConfig;
-  labelSmoothing: number;
-  steps: number;
-  evalEvery: number;
-  /** Batches per update; default 1. */
-  accumulate?: number;
+  recipe: TranslationRecipe;
   /** Decode the test set at the end. */
   decode: { beamSize: number; lengthPenalty: number; sentences: number } | null;
   /**

@@ -6,14 +6,14 @@
 import { noGrad } from '../../autograd/index.js';
 import type { BatchSource, Cursor } from '../../data/index.js';
 import type { NormPlacement } from '../../nn/index.js';
-import { Adam, makeSchedule, type ScheduleConfig } from '../../optim/index.js';
 import { RandomStream } from '../../random.js';
+import { checkTrainingRecipe, type TrainingRecipe, trainerOptions } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { Probe, type ProbeBatch } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
-import { trainCurve } from './training-curve.js';
+import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface ToyRun extends RunSpec {
   kind: 'toy';
@@ -22,9 +22,7 @@ export interface ToyRun extends RunSpec {
   arm: string;
   maxLr: number;
   numLayers: number;
-  schedule: ScheduleConfig;
-  steps: number;
-  seed: number;
+  recipe: TrainingRecipe & { seed: number };
 }
 
 const VOCAB = 16;
@@ -60,9 +58,13 @@ class Reversals implements BatchSource<ProbeBatch> {
 
 export const toyKind: RunKind<ToyRun> = {
   kind: 'toy',
-  version: 1,
+  version: 2,
+  keys: ['placement', 'arm', 'maxLr', 'numLayers', 'recipe'],
+  check: ({ id, recipe }) => void checkTrainingRecipe(recipe, id),
   async execute(run, { onProgress, signal }) {
-    currentRuntime().manualSeed(run.seed);
+    const { recipe } = run;
+    const { seed } = recipe;
+    currentRuntime().manualSeed(seed);
     const model = new Probe({
       setting: 'toy',
       placement: run.placement,
@@ -70,36 +72,19 @@ export const toyKind: RunKind<ToyRun> = {
       dModel: 64,
       vocabSize: VOCAB,
       length: LENGTH,
-      seed: run.seed,
+      seed,
     });
-    const trainer = new Trainer({
-      model,
-      data: new Reversals(run.seed),
-      optimizer: new Adam(model.parameters(), { lr: run.maxLr, betas: [0.9, 0.98], eps: 1e-9 }),
-      schedule: makeSchedule(run.schedule),
-      steps: run.steps,
-      signal,
-    });
-    const { curve, diverged } = await trainCurve(trainer, run.steps, onProgress);
-    return {
-      id: run.id,
-      experiment: 'toy',
-      label: run.label,
-      placement: run.placement,
-      seed: run.seed,
-      config: { ...run },
-      status: diverged ? 'diverged' : 'measured',
-      steps: trainer.step,
-      hash: trainer.hash(),
-      curve,
-      ...(diverged
-        ? {}
-        : { measured: { loss: mean(trainer.losses.slice(-TAIL)), accuracy: accuracy(model, run.seed) } }),
-    };
+    const options = trainerOptions(recipe, { model, data: new Reversals(seed) });
+    const trainer = new Trainer({ ...options, signal });
+    const trained = await trainCurve(trainer, recipe.steps, onProgress);
+    const record = trainedRecord(run, { placement: run.placement, seed }, trainer, trained);
+    if (trained.diverged) return record;
+    const measured = { loss: mean(trainer.losses.slice(-TAIL)), accuracy: accuracy(model, seed) };
+    return { ...record, measured };
   },
-  cost: ({ numLayers, steps }) => steps * 0.016 * (numLayers / 6),
-  steps: ({ steps }) => steps,
-  seeds: ({ seed }) => [seed],
+  cost: ({ numLayers, recipe }) => recipe.steps * 0.016 * (numLayers / 6),
+  steps: ({ recipe }) => recipe.steps,
+  seeds: ({ recipe }) => [recipe.seed],
 };
 
 /** Share of tokens right with the final weights, on as many fresh batches as the loss averages steps. */

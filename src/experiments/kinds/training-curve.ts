@@ -2,7 +2,7 @@
 import { NumericError } from '../../errors.js';
 import type { StepMetrics, Trainer } from '../../train/index.js';
 import type { RunRecord } from '../results.js';
-import type { RunProgress } from './run-kind.js';
+import type { RunOutcome, RunProgress, RunSpec } from './run-kind.js';
 
 export interface TrainingCurve {
   curve: NonNullable<RunRecord['curve']>;
@@ -39,4 +39,26 @@ export async function trainCurve<B>(
     diverged = true;
   }
   return { curve, diverged, finalValidNll: diverged ? undefined : curve[curve.length - 1]?.validNll };
+}
+
+/** What every training leaves on record; a kind adds what it measured. */
+export function trainedRecord<B>(
+  spec: RunSpec,
+  { placement, seed }: Pick<RunRecord, 'placement' | 'seed'>,
+  trainer: Trainer<B>,
+  { curve, diverged, finalValidNll }: TrainingCurve,
+): RunOutcome {
+  return {
+    id: spec.id,
+    experiment: spec.kind,
+    label: spec.label,
+    placement,
+    seed,
+    config: { ...spec },
+    status: diverged ? 'diverged' : 'measured',
+    finalValidNll,
+    steps: trainer.step,
+    hash: trainer.hash(),
+    curve,
+  };
 }

@@ -3,9 +3,11 @@
  * with the weights of the best validation NLL and with the mean of the last evaluations' weights, greedily and by beam
  * search, and scores BLEU cased and detokenised as well as lower-cased and tokenised, as most papers print it.
  */
-import type { Pair, TokenPair } from '../../data/index.js';
+import type { Pair } from '../../data/index.js';
+import { DataError } from '../../errors.js';
 import { beamSearch, greedy, translationStepper } from '../../generate/index.js';
 import type { StateDict, Transformer } from '../../nn/index.js';
+import type { OpenedPairs } from '../../recipe/index.js';
 import {
   BLEU,
   type BLEUOptions,
@@ -21,12 +23,8 @@ import { averageCheckpoints } from '../../train/index.js';
 import type { RunRecord } from '../results.js';
 import type { TranslationRun } from './run-spec.js';
 
-/** The part of the prepared data that a test reads. */
-export interface TestData {
-  tokenizer: Tokenizer;
-  splits: { test: readonly Pair[] };
-  test: readonly TokenPair[];
-}
+/** What a test reads of the pairs. */
+export type TestData = Pick<OpenedPairs, 'tokenizer' | 'texts' | 'pairs'>;
 
 /** Translations of token sequences; in batches of similar length, returned in the order given. */
 export function translateAll(
@@ -37,7 +35,6 @@ export function translateAll(
 ): string[] {
   const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
   const out = new Array<string>(sources.length);
-  model.eval();
   const size = options.batch ?? (options.beamSize > 1 ? 16 : 64);
   for (let from = 0; from < order.length; from += size) {
     const rows = order.slice(from, from + size);
@@ -53,8 +50,9 @@ export function translateAll(
       eos: tokenizer.eosId,
       maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
     };
+    const { beamSize, lengthPenalty } = options;
     const found =
-      options.beamSize > 1 ? beamSearch(stepper, { ...search, ...options }) : greedy(stepper, search);
+      beamSize > 1 ? beamSearch(stepper, { ...search, beamSize, lengthPenalty }) : greedy(stepper, search);
     stepper.release?.();
     rows.forEach((i, row) => {
       out[i] = tokenizer.decode(found[row].ids);
@@ -99,9 +97,16 @@ const decoding = (run: TranslationRun) => run.decode as NonNullable<TranslationR
 
 function testPart(run: TranslationRun, data: TestData): { sources: Int32Array[]; pairs: readonly Pair[] } {
   const { sentences } = decoding(run);
+  const { texts, pairs } = data;
+  if (!texts.test || !pairs.test) {
+    throw new DataError('there is no test part to decode', {
+      op: run.id,
+      hint: 'put test.tsv beside train.tsv',
+    });
+  }
   return {
-    sources: data.test.slice(0, sentences).map(({ source }) => source),
-    pairs: data.splits.test.slice(0, sentences),
+    sources: pairs.test.slice(0, sentences).map(({ source }) => source),
+    pairs: texts.test.slice(0, sentences),
   };
 }
 

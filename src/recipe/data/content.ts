@@ -1,7 +1,8 @@
 /** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
+import { optional, type Rules, share } from '../../checks.js';
 import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
-import { decodeUtf8Strict } from '../../text/index.js';
+import { decodeText } from '../../text/index.js';
 import { encodeBytes } from '../../utf8.js';
 import type { TextContent, TextOrigin } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
@@ -35,28 +36,33 @@ export interface Layout {
   format: string;
 }
 
+/** What is held out of a single text, unless `validation` says otherwise. */
+export const SHARE = 0.1;
+
 export const originKeys = ['source', 'text', 'validation'] as const;
 
-export function checkOrigin({ source, text, validation }: TextOrigin, must: Must): void {
+/** The name of embedded data, a file or a folder. */
+export const sourceRule = optional({
+  wanted: 'the name of embedded data or a path',
+  holds: (value) => typeof value === 'string' && value !== '',
+});
+
+/** A share that is held out. */
+export const heldOutRule = optional({ ...share, wanted: 'a share from 0 to below 1' });
+
+export const originRules: Rules<TextOrigin> = {
+  source: sourceRule,
+  text: optional({ wanted: 'a string, bytes or a Blob', holds: isContent }),
+  validation: heldOutRule,
+};
+
+export function checkOrigin({ source, text }: TextOrigin, must: Must): void {
   must(
     (source === undefined) !== (text === undefined),
     'data',
     'given by source (a name) or by text (the content)',
     source === undefined ? 'neither' : 'both',
   );
-  must(
-    source === undefined || (typeof source === 'string' && source !== ''),
-    'data.source',
-    'the name of embedded data or a path',
-    source,
-  );
-  must(text === undefined || isContent(text), 'data.text', 'a string, bytes or a Blob', text);
-  checkShare(validation, must);
-}
-
-export function checkShare(validation: unknown, must: Must): void {
-  const isShare = typeof validation === 'number' && validation >= 0 && validation < 1;
-  must(validation === undefined || isShare, 'data.validation', 'a share from 0 to below 1', validation);
 }
 
 function isContent(text: unknown): text is TextContent {
@@ -81,7 +87,7 @@ export async function readContent(
   }
   if (Object.hasOwn(embedded, source)) return fromPackage(source, await embedded[source](), file);
   const path = sources.resolve(source);
-  const readFile = async (name: string) => notEmpty(decodeUtf8Strict(await sources.read(name), name), name);
+  const readFile = async (name: string) => notEmpty(decodeText(await sources.read(name), name), name);
   const inFolder = sources.join(path, file);
   if (file === 'train.tsv' && sources.exists(inFolder)) {
     const found = (['train', 'valid', 'test'] as const).filter(
@@ -97,7 +103,9 @@ export async function readContent(
   }
   const known = Object.keys(embedded);
   const hint = `data of kind "${kind}" is ${known.map((name) => `"${name}" (embedded), `).join('')}a file, or a folder with ${file}; ${format}`;
-  if (sources.canRead) throw new DataError('there is no such file', { path, hint });
+  if (sources.canRead) {
+    throw new DataError('there is no such file', { path: file === 'train.tsv' ? inFolder : path, hint });
+  }
   throw new ConfigError(`source ${brief(source)} is not embedded, and there are no files here`, {
     op: 'data',
     expected: known,
@@ -117,10 +125,7 @@ function fromPackage(name: string, found: string | Parts<string>, file: Layout['
 async function decode(text: TextContent): Promise<string> {
   if (typeof text === 'string') return text;
   const bytes = typeof Blob === 'function' && text instanceof Blob ? await text.arrayBuffer() : text;
-  return decodeUtf8Strict(
-    bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer),
-    'data.text',
-  );
+  return decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer), 'data.text');
 }
 
 function notEmpty(text: string, path: string): string {

@@ -1,15 +1,16 @@
 /** @file Images with classes. */
 
+import { integer, optional } from '../../checks.js';
 import { checkCursor } from '../../data/cursor.js';
 import { type BatchSource, type Cursor, loadDigits } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import { RandomStream } from '../../random.js';
-import { decodeUtf8Strict } from '../../text/index.js';
+import { decodeText } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
-import { checkShare } from './content.js';
-import { checkCounts, type DataKind } from './kind.js';
+import { heldOutRule, SHARE, sourceRule } from './content.js';
+import type { DataKind } from './kind.js';
 
 /** Images one after another, and their classes. */
 export interface Images {
@@ -63,18 +64,37 @@ export function pickImages({ images, labels }: Images, rows: readonly number[]):
   return { images: out, labels: Int32Array.from(rows, (row) => labels[row]), batchSize: rows.length };
 }
 
+interface ReadImages extends Images {
+  sha256: string;
+  /** Where the held-out images begin. */
+  cut: number;
+  imageSize: number;
+}
+
 const BATCH = 32;
 const MAX_BATCH = 65536;
 
 /** Images. */
-export const imagesKind: DataKind<ImagesData> = {
+export const imagesKind: DataKind<ImagesData, ReadImages> = {
   kind: 'images',
-  keys: ['source', 'images', 'labels', 'channels', 'batchSize', 'validation'],
+  rules: {
+    source: sourceRule,
+    images: optional({
+      wanted: 'a Float32Array or a list of numbers',
+      holds: (value) => isNumbers(value, Float32Array),
+    }),
+    labels: optional({
+      wanted: 'an Int32Array or a list of classes',
+      holds: (value) => isNumbers(value, Int32Array),
+    }),
+    channels: optional(integer(1)),
+    batchSize: optional(integer(1)),
+    validation: heldOutRule,
+  },
   contentKeys: ['source', 'images', 'labels', 'validation'],
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
-  check(data, must) {
-    const { source, images, labels, validation, batchSize } = data;
+  check({ source, images, labels, batchSize = BATCH }, must) {
     const arrays = [images, labels].filter((array) => array !== undefined).length;
     must(
       source === undefined ? arrays === 2 : arrays === 0,
@@ -82,27 +102,22 @@ export const imagesKind: DataKind<ImagesData> = {
       'given by source (a name) or by images and labels',
       source === undefined ? `${arrays} of the two` : 'both',
     );
-    must(
-      source === undefined || (typeof source === 'string' && source !== ''),
-      'data.source',
-      'the name of embedded data or a path',
-      source,
-    );
-    if (arrays === 2) {
-      must(isNumbers(images, Float32Array), 'data.images', 'a Float32Array or a list of numbers', images);
-      must(isNumbers(labels, Int32Array), 'data.labels', 'an Int32Array or a list of classes', labels);
-    }
-    checkCounts(data, ['channels', 'batchSize'], must);
     // Images are drawn with replacement, so nothing else bounds a batch before memory does.
-    must((batchSize ?? BATCH) <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
-    checkShare(validation, must);
+    must(batchSize <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
   },
-  async open(data, { sources }) {
-    const { channels = 1, batchSize = BATCH, validation = 0.1 } = data;
-    const { images, labels } = await readImages(data, sources);
-    const path = data.source ?? 'data.images';
-    const imageSize = checkImages({ images, labels }, channels, path);
+  async read(data, sources) {
+    const { channels = 1, validation = SHARE } = data;
+    const found = await readImages(data, sources);
+    const imageSize = checkImages(found, channels, data.source ?? 'data.images');
+    const { images, labels } = found;
     const cut = labels.length - Math.floor(labels.length * validation);
+    const hash = new Sha256();
+    for (const array of [images, labels, Int32Array.of(cut)]) {
+      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    }
+    return { images, labels, cut, imageSize, sha256: hash.hex() };
+  },
+  async open({ channels = 1, batchSize = BATCH }, { images, labels, cut, imageSize, sha256 }) {
     const size = images.length / labels.length;
     const part = (from: number, to: number): Images => ({
       images: images.subarray(from * size, to * size),
@@ -110,12 +125,8 @@ export const imagesKind: DataKind<ImagesData> = {
     });
     const train = part(0, cut);
     const valid = part(cut, labels.length);
-    const hash = new Sha256();
-    for (const array of [images, labels, Int32Array.of(cut)]) {
-      hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-    }
     return {
-      sha256: hash.hex(),
+      sha256,
       tokenizer: null,
       tokens: null,
       sizes: {
@@ -148,7 +159,7 @@ async function readImages({ source, images, labels }: ImagesData, sources: Sourc
   }
   if (source === 'digits') return loadDigits();
   const path = sources.resolve(source);
-  const lines = decodeUtf8Strict(await sources.read(path), path)
+  const lines = decodeText(await sources.read(path), path)
     .trimEnd()
     .split(/\r?\n/);
   const rows = lines.map((line, i) => {

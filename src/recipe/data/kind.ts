@@ -1,4 +1,5 @@
 /** @file What a kind of data is: the check of its keys, and from content to batches. */
+import type { Rules } from '../../checks.js';
 import type { BatchSource } from '../../data/index.js';
 import type { DataKindName, DataRecipe } from '../data-recipe.js';
 import type { ModelKindName } from '../recipe.js';
@@ -9,9 +10,7 @@ import type { TextCodec } from '../tokenizers.js';
 export type HeldOutPart = 'valid' | 'test';
 
 /** What is left of the data when it has been read and is tokens: it can serve several runs. */
-export interface OpenedData {
-  /** SHA-256 of the content, whatever it is called and wherever it lies. */
-  readonly sha256: string;
+export interface OpenedData extends ReadData {
   /** Made from the training part, or given; null for data without texts. */
   readonly tokenizer: TextCodec | null;
   /** Tokens to train on, where that is known. */
@@ -39,38 +38,33 @@ export interface DataSizes {
   channels?: number;
 }
 
+/** Content as it was read. */
+export interface ReadData {
+  /** SHA-256 of the content, whatever it is called and wherever it lies. */
+  readonly sha256: string;
+}
+
 /** One kind of data. */
-export interface DataKind<D extends DataRecipe = DataRecipe> {
+export interface DataKind<D extends DataRecipe = DataRecipe, C extends ReadData = ReadData> {
   kind: D['kind'] & DataKindName;
   /** Keys beside `kind`. */
-  keys: readonly string[];
+  rules: Rules<Omit<D, 'kind'>>;
   /** Those of them that say where the content is, which decides no bit: its hash does. */
   contentKeys: readonly string[];
   /** Kinds of models that read such batches. */
   models: readonly ModelKindName[];
   /** What is taken for keys left out. */
   defaults: Partial<D>;
-  /** @throws ConfigError for a value that cannot be. */
-  check(data: D, must: Must): void;
-  /** Reads the content and makes it tokens. */
-  open(data: D, context: OpenContext): Promise<OpenedData>;
+  /** What the rules of single keys cannot say. @throws ConfigError */
+  check?(data: D, must: Must): void;
+  /** @throws DataError for what is not there, or not what it should be. */
+  read(data: D, sources: Sources): Promise<C>;
+  /** Makes the content tokens, and batches of them. */
+  open(data: D, content: C, tokenizer: TokenizerMaker): Promise<OpenedData>;
 }
 
-/** What a kind of data is opened with. */
-export interface OpenContext {
-  sources: Sources;
-  /** The tokenizer for the training texts, which came from the file or folder `source`. */
-  tokenizer(texts: readonly string[], source: string | null): Promise<TextCodec>;
-}
+/** The tokenizer for the training texts, which came from the file or folder `source`. */
+export type TokenizerMaker = (texts: readonly string[], source: string | null) => Promise<TextCodec>;
 
 /** Refuses what is not `ok`: `key` must be `required`. */
 export type Must = (ok: boolean, key: string, required: string, actual: unknown) => void;
-
-/** Positive whole numbers, where they are given. */
-export function checkCounts<D>(data: D, keys: readonly (keyof D & string)[], must: Must): void {
-  for (const key of keys) {
-    const value = data[key];
-    const isCount = Number.isSafeInteger(value) && (value as number) >= 1;
-    must(value === undefined || isCount, `data.${key}`, 'a positive integer', value);
-  }
-}

@@ -1,4 +1,5 @@
 /** @file Data from a module of one's own. */
+import { anything, optional } from '../../checks.js';
 import type { BatchSource } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
@@ -23,26 +24,28 @@ export interface ModuleDataset {
 }
 
 /** A module. */
-export const moduleKind: DataKind<ModuleData> = {
+export const moduleKind: DataKind<ModuleData, { sha256: string; made: ModuleDataset }> = {
   kind: 'module',
-  keys: ['url', 'options'],
+  rules: {
+    url: {
+      wanted: 'the address of a module',
+      holds: (url) => (typeof url === 'string' && url !== '') || url instanceof URL,
+    },
+    options: optional(anything),
+  },
   contentKeys: ['url'],
   models: ['causalLM', 'transformer', 'maskedLM', 'pairClassifier', 'visionTransformer'],
   defaults: {},
-  check({ url }, must) {
-    must(
-      (typeof url === 'string' && url !== '') || url instanceof URL,
-      'data.url',
-      'the address of a module',
-      url,
-    );
-  },
-  async open({ url, options }, { sources }) {
+  async read({ url, options }, sources) {
     const path = sources.canRead && typeof url === 'string' ? sources.moduleUrl(url) : String(url);
-    const { data, validation, tokenizer, tokens, sha256, seqLen } = await load(path, options);
+    const made = await load(path, options);
+    return { made, sha256: made.sha256 ?? firstBatchHash(made.data) };
+  },
+  async open(_, { made, sha256 }) {
+    const { data, validation, tokenizer, tokens, seqLen } = made;
     const held = validation && [...validation];
     return {
-      sha256: sha256 ?? firstBatchHash(data),
+      sha256,
       tokenizer: tokenizer ?? null,
       tokens: tokens ?? null,
       sizes: {
@@ -52,7 +55,7 @@ export const moduleKind: DataKind<ModuleData> = {
       heldOut: held?.length ? ['valid'] : [],
       train: () => data,
       evaluation: () => held ?? [],
-      oldHashes: () => (sha256 === undefined ? [] : [sha256]),
+      oldHashes: () => (made.sha256 === undefined ? [] : [made.sha256]),
     };
   },
 };

@@ -1,3 +1,4 @@
+import { integer, oneOf, optional } from '../../checks.js';
 import { uiDeEnTexts } from '../../data/embedded.js';
 import {
   evaluationPairBatches,
@@ -9,6 +10,7 @@ import {
 import { DataError } from '../../errors.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
+import type { Sources } from '../sources.js';
 import { withMarks } from '../tokenizers.js';
 import {
   type Content,
@@ -16,10 +18,12 @@ import {
   contentHash,
   divide,
   originKeys,
+  originRules,
   type Parts,
   readContent,
+  SHARE,
 } from './content.js';
-import { checkCounts, type DataKind, type OpenContext, type OpenedData } from './kind.js';
+import type { DataKind, OpenedData, ReadData, TokenizerMaker } from './kind.js';
 
 const MAX_TOKENS = 1000;
 
@@ -31,19 +35,25 @@ export interface OpenedPairs extends OpenedData {
   readonly pairs: Parts<TokenPair[]>;
 }
 
+/** Pairs as they were read. */
+export interface ReadPairs extends ReadData {
+  readonly content: Content;
+  readonly pairs: Parts<Pair[]>;
+}
+
 /** Sentence pairs. */
-export const pairsKind: DataKind<PairsData> = {
+export const pairsKind: DataKind<PairsData, ReadPairs> = {
   kind: 'pairs',
-  keys: [...originKeys, 'maxTokens', 'onTooLong'],
+  rules: {
+    ...originRules,
+    maxTokens: optional(integer(1)),
+    onTooLong: optional({ ...oneOf('error', 'drop'), wanted: '"error" or "drop"' }),
+  },
   contentKeys: originKeys,
   models: ['transformer'],
   defaults: { maxTokens: MAX_TOKENS, onTooLong: 'error' },
-  check(data, must) {
-    checkOrigin(data, must);
-    checkCounts(data, ['maxTokens'], must);
-    const { onTooLong } = data;
-    must([undefined, 'error', 'drop'].includes(onTooLong), 'data.onTooLong', '"error" or "drop"', onTooLong);
-  },
+  check: checkOrigin,
+  read: readPairs,
   open: openPairs,
 };
 
@@ -52,12 +62,8 @@ export function encodeSource(tokenizer: Tokenizer, text: string): Int32Array {
   return tokenizer.encode(text, { eos: true });
 }
 
-/** Opens pairs; a tokenizer is trained on both sides of the training part. */
-export async function openPairs(
-  data: PairsData,
-  { sources, tokenizer: make }: OpenContext,
-): Promise<OpenedPairs> {
-  const { maxTokens = MAX_TOKENS, onTooLong = 'error', validation = 0.1 } = data;
+/** Reads pairs. */
+async function readPairs(data: PairsData, sources: Sources): Promise<ReadPairs> {
   const content = await readContent(
     data,
     {
@@ -68,7 +74,17 @@ export async function openPairs(
     },
     sources,
   );
-  const texts = divide(content, validation, parsePairs);
+  const pairs = divide(content, data.validation ?? SHARE, parsePairs);
+  return { content, pairs, sha256: contentHash([pairs.train, pairs.valid]) };
+}
+
+/** Makes pairs tokens; a tokenizer is trained on both sides of the training part. */
+async function openPairs(
+  data: PairsData,
+  { content, pairs: texts, sha256 }: ReadPairs,
+  make: TokenizerMaker,
+): Promise<OpenedPairs> {
+  const { maxTokens = MAX_TOKENS, onTooLong = 'error' } = data;
   const tokenizer = withMarks(await make(texts.train.flat(), content.source), 'pairs');
   const encode = (part: Pair[]): TokenPair[] =>
     part.map(([source, target]) => ({
@@ -97,7 +113,7 @@ export async function openPairs(
     return chosen;
   };
   return {
-    sha256: contentHash([train, valid]),
+    sha256,
     tokenizer,
     texts,
     pairs,
@@ -106,7 +122,7 @@ export async function openPairs(
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
     evaluation: (part, maxLen) => [...evaluationPairBatches(fitting(part, maxLen), options(maxLen))],
-    oldHashes: () => [contentHash([train, valid])],
+    oldHashes: () => [sha256],
   };
 }
 

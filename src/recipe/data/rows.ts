@@ -1,4 +1,5 @@
 /** @file Kinds whose batches are rows of one text or two: classified pairs and texts, and masked text. */
+import { integer, optional, type Rules } from '../../checks.js';
 import {
   evaluationLabelledPairs,
   evaluationMaskedPairs,
@@ -12,20 +13,37 @@ import {
 } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { maskedMarks } from '../../text/index.js';
-import type { LabelledPairsData, LabelledTextsData, MaskedData, RowBounds } from '../data-recipe.js';
+import type {
+  LabelledPairsData,
+  LabelledTextsData,
+  MaskedData,
+  RowBounds,
+  TextOrigin,
+} from '../data-recipe.js';
 import { withMarks } from '../tokenizers.js';
-import { checkOrigin, contentHash, originKeys, type Parts, readContent } from './content.js';
-import { checkCounts, type DataKind, type Must, type OpenContext, type OpenedData } from './kind.js';
+import {
+  checkOrigin,
+  contentHash,
+  originKeys,
+  originRules,
+  type Parts,
+  readContent,
+  SHARE,
+} from './content.js';
+import type { DataKind, Must } from './kind.js';
 
-const boundKeys = ['batchSize', 'maxTokens', 'maxLen', 'lengthMultiple'] as const;
-const rowKeys = [...originKeys, ...boundKeys];
+const rowRules: Rules<TextOrigin & RowBounds> = {
+  ...originRules,
+  batchSize: optional(integer(1)),
+  maxTokens: optional(integer(1)),
+  maxLen: { ...integer(1), wanted: 'a positive integer, the longest row' },
+  lengthMultiple: optional(integer(1)),
+};
 const defaults = { lengthMultiple: 8 };
 
-function checkBounds(data: RowBounds, must: Must): void {
-  const { batchSize, maxTokens, maxLen } = data;
-  checkCounts(data, boundKeys, must);
-  must(maxLen !== undefined, 'data.maxLen', 'a positive integer, the longest row', maxLen);
-  const isBounded = batchSize !== undefined || maxTokens !== undefined;
+function checkRows(data: TextOrigin & RowBounds, must: Must): void {
+  checkOrigin(data, must);
+  const isBounded = data.batchSize !== undefined || data.maxTokens !== undefined;
   must(isBounded, 'data', 'bounded by batchSize or maxTokens', 'neither');
 }
 
@@ -43,81 +61,86 @@ interface Labelled {
   label: number;
 }
 
-function openLabelled(
+interface ReadLabelled {
+  sha256: string;
+  source: string | null;
+  parts: Parts<Labelled[]>;
+  classes: string[];
+}
+
+type LabelledKind = Pick<
+  DataKind<LabelledPairsData | LabelledTextsData, ReadLabelled>,
+  'check' | 'read' | 'open'
+> &
+  Pick<DataKind, 'contentKeys' | 'models'> & { rules: typeof rowRules; defaults: typeof defaults };
+
+/** Both kinds differ in their lines only. */
+function labelled(
   parse: (text: string, path: string, classes?: readonly string[]) => { rows: Labelled[]; classes: string[] },
   format: string,
-) {
-  return async (
-    data: LabelledPairsData | LabelledTextsData,
-    { sources, tokenizer: make }: OpenContext,
-  ): Promise<OpenedData> => {
-    const { kind, validation = 0.1 } = data;
-    const content = await readContent(data, { kind, embedded: {}, file: 'train.tsv', format }, sources);
-    const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
-    const first = 'whole' in texts ? 'whole' : 'train';
-    const { rows, classes } = parse(texts[first], names[first]);
-    const parts: Parts<Labelled[]> = { train: rows };
-    if (first === 'whole') {
-      const cut = rows.length - Math.floor(rows.length * validation);
-      parts.train = rows.slice(0, cut);
-      if (cut < rows.length) parts.valid = rows.slice(cut);
-    }
-    for (const part of ['valid', 'test'] as const) {
-      if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
-    }
-    const training = parts.train.flatMap((row) => row.texts);
-    const tokenizer = withMarks(await make(training, content.source), kind);
-    const marks = maskedMarks(tokenizer);
-    const options = { ...boundsOf(data), marks };
-    const encode = (part: Labelled[] = []): LabelledTokens[] =>
-      part.map(({ texts: [a, b], label }) => ({
-        first: tokenizer.encode(a),
-        ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
-        label,
-      }));
-    const train = encode(parts.train);
-    return {
-      sha256: contentHash([parts.train, parts.valid]),
-      tokenizer,
-      classes,
-      tokens: null,
-      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numClasses: classes.length },
-      heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
-      train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
-      evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
-    };
+): LabelledKind {
+  return {
+    rules: rowRules,
+    contentKeys: originKeys,
+    models: ['pairClassifier'],
+    defaults,
+    check: checkRows,
+    async read(data, sources) {
+      const layout = { kind: data.kind, embedded: {}, file: 'train.tsv', format } as const;
+      const content = await readContent(data, layout, sources);
+      const { texts, names } = content as { texts: Record<string, string>; names: Record<string, string> };
+      const first = 'whole' in texts ? 'whole' : 'train';
+      const { rows, classes } = parse(texts[first], names[first]);
+      const parts: Parts<Labelled[]> = { train: rows };
+      if (first === 'whole') {
+        const cut = rows.length - Math.floor(rows.length * (data.validation ?? SHARE));
+        parts.train = rows.slice(0, cut);
+        if (cut < rows.length) parts.valid = rows.slice(cut);
+      }
+      for (const part of ['valid', 'test'] as const) {
+        if (texts[part] !== undefined) parts[part] = parse(texts[part], names[part], classes).rows;
+      }
+      return { source: content.source, parts, classes, sha256: contentHash([parts.train, parts.valid]) };
+    },
+    async open(data, { source, parts, classes, sha256 }, make) {
+      const training = parts.train.flatMap((row) => row.texts);
+      const tokenizer = withMarks(await make(training, source), data.kind);
+      const marks = maskedMarks(tokenizer);
+      const options = { ...boundsOf(data), marks };
+      const encode = (part: Labelled[] = []): LabelledTokens[] =>
+        part.map(({ texts: [a, b], label }) => ({
+          first: tokenizer.encode(a),
+          ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
+          label,
+        }));
+      const train = encode(parts.train);
+      return {
+        sha256,
+        tokenizer,
+        classes,
+        tokens: null,
+        sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numClasses: classes.length },
+        heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
+        train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
+        evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+      };
+    },
   };
 }
 
 /** Classified pairs of texts. */
-export const labelledPairsKind: DataKind<LabelledPairsData> = {
+export const labelledPairsKind: DataKind<LabelledPairsData, ReadLabelled> = {
   kind: 'labelledPairs',
-  keys: rowKeys,
-  contentKeys: originKeys,
-  models: ['pairClassifier'],
-  defaults,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-  },
-  open: openLabelled((text, path, known) => {
+  ...labelled((text, path, known) => {
     const { pairs, classes } = parseLabelledPairs(text, path, known);
     return { rows: pairs.map(({ first, second, label }) => ({ texts: [first, second], label })), classes };
   }, 'one a line: text TAB text TAB label'),
 };
 
 /** Classified texts. */
-export const labelledTextsKind: DataKind<LabelledTextsData> = {
+export const labelledTextsKind: DataKind<LabelledTextsData, ReadLabelled> = {
   kind: 'labelledTexts',
-  keys: rowKeys,
-  contentKeys: originKeys,
-  models: ['pairClassifier'],
-  defaults,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-  },
-  open: openLabelled((text, path, known) => {
+  ...labelled((text, path, known) => {
     const { texts, classes } = parseLabelledTexts(text, path, known);
     return { rows: texts.map(({ text: only, label }) => ({ texts: [only], label })), classes };
   }, 'one a line: text TAB label'),
@@ -144,22 +167,27 @@ export function divideDocuments(text: string, path: string, validation: number):
   });
 }
 
+interface ReadMasked {
+  sha256: string;
+  source: string | null;
+  parts: Parts<string[][]>;
+}
+
 /** Masked text. */
-export const maskedKind: DataKind<MaskedData> = {
+export const maskedKind: DataKind<MaskedData, ReadMasked> = {
   kind: 'masked',
-  keys: [...rowKeys, 'maskedShare'],
+  rules: {
+    ...rowRules,
+    maskedShare: optional({
+      wanted: 'a share above 0, at most 1',
+      holds: (value) => typeof value === 'number' && value > 0 && value <= 1,
+    }),
+  },
   contentKeys: originKeys,
   models: ['maskedLM'],
   defaults: { ...defaults, maskedShare: 0.15 },
-  check(data, must) {
-    checkOrigin(data, must);
-    checkBounds(data, must);
-    const { maskedShare: share } = data;
-    const isShare = typeof share === 'number' && share > 0 && share <= 1;
-    must(share === undefined || isShare, 'data.maskedShare', 'a share above 0, at most 1', share);
-  },
-  async open(data, { sources, tokenizer: make }) {
-    const { validation = 0.1, maskedShare } = data;
+  check: checkRows,
+  async read(data, sources) {
     const content = await readContent(
       data,
       {
@@ -171,8 +199,13 @@ export const maskedKind: DataKind<MaskedData> = {
       sources,
     );
     const { whole } = content.texts as { whole: string };
-    const parts = divideDocuments(whole, (content.names as { whole: string }).whole, validation);
-    const tokenizer = withMarks(await make(parts.train.flat(), content.source), 'masked');
+    const { whole: path } = content.names as { whole: string };
+    const parts = divideDocuments(whole, path, data.validation ?? SHARE);
+    return { source: content.source, parts, sha256: contentHash([parts.train, parts.valid]) };
+  },
+  async open(data, { source, parts, sha256 }, make) {
+    const { maskedShare } = data;
+    const tokenizer = withMarks(await make(parts.train.flat(), source), 'masked');
     const marks = maskedMarks(tokenizer);
     const options = { ...boundsOf(data), marks, ...(maskedShare === undefined ? {} : { maskedShare }) };
     const encode = (documents: string[][] = []): MaskedTexts => ({
@@ -180,7 +213,7 @@ export const maskedKind: DataKind<MaskedData> = {
     });
     const train = encode(parts.train);
     return {
-      sha256: contentHash([parts.train, parts.valid]),
+      sha256,
       tokenizer,
       tokens: train.documents.flat().reduce((sum, { length }) => sum + length, 0),
       sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen },

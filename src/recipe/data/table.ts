@@ -7,10 +7,7 @@ import { pairsKind } from './pairs.js';
 import { labelledPairsKind, labelledTextsKind, maskedKind } from './rows.js';
 import { textKind, tokensKind } from './text.js';
 
-type Kinds = { [K in DataKindName]: DataKind<Extract<DataRecipe, { kind: K }>> };
-
-/** Kinds of data by their names in recipes. */
-export const dataKinds: Kinds = {
+const kinds = {
   text: textKind,
   pairs: pairsKind,
   labelledPairs: labelledPairsKind,
@@ -19,9 +16,12 @@ export const dataKinds: Kinds = {
   images: imagesKind,
   tokens: tokensKind,
   module: moduleKind,
-};
+} satisfies Record<DataKindName, unknown>;
+
+/** Kinds of data by their names in recipes. What one of them has read, it alone opens. */
+export const dataKinds = kinds as unknown as Readonly<Record<DataKindName, DataKind>>;
 
 /** The kind of a recipe's data. */
-export function dataKind(data: DataRecipe): DataKind {
-  return dataKinds[data.kind] as unknown as DataKind;
+export function dataKind({ kind }: Pick<DataRecipe, 'kind'>): DataKind {
+  return dataKinds[kind];
 }

@@ -1,87 +1,98 @@
+import { integer, optional, type Rule } from '../../checks.js';
 import { evaluationTextWindows, loadKjv, TextWindows } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import type { TextData, TokensData } from '../data-recipe.js';
-import { checkOrigin, contentHash, originKeys, readContent } from './content.js';
-import { checkCounts, type DataKind, type OpenedData } from './kind.js';
+import {
+  type Content,
+  checkOrigin,
+  contentHash,
+  originKeys,
+  originRules,
+  readContent,
+  SHARE,
+} from './content.js';
+import type { DataKind, OpenedData } from './kind.js';
 
-const HELD_OUT = 0.1;
+interface ReadText extends Content {
+  sha256: string;
+  whole: string;
+}
+
 const WINDOWS = { batchSize: 16, seqLen: 64 } as const;
 
+const windowRules = { batchSize: optional(integer(1)), seqLen: optional(integer(1)) };
+
+const isId = integer(0, 0x7fffffff).holds;
+const idsRule: Rule = {
+  wanted: 'an Int32Array or a list of ids',
+  holds: (ids) => (ids instanceof Int32Array || Array.isArray(ids)) && (ids as number[]).every(isId),
+};
+
 /** Running text. */
-export const textKind: DataKind<TextData> = {
+export const textKind: DataKind<TextData, ReadText> = {
   kind: 'text',
-  keys: [...originKeys, 'batchSize', 'seqLen'],
+  rules: { ...originRules, ...windowRules },
   contentKeys: originKeys,
   models: ['causalLM'],
   defaults: WINDOWS,
-  check(data, must) {
-    checkOrigin(data, must);
-    checkCounts(data, ['batchSize', 'seqLen'], must);
-  },
-  async open(data, { sources, tokenizer: make }) {
-    const content = await readContent(
-      data,
-      { kind: 'text', embedded: { kjv: loadKjv }, file: 'text.txt', format: 'UTF-8' },
-      sources,
-    );
+  check: checkOrigin,
+  async read(data, sources) {
+    const layout = { kind: 'text', embedded: { kjv: loadKjv }, file: 'text.txt', format: 'UTF-8' } as const;
+    const content = await readContent(data, layout, sources);
     const { whole } = content.texts as { whole: string };
-    const { whole: path } = content.names as { whole: string };
-    const tokenizer = await make([whole], content.source);
+    // The share that is held out decides what is trained on.
+    return { ...content, whole, sha256: contentHash([contentHash(whole), data.validation ?? SHARE]) };
+  },
+  async open(data, { sha256, whole, names, source }, make) {
+    const tokenizer = await make([whole], source);
     const ids = tokenizer.encode(whole);
-    const share = data.validation ?? HELD_OUT;
-    const held = Math.floor(ids.length * share);
-    const cut = ids.length - held;
-    const valid = held >= 2 ? ids.subarray(cut) : null;
-    const text = contentHash(whole);
-    const opened = windows(ids.subarray(0, cut), valid, { ...WINDOWS, ...data }, path);
+    const held = Math.floor(ids.length * (data.validation ?? SHARE));
+    const train = ids.subarray(0, ids.length - held);
+    const valid = held >= 2 ? ids.subarray(ids.length - held) : null;
+    const opened = windows(train, valid, { ...WINDOWS, ...data }, (names as { whole: string }).whole);
     return {
       ...opened,
       sizes: { ...opened.sizes, vocabSize: tokenizer.vocabSize },
-      // The share that is held out decides what is trained on.
-      sha256: contentHash([text, cut]),
+      sha256,
       tokenizer,
       // The command line of 0.1, which hashed the text, always held out that share.
-      oldHashes: () => [...(share === HELD_OUT ? [text] : []), idsHash(ids.subarray(0, cut), valid)],
+      oldHashes: () => [
+        ...(data.validation === undefined || data.validation === SHARE ? [contentHash(whole)] : []),
+        idsHash(train, valid),
+      ],
     };
   },
 };
 
+interface ReadTokens {
+  sha256: string;
+  ids: Int32Array;
+  held: Int32Array | null;
+}
+
 /** Token ids. */
-export const tokensKind: DataKind<TokensData> = {
+export const tokensKind: DataKind<TokensData, ReadTokens> = {
   kind: 'tokens',
-  keys: ['ids', 'validation', 'batchSize', 'seqLen'],
+  rules: { ids: idsRule, validation: optional(idsRule), ...windowRules },
   contentKeys: ['ids', 'validation'],
   models: ['causalLM'],
   defaults: WINDOWS,
-  check(data, must) {
-    must(isIds(data.ids), 'data.ids', 'an Int32Array or a list of ids', data.ids);
-    const { validation } = data;
-    must(
-      validation === undefined || isIds(validation),
-      'data.validation',
-      'an Int32Array or a list of ids',
-      validation,
-    );
-    checkCounts(data, ['batchSize', 'seqLen'], must);
+  async read({ ids: given, validation }) {
+    const ids = Int32Array.from(given);
+    const held = validation === undefined ? null : Int32Array.from(validation);
+    // Ids that move from one part to the other leave the hash of both as it is.
+    return { ids, held, sha256: contentHash([idsHash(ids, held), ids.length]) };
   },
-  async open(data) {
-    const held = data.validation === undefined ? null : Int32Array.from(data.validation);
-    const ids = Int32Array.from(data.ids);
-    const hash = idsHash(ids, held);
-    return {
-      ...windows(ids, held, { ...WINDOWS, ...data }, 'data.ids'),
-      // Ids that move from one part to the other leave the hash of both as it is.
-      sha256: contentHash([hash, ids.length]),
-      tokenizer: null,
-      oldHashes: () => [hash],
-    };
+  async open(data, { ids, held, sha256 }) {
+    const opened = windows(ids, held, { ...WINDOWS, ...data }, 'data.ids');
+    return { ...opened, sha256, tokenizer: null, oldHashes: () => [idsHash(ids, held)] };
   },
 };
 
-function isIds(ids: unknown): boolean {
-  const isList = ids instanceof Int32Array || Array.isArray(ids);
-  return isList && (ids as number[]).every((id) => Number.isInteger(id) && id >= 0 && id < 0x80000000);
+/** Text or ids, and those to train on. */
+export interface OpenedText extends OpenedData {
+  readonly ids: Int32Array;
 }
 
 function windows(
@@ -89,7 +100,7 @@ function windows(
   held: Int32Array | null,
   { batchSize, seqLen }: { batchSize: number; seqLen: number },
   path: string,
-): Omit<OpenedData, 'sha256' | 'tokenizer'> {
+): Omit<OpenedText, 'sha256' | 'tokenizer'> {
   if (ids.length < batchSize * seqLen + 1) {
     throw new DataError(
       `there are ${ids.length} tokens to train on, one batch of ${batchSize} x ${seqLen} needs ${batchSize * seqLen + 1}`,
@@ -103,6 +114,7 @@ function windows(
   }
   const size = { batchSize, seqLen };
   return {
+    ids,
     tokens: ids.length,
     sizes: { maxSeqLen: seqLen },
     heldOut: held ? ['valid'] : [],

@@ -13,7 +13,7 @@ const standard = { preset: 'standard', seed: 0 } as const;
 const context: JudgeContext = { preset: 'standard', commonRate: 0.002, unigramNll: null, log: Math.log };
 const specs = fig5.runs(standard) as BertRun[];
 const [, large] = [...new Set(specs.map(({ arm }) => arm.maxLr))].sort((a, b) => a - b);
-const STEPS = specs[0].steps;
+const STEPS = specs[0].recipe.steps;
 
 /** Final losses that meet every claim: Post-LN ends at 5 at its better rate, Pre-LN is there after half of the updates. */
 function finalLoss({ arm }: BertRun): number {
@@ -32,7 +32,7 @@ function record(spec: BertRun): RunRecord {
     experiment: 'bert',
     label: spec.label,
     placement: spec.arm.placement,
-    seed: spec.seed,
+    seed: spec.recipe.seed,
     config: { ...spec } as unknown as Record<string, unknown>,
     status: 'measured',
     finalValidNll: end,
@@ -69,7 +69,10 @@ const changed = (match: (run: RunRecord) => boolean, change: Partial<RunRecord>)
 test('registered: both placements at two rates with and without warm-up, judged arms over three seeds', () => {
   assert.ok(experiments.includes(fig5));
   const seeds = new Map<string, number[]>();
-  for (const { arm, seed } of specs) {
+  for (const {
+    arm,
+    recipe: { seed },
+  } of specs) {
     const key = `${arm.placement} ${arm.warmup} ${arm.maxLr === large}`;
     seeds.set(key, [...(seeds.get(key) ?? []), seed]);
   }
@@ -82,17 +85,17 @@ test('registered: both placements at two rates with and without warm-up, judged 
     'post false true',
   ])
     assert.is(seeds.get(key)?.length, 3, key);
-  assert.ok(specs.every(({ seed }) => seed < 1000));
+  assert.ok(specs.every(({ recipe }) => recipe.seed < 1000));
   assert.is(new Set(specs.map(({ id }) => id)).size, specs.length);
   const tuned = specs.filter(({ fineTuning }) => fineTuning);
   assert.equal(
     tuned.map(({ arm }) => `${arm.placement} ${arm.warmup}`),
     ['pre false', 'post true'],
   );
-  for (const { fineTuning, seed } of tuned) {
+  for (const { fineTuning, recipe } of tuned) {
     assert.is(fineTuning?.seeds.length, 6);
     assert.not.ok(fineTuning?.seeds.includes(fineTuning.choiceSeed));
-    assert.is(seed, specs[0].seed);
+    assert.is(recipe.seed, specs[0].recipe.seed);
   }
   // Within the budget: 30 minutes on two cores.
   assert.ok(specs.reduce((sum, spec) => sum + bertKind.cost(spec), 0) < 3600);
@@ -101,14 +104,15 @@ test('registered: both placements at two rates with and without warm-up, judged 
 test('presets: a seed shifts every seed, other presets have no such runs, paper has the paper’s size', () => {
   const shifted = fig5.runs({ ...standard, seed: 50 }) as BertRun[];
   shifted.forEach((run, i) => {
-    assert.is(run.seed, specs[i].seed + 50);
+    assert.is(run.recipe.seed, specs[i].recipe.seed + 50);
     if (run.fineTuning) assert.is(run.fineTuning.seeds[0], (specs[i].fineTuning?.seeds[0] as number) + 50);
   });
   assert.equal(fig5.runs({ ...standard, preset: 'quick' }), []);
   assert.equal(fig5.runs({ ...standard, preset: 'multi30k' }), []);
   const [paper] = fig5.runs({ ...standard, preset: 'paper', data: 'own' }) as BertRun[];
   assert.is(paper.data.name, 'own');
-  assert.equal([paper.model.numLayers, paper.model.dModel, paper.warmupSteps], [12, 768, 0]);
+  const { model, schedule } = paper.recipe;
+  assert.equal([model.numLayers, model.dModel, schedule?.warmupSteps], [12, 768, 0]);
   assert.equal(JSON.parse(JSON.stringify(specs)), specs);
 });
 
@@ -119,7 +123,7 @@ test('speed: holds at two thirds; a slower Pre-LN, or one that never gets there,
   assert.is(judged.runHashes.length, 6);
   const pre = (run: RunRecord) => run.placement === 'pre';
   assert.equal(judge('bert-pre-is-faster', changed(pre, { curve: [] })).verdict, 'does not hold');
-  const one = (run: RunRecord) => pre(run) && run.seed === specs[0].seed;
+  const one = (run: RunRecord) => pre(run) && run.seed === specs[0].recipe.seed;
   assert.is(judge('bert-pre-is-faster', changed(one, { curve: [] })).verdict, 'not decided');
   const stuck = judge(
     'bert-pre-is-faster',

@@ -1,7 +1,7 @@
 /** Multi30k's claims flip with the value they rest on; its runs, and the paper's, go through the same code. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PairSplits } from '../../../src/data/index.js';
+import type { Pair, PairSplits } from '../../../src/data/index.js';
 import {
   executeRun,
   experiments,
@@ -17,6 +17,7 @@ import {
 } from '../../../src/experiments/index.js';
 import { makeSchedule } from '../../../src/optim/index.js';
 import { init } from '../../../src/runtime/runtime.js';
+import { memorySources } from '../../support.js';
 
 const test = suite('experiments/figures/multi30k');
 await init();
@@ -35,11 +36,11 @@ function record(
     experiment: 'translation',
     label: run.label,
     placement: run.arm.placement,
-    seed: run.seed,
+    seed: run.recipe.seed,
     config: { ...run } as unknown as Record<string, unknown>,
     status: 'measured',
     finalValidNll: nll,
-    steps: run.steps,
+    steps: run.recipe.steps,
     seconds: 1,
     hash: run.id,
     bleu: {
@@ -102,17 +103,18 @@ test('parity waits for a plateau of both, and no verdict rests on few sentences 
 });
 
 test('the arms differ in placement and warm-up only, and share the tail', () => {
-  const strip = ({ id: _i, label: _l, arm: _a, schedule: _s, model, ...rest }: TranslationRun) => ({
-    ...rest,
-    model: { ...model, normPlacement: 'post' },
-  });
+  const strip = ({ id: _i, label: _l, arm: _a, recipe, ...rest }: TranslationRun) => {
+    const { schedule: _s, model, ...same } = recipe;
+    return { ...rest, recipe: { ...same, model: { ...model, normPlacement: 'post' } } };
+  };
   for (const size of ['small', 'large'] as const) {
     const [a, b, c] = multi30kRuns({ size });
     assert.equal(strip(a), strip(b));
     assert.equal(strip(b), strip(c));
-    const rates = [a, b, c].map((run) => makeSchedule(run.schedule));
-    const { tailStart, maxLr } = c.schedule as { tailStart: number; maxLr: number };
-    for (const t of [tailStart, 2 * tailStart, c.steps]) assert.is(new Set(rates.map((lr) => lr(t))).size, 1);
+    const rates = [a, b, c].map((run) => makeSchedule(run.recipe.schedule));
+    const { tailStart, maxLr } = c.recipe.schedule as { tailStart: number; maxLr: number };
+    for (const t of [tailStart, 2 * tailStart, c.recipe.steps])
+      assert.is(new Set(rates.map((lr) => lr(t))).size, 1);
     assert.equal(
       rates.map((lr) => lr(1)),
       [maxLr, maxLr / tailStart, maxLr],
@@ -143,7 +145,6 @@ test('the second BLEU is of tokens in small letters', () => {
 const sentences = (n: number, from: number): [string, string][] =>
   Array.from({ length: n }, (_, i) => [`ein Satz Nummer ${i + from}`, `a sentence number ${i + from}`]);
 const tiny: PairSplits = { train: sentences(12, 0), valid: sentences(3, 50), test: sentences(2, 60) };
-const load = async () => tiny;
 /** A few words, because the paper's models are large. */
 const words: PairSplits = {
   train: [
@@ -155,12 +156,26 @@ const words: PairSplits = {
   test: [['b', 'c']],
 };
 
+/** A folder that holds them. */
+const sourcesOf = (folder: string, splits: PairSplits) =>
+  memorySources(
+    Object.fromEntries(
+      Object.entries(splits).map(([part, pairs]) => [
+        `${folder}/${part}.tsv`,
+        pairs.map((pair: Pair) => `${pair.join('\t')}\n`).join(''),
+      ]),
+    ),
+  );
+
 /** The run as it is registered, but for its steps. */
-const short = (run: TranslationRun): TranslationRun => ({ ...run, steps: 2, evalEvery: 1 });
+const short = (run: TranslationRun): TranslationRun => ({
+  ...run,
+  recipe: { ...run.recipe, steps: 2, evalEvery: 1 },
+});
 const isTranslation = (run: { kind: string }): run is TranslationRun => run.kind === 'translation';
 
 test('multi30k: two steps through the same code, with every score of the fuller test', async () => {
-  const two = await executeRun(short(pre), { load });
+  const two = await executeRun(short(pre), { sources: sourcesOf('multi30k', tiny) });
   assert.is(two.steps, 2);
   assert.match(two.hash, /^[0-9a-f]{64}$/);
   const measured = two.measured as Record<string, number | number[]>;
@@ -179,7 +194,7 @@ test('multi30k: two steps through the same code, with every score of the fuller 
     measured['best step'],
     two.curve?.reduce((a, b) => ((b.validNll ?? 9) < (a.validNll ?? 9) ? b : a)).step,
   );
-  const again = await executeRun(short(pre), { load });
+  const again = await executeRun(short(pre), { sources: sourcesOf('multi30k', tiny) });
   assert.equal({ ...again, seconds: 0 }, { ...two, seconds: 0 });
 });
 
@@ -187,14 +202,17 @@ test('paper: every model of IWSLT14 and WMT14 takes two steps through the same c
   const runs = [undefined, ['wmt14']].flatMap((only) =>
     makePreset('paper', { data: 'x', only }).runs.filter(isTranslation),
   );
-  const model = ({ model: { dModel, dFF, numHeads, numLayers }, data, accumulate = 1 }: TranslationRun) =>
-    [dModel, dFF, numHeads, numLayers, data.vocabSize, data.maxTokens, accumulate].join(' ');
+  const model = ({ recipe: { model, data, tokenizer, accumulate = 1 } }: TranslationRun) => {
+    const { dModel, dFF, numHeads, numLayers } = model;
+    const { vocabSize } = tokenizer as { vocabSize: number };
+    return [dModel, dFF, numHeads, numLayers, vocabSize, data.maxTokens, accumulate].join(' ');
+  };
   assert.equal([...new Set(runs.map(model))], ['512 1024 4 6 10000 8192 1', '512 2048 8 6 37000 16384 16']);
   const distinct = new Map(runs.map((run) => [`${model(run)} ${run.arm.placement}`, run]));
   assert.is(distinct.size, 4);
   for (const run of distinct.values()) {
-    const spec: TranslationRun = { ...short(run), evalEvery: 2 };
-    const two = await executeRun(spec, { load: async () => words });
+    const spec: TranslationRun = { ...run, recipe: { ...run.recipe, steps: 2, evalEvery: 2 } };
+    const two = await executeRun(spec, { sources: sourcesOf('x', words) });
     assert.is(two.steps, 2, run.id);
     assert.ok(two.curve?.every(({ trainLoss }) => Number.isFinite(trainLoss)));
     assert.is(two.bleu?.sentences, 1);

@@ -1,7 +1,6 @@
 /** @file The kind `growth` on a tiny model, and the judgement of what it measured. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadKjv, loadUiDeEn } from '../../../src/data/index.js';
 import { peri } from '../../../src/experiments/figures/peri.js';
 import { executeRun, type RunRecord } from '../../../src/experiments/index.js';
 import type { GrowthRun } from '../../../src/experiments/kinds/growth.js';
@@ -12,16 +11,21 @@ await init();
 
 const context = { preset: 'standard', commonRate: 0, unigramNll: null, log: Number } as const;
 const registered = peri.runs({ preset: 'standard', seed: 9000 }) as GrowthRun[];
-const tiny = (placement: string): GrowthRun => ({
-  ...(registered.find((run) => run.placement === placement) as GrowthRun),
-  dModel: 16,
-  numLayers: 3,
-  batchSize: 2,
-  seqLen: 12,
-  steps: 4,
-  measureEvery: 2,
-});
-const run = (spec: GrowthRun) => executeRun(spec, { onProgress() {}, load: loadUiDeEn, loadText: loadKjv });
+const tiny = (placement: string): GrowthRun => {
+  const run = registered.find((one) => one.placement === placement) as GrowthRun;
+  const { recipe } = run;
+  return {
+    ...run,
+    recipe: {
+      ...recipe,
+      model: { ...recipe.model, dModel: 16, numLayers: 3 },
+      data: { ...recipe.data, batchSize: 2, seqLen: 12 },
+      steps: 4,
+    },
+    measureEvery: 2,
+  };
+};
+const run = (spec: GrowthRun) => executeRun(spec);
 const records = await Promise.all(['post', 'pre', 'peri'].map((placement) => run(tiny(placement))));
 const verdicts = (runs: RunRecord[]) =>
   Object.fromEntries(peri.claims.map((claim) => [claim.claim, claim.judge(runs, context).verdict]));
@@ -50,7 +54,7 @@ test('the law of scaling holds in Peri-LN and the function of Pre-LN changes', (
 /** Made-up variances at the end of the registered runs: linear in Peri-LN, steeper in Pre-LN, flat in Post-LN. */
 function made(changes: Record<string, number[]> = {}): RunRecord[] {
   const after: Record<string, number[]> = { post: [1, 1, 1], pre: [5, 20, 60], peri: [4, 8, 12], ...changes };
-  const { steps } = registered[0];
+  const { steps } = registered[0].recipe;
   return records.map((record) => ({
     ...record,
     measured: { ...record.measured, 'variance@0': [2, 4, 6], [`variance@${steps}`]: after[record.placement] },
@@ -69,7 +73,8 @@ test('variances as expected give the verdicts, and one other turns each', () => 
 
 test('figures before and after, and over the steps, of the registered runs', () => {
   const lr = Math.max(...registered.map((run) => run.lr));
-  const { steps, measureEvery } = registered[0];
+  const { recipe, measureEvery } = registered[0];
+  const { steps } = recipe;
   const runs = records.map((record) => {
     const measured = { ...record.measured, [`variance@${steps}`]: [1, 2, 3] };
     for (let step = 0; step <= steps; step += measureEvery) measured[`largest@${step}`] = [1, step + 1];

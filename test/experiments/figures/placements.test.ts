@@ -16,7 +16,8 @@ test('every placement is there with and without warm-up, on the common tail, wit
     specs.map(({ placement, warmup }) => `${placement} ${warmup}`),
     normPlacements.flatMap((p) => [`${p} true`, `${p} false`]),
   );
-  for (const { schedule, seed } of specs) {
+  for (const { recipe } of specs) {
+    const { schedule, seed } = recipe;
     assert.is((schedule as { tailStart?: number }).tailStart, 50);
     assert.ok(seed < 1000);
   }
@@ -33,11 +34,11 @@ const records = (nll: (placement: string, warmup: boolean) => number | undefined
       experiment: 'placement',
       label: spec.label,
       placement: spec.placement,
-      seed: spec.seed,
+      seed: spec.recipe.seed,
       config: { ...spec },
       status: finalValidNll === undefined ? 'diverged' : 'measured',
       finalValidNll,
-      steps: spec.steps,
+      steps: spec.recipe.steps,
       seconds: 1,
       hash: spec.id,
       measured: { unigramNll: 3 },
@@ -77,18 +78,18 @@ test('two figures with every placement and the unigram level', () => {
 });
 
 test('a run is its specification: the same twice, another with another seed, profiled for Admin', async () => {
-  const tiny = (seed: number) => ({
-    ...placementRun('admin', true, seed),
-    model: { dModel: 16, numHeads: 2, dFF: 16, numLayers: 2 },
-    seqLen: 16,
-    steps: 3,
-    evalEvery: 3,
-  });
-  const loadText = async () => 'In the beginning was a text of some length. '.repeat(40);
+  const text = 'In the beginning was a text of some length. '.repeat(40);
+  const tiny = (seed: number) => {
+    const run = placementRun('admin', true, seed);
+    const { recipe } = run;
+    const model = { ...recipe.model, dModel: 16, numHeads: 2, dFF: 16, numLayers: 2 };
+    const { source: _, ...data } = { ...recipe.data, text, seqLen: 16 };
+    return { ...run, recipe: { ...recipe, model, data, steps: 3, evalEvery: 3 } };
+  };
   const [one, same, other] = [
-    await executeRun(tiny(9001), { loadText }),
-    await executeRun(tiny(9001), { loadText }),
-    await executeRun(tiny(9002), { loadText }),
+    await executeRun(tiny(9001)),
+    await executeRun(tiny(9001)),
+    await executeRun(tiny(9002)),
   ];
   assert.is(one.hash, same.hash);
   assert.is.not(one.hash, other.hash);

@@ -37,16 +37,16 @@ test('bar 2 as a run: real Jacobians, and the verdict turns with one value', asy
   assert.is(row([record], 'theory', 'layer-norm-jacobian').verdict, 'does not hold');
 });
 
-function toyRecord({ id, placement, seed, ...rest }: ToyRun, loss: number): RunRecord {
+function toyRecord({ id, placement, ...rest }: ToyRun, loss: number): RunRecord {
   return {
     id,
     experiment: 'toy',
     label: id,
     placement,
-    seed,
+    seed: rest.recipe.seed,
     config: { placement, ...rest },
     status: 'measured',
-    steps: rest.steps,
+    steps: rest.recipe.steps,
     seconds: 1,
     hash: `hash-${id}`,
     measured: { loss, accuracy: 0.5 },
@@ -77,7 +77,7 @@ test('a toy run trains, repeats bit for bit, and says its accuracy', async () =>
   const [spec] = (runsOf('toy') as ToyRun[]).filter(
     ({ placement, numLayers }) => placement === 'pre' && numLayers === 6,
   );
-  const short = { ...spec, steps: 12, numLayers: 1, seed: 9001 };
+  const short = { ...spec, numLayers: 1, recipe: { ...spec.recipe, steps: 12, seed: 9001 } };
   const [first, second] = [await executeRun(short), await executeRun(short)];
   assert.is(first.hash, second.hash);
   assert.ok((first.measured?.accuracy as number) > 0.03 && (first.measured?.accuracy as number) < 0.5);

@@ -3,29 +3,25 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { vit } from '../../../src/experiments/figures/vit.js';
 import { executeRun, type RunRecord } from '../../../src/experiments/index.js';
-import { shiftImages, shifts } from '../../../src/experiments/kinds/norm-tuning.js';
+import { type NormTuningRun, shiftImages, shifts } from '../../../src/experiments/kinds/norm-tuning.js';
 import { init } from '../../../src/runtime/runtime.js';
 
 const test = suite('experiments/figures/vit');
 await init();
 
 const context = { preset: 'standard', commonRate: 0, unigramNll: null, log: Number } as const;
-const tiny = {
-  ...vit.runs({ preset: 'standard', seed: 9000 })[0],
+const [registered] = vit.runs({ preset: 'standard', seed: 9000 }) as NormTuningRun[];
+const tiny: NormTuningRun = {
+  ...registered,
   dModel: 8,
   numLayers: 1,
   batchSize: 8,
-  sourceSteps: 6,
-  tuneSteps: 4,
+  source: { ...registered.source, steps: 6 },
+  tuning: { ...registered.tuning, steps: 4 },
   cycles: 2,
   sizes: { source: 40, target: 40, valid: 30, test: 40 },
 };
-const run = () =>
-  executeRun(tiny, {
-    onProgress() {},
-    load: () => Promise.reject(),
-    loadText: () => Promise.reject(),
-  });
+const run = () => executeRun(tiny);
 const first = await run();
 const judge = (record: RunRecord) =>
   Object.fromEntries(vit.claims.map((claim) => [claim.claim, claim.judge([record], context).verdict]));

@@ -3,9 +3,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadKjv, loadUiDeEn, type Pair } from '../../../src/data/index.js';
 import { DataError } from '../../../src/errors.js';
-import { type BertData, prepareBert, translationTask } from '../../../src/experiments/kinds/bert-data.js';
+import {
+  type BertData,
+  prepareBert,
+  readBert,
+  translationTask,
+} from '../../../src/experiments/kinds/bert-data.js';
+import { noFiles, type Sources } from '../../../src/recipe/index.js';
 import { init } from '../../../src/runtime/runtime.js';
-import { asyncRefusal } from '../../support.js';
+import { asyncRefusal, memorySources } from '../../support.js';
 
 const test = suite('experiments/kinds/bert-data');
 await init();
@@ -18,10 +24,11 @@ const data: BertData = {
   taskPairs: 400,
   candidates: 5,
 };
-const embedded = { load: loadUiDeEn, loadText: () => loadKjv() };
+const prepare = async (of: BertData, sources: Sources = noFiles) =>
+  prepareBert(of, await readBert(of, sources));
 
 test('pre-training sees neither the task pairs nor the held-out verses', async () => {
-  const ready = await prepareBert(data, embedded);
+  const ready = await prepare(data);
   const { train, valid } = await loadUiDeEn();
   const verses = (await loadKjv()).split('\n').filter((line) => line !== '').length;
   assert.is(ready.train.documents[0].length + ready.valid.documents[0].length, verses);
@@ -34,7 +41,7 @@ test('pre-training sees neither the task pairs nor the held-out verses', async (
   assert.is(ready.dev.length, 2 * valid.length);
   assert.is(ready.majority, 0.5);
   assert.ok(ready.unigramNll > 4 && ready.unigramNll < Math.log(300));
-  const again = await prepareBert(data, embedded);
+  const again = await prepare(data);
   assert.equal(again.dev, ready.dev);
 });
 
@@ -59,10 +66,7 @@ const files: Record<string, string> = {
   'own/pairs-dev.tsv': 'k\tl\tno\nm\tn\tyes\no\tp\tyes\nq\tr\tyes\n',
 };
 const own = (changes: Record<string, string> = {}) =>
-  prepareBert(
-    { ...data, name: 'own' },
-    { load: loadUiDeEn, loadText: async (name) => ({ ...files, ...changes })[name] ?? '' },
-  );
+  prepare({ ...data, name: 'own' }, memorySources({ ...files, ...changes }));
 
 test("one's own folder: documents, their last tenth held out, labelled pairs", async () => {
   const ready = await own();
@@ -89,7 +93,7 @@ test('a folder that does not do is refused by file and line', async () => {
   assert.match(label.message, /own\/pairs-dev\.tsv:1: the label "maybe"/);
   assert.match(
     (await asyncRefusal(own({ 'own/text.txt': 'one\ntwo\n' }))).message,
-    /own\/text\.txt: .*ten sentences/,
+    /own\/text\.txt: no document is long enough/,
   );
 });
 

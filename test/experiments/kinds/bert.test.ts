@@ -3,34 +3,41 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BertRun, bertKind } from '../../../src/experiments/kinds/bert.js';
 import { executeRun, kindOf } from '../../../src/experiments/kinds/run-kinds.js';
+import { noFiles } from '../../../src/recipe/index.js';
 import { init } from '../../../src/runtime/runtime.js';
 
 const test = suite('experiments/kinds/bert');
 await init();
 
-const spec = (change: Partial<BertRun> = {}): BertRun => ({
+const spec = (change: Partial<BertRun> = {}, training: Partial<BertRun['recipe']> = {}): BertRun => ({
   kind: 'bert',
   id: 'bert-test',
   label: 'Pre-LN, no warm-up, maxLr 0.01',
   arm: { placement: 'pre', warmup: false, maxLr: 0.01 },
-  seed: 9001,
   data: { name: 'kjv+ui-de-en', vocabSize: 280, maxTokens: 128, maxLen: 16, taskPairs: 10, candidates: 1 },
-  model: {
-    dModel: 8,
-    numHeads: 2,
-    dFF: 8,
-    numLayers: 1,
-    dropout: 0.1,
-    normPlacement: 'pre',
-    init: 'fairseq',
-    embeddingNorm: true,
-    embeddingScale: 1,
+  recipe: {
+    model: {
+      kind: 'maskedLM',
+      dModel: 8,
+      numHeads: 2,
+      dFF: 8,
+      numLayers: 1,
+      dropout: 0.1,
+      normPlacement: 'pre',
+      init: 'fairseq',
+      embeddingNorm: true,
+      embeddingScale: 1,
+      positions: 'learned',
+      activation: 'gelu',
+      numSegments: 2,
+    },
+    optimizer: { kind: 'adamw', betas: [0.9, 0.999], weightDecay: 0.01 },
+    schedule: { kind: 'linearDecay', maxLr: 0.01, warmupSteps: 0, totalSteps: 6 },
+    steps: 6,
+    evalEvery: 3,
+    seed: 9001,
+    ...training,
   },
-  accumulate: 1,
-  weightDecay: 0.01,
-  warmupSteps: 0,
-  steps: 6,
-  evalEvery: 3,
   fineTuning: {
     epochs: 1,
     batchSize: 8,
@@ -74,7 +81,7 @@ test('it records the curve, and accuracies from scratch and from every checkpoin
 
   const again = await executeRun(spec());
   assert.equal({ ...again, seconds: 0 }, { ...record, seconds: 0 });
-  const other = await executeRun(spec({ seed: 9002 }));
+  const other = await executeRun(spec({}, { seed: 9002 }));
   assert.is.not(other.hash, record.hash);
 });
 
@@ -85,8 +92,12 @@ test('pre-training does not depend on whether it is fine-tuned', async () => {
 });
 
 test('a run that diverges is a result', async () => {
-  const arm = { placement: 'post', warmup: false, maxLr: 1e30 } as const;
-  const record = await executeRun(spec({ arm }));
+  const maxLr = 1e30;
+  const run = spec();
+  const model = { ...run.recipe.model, normPlacement: 'post' } as const;
+  const schedule = { kind: 'linearDecay', maxLr, warmupSteps: 0, totalSteps: 6 } as const;
+  const arm = { placement: 'post', warmup: false, maxLr } as const;
+  const record = await executeRun(spec({ arm }, { model, schedule }));
   assert.is(record.status, 'diverged');
   assert.is(record.finalValidNll, undefined);
 });
@@ -94,11 +105,7 @@ test('a run that diverges is a result', async () => {
 test('the kind is in the table, and tells cost and memory', async () => {
   assert.is(kindOf({ kind: 'bert' }), bertKind);
   assert.ok(bertKind.cost(spec()) > bertKind.cost(spec({ fineTuning: null })));
-  const environment = {
-    onProgress() {},
-    load: async () => ({ train: [], valid: [], test: [] }),
-    loadText: async () => '',
-  };
+  const environment = { onProgress() {}, sources: noFiles };
   const bytes = await bertKind.plan?.(spec(), environment);
   assert.ok((bytes as number) > 10_000 && (bytes as number) < 10_000_000, `${bytes}`);
 });

@@ -1,0 +1,102 @@
+/**
+ * @file Checks of options. A function writes its options down as a table of rules; a key that the table does not have,
+ * a key that is missing and a value that breaks its rule are refused in the same words everywhere. The type of the table
+ * is made from the type of the options, so that none can be left out.
+ */
+import { brief, ConfigError, checkKeys, DataError } from './errors.js';
+
+/** What a value must be: in words, and as a test. */
+export interface Rule {
+  readonly wanted: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+/** A rule that `undefined` keeps too. */
+export interface OptionalRule extends Rule {
+  readonly optional: true;
+}
+
+/** A rule for every key of `O`. */
+export type Rules<O extends object> = {
+  readonly [K in keyof O]-?: object extends Pick<O, K> ? OptionalRule : Rule;
+};
+
+const numeric = (wanted: string, holds: (value: number) => boolean): Rule => ({
+  wanted,
+  holds: (value) => typeof value === 'number' && holds(value),
+});
+
+/** A safe integer from `least` to `most`. */
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => {
+  const open = least === 1 ? 'a positive integer' : `a whole number >= ${least}`;
+  return numeric(
+    most === Number.MAX_SAFE_INTEGER ? open : `a whole number from ${least} to ${most}`,
+    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
+  );
+};
+/** A seed of the generator. */
+export const seed: Rule = integer(0);
+/** NaN and infinities too: arithmetic may have made them. */
+export const number: Rule = numeric('a number', () => true);
+export const finite: Rule = numeric('a finite number', Number.isFinite);
+export const positive: Rule = numeric('a finite number > 0', (value) => value > 0 && value < Infinity);
+export const notNegative: Rule = numeric('a finite number >= 0', (value) => value >= 0 && value < Infinity);
+/** For what must leave something over: dropout, smoothing, momentum. */
+export const share: Rule = numeric('a number in [0, 1)', (value) => value >= 0 && value < 1);
+export const fraction: Rule = numeric('a number in [0, 1]', (value) => value >= 0 && value <= 1);
+export const flag: Rule = { wanted: 'true or false', holds: (value) => typeof value === 'boolean' };
+export const text: Rule = { wanted: 'a string', holds: (value) => typeof value === 'string' };
+export const callback: Rule = { wanted: 'a function', holds: (value) => typeof value === 'function' };
+/** For what is checked elsewhere. */
+export const anything: Rule = { wanted: 'anything', holds: () => true };
+
+export const oneOf = <T>(...values: readonly T[]): Rule => ({
+  wanted: `${values.length > 1 ? 'one of ' : ''}${values.map(String).join(', ')}`,
+  holds: (value) => values.includes(value as T),
+});
+
+export const either = (a: Rule, b: Rule): Rule => ({
+  wanted: `${a.wanted} or ${b.wanted}`,
+  holds: (value) => a.holds(value) || b.holds(value),
+});
+
+export const optional = ({ wanted, holds }: Rule): OptionalRule => ({
+  wanted,
+  holds: (value) => value === undefined || holds(value),
+  optional: true,
+});
+
+/** @throws ConfigError when `value` breaks the rule. */
+export function checkValue(op: string, name: string, value: unknown, { wanted, holds }: Rule): void {
+  if (holds(value)) return;
+  throw new ConfigError(`${name} must be ${wanted}, got ${brief(value)}`, {
+    op,
+    expected: wanted,
+    actual: value,
+  });
+}
+
+/** @throws ConfigError for a key without a rule, a missing key and a value that breaks its rule. */
+export function checkOptions<O extends object>(op: string, options: O, rules: Rules<O>): void {
+  checkKeys(op, options, Object.keys(rules));
+  for (const key of Object.keys(rules) as (keyof O & string)[]) {
+    checkValue(op, key, options[key], rules[key]);
+  }
+}
+
+/**
+ * Refuses what a store into an Int32Array would wrap, cut or turn to 0 without a word.
+ * @throws DataError naming the first such value
+ */
+export function checkInts(op: string, name: string, values: ArrayLike<unknown>): void {
+  if (values instanceof Int32Array) return;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value === 'number' && (value | 0) === value) continue;
+    throw new DataError(`${name}[${i}] must be an integer of 32 bits, got ${brief(String(value))}`, {
+      op,
+      expected: 'an integer from -2147483648 to 2147483647',
+      actual: value,
+    });
+  }
+}

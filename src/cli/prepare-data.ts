@@ -1,0 +1,212 @@
+/** @file What `prenorm prepare` makes of the files: lines read, cleaned, split and judged, and nothing written yet. */
+import { NOT_UTF8 } from '../data/clean.js';
+import {
+  cleanExamples,
+  type DropReport,
+  findLeak,
+  HOLD_OUT,
+  holdOut,
+  type Leak,
+  normalizedExamples,
+  type RawExample,
+  withoutRepeats,
+} from '../data/index.js';
+import { ConfigError, DataError } from '../errors.js';
+import { lowercase, tokenizeWords, type WordLanguage } from '../text/index.js';
+import { splitWords } from '../text/tokenize-13a.js';
+import { findPairs, findTable, type Part, parts, readExamples, readLines } from './prepare-input.js';
+import type { EngineOptions } from './start.js';
+
+export interface PrepareOptions extends EngineOptions {
+  kind: 'pairs' | 'text' | 'labelled';
+  out: string;
+  languages?: string;
+  test?: string;
+  columns?: number[];
+  header?: boolean;
+  tokenize?: boolean;
+  lowercase?: boolean;
+  maxWords?: number;
+  maxRatio?: number;
+  vocabSize?: number;
+  dedupe?: boolean;
+  strict?: boolean;
+  json?: boolean;
+}
+
+export interface PartReport {
+  /** Lines that were read (of a part held out of train, its examples), and those that were kept. */
+  read: number;
+  kept: number;
+  /** How the part came about. */
+  from: string;
+  sha256: string;
+}
+
+/** What is to be written, file by file, and what is said about it. */
+export interface Prepared {
+  files: Record<string, { text: string; report: Omit<PartReport, 'sha256'> }>;
+  /** Texts the BPE is trained on. */
+  training: string[];
+  languages: [string, string] | null;
+  leaks: Leak[];
+}
+
+/** The limits in force; only pairs have some unless they are asked for. */
+export function limits({ kind, maxWords, maxRatio }: PrepareOptions) {
+  return {
+    maxWords: maxWords ?? (kind === 'pairs' ? 175 : Number.POSITIVE_INFINITY),
+    maxRatio: maxRatio ?? (kind === 'pairs' ? 1.5 : Number.POSITIVE_INFINITY),
+  };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]/g;
+
+/** White space becomes single spaces and control characters go; then tokens and case, as asked. */
+function normalizer({ tokenize, lowercase: lower }: PrepareOptions, languages: readonly string[]) {
+  const known = languages.map((name): WordLanguage => (name === 'en' || name === 'de' ? name : 'other'));
+  return (line: string, column: number): string => {
+    let out = splitWords(line.replace(CONTROLS, '')).join(' ');
+    if (tokenize) out = tokenizeWords(out, known[column] ?? 'other');
+    return lower ? lowercase(out) : out;
+  };
+}
+
+/** Pairs and labelled pairs: train.tsv, valid.tsv and test.tsv. */
+export async function prepareTable(
+  inputs: readonly string[],
+  options: PrepareOptions,
+  report: DropReport,
+): Promise<Prepared> {
+  const { kind, columns, header = false, strict } = options;
+  const found = kind === 'pairs' ? findPairs(inputs, options) : { files: findTable(inputs), languages: null };
+  const ignored = columns ? 'columns' : header ? 'header' : undefined;
+  if (ignored && found.files.train?.length === 2) {
+    throw new ConfigError(`--${ignored} is for tab-separated files, not for two files side by side`, {
+      op: 'prepare',
+      actual: inputs,
+    });
+  }
+  const normalize = normalizer(options, found.languages ?? []);
+  const own = (line: string, column: number): string =>
+    column < 2 ? normalize(line, column) : splitWords(line).join(' ');
+  const read: Partial<Record<Part, { all: number; examples: RawExample[]; from: string }>> = {};
+  for (const part of parts) {
+    const files = found.files[part];
+    if (!files) continue;
+    const picked = columns ?? (kind === 'pairs' ? [1, 2] : [1, 2, 3]);
+    const wanted = { columns: picked, exact: columns === undefined, header };
+    const raw = await readExamples(files, wanted, report);
+    const examples = normalizedExamples(raw.examples, own, report);
+    read[part] = { all: raw.lines, examples, from: files.join(' and ') };
+  }
+  if (strict) report.refuse();
+  const train = read.train as NonNullable<typeof read.train>;
+  // Only training data is cleaned: what is measured on stays as it was given.
+  const limited = cleanExamples(train.examples, 2, limits(options), report);
+  const given = { valid: read.valid?.examples ?? [], test: read.test?.examples ?? [] };
+  const clean = options.dedupe ? withoutRepeats(limited, given, report) : limited;
+  let rest = clean;
+  for (const [part, offset] of [['valid', HOLD_OUT] as const, ['test', 11] as const]) {
+    if (read[part]) continue;
+    const { held } = holdOut(clean, offset);
+    const taken = new Set(held);
+    rest = rest.filter((example) => !taken.has(example));
+    read[part] = { all: held.length, examples: held, from: `every ${HOLD_OUT}rd of train` };
+  }
+  read.train = { ...train, examples: rest };
+  for (const part of parts) {
+    if (read[part]?.examples.length) continue;
+    throw new DataError(
+      `no example is left for ${part}${clean.length < HOLD_OUT ? `: ${clean.length} in all, ${HOLD_OUT} are needed to hold some out` : ''}${leftOut(report)}`,
+      { path: inputs[0], actual: report.list(), hint: 'give more data, looser limits, or other --columns' },
+    );
+  }
+  if (kind === 'labelled') checkLabels(read as Record<Part, { examples: RawExample[] }>);
+  return {
+    files: Object.fromEntries(
+      parts.map((part) => {
+        const { all, examples, from } = read[part] as NonNullable<(typeof read)[Part]>;
+        const content = `${examples.map((example) => example.columns.join('\t')).join('\n')}\n`;
+        return [`${part}.tsv`, { text: content, report: { read: all, kept: examples.length, from } }];
+      }),
+    ),
+    training: rest.flatMap((example) => example.columns.slice(0, 2)),
+    languages: found.languages,
+    leaks: findLeaks(read as Record<Part, { examples: RawExample[] }>),
+  };
+}
+
+/** Each part against those that training or selection has seen before it. */
+function findLeaks(read: Record<Part, { examples: RawExample[] }>): Leak[] {
+  return parts.flatMap((part, i) =>
+    parts.slice(0, i).map((before) => findLeak([part, read[part].examples], [before, read[before].examples])),
+  );
+}
+
+const leftOut = (report: DropReport): string => (report.total > 0 ? `; left out: ${report.describe()}` : '');
+
+/** A label that training never sees can never be right. */
+function checkLabels(read: Record<Part, { examples: RawExample[] }>): void {
+  const known = new Set(read.train.examples.map(({ columns }) => columns[2]));
+  if (known.size < 2) {
+    throw new DataError(`the training part has ${known.size} label, at least 2 are needed`, {
+      path: read.train.examples[0].where,
+      expected: 2,
+      actual: [...known],
+      hint: 'is the third column the label? choose with --columns',
+    });
+  }
+  for (const part of ['valid', 'test'] as const) {
+    const bad = read[part].examples.find(({ columns }) => !known.has(columns[2]));
+    if (!bad) continue;
+    throw new DataError(`the label "${bad.columns[2]}" does not occur in the training part`, {
+      path: bad.where,
+      expected: [...known],
+      actual: bad.columns[2],
+    });
+  }
+}
+
+/** Plain text: text.txt, from which training itself holds out the end. Empty lines part documents; one is kept. */
+export async function prepareText(
+  inputs: readonly string[],
+  options: PrepareOptions,
+  report: DropReport,
+): Promise<Prepared> {
+  const normalize = normalizer(options, []);
+  const { maxWords } = limits(options);
+  const kept: string[] = [];
+  const doubled: string[] = [];
+  let read = 0;
+  for (const path of inputs) {
+    for (const [i, line] of (await readLines(path)).entries()) {
+      read++;
+      const where = `${path}:${i + 1}`;
+      const normal = line === null ? null : normalize(line, 0);
+      if (normal === null) report.add(NOT_UTF8, where);
+      else if (normal.split(' ').length > maxWords) report.add(`more than ${maxWords} words`, where);
+      else if (normal !== '' || (kept.length > 0 && kept[kept.length - 1] !== '')) kept.push(normal);
+      else doubled.push(where);
+    }
+    if (kept.length > 0 && kept[kept.length - 1] !== '') kept.push('');
+  }
+  if (options.strict) report.refuse();
+  for (const where of doubled) report.add('empty, with no text since the last empty line', where);
+  while (kept[kept.length - 1] === '') kept.pop();
+  if (kept.length === 0) {
+    throw new DataError(`no text is left${leftOut(report)}`, {
+      path: inputs[0],
+      actual: report.list(),
+      hint: 'check the path',
+    });
+  }
+  const content = `${kept.join('\n')}\n`;
+  return {
+    files: { 'text.txt': { text: content, report: { read, kept: kept.length, from: inputs.join(', ') } } },
+    training: [content],
+    languages: null,
+    leaks: [],
+  };
+}
