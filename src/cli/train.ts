@@ -39,7 +39,16 @@ export async function train(path: string, options: TrainCommandOptions): Promise
 async function trainIn(folder: RunFolder, path: string, options: TrainCommandOptions): Promise<number> {
   await start(options);
   const file = await readRecipe(path);
-  if (options.seed !== undefined) file.recipe.seed = options.seed;
+  if (options.seed !== undefined) {
+    file.recipe.seed = options.seed;
+    const { model, data, dropout } = file.recipe.seeds ?? {};
+    if ([model, data, dropout].every((seed) => seed !== undefined)) {
+      throw new ConfigError('the recipe gives all seeds, so --seed would decide nothing', {
+        path,
+        hint: 'leave out --seed, or one of model, data and dropout in seeds',
+      });
+    }
+  }
   const resume = !options.dryRun && folder.check(options.resume === true);
 
   // Everything that can be refused is refused before anything is written.

@@ -124,4 +124,5 @@ export type DataRecipe =
   | ImagesData
   | ModuleData;
 
+/** The name of a kind of data. */
 export type DataKindName = DataRecipe['kind'];

@@ -15,7 +15,10 @@ import { recipeOf01 } from './version-0.1.js';
 /** The parts of a recipe, resolved, that decide every bit; plain JSON. */
 export type Decisive = Record<string, Json>;
 
-/** @param recipe complete, with `weights` as bytes */
+/**
+ * What decides the bits of a run.
+ * @param recipe complete, with `weights` as bytes
+ */
 export function decisive(recipe: Recipe, opened: OpenedData): Decisive {
   const { data, weights } = recipe;
   const { contentKeys, defaults } = dataKind(data);

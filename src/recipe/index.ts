@@ -3,7 +3,7 @@
  * @module prenorm/recipe
  */
 export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
-export { contentHash } from './data/content.js';
+export { type Content, contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
 export type { DataSizes, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
@@ -46,6 +46,7 @@ export {
   type OptimizerRecipe,
   type Recipe,
   type Selection,
+  type Sized,
   seedsOf,
   type TokenizerRecipe,
   type TrainingRecipe,

@@ -12,7 +12,7 @@ import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js'
 import type { DataRecipe } from './data-recipe.js';
 
 /** A recipe gives seeds in `seeds`; sizes that the data knows may be left out. */
-type Sized<O, K extends keyof O> = Omit<O, K | 'seed'> & Partial<Pick<O, K>>;
+export type Sized<O, K extends keyof O> = Omit<O, K | 'seed'> & Partial<Pick<O, K>>;
 
 /**
  * The model and its options. What the data knows may be left out: `vocabSize` (the tokenizer's), `maxSeqLen` of

@@ -8,8 +8,11 @@ import type { Sources } from './sources.js';
 /** What a run and generation need of a tokenizer; one of your own may come from a data module. */
 export interface TextCodec {
   vocabSize: number;
+  /** A text as ids. */
   encode(text: string): Int32Array;
+  /** The text of ids. */
   decode(ids: ArrayLike<number>): string;
+  /** For files; without it a run's folder has no tokenizer. */
   toJSON?(): unknown;
 }
 

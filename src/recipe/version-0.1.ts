@@ -6,7 +6,7 @@ export function isVersion01(value: unknown): value is Record<string, unknown> {
   return isJsonObject(value) && 'task' in value;
 }
 
-/** The same run as a recipe; unknown keys stay, for the check to find. */
+/** The same run as a recipe, with that version's defaults of batches; unknown keys stay, for the check to find. */
 export function recipeOf01(config: Record<string, unknown>): Record<string, unknown> {
   const { task, data, vocabSize, model, optimizer, maxTokens, batchSize, seqLen, ...rest } = config;
   const isLm = task === 'lm';
@@ -17,6 +17,7 @@ export function recipeOf01(config: Record<string, unknown>): Record<string, unkn
     data: {
       kind: isLm ? 'text' : 'pairs',
       source: data,
+      ...(isLm ? { batchSize: 16, seqLen: 64 } : { maxTokens: 1000 }),
       ...defined({ maxTokens, batchSize, seqLen }),
     },
     tokenizer: { kind: 'bpe', vocabSize },

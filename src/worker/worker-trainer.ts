@@ -5,6 +5,7 @@
  */
 import { ConfigError, checkKeys, type EnvironmentError, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
+import { isJsonObject } from '../json.js';
 import type { StepMetrics } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
 import { pause } from '../train/pause.js';
@@ -261,8 +262,10 @@ export class WorkerTrainer {
 /** The buffers of the data, ready to move: those that are wholly one's own move, others are copied. */
 function prepared<C extends WorkerRun>(run: C): { message: C; transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
+  // What is no object goes as it is, for the check in the worker to name.
+  if (!isJsonObject(run.data)) return { message: run, transfer };
   const data = Object.fromEntries(
-    Object.entries(run.data ?? {}).map(([key, value]) => {
+    Object.entries(run.data).map(([key, value]) => {
       if (value instanceof ArrayBuffer) transfer.push(value);
       if (!ArrayBuffer.isView(value)) return [key, value];
       const view = value as Int32Array;
@@ -272,7 +275,7 @@ function prepared<C extends WorkerRun>(run: C): { message: C; transfer: ArrayBuf
       return [key, own];
     }),
   );
-  return { message: run.data ? ({ ...run, data } as C) : run, transfer };
+  return { message: { ...run, data } as C, transfer };
 }
 
 /** A closure would be refused by the browser with a message that names nothing. */

@@ -132,6 +132,12 @@ test('recipes', async () => {
     await trainBad(JSON.stringify(value), /bad\.json: must be an object, got/);
 });
 
+test('a --seed that would decide nothing', () => {
+  writeFileSync(at('bad.json'), JSON.stringify({ ...lm, seeds: { model: 1, data: 2, dropout: 3 } }));
+  const options = { simd, out: at('out'), seed: 4 };
+  return refused(() => train(at('bad.json'), options), /bad\.json: the recipe gives all seeds, so --seed/);
+});
+
 test('rates that are no numbers', async () => {
   const json = JSON.stringify(lm);
   await trainBad(

@@ -76,6 +76,22 @@ test('configurations become recipes: every key in its place', () => {
   assert.match(refusal(() => checkRecipe(typo, 'c.json')).message, /unknown key "stepz".*"steps"/);
 });
 
+test('what a configuration left out is as version 0.1 took it', () =>
+  inFolder(async (cwd) => {
+    const { seqLen: _s, batchSize: _b, ...short } = readConfig('lm');
+    assert.equal(recipeOf01(short).data, { kind: 'text', source: 'kjv', batchSize: 16, seqLen: 64 });
+    const { maxTokens: _m, ...pairs } = readConfig('translation');
+    assert.equal(recipeOf01(pairs).data, { kind: 'pairs', source: 'ui-de-en', maxTokens: 1000 });
+    // The model had room for a window.
+    cpSync(join(fixtures, 'lm'), join(cwd, 'run'), { recursive: true });
+    writeFileSync(join(cwd, 'run/config.json'), JSON.stringify({ config: short, configPath: 'lm.json' }));
+    const { stdout, stderr } = await prenorm(
+      ['generate', 'run', '--prompt', 'I', '--length', '99', '--json'],
+      { cwd },
+    );
+    assert.is(JSON.parse(stdout || '{}').tokens, 63, stderr);
+  }));
+
 test('evaluate, generate and translate read the folders', () =>
   inFolder(async (cwd) => {
     const run = (name: string) => join(fixtures, name);

@@ -206,6 +206,13 @@ test('errors keep their class, message and fields', async () => {
   const unknown = await rejection(start({ stepz: 3 } as never).ready);
   assert.instance(unknown, ConfigError);
   assert.match((unknown as Error).message, 'did you mean "steps"?');
+  const named = await rejection(start({ data: 'kjv' as never }).ready);
+  assert.instance(named, ConfigError);
+  assert.match((named as Error).message, /WorkerTrainer: data must be an object .* data\.source, got "kjv"/);
+  const old = await rejection(start({ dataset: { kind: 'text', text } } as never).ready);
+  assert.match((old as Error).message, 'the key "dataset" of version 0.1 is data now');
+  const missing = await rejection(start({ data: undefined as never }).ready);
+  assert.match((missing as Error).message, 'data must be an object with a kind, got nothing');
   const short = await rejection(
     start({ data: { kind: 'text', text: 'ab', batchSize: 4, seqLen: 16 } }).ready,
   );

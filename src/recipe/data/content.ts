@@ -11,6 +11,7 @@ import type { Must } from './kind.js';
 /** Embedded texts by name: whole, or in parts. */
 export type Embedded = Record<string, () => Promise<string | Parts<string>>>;
 
+/** Something for each part of the data. */
 export interface Parts<T> {
   train: T;
   valid?: T;
