@@ -12,9 +12,6 @@ export interface PairSplits {
   test: Pair[];
 }
 
-/** Pairs by name, from wherever the caller keeps them. */
-export type SplitLoader = (name: string) => Promise<PairSplits>;
-
 /** The digits data set of Alpaydin and Kaynak (UCI, 1998), as scikit-learn distributes it. */
 export interface Digits {
   /** (1797, 64): rows of 8 x 8 pixels, top to bottom, scaled to 0..1 (sixteenths, so exact). */

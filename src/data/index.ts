@@ -28,7 +28,6 @@ export {
   loadKjv,
   loadUiDeEn,
   type PairSplits,
-  type SplitLoader,
 } from './embedded.js';
 export {
   evaluationLabelledPairs,

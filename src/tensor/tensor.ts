@@ -8,7 +8,6 @@
 import { checkInts } from '../checks.js';
 import { brief, DataError, formatShape, MemoryError, ShapeError } from '../errors.js';
 import type { Frame } from '../runtime/arena.js';
-import type { FloatArray } from '../runtime/heap.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
@@ -306,9 +305,4 @@ function flatten(data: number | NestedNumbers, into: number[]): number[] {
     inner = shape;
   }
   return [data.length, ...inner];
-}
-
-/** Views the values as plain floats of the runtime's precision, for tests and reports. */
-export function floatsOf(tensor: Tensor): FloatArray {
-  return tensor.toArray() as FloatArray;
 }

@@ -13,10 +13,11 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXIT, reportError } from '../../src/cli/errors.js';
-import { loadSplits, loadText } from '../../src/cli/files.js';
 import { prepare } from '../../src/cli/prepare.js';
 import type { PrepareOptions } from '../../src/cli/prepare-data.js';
+import { workingFolder } from '../../src/cli/sources.js';
 import { train } from '../../src/cli/train.js';
+import { type ReadData, type ReadPairs, readData } from '../../src/recipe/index.js';
 import { Tokenizer } from '../../src/text/index.js';
 import { lines, translation } from './corpus.js';
 import { prenorm } from './spawn.js';
@@ -25,6 +26,11 @@ const test = suite('cli: prepare');
 const simd = 'strict' as const;
 let folder = '';
 const at = (name: string) => join(folder, name);
+
+/** The pairs that a recipe takes from a folder. */
+async function readPairs(source: string): Promise<ReadPairs['pairs']> {
+  return ((await readData({ kind: 'pairs', source }, workingFolder)) as ReadPairs).pairs;
+}
 
 test.before.each(() => {
   folder = mkdtempSync(join(tmpdir(), 'prenorm-prepare-'));
@@ -101,10 +107,10 @@ test("Multi30k's layout: train, val and the one test set; the splits are loadabl
   const said = await good(['m']);
   assert.match(said, /train\.tsv +6 lines/);
   assert.match(said, /source de, target en/);
-  const splits = await loadSplits(at('out'));
-  assert.equal([splits.train.length, splits.valid.length, splits.test.length], [6, 3, 2]);
+  const splits = await readPairs(at('out'));
+  assert.equal([splits.train.length, splits.valid?.length, splits.test?.length], [6, 3, 2]);
   assert.equal(splits.train[5], ['zwei Männer', 'two men']);
-  assert.equal(splits.test[1], ['ein Satz 21', 'a sentence 21']);
+  assert.equal(splits.test?.[1], ['ein Satz 21', 'a sentence 21']);
   const { files, dropped, options } = account();
   assert.equal(dropped, []);
   assert.equal(options.languages, ['de', 'en']);
@@ -112,7 +118,7 @@ test("Multi30k's layout: train, val and the one test set; the splits are loadabl
 
   rmSync(at('out'), { recursive: true });
   await good(['m'], { languages: 'en-de' });
-  assert.equal((await loadSplits(at('out'))).train[5], ['two men', 'zwei Männer']);
+  assert.equal((await readPairs(at('out'))).train[5], ['two men', 'zwei Männer']);
 });
 
 test('two files or one table: every 23rd pair is held out for validation, another for the test', async () => {
@@ -239,7 +245,9 @@ test('labelled pairs: columns may be picked, a header skipped; labels must be kn
 test('text: one file or several; empty lines part documents and are not doubled', async () => {
   write({ 'a.txt': 'One  line.\r\n\n\n\nAnother\tline.\n\n', 'b.txt': '\n\nThe end.' });
   await good(['a.txt', 'b.txt'], { kind: 'text', vocabSize: 260, lowercase: true });
-  assert.is(await loadText(at('out')), 'one line.\n\nanother line.\n\nthe end.\n');
+  const data = { kind: 'text', source: at('out') } as const;
+  const { whole } = (await readData(data, workingFolder)) as ReadData & { whole: string };
+  assert.is(whole, 'one line.\n\nanother line.\n\nthe end.\n');
   assert.ok(existsSync(at('out/tokenizer.json')));
   assert.is(account().files['text.txt'].kept, 5);
 });
