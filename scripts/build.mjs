@@ -271,7 +271,12 @@ export const ${name} = { ${members} };\n`;
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
     const text = readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, '');
-    writeFileSync(target, isProgram(file) ? (await esbuild.transform(text, shortNames)).code : text);
+    const code = isProgram(file) ? (await esbuild.transform(text, shortNames)).code : text;
+    // Minifying takes away what tells users' bundlers to leave the import of a data module to the page.
+    writeFileSync(
+      target,
+      code.replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)'),
+    );
   }
   rmSync('build/dist', { recursive: true });
   copyFileSync('build/kernels.wasm', 'dist/chunks/prenorm-kernels.wasm');
