@@ -1,5 +1,5 @@
 /** @file One clear line and the right exit code for whatever ended a command. */
-import { ConfigError, PrenormError } from '../errors.js';
+import { ConfigError, NumericError, PrenormError } from '../errors.js';
 
 /** Done; a claim or check failed; bad usage or input; interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -26,7 +26,8 @@ export function reportError(error: unknown): number {
   }
   if (error instanceof PrenormError) {
     note(error.message);
-    return EXIT.usage;
+    // A training that ends in a NaN has failed like one that ends in a huge loss.
+    return error instanceof NumericError ? EXIT.failed : EXIT.usage;
   }
   process.stderr.write(
     `prenorm: unexpected error, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,

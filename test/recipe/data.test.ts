@@ -276,4 +276,21 @@ test('a saved tokenizer, by its JSON or by its file, is the one it was', () =>
     );
   }));
 
+test('one class is nothing to learn, and a module without a cursor is no source: refused by name', async () => {
+  for (const kind of ['labelledTexts', 'labelledPairs'] as const) {
+    const text = contents[kind].replace(/\t\w+$/gm, '\tsame');
+    const error = await rejection(openData(checkRecipe(withData(kind, { text }), 'test')));
+    assert.instance(error, DataError);
+    assert.match(error.message, 'data.text: there is one class only');
+  }
+  const labels = Int32Array.from((recipes.images.data as { labels: ArrayLike<number> }).labels, () => 1);
+  const images = await rejection(openData(checkRecipe(withData('images', { labels }), 'test')));
+  assert.instance(images, DataError);
+  assert.match(images.message, 'there is one class only');
+  const url = `data:text/javascript,${encodeURIComponent('export const dataset = () => ({ data: { next() {} } });')}`;
+  const source = await rejection(openData(checkRecipe(withData('module', { url }), 'test')));
+  assert.instance(source, DataError);
+  assert.match(source.message, 'next(), state(), restore()');
+});
+
 test.run();

@@ -108,7 +108,11 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
   async read(data, sources) {
     const { channels = 1, validation = SHARE } = data;
     const found = await readImages(data, sources);
-    const imageSize = checkImages(found, channels, data.source ?? 'data.images');
+    const path = data.source ?? 'data.images';
+    const imageSize = checkImages(found, channels, path);
+    if (new Set(found.labels).size < 2) {
+      throw new DataError('there is one class only, so there is nothing to learn', { path });
+    }
     const { images, labels } = found;
     const cut = labels.length - Math.floor(labels.length * validation);
     const hash = new Sha256();

@@ -73,9 +73,10 @@ async function load(path: string, options: unknown): Promise<ModuleDataset> {
   }
   const make = loaded.dataset ?? loaded.default;
   const made = typeof make === 'function' ? await make(options ?? {}) : null;
-  if (typeof made?.data?.next === 'function') return made as ModuleDataset;
+  const calls = ['next', 'state', 'restore'];
+  if (calls.every((call) => typeof made?.data?.[call] === 'function')) return made as ModuleDataset;
   throw new DataError(
-    'the module must export dataset(), which returns an object with `data`, a BatchSource',
+    'the module must export dataset(), which returns an object with `data`, a BatchSource: next(), state(), restore()',
     {
       path,
     },

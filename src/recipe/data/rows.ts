@@ -96,10 +96,17 @@ function labelled(
         classes ??= found.classes;
         return found.rows;
       });
+      if (classes === undefined || classes.length < 2) {
+        throw new DataError('there is one class only, so there is nothing to learn', {
+          path: 'whole' in content.names ? content.names.whole : content.names.train,
+          expected: 'two classes at least',
+          actual: classes,
+        });
+      }
       return {
         source: content.source,
         parts,
-        classes: classes ?? [],
+        classes,
         sha256: contentHash([parts.train, parts.valid]),
       };
     },
