@@ -40,7 +40,9 @@ export async function inConfig<T>(path: string, fn: () => Promise<T>): Promise<T
   try {
     return await fn();
   } catch (error) {
-    if (!(error instanceof ConfigError) || error.path !== undefined) throw error;
+    // The check of a recipe names the file itself.
+    const isNamed = (at: string | undefined) => at === path || at?.startsWith(`${path}:`);
+    if (!(error instanceof ConfigError) || error.path !== undefined || isNamed(error.op)) throw error;
     const { expected, actual, message } = error;
     throw new ConfigError(message, { path, expected, actual, cause: error });
   }

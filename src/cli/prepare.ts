@@ -142,9 +142,8 @@ function describe(summary: PrepareReport, options: PrepareOptions, vocabSize: nu
   const { languages } = summary.options as { languages?: string[] };
   if (languages) lines.push(`source ${languages[0]}, target ${languages[1]} (--languages changes it)`);
   if (vocabSize !== undefined) lines.push(`tokenizer.json: joint BPE of ${vocabSize}`);
-  const use =
-    options.kind === 'pairs'
-      ? `"data": "${options.out}" in a training's configuration, or prenorm reproduce --data ${options.out}`
-      : `"data": "${options.out}" in a training's configuration`;
+  const kinds = { pairs: 'pairs', labelled: 'labelledPairs', text: 'text' } as const;
+  const recipe = `"data": { "kind": "${kinds[options.kind]}", "source": "${options.out}", … } in a recipe`;
+  const use = options.kind === 'pairs' ? `${recipe}, or prenorm reproduce --data ${options.out}` : recipe;
   return `${lines.join('\n')}\n${use}\n`;
 }

@@ -6,6 +6,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
+import { decodeCheckpoint } from '../io/index.js';
 import {
   buildModel,
   checkRecipe,
@@ -48,6 +49,8 @@ export interface TrainedRun extends RecipeFile {
   tokenizer: TextCodec | null;
   model: RecipeModel;
   step: number;
+  /** SHA-256 of the data that the run was trained on; null where version 0.1 did not say it so. */
+  dataHash: string | null;
 }
 
 export class RunFolder {
@@ -139,9 +142,15 @@ export class RunFolder {
     const sizes = { vocabSize: tokenizer?.vocabSize, ...(seqLen === undefined ? {} : { maxSeqLen: seqLen }) };
     recipe.model = completeModel(recipe.model, sizes);
     const model = buildModel(recipe.model, 0);
-    const step = loadCheckpointWeights(model, await this.checkpoint(), checkpoint);
+    const bytes = await this.checkpoint();
+    const step = loadCheckpointWeights(model, bytes, checkpoint);
     model.eval();
-    return { recipe, path, sources, tokenizer, model, step };
+    const saved = decodeCheckpoint(bytes, checkpoint).config as {
+      recipe?: number;
+      data?: { sha256?: string };
+    };
+    const dataHash = (saved.recipe && saved.data?.sha256) || null;
+    return { recipe, path, sources, tokenizer, model, step, dataHash };
   }
 
   async #readConfig(): Promise<RecipeFile> {

@@ -26,6 +26,12 @@ export interface TrainCommandOptions extends EngineOptions {
 const CHECKPOINT_EVERY = 100;
 
 export async function train(path: string, options: TrainCommandOptions): Promise<number> {
+  if (options.newSchedule && !options.resume) {
+    throw new ConfigError('--new-schedule goes with --resume', {
+      op: '--new-schedule',
+      hint: "a run that begins has one schedule, the recipe's",
+    });
+  }
   const folder = new RunFolder(options.out ?? join('runs', basename(path).replace(/\.json$/, '')));
   if (options.dryRun) return trainIn(folder, path, options);
   const release = await holdFolder(folder.path);
@@ -59,10 +65,9 @@ async function trainIn(folder: RunFolder, path: string, options: TrainCommandOpt
   return new Training(folder, run, options).carryOut(stored, resume);
 }
 
-function dryRun(
-  { model, options: { model: trained, data, steps }, recipe }: PreparedRun,
-  options: TrainCommandOptions,
-): number {
+function dryRun({ model, options: given, recipe }: PreparedRun, options: TrainCommandOptions): number {
+  const { model: trained, data, steps } = given;
+  new Trainer(given); // checks what belongs together
   const memory = plan(trained, data.next());
   const { vocabSize } = recipe.model as { vocabSize?: number };
   const result = { parameters: model.numParameters(), vocabSize, steps, memory };
@@ -181,9 +186,10 @@ class Training {
     );
     const judged = judgeDivergence(trainer.losses, nll === undefined ? {} : { validNll: nll });
     if (!judged.diverged && perplexity !== Number.POSITIVE_INFINITY) return EXIT.done;
-    note(
-      `the run has diverged: its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, step 1 had ${trainer.losses[0].toPrecision(4)} (lower the rate, warm up, or clip gradients)`,
-    );
+    const why = judged.diverged
+      ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, step 1 had ${trainer.losses[0].toPrecision(4)}`
+      : `its valid NLL ${nll?.toPrecision(4)} is beyond any perplexity`;
+    note(`the run has diverged: ${why} (lower the rate, warm up, or clip gradients)`);
     return EXIT.failed;
   }
 }

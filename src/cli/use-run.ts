@@ -32,6 +32,12 @@ export async function evaluate(
   const { split } = options;
   const run = await new RunFolder(folder).open();
   const data = await openRunData(run);
+  const isSame = run.dataHash === null || run.dataHash === data.sha256;
+  if (!isSame) {
+    note(
+      'the data have changed since the run: what it was trained and validated on is not what it is judged by now',
+    );
+  }
   if (!data.heldOut.includes(split)) {
     throw new ConfigError(`the data of this run has no ${split} part`, {
       path: folder,
@@ -44,7 +50,7 @@ export async function evaluate(
   const model = run.model as Trainable<never> as Trainable<unknown>;
   const nll = evaluateLoss(model, data.evaluation(split, maxSeqLen));
   const perplexity = exp64(nll);
-  const result: Record<string, unknown> = { step: run.step, split, nll, perplexity };
+  const result: Record<string, unknown> = { step: run.step, split, nll, perplexity, sameData: isSame };
   let text = `step ${run.step}: ${split} NLL ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}`;
   if (run.model instanceof Transformer) {
     const pairs = (data as OpenedPairs).texts[split] ?? [];

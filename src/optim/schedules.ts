@@ -54,9 +54,24 @@ export function inverseSqrt(options: InverseSqrtOptions): Schedule {
   return warm(config, (t) => maxLr * Math.min(1, Math.sqrt(tailStart / t)));
 }
 
+/** @throws ConfigError for a warm-up that goes on beyond the end, where maxLr is never reached */
+function checkRise(
+  op: string,
+  { warmupSteps, totalSteps }: { warmupSteps: number; totalSteps: number },
+): void {
+  if (warmupSteps <= totalSteps) return;
+  throw new ConfigError(`warmupSteps ${warmupSteps} is beyond totalSteps ${totalSteps}`, {
+    op,
+    expected: `<= ${totalSteps}`,
+    actual: warmupSteps,
+    hint: 'shorten the warm-up, or raise totalSteps',
+  });
+}
+
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
 export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
   checkOptions('linearDecay', options, { ...warmup, totalSteps: integer(1) });
+  checkRise('linearDecay', options);
   const { maxLr, warmupSteps, totalSteps } = options;
   return warm(
     { kind: 'linearDecay', maxLr, warmupSteps, totalSteps },
@@ -73,6 +88,7 @@ export function cosine(options: {
   minLr?: number;
 }): Schedule {
   checkOptions('cosine', options, { ...warmup, totalSteps: integer(1), minLr: optional(notNegative) });
+  checkRise('cosine', options);
   const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
   if (minLr > maxLr) {
     throw new ConfigError(`minLr ${minLr} is above maxLr ${maxLr}`, {

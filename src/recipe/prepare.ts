@@ -1,5 +1,6 @@
 /** @file From a recipe to a model, its data, and what a trainer takes. */
 import type { BatchSource } from '../data/index.js';
+import { checkKeys } from '../errors.js';
 import { type CausalLM, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -54,6 +55,7 @@ export async function openData(
  * @throws ConfigError, DataError or FormatError for what does not fit together
  */
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
+  checkKeys('prepareRun', surroundings, ['sources', 'tokenizer']);
   const { sources = noFiles } = surroundings;
   const data = await openData(recipe, surroundings);
   const { weights } = recipe;

@@ -12,7 +12,7 @@ import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
-import { checkEnd, checkIntervals, checkOwner } from './check-options.js';
+import { checkEnd, checkIntervals, checkOwner, checkStepOptions } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { evaluateLoss, repeatable } from './evaluate.js';
 import { Listeners } from './listeners.js';
@@ -151,6 +151,7 @@ export class Trainer<B> {
         actual: options.accumulate,
       });
     }
+    checkStepOptions(options);
     checkOwner(options.model, options.optimizer);
     checkEnd(options.schedule, options.steps);
     checkIntervals(options);

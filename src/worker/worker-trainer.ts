@@ -72,14 +72,16 @@ export class WorkerTrainer {
   constructor(options: WorkerTrainerOptions) {
     const { worker, signal, onCheckpoint, ...config } = options;
     if (config.data?.kind === 'module') config.data = { ...config.data, url: String(config.data.url) };
+    if (config.weights instanceof Uint8Array) checkAttached('weights', config.weights);
     checkPlain(config, 'options');
     this.#options = options;
+    // Before there is a worker that would be left running.
+    const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
     this.#port = openWorker(
       worker,
       (message) => this.#receive(message),
       (error) => this.#fail(error),
     );
-    const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
     this.ready = this.#ask('start', message, transfer);
     this.ready.catch(() => {}); // told again to whoever asks for anything
     signal?.addEventListener('abort', () => void this.cancel().catch(() => {}), { once: true });
@@ -266,16 +268,30 @@ function prepared<C extends WorkerRun>(run: C): { message: C; transfer: ArrayBuf
   if (!isJsonObject(run.data)) return { message: run, transfer };
   const data = Object.fromEntries(
     Object.entries(run.data).map(([key, value]) => {
+      if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) checkAttached(`data.${key}`, value);
       if (value instanceof ArrayBuffer) transfer.push(value);
       if (!ArrayBuffer.isView(value)) return [key, value];
       const view = value as Int32Array;
-      const whole = view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
-      const own = whole ? view : view.slice();
+      const { buffer } = view;
+      const whole = buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength;
+      const own = whole && !transfer.includes(buffer) ? view : view.slice();
       transfer.push(own.buffer as ArrayBuffer);
       return [key, own];
     }),
   );
   return { message: { ...run, data } as C, transfer };
+}
+
+/** @throws ConfigError for a buffer that has moved away: no message would ever come of it. */
+function checkAttached(key: string, value: ArrayBuffer | ArrayBufferView): void {
+  try {
+    new Uint8Array(ArrayBuffer.isView(value) ? value.buffer : value);
+  } catch {
+    throw new ConfigError(`${key} is empty: its buffer has moved, to a worker perhaps`, {
+      op: 'WorkerTrainer',
+      hint: 'give each trainer a copy, e.g. bytes.slice()',
+    });
+  }
 }
 
 /** A closure would be refused by the browser with a message that names nothing. */

@@ -178,4 +178,13 @@ test('unknown kinds, unknown keys and values out of range are refused by name', 
   }
 });
 
+test('a warm-up beyond the end is refused: maxLr would never be reached', () => {
+  for (const make of [cosine, linearDecay]) {
+    assert.throws(
+      () => make({ maxLr: 0.1, warmupSteps: 10, totalSteps: 5 }),
+      /warmupSteps 10 is beyond totalSteps 5/,
+    );
+  }
+});
+
 test.run();

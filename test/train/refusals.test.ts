@@ -204,4 +204,18 @@ test('an interval of what does not happen is refused', () => {
   assert.match(checkpoints.message, 'checkpointEvery is 3, but there is no onCheckpoint');
 });
 
+test('what a step would not notice is refused at once', () => {
+  for (const [options, pattern] of [
+    [{ clipNorm: Number.NaN }, 'clipNorm must be a number > 0, got NaN'],
+    [{ clipNorm: 0 }, 'clipNorm must be a number > 0, got 0'],
+    [{ labelSmoothing: 1 }, 'labelSmoothing must be a number in [0, 1), got 1'],
+    [{ schedule: { kind: 'constant', maxLr: 1 } }, 'schedule must be a function'],
+    [{ onCheckpoint: 5 }, 'onCheckpoint must be a function, got 5'],
+  ] as const) {
+    const error = refusal(() => translationTrainer(options as never));
+    assert.instance(error, ConfigError);
+    assert.match(error.message, pattern);
+  }
+});
+
 test.run();

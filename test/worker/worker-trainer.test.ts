@@ -291,6 +291,21 @@ test('another schedule than the checkpoint has is refused, and taken on purpose'
   assert.match((wrong as Error).message, 'did you mean "schedule"?');
 });
 
+test('a buffer that has moved away is refused by name; two views of one buffer are copied', async () => {
+  const bytes = new TextEncoder().encode(text);
+  const data = { kind: 'text', text: bytes, batchSize: 4, seqLen: 16 } as const;
+  await start({ data }).ready;
+  const error = await rejection(() => start({ data }));
+  assert.instance(error, ConfigError);
+  assert.match((error as Error).message, 'data.text is empty: its buffer has moved');
+  const ids = Int32Array.from({ length: 200 }, (_, i) => i % 11);
+  const trainer = start({
+    model: { kind: 'causalLM', ...model, vocabSize: 11 },
+    data: { kind: 'tokens', ids, validation: new Int32Array(ids.buffer), batchSize: 2, seqLen: 16 },
+  });
+  assert.is((await trainer.ready).tokens, 200);
+});
+
 test('a worker that cannot be loaded, or ends, is an EnvironmentError', async () => {
   const lost = await rejection(start({ worker: new URL('./no-such-file.js', import.meta.url) }).ready);
   assert.instance(lost, EnvironmentError);

@@ -29,13 +29,15 @@ export interface OpenedData extends ReadData {
   oldHashes?(): string[];
 }
 
-/** Sizes that the data decides: rows of the token table, longest row, classes, pixels. */
+/** Sizes that the data decides: rows of the token table, longest row, classes, pixels; rows of two segments, and whether one follows the other. */
 export interface DataSizes {
   vocabSize?: number;
   maxSeqLen?: number;
   numClasses?: number;
   imageSize?: number;
   channels?: number;
+  numSegments?: number;
+  nextSentence?: boolean;
 }
 
 /** Content as it was read. */

@@ -1,5 +1,5 @@
 /** @file Data from a module of one's own. */
-import { anything, optional } from '../../checks.js';
+import { anything, checkOptions, integer, optional, type Rules, text } from '../../checks.js';
 import type { BatchSource } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
@@ -22,6 +22,21 @@ export interface ModuleDataset {
   /** Rows are this long; generation reads as many tokens at once. */
   seqLen?: number;
 }
+
+const datasetRules: Rules<ModuleDataset> = {
+  data: anything,
+  validation: optional({
+    wanted: 'batches',
+    holds: (value) => typeof (value as Iterable<unknown>)?.[Symbol.iterator] === 'function',
+  }),
+  tokenizer: optional({
+    wanted: 'a tokenizer: vocabSize, encode(), decode()',
+    holds: (value) => typeof (value as TextCodec)?.encode === 'function',
+  }),
+  tokens: optional(integer(0)),
+  sha256: optional(text),
+  seqLen: optional(integer(1)),
+};
 
 /** A module. */
 export const moduleKind: DataKind<ModuleData, { sha256: string; made: ModuleDataset }> = {
@@ -72,9 +87,18 @@ async function load(path: string, options: unknown): Promise<ModuleDataset> {
     });
   }
   const make = loaded.dataset ?? loaded.default;
-  const made = typeof make === 'function' ? await make(options ?? {}) : null;
+  let made: ModuleDataset | null;
+  try {
+    made = typeof make === 'function' ? await make(options ?? {}) : null;
+  } catch (cause) {
+    throw new DataError(`dataset() of the module failed: ${(cause as Error)?.message}`, { path, cause });
+  }
   const calls = ['next', 'state', 'restore'];
-  if (calls.every((call) => typeof made?.data?.[call] === 'function')) return made as ModuleDataset;
+  const source = made?.data as Record<string, unknown> | undefined;
+  if (made && calls.every((call) => typeof source?.[call] === 'function')) {
+    checkOptions<ModuleDataset>(path, made, datasetRules);
+    return made;
+  }
   throw new DataError(
     'the module must export dataset(), which returns an object with `data`, a BatchSource: next(), state(), restore()',
     {

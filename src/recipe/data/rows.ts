@@ -224,7 +224,7 @@ export const maskedKind: DataKind<MaskedData, ReadMasked> = {
       sha256,
       tokenizer,
       tokens: train.documents.flat().reduce((sum, { length }) => sum + length, 0),
-      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen },
+      sizes: { vocabSize: marks.vocabSize, maxSeqLen: data.maxLen, numSegments: 2, nextSentence: true },
       heldOut: parts.valid ? ['valid'] : [],
       train: (seed) => new MaskedPairBatches(train, { ...options, seed }),
       evaluation: () => [...evaluationMaskedPairs(encode(parts.valid), { ...options, seed: 0 })],
