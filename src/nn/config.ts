@@ -1,6 +1,6 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
 import { checkOptions, either, finite, flag, integer, oneOf, type Rules, seed } from '../checks.js';
-import { brief, ConfigError, checkKeys } from '../errors.js';
+import { ConfigError, checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
 import type { NormKind } from './norms.js';
 import type { NormPlacement } from './placement-names.js';
@@ -129,23 +129,6 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
       expected: `a multiple of ${config.numHeads}`,
       actual: config.dModel,
     });
-  }
-  if (op !== 'Transformer') {
-    // A whole configuration may have them, as long as they say nothing of their own.
-    const same = {
-      numEncoderLayers: 'numLayers',
-      numDecoderLayers: 'numLayers',
-      decoderNormPlacement: 'normPlacement',
-    } as const;
-    for (const [key, of] of Object.entries(same) as [keyof typeof same, keyof ModelConfig][]) {
-      if (config[key] === config[of]) continue;
-      throw new ConfigError(`${key} means nothing in a model of one stack, got ${brief(config[key])}`, {
-        op,
-        expected: config[of],
-        actual: config[key],
-        hint: `leave it out; ${of} is the stack's`,
-      });
-    }
   }
   return config;
 }
