@@ -267,6 +267,19 @@ const table: Row[] = [
     keys: { ...warmup, totalSteps: 'positiveWhole', minLr: 'notNegative' },
     required: ['maxLr', 'warmupSteps', 'totalSteps'],
   },
+  {
+    of: ['wsd'],
+    call: optim.wsd,
+    good: { maxLr: 1, warmupSteps: 2, totalSteps: 9 },
+    keys: {
+      ...warmup,
+      totalSteps: 'positiveWhole',
+      decaySteps: 'positiveWhole',
+      decayShape: 'choice',
+      minLr: 'notNegative',
+    },
+    required: ['maxLr', 'warmupSteps', 'totalSteps'],
+  },
   { of: ['constant'], call: optim.constant, good: { maxLr: 1 }, keys: warmup, required: ['maxLr'] },
   {
     of: ['stepDecay'],
@@ -817,6 +830,7 @@ test('numbers that are no options are looked at too', async () => {
     ['SGD: nesterov', () => new optim.SGD([w], { lr: 1, nesterov: true })],
     ['Adam: betas', () => new optim.Adam([w], { lr: 1, betas: [0.9] as never })],
     ['cosine: minLr', () => optim.cosine({ maxLr: 1, warmupSteps: 0, totalSteps: 2, minLr: 2 })],
+    ['wsd: minLr', () => optim.wsd({ maxLr: 1, warmupSteps: 0, totalSteps: 2, minLr: 2 })],
     ['schedule: schedule', () => optim.makeSchedule({ kind: 'warm' } as never)],
     ['trainChars: maxVocab', () => text.trainChars('ab', 1.5)],
     ['tokenizeWords: language', () => text.tokenizeWords('ab', 'fr' as never)],

@@ -20,5 +20,7 @@ export {
   type Schedule,
   type ScheduleConfig,
   stepDecay,
+  type WsdOptions,
+  wsd,
 } from './schedules.js';
 export { SGD, type SGDOptions } from './sgd.js';

@@ -68,6 +68,17 @@ function checkRise(
   });
 }
 
+/** @throws ConfigError for a fall that ends above where it starts */
+function checkFall(op: string, { maxLr, minLr = 0 }: { maxLr: number; minLr?: number }): void {
+  if (minLr <= maxLr) return;
+  throw new ConfigError(`minLr ${minLr} is above maxLr ${maxLr}`, {
+    op,
+    expected: `<= ${maxLr}`,
+    actual: minLr,
+    hint: 'the rate falls from maxLr to minLr',
+  });
+}
+
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
 export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
   checkOptions('linearDecay', options, { ...warmup, totalSteps: integer(1) });
@@ -89,15 +100,8 @@ export function cosine(options: {
 }): Schedule {
   checkOptions('cosine', options, { ...warmup, totalSteps: integer(1), minLr: optional(notNegative) });
   checkRise('cosine', options);
+  checkFall('cosine', options);
   const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
-  if (minLr > maxLr) {
-    throw new ConfigError(`minLr ${minLr} is above maxLr ${maxLr}`, {
-      op: 'cosine',
-      expected: `<= ${maxLr}`,
-      actual: minLr,
-      hint: 'the cosine falls from maxLr to minLr',
-    });
-  }
   const rate = (t: number): number => {
     const progress = Math.min(1, (t - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
     return minLr + ((maxLr - minLr) * (1 + cos64(Math.PI * progress))) / 2;
@@ -137,13 +141,74 @@ export function stepDecay(options: {
   );
 }
 
+/** Options of `wsd`. */
+export interface WsdOptions {
+  /** The rate of the stable part. */
+  maxLr: number;
+  /** Steps of linear rise; 0 for none. */
+  warmupSteps: number;
+  /** Step at which the decay ends. */
+  totalSteps: number;
+  /** Steps of the decay, the last before `totalSteps`. Default: a tenth of `totalSteps`, at least 1. */
+  decaySteps?: number;
+  /** How it falls over p = 0 … 1 of the decay: 1 - p ('linear', the default), half a cosine, or 1 - sqrt(p). */
+  decayShape?: 'linear' | 'cosine' | '1-sqrt';
+  /** The rate at `totalSteps` and after. Default 0. */
+  minLr?: number;
+}
+
+const decayShapes: { [K in NonNullable<WsdOptions['decayShape']>]: (left: number) => number } = {
+  linear: (left) => left,
+  cosine: (left) => (1 - cos64(Math.PI * left)) / 2,
+  '1-sqrt': (left) => 1 - Math.sqrt(1 - left),
+};
+
+/**
+ * Warm-up, stable, decay: linear warm-up, then `maxLr` up to step `totalSteps - decaySteps`, then down to `minLr` at
+ * `totalSteps`, and `minLr` from there on (Hu et al. 2024, "MiniCPM", section 4; the shape 1 - sqrt(p): Hägele et al.
+ * 2024). A checkpoint of the stable part can be resumed with a later `totalSteps` as if it had been so from the start.
+ * @throws ConfigError when warm-up and decay do not both fit into `totalSteps`, or `minLr` is above `maxLr`.
+ */
+export function wsd(options: WsdOptions): Schedule {
+  checkOptions('wsd', options, {
+    ...warmup,
+    totalSteps: integer(1),
+    decaySteps: optional(integer(1)),
+    decayShape: optional(oneOf(...Object.keys(decayShapes))),
+    minLr: optional(notNegative),
+  });
+  checkRise('wsd', options);
+  checkFall('wsd', options);
+  const { maxLr, warmupSteps, totalSteps, decayShape = 'linear', minLr = 0 } = options;
+  const decaySteps = options.decaySteps ?? Math.max(1, Math.floor(totalSteps / 10));
+  if (warmupSteps + decaySteps > totalSteps) {
+    throw new ConfigError(
+      `warmupSteps ${warmupSteps} and decaySteps ${decaySteps} are more than totalSteps ${totalSteps}`,
+      {
+        op: 'wsd',
+        expected: `decaySteps <= ${totalSteps - warmupSteps}`,
+        actual: decaySteps,
+        hint: 'shorten one of them, or raise totalSteps',
+      },
+    );
+  }
+  const shape = decayShapes[decayShape];
+  const config = { kind: 'wsd', maxLr, warmupSteps, totalSteps, decaySteps, decayShape, minLr } as const;
+  const rate = (t: number): number => {
+    if (t <= totalSteps - decaySteps) return maxLr;
+    return minLr + (maxLr - minLr) * shape(Math.max(0, totalSteps - t) / decaySteps);
+  };
+  return warm(config, rate, minLr > 0 ? undefined : totalSteps);
+}
+
 /** A schedule as data. */
 export type ScheduleConfig =
   | ({ kind: 'inverseSqrt' } & InverseSqrtOptions)
   | ({ kind: 'linearDecay' } & Parameters<typeof linearDecay>[0])
   | ({ kind: 'cosine' } & Parameters<typeof cosine>[0])
   | ({ kind: 'constant' } & Parameters<typeof constant>[0])
-  | ({ kind: 'stepDecay' } & Parameters<typeof stepDecay>[0]);
+  | ({ kind: 'stepDecay' } & Parameters<typeof stepDecay>[0])
+  | ({ kind: 'wsd' } & WsdOptions);
 
 const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = {
   inverseSqrt,
@@ -151,6 +216,7 @@ const makers: { [K in ScheduleConfig['kind']]: (options: never) => Schedule } = 
   cosine,
   constant,
   stepDecay,
+  wsd,
 };
 
 /**

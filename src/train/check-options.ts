@@ -39,7 +39,7 @@ export function checkEnd(schedule: Schedule | undefined, steps: number): void {
       op: 'Trainer',
       expected: `<= ${end}`,
       actual: steps,
-      hint: `let the schedule end at step ${steps} (totalSteps), or above 0 (minLr of cosine), or lower steps`,
+      hint: `let the schedule end at step ${steps} (totalSteps), or above 0 (minLr of cosine and wsd), or lower steps`,
     },
   );
 }

@@ -10,6 +10,8 @@ import {
   type Schedule,
   type ScheduleConfig,
   stepDecay,
+  type WsdOptions,
+  wsd,
 } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { close, refusal } from '../support.js';
@@ -75,6 +77,36 @@ test('constant and step decay', () => {
   close(stepDecay({ maxLr: 1, warmupSteps: 2, steps: [8] })(8), 0.1, 1e-17);
 });
 
+test('warm-up, stable, decay: the rate at every boundary', () => {
+  const options = { maxLr: 1, warmupSteps: 10, totalSteps: 110, decaySteps: 20 } as const;
+  const at = (more: Partial<WsdOptions>, ...steps: number[]) => steps.map(wsd({ ...options, ...more }));
+  assert.equal(at({}, 1, 5, 9, 10, 11, 50, 89, 90), [0.1, 0.5, 0.9, 1, 1, 1, 1, 1]);
+  assert.equal(at({}, 91, 95, 100, 109, 110, 111, 1e6), [0.95, 0.75, 0.5, 0.05, 0, 0, 0]);
+  const half = at({ minLr: 0.5 }, 90, 91, 100, 109, 110, 111, 1e6);
+  assert.equal(half, [1, 0.975, 0.75, 0.525, 0.5, 0.5, 0.5]);
+  for (const [decayShape, quarter, middle] of [
+    ['cosine', (1 + Math.SQRT1_2) / 2, 0.5],
+    ['1-sqrt', 0.5, 1 - Math.SQRT1_2],
+  ] as const) {
+    const [before, start, first, second, end, after] = at({ decayShape }, 89, 90, 95, 100, 110, 111);
+    assert.equal([before, start, end, after], [1, 1, 0, 0], decayShape);
+    close(first, quarter, 1e-15);
+    close(second, middle, 1e-15);
+    assert.equal(at({ decayShape, minLr: 0.25 }, 90, 110, 1e6), [1, 0.25, 0.25], decayShape);
+  }
+  // Nothing between warm-up and decay, nothing but decay, and a floor that is the rate itself.
+  assert.equal(at({ decaySteps: 100 }, 9, 10, 11, 60, 110), [0.9, 1, 0.99, 0.5, 0]);
+  assert.equal(
+    [1, 3, 4].map(wsd({ maxLr: 1, warmupSteps: 0, totalSteps: 4, decaySteps: 4 })),
+    [0.75, 0.25, 0],
+  );
+  assert.equal(at({ minLr: 1 }, 10, 100, 110), [1, 1, 1]);
+  // A tenth of all steps is the default, one step at least.
+  const byDefault = { maxLr: 1, warmupSteps: 0 };
+  assert.equal([94, 95, 96, 104].map(wsd({ ...byDefault, totalSteps: 104 })), [1, 0.9, 0.8, 0]);
+  assert.equal([2, 3].map(wsd({ ...byDefault, totalSteps: 3 })), [1, 0]);
+});
+
 test('every schedule rises to maxLr at the end of its warm-up and never exceeds it', () => {
   const schedules: Schedule[] = [
     inverseSqrt({ maxLr: 3, warmupSteps: 20 }),
@@ -82,6 +114,8 @@ test('every schedule rises to maxLr at the end of its warm-up and never exceeds 
     cosine({ maxLr: 3, warmupSteps: 20, totalSteps: 60 }),
     constant({ maxLr: 3, warmupSteps: 20 }),
     stepDecay({ maxLr: 3, warmupSteps: 20, steps: [30] }),
+    wsd({ maxLr: 3, warmupSteps: 20, totalSteps: 60 }),
+    wsd({ maxLr: 3, warmupSteps: 20, totalSteps: 60, decaySteps: 40, decayShape: '1-sqrt' }),
   ];
   for (const lr of schedules) {
     const values = Array.from({ length: 100 }, (_, i) => lr(i + 1));
@@ -105,6 +139,10 @@ test('a schedule from data equals the one from the function', () => {
     ],
     [{ kind: 'constant', maxLr: 1 }, constant({ maxLr: 1 })],
     [{ kind: 'stepDecay', maxLr: 1, steps: [2, 5] }, stepDecay({ maxLr: 1, steps: [2, 5] })],
+    [
+      { kind: 'wsd', maxLr: 1, warmupSteps: 3, totalSteps: 9 },
+      wsd({ maxLr: 1, warmupSteps: 3, totalSteps: 9 }),
+    ],
   ];
   for (const [config, schedule] of cases) {
     const made = makeSchedule(JSON.parse(JSON.stringify(config)));
@@ -134,6 +172,16 @@ test('a schedule says what it was made from, and from which step its rate is 0',
       { kind: 'stepDecay', ...warm, steps: [7, 5], factor: 0 },
       5,
     ],
+    [
+      wsd({ ...warm, totalSteps: 9 }),
+      { kind: 'wsd', ...warm, totalSteps: 9, decaySteps: 1, decayShape: 'linear', minLr: 0 },
+      9,
+    ],
+    [
+      wsd({ ...warm, totalSteps: 9, decaySteps: 4, decayShape: 'cosine', minLr: 0.1 }),
+      { kind: 'wsd', ...warm, totalSteps: 9, decaySteps: 4, decayShape: 'cosine', minLr: 0.1 },
+      undefined,
+    ],
   ];
   for (const [schedule, config, endsAt] of cases) {
     assert.equal(schedule.config, config);
@@ -152,7 +200,7 @@ test('unknown kinds, unknown keys and values out of range are refused by name', 
   const wrong: [object, string][] = [
     [
       { kind: 'linear', maxLr: 1 },
-      'schedule must be one of inverseSqrt, linearDecay, cosine, constant, stepDecay, got "linear"',
+      'schedule must be one of inverseSqrt, linearDecay, cosine, constant, stepDecay, wsd, got "linear"',
     ],
     [{ kind: 'toString', maxLr: 1 }, 'schedule must be one of'],
     [{ maxLr: 1 }, 'got undefined'],
@@ -170,6 +218,18 @@ test('unknown kinds, unknown keys and values out of range are refused by name', 
     [{ kind: 'stepDecay', maxLr: 1 }, 'steps must be'],
     [{ kind: 'stepDecay', maxLr: 1, steps: ['8'] }, 'steps must be'],
     [{ kind: 'stepDecay', maxLr: 1, steps: [8], factor: -1 }, 'factor must be'],
+    [{ kind: 'wsd', maxLr: 1, warmupSteps: 1 }, 'totalSteps must be'],
+    [{ kind: 'wsd', maxLr: 1, warmupSteps: 1, totalSteps: 9, decayStep: 1 }, 'did you mean "decaySteps"?'],
+    [{ kind: 'wsd', maxLr: 1, warmupSteps: 1, totalSteps: 9, decaySteps: 0 }, 'decaySteps must be'],
+    [
+      { kind: 'wsd', maxLr: 1, warmupSteps: 1, totalSteps: 9, decayShape: 'sqrt' },
+      'decayShape must be one of linear, cosine, 1-sqrt, got "sqrt"',
+    ],
+    [{ kind: 'wsd', maxLr: 1, warmupSteps: 1, totalSteps: 9, minLr: 2 }, 'minLr 2 is above maxLr 1'],
+    [
+      { kind: 'wsd', maxLr: 1, warmupSteps: 6, totalSteps: 9, decaySteps: 4 },
+      'warmupSteps 6 and decaySteps 4 are more than totalSteps 9',
+    ],
   ];
   for (const [config, says] of wrong) {
     const error = refusal(() => makeSchedule(config as ScheduleConfig));
@@ -179,7 +239,7 @@ test('unknown kinds, unknown keys and values out of range are refused by name', 
 });
 
 test('a warm-up beyond the end is refused: maxLr would never be reached', () => {
-  for (const make of [cosine, linearDecay]) {
+  for (const make of [cosine, linearDecay, wsd]) {
     assert.throws(
       () => make({ maxLr: 0.1, warmupSteps: 10, totalSteps: 5 }),
       /warmupSteps 10 is beyond totalSteps 5/,

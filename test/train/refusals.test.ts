@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, ConfigError, DataError } from '../../src/errors.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
-import { Adam, constant, cosine, linearDecay, type Schedule, stepDecay } from '../../src/optim/index.js';
+import { Adam, constant, cosine, linearDecay, type Schedule, stepDecay, wsd } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { evaluateLoss, Trainer, type TrainerOptions } from '../../src/train/index.js';
 import { refusal } from '../support.js';
@@ -104,6 +104,7 @@ test('steps beyond the end of a schedule are refused; a floor above 0 has no end
   for (const schedule of [
     linearDecay({ ...rate, totalSteps: 30 }),
     cosine({ ...rate, totalSteps: 30 }),
+    wsd({ ...rate, totalSteps: 30 }),
     stepDecay({ ...rate, steps: [40, 30], factor: 0 }),
   ]) {
     make(schedule, 30);
@@ -116,9 +117,28 @@ test('steps beyond the end of a schedule are refused; a floor above 0 has no end
     assert.match(error.message, 'let the schedule end at step 31 (totalSteps)');
   }
   make(cosine({ ...rate, totalSteps: 30, minLr: 1e-4 }), 1000);
+  make(wsd({ ...rate, totalSteps: 30, minLr: 1e-4 }), 1000);
   make(stepDecay({ ...rate, steps: [30] }), 1000);
   make(constant(rate), 1000);
   make(() => 0.01, 1000);
+});
+
+test('the stable part of a warm-up, stable, decay run goes on as if it had been longer from the start', () => {
+  const rate = { maxLr: 0.01, warmupSteps: 2, decaySteps: 3 };
+  const make = (totalSteps: number) =>
+    translationTrainer({ schedule: wsd({ ...rate, totalSteps }), steps: totalSteps });
+  const short = make(8);
+  while (short.step < 5) short.trainStep(); // The decay starts after this one.
+  const stable = short.save();
+  const long = make(12);
+  while (long.step < 12) long.trainStep();
+  const resumed = make(12);
+  assert.match(refusal(() => resumed.restore(stable)).message, 'schedule.totalSteps is 8 there, 12 here');
+  resumed.restore(stable, 'checkpoint', { schedule: 'new' });
+  while (resumed.step < 12) resumed.trainStep();
+  assert.is(resumed.hash(), long.hash());
+  while (short.step < 8) short.trainStep();
+  assert.is.not(short.hash(), long.hash());
 });
 
 test('another schedule is taken from a checkpoint only on purpose, and then trained with', () => {
