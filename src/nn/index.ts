@@ -23,6 +23,7 @@ export {
   type MaskedLMInput,
   type MaskedLMOptions,
 } from './masked-lm.js';
+export { type LibraryModel, type ModelKind, modelKind } from './model-kinds.js';
 export { CausalLM, type ForwardOptions, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';

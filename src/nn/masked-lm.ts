@@ -116,6 +116,11 @@ export class MaskedLM extends Module {
     initializeModel(this, config.init, config.seed);
   }
 
+  /** Name of its kind in recipes and files. */
+  get kind(): 'maskedLM' {
+    return 'maskedLM';
+  }
+
   /** Hidden vectors (B, T, C). */
   encode(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
     checkForward('MaskedLM', options);

@@ -90,6 +90,11 @@ export class Transformer extends Module {
     initializeModel(this, config.init, config.seed);
   }
 
+  /** Name of its kind in recipes and files. */
+  get kind(): 'transformer' {
+    return 'transformer';
+  }
+
   override afterInit(): void {
     multiply(this.embedding.tokens.weight, embeddingInitGain(this.config));
   }
@@ -174,6 +179,11 @@ export class CausalLM extends Module {
     this.output = new OutputProjection(config, this.embedding.tokens);
     this.assignPaths();
     initializeModel(this, config.init, config.seed);
+  }
+
+  /** Name of its kind in recipes and files. */
+  get kind(): 'causalLM' {
+    return 'causalLM';
   }
 
   /** Logits (B, T, vocabSize) of the next token at every position. */

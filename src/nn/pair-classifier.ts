@@ -69,6 +69,11 @@ export class PairClassifier extends Module {
     initializeModel(this, config.init, config.seed);
   }
 
+  /** Name of its kind in recipes and files. */
+  get kind(): 'pairClassifier' {
+    return 'pairClassifier';
+  }
+
   /**
    * Takes over embedding, encoder and, where there is a next-sentence head, its pooler from a masked language model;
    * the classifier keeps its own values.

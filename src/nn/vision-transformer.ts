@@ -138,6 +138,11 @@ export class VisionTransformer extends Module {
     initializeModel(this, config.init, config.seed);
   }
 
+  /** Name of its kind in recipes and files. */
+  get kind(): 'visionTransformer' {
+    return 'visionTransformer';
+  }
+
   /** The encoder's output (B, 1 + patches, C), class token first. */
   encode(batch: ImageInput, options: ForwardOptions = {}): Variable {
     checkForward('VisionTransformer', options);

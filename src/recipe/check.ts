@@ -2,11 +2,11 @@
 import { anything, integer, oneOf, optional, type Rule, type Rules, seed, share } from '../checks.js';
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { modelClasses } from '../nn/model-kinds.js';
 import { makeSchedule } from '../optim/index.js';
 import type { Must } from './data/kind.js';
 import { dataKind, dataKinds } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
-import { modelKinds } from './models.js';
 import { optimizerKinds } from './optimizers.js';
 import type { GroupRecipe, OptimizerRecipe, Recipe, TokenizerRecipe, TrainingRecipe } from './recipe.js';
 import { isSelection } from './selection.js';
@@ -93,7 +93,7 @@ export function checkRecipe(value: unknown, path: string): Recipe {
   must(!isName, 'data', `${kinded.wanted}; the name goes into data.source`, recipe.data);
   checkSection(path, '', recipe, recipeRules);
   const { model, data } = recipe;
-  checkValueAt(must, 'model.kind', model.kind, named(modelKinds));
+  checkValueAt(must, 'model.kind', model.kind, named(modelClasses));
   must(!('seed' in model), 'model', 'without seed, which is seeds.model', model);
   checkData(data, path, must);
   const readers = dataKind(data).models;

@@ -1,28 +1,23 @@
-/** @file The table of models, and a model from a recipe and what its data knows. */
+/** @file A model from a recipe and what its data knows. */
 import { brief, ConfigError } from '../errors.js';
 import { decodeSafetensors } from '../io/index.js';
-import {
-  CausalLM,
-  MaskedLM,
-  PairClassifier,
-  type StateDict,
-  Transformer,
-  VisionTransformer,
-} from '../nn/index.js';
+import { type LibraryModel, type ModelKind, makeModel } from '../nn/model-kinds.js';
+import type { StateDict } from '../nn/module.js';
+import { PairClassifier } from '../nn/pair-classifier.js';
 import type { DataSizes } from './data/kind.js';
-import type { ModelKindName, ModelRecipe } from './recipe.js';
+import type { ModelRecipe } from './recipe.js';
 
-/** Kinds of models by their names in recipes, and which sizes of the data are options of theirs. */
-export const modelKinds = {
-  causalLM: { model: CausalLM, sizes: ['vocabSize', 'maxSeqLen'] },
-  transformer: { model: Transformer, sizes: ['vocabSize'] },
-  maskedLM: { model: MaskedLM, sizes: ['vocabSize', 'maxSeqLen', 'numSegments', 'nextSentence'] },
-  pairClassifier: { model: PairClassifier, sizes: ['vocabSize', 'maxSeqLen', 'numClasses'] },
-  visionTransformer: { model: VisionTransformer, sizes: ['imageSize', 'channels', 'numClasses'] },
-} as const satisfies Record<ModelKindName, { model: unknown; sizes: readonly (keyof DataSizes)[] }>;
+/** Which sizes of the data are options of a kind of model. */
+const sizesOf: Readonly<Record<ModelKind, readonly (keyof DataSizes)[]>> = {
+  causalLM: ['vocabSize', 'maxSeqLen'],
+  transformer: ['vocabSize'],
+  maskedLM: ['vocabSize', 'maxSeqLen', 'numSegments', 'nextSentence'],
+  pairClassifier: ['vocabSize', 'maxSeqLen', 'numClasses'],
+  visionTransformer: ['imageSize', 'channels', 'numClasses'],
+};
 
-/** A model of the table. */
-export type RecipeModel = CausalLM | Transformer | MaskedLM | PairClassifier | VisionTransformer;
+/** A model of the table in `src/nn/model-kinds.ts`. */
+export type RecipeModel = LibraryModel;
 
 /** Sizes that must be the data's; the others may leave room. */
 const EXACT: readonly string[] = ['imageSize', 'channels', 'nextSentence'];
@@ -35,7 +30,7 @@ const REQUIRED: readonly string[] = ['vocabSize', 'numClasses', 'imageSize'];
  */
 export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecipe {
   const complete: Record<string, unknown> = { ...recipe };
-  for (const key of modelKinds[recipe.kind].sizes) {
+  for (const key of sizesOf[recipe.kind]) {
     const known = sizes[key];
     const given = complete[key];
     if (given === undefined) {
@@ -61,7 +56,7 @@ export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecip
 /** The model with its initial values. */
 export function buildModel(recipe: ModelRecipe, seed: number): RecipeModel {
   const { kind, ...options } = recipe;
-  return new modelKinds[kind].model({ seed, ...options } as never);
+  return makeModel(kind, { seed, ...options });
 }
 
 /**

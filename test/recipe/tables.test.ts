@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { modelClasses } from '../../src/nn/model-kinds.js';
 import { dataKinds } from '../../src/recipe/data/table.js';
-import { modelKinds } from '../../src/recipe/models.js';
 import { optimizerKinds } from '../../src/recipe/optimizers.js';
 
 const test = suite('recipe: tables');
@@ -42,9 +42,9 @@ const tables = [
   },
   {
     what: 'models',
-    file: 'recipe/models.ts',
-    names: Object.keys(modelKinds),
-    values: Object.values(modelKinds).map(({ model }) => model.name),
+    file: 'nn/model-kinds.ts',
+    names: Object.keys(modelClasses),
+    values: Object.values(modelClasses).map(({ name }) => name),
     least: 1,
   },
   {
