@@ -310,7 +310,12 @@ const table: Row[] = [
     keys: { numHeads: 'positiveWhole', causal: 'flag', queryOffset: 'number', lengths: 'other' },
     required: ['numHeads'],
   },
-  { of: ['crossEntropy'], call: (o) => prenorm.crossEntropy(f32(2, 3), i32(0, 1), o), good: {}, keys: loss },
+  {
+    of: ['crossEntropy'],
+    call: (o) => prenorm.crossEntropy(f32(2, 3), i32(0, 1), o),
+    good: {},
+    keys: { ...loss, rowWeights: 'other' },
+  },
   {
     of: ['linearCrossEntropy'],
     call: (o) => prenorm.linearCrossEntropy(f32(2, 4), f32(3, 4), i32(0, 1), o),
@@ -446,7 +451,7 @@ const table: Row[] = [
   },
   { of: ['CausalLM.forward'], op: 'CausalLM', call: (o) => lm.forward(lmBatch, o), good: {}, keys: trace },
   {
-    of: ['CausalLM.loss', 'MaskedLM.loss', 'PairClassifier.loss', 'VisionTransformer.loss', 'Probe.loss'],
+    of: ['CausalLM.loss', 'MaskedLM.loss', 'TextClassifier.loss', 'VisionTransformer.loss', 'Probe.loss'],
     op: 'CausalLM.loss',
     call: (o) => lm.loss(lmBatch, o),
     good: {},
@@ -473,9 +478,9 @@ const table: Row[] = [
     keys: trace,
   },
   {
-    of: ['PairClassifier.forward'],
-    op: 'PairClassifier',
-    call: (o) => new nn.PairClassifier({ ...sizes, numClasses: 2 }).forward(lmBatch, o),
+    of: ['TextClassifier.forward'],
+    op: 'TextClassifier',
+    call: (o) => new nn.TextClassifier({ ...sizes, numClasses: 2 }).forward(lmBatch, o),
     good: {},
     keys: trace,
   },
@@ -664,10 +669,18 @@ const models: Row[] = [
     required: ['vocabSize', 'dModel'],
   },
   {
-    of: ['PairClassifier'],
-    call: (o) => new nn.PairClassifier(o),
+    of: ['TextClassifier'],
+    call: (o) => new nn.TextClassifier(o),
     good: { ...sizes, numClasses: 2 },
-    keys: { ...modelKeys, numSegments: 'whole', numClasses: 'positiveWhole' },
+    keys: {
+      ...modelKeys,
+      numSegments: 'whole',
+      numClasses: 'positiveWhole',
+      pooling: 'choice',
+      causal: 'flag',
+      multiLabel: 'flag',
+      classWeights: 'list',
+    },
     required: ['vocabSize', 'dModel', 'numClasses'],
   },
   {

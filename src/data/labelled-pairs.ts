@@ -114,7 +114,7 @@ export interface LabelledTokens {
   label: number;
 }
 
-/** A batch as `PairClassifier` reads it. */
+/** A batch as `TextClassifier` reads it. */
 export interface LabelledBatch extends RowBatch {
   /** (B): classes. */
   labels: Int32Array;

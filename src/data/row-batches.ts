@@ -31,7 +31,7 @@ export interface RowOptions {
   lengthMultiple?: number;
 }
 
-/** A batch of rows, as `MaskedLM` and `PairClassifier` read it. */
+/** A batch of rows, as `MaskedLM` and `TextClassifier` read it. */
 export interface RowBatch {
   batchSize: number;
   seqLen: number;

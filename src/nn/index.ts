@@ -27,12 +27,6 @@ export { type LibraryModel, type ModelKind, modelKind } from './model-kinds.js';
 export { CausalLM, type ForwardOptions, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
-export {
-  type PairClassInput,
-  PairClassifier,
-  type PairClassifierConfig,
-  type PairClassifierOptions,
-} from './pair-classifier.js';
 export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
 export {
   type Branch,
@@ -45,6 +39,17 @@ export {
 } from './placements.js';
 export type { PooledHead } from './pooled-head.js';
 export { type PositionKind, Positions, sinusoids } from './positions.js';
+export {
+  type PairClassInput,
+  PairClassifier,
+  type PairClassifierConfig,
+  type PairClassifierOptions,
+  type Pooling,
+  type TextClassInput,
+  TextClassifier,
+  type TextClassifierConfig,
+  type TextClassifierOptions,
+} from './text-classifier.js';
 export { type StackConfig, TransformerDecoder, TransformerEncoder } from './transformer.js';
 export {
   type LayerConfig,

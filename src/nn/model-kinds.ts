@@ -4,7 +4,7 @@
  */
 import { MaskedLM } from './masked-lm.js';
 import { CausalLM, Transformer } from './models.js';
-import { PairClassifier } from './pair-classifier.js';
+import { TextClassifier } from './text-classifier.js';
 import { VisionTransformer } from './vision-transformer.js';
 
 /** Classes of models by the name of their kind; every instance says that name as `kind`. */
@@ -12,7 +12,9 @@ export const modelClasses = {
   causalLM: CausalLM,
   transformer: Transformer,
   maskedLM: MaskedLM,
-  pairClassifier: PairClassifier,
+  textClassifier: TextClassifier,
+  /** The name that it had in version 0.2. */
+  pairClassifier: TextClassifier,
   visionTransformer: VisionTransformer,
 } as const;
 

@@ -3,7 +3,7 @@ import type { Variable } from '../autograd/variable.js';
 import { Dropout, Linear } from './layers.js';
 import { Module } from './module.js';
 
-/** The first position's vector to one logit per class: dense, tanh, dropout, dense (Devlin et al. 2019). */
+/** One vector per sequence to one logit per class: dense, tanh, dropout, dense (Devlin et al. 2019). */
 export class PooledHead extends Module {
   readonly pooler: Linear;
   readonly dropout: Dropout;
@@ -16,9 +16,9 @@ export class PooledHead extends Module {
     this.classifier = new Linear(dModel, numClasses);
   }
 
-  /** x (B, T, C) to (B, numClasses). */
+  /** x (B, C), or (B, T, C) of which the first position is taken, to (B, numClasses). */
   forward(x: Variable): Variable {
-    const first = reshape(slice(x, 1, 0, 1), [x.shape[0], x.shape[2]]);
-    return this.classifier.forward(this.dropout.forward(tanh(this.pooler.forward(first))));
+    const pooled = x.rank === 2 ? x : reshape(slice(x, 1, 0, 1), [x.shape[0], x.shape[2]]);
+    return this.classifier.forward(this.dropout.forward(tanh(this.pooler.forward(pooled))));
   }
 }

@@ -63,12 +63,12 @@ export interface PairsData extends TextOrigin {
   onTooLong?: 'error' | 'drop';
 }
 
-/** Pairs of texts with a class, for a pairClassifier: text TAB text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
+/** Pairs of texts with a class, for a textClassifier: text TAB text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
 export interface LabelledPairsData extends TextOrigin, RowBounds {
   kind: 'labelledPairs';
 }
 
-/** Texts with a class, for a pairClassifier: text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
+/** Texts with a class, for a textClassifier: text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
 export interface LabelledTextsData extends TextOrigin, RowBounds {
   kind: 'labelledTexts';
 }

@@ -32,10 +32,16 @@ export function decisive(recipe: Recipe, opened: OpenedData): Decisive {
 }
 
 function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
-  const { model, trainable = 'all', optimizer, schedule = null, accumulate = 1 } = recipe;
+  const model = withKindOfToday(recipe.model);
+  const { trainable = 'all', optimizer, schedule = null, accumulate = 1 } = recipe;
   const { clipNorm = null, labelSmoothing = 0 } = recipe;
   const seeds = seedsOf(recipe);
   return { recipe: 1, model, trainable, optimizer, schedule, accumulate, clipNorm, labelSmoothing, seeds };
+}
+
+/** A textClassifier was called pairClassifier in version 0.2. */
+function withKindOfToday<M extends { kind?: unknown }>(model: M): M {
+  return model.kind === 'pairClassifier' ? { ...model, kind: 'textClassifier' } : model;
 }
 
 function plain(value: object): Decisive {
@@ -43,11 +49,14 @@ function plain(value: object): Decisive {
 }
 
 /**
- * What a checkpoint says of its run, in the words of this version. Version 0.1 wrote other words in the worker and on
+ * What a checkpoint says of its run, in the words of this version. Version 0.2 had another name for a kind of model; version 0.1 wrote other words in the worker and on
  * the command line; what it left out is taken to be as in `own`, the run that would go on.
  */
 export function readDecisive(saved: Json, own: Decisive, opened: OpenedData): Json {
-  if (!isJsonObject(saved) || 'recipe' in saved) return saved;
+  if (!isJsonObject(saved)) return saved;
+  if ('recipe' in saved) {
+    return isJsonObject(saved.model) ? plain({ ...saved, model: withKindOfToday(saved.model) }) : saved;
+  }
   const hashes = opened.oldHashes?.() ?? [];
   const sameContent = (hash: unknown) =>
     typeof hash === 'string' && hashes.some((known) => known.startsWith(hash));

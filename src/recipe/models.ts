@@ -3,7 +3,7 @@ import { brief, ConfigError } from '../errors.js';
 import { decodeSafetensors } from '../io/index.js';
 import { type LibraryModel, type ModelKind, makeModel } from '../nn/model-kinds.js';
 import type { StateDict } from '../nn/module.js';
-import { PairClassifier } from '../nn/pair-classifier.js';
+import { TextClassifier } from '../nn/text-classifier.js';
 import type { DataSizes } from './data/kind.js';
 import type { ModelRecipe } from './recipe.js';
 
@@ -12,6 +12,7 @@ const sizesOf: Readonly<Record<ModelKind, readonly (keyof DataSizes)[]>> = {
   causalLM: ['vocabSize', 'maxSeqLen'],
   transformer: ['vocabSize'],
   maskedLM: ['vocabSize', 'maxSeqLen', 'numSegments', 'nextSentence'],
+  textClassifier: ['vocabSize', 'maxSeqLen', 'numClasses'],
   pairClassifier: ['vocabSize', 'maxSeqLen', 'numClasses'],
   visionTransformer: ['imageSize', 'channels', 'numClasses'],
 };
@@ -60,7 +61,7 @@ export function buildModel(recipe: ModelRecipe, seed: number): RecipeModel {
 }
 
 /**
- * Puts weights from elsewhere in place of the initial values: those of `encodeSafetensors(model.stateDict())`, or of a checkpoint. A pairClassifier also takes those of a maskedLM.
+ * Puts weights from elsewhere in place of the initial values: those of `encodeSafetensors(model.stateDict())`, or of a checkpoint. A textClassifier also takes those of a maskedLM, and a causal one those of a causalLM.
  * @throws FormatError for a damaged file, or one of another model
  */
 export function loadWeights(model: RecipeModel, bytes: Uint8Array, path = 'weights'): void {
@@ -72,7 +73,7 @@ export function loadWeights(model: RecipeModel, bytes: Uint8Array, path = 'weigh
     const isFloat = data instanceof Float32Array || data instanceof Float64Array;
     if (isFloat && name.startsWith(prefix)) state.set(name.slice(prefix.length), { shape, data });
   }
-  const isPretrained = model instanceof PairClassifier && !state.has('head.classifier.weight');
+  const isPretrained = model instanceof TextClassifier && !state.has('head.classifier.weight');
   if (isPretrained) model.loadPretrained(state);
   else model.loadStateDict(state, { path });
 }

@@ -5,7 +5,7 @@
 import type {
   MaskedLMOptions,
   ModelOptions,
-  PairClassifierOptions,
+  TextClassifierOptions,
   VisionTransformerOptions,
 } from '../nn/index.js';
 import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
@@ -21,7 +21,7 @@ export type Sized<O, K extends keyof O> = Omit<O, K | 'seed'> & Partial<Pick<O, 
 export type ModelRecipe =
   | ({ kind: 'causalLM' | 'transformer' } & Sized<ModelOptions, 'vocabSize'>)
   | ({ kind: 'maskedLM' } & Sized<MaskedLMOptions, 'vocabSize'>)
-  | ({ kind: 'pairClassifier' } & Sized<PairClassifierOptions, 'vocabSize' | 'numClasses'>)
+  | ({ kind: 'textClassifier' | 'pairClassifier' } & Sized<TextClassifierOptions, 'vocabSize' | 'numClasses'>)
   | ({ kind: 'visionTransformer' } & Sized<VisionTransformerOptions, 'imageSize' | 'numClasses'>);
 
 /** The name of a kind of model. */
@@ -87,8 +87,8 @@ export interface TrainingRecipe {
 export interface Recipe extends TrainingRecipe {
   model: ModelRecipe;
   /**
-   * Safetensors to begin from instead of initial values: bytes, or a file. A pairClassifier also takes those of a
-   * maskedLM, and begins its own head anew.
+   * Safetensors to begin from instead of initial values: bytes, or a file. A textClassifier also takes those of a
+   * maskedLM (a causal one: of a causalLM), and begins its own head anew.
    */
   weights?: Uint8Array | string;
   data: DataRecipe;

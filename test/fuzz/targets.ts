@@ -410,13 +410,13 @@ const recipes = [
     ...rest,
   },
   {
-    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    model: { kind: 'textClassifier', ...tiny, numSegments: 2 },
     data: { kind: 'labelledPairs', text: pairLines.replace(/(\d)\n/g, '$1\t$1\n'), ...rows },
     tokenizer: tokenizerOfRows,
     ...rest,
   },
   {
-    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    model: { kind: 'textClassifier', ...tiny, numSegments: 2 },
     data: { kind: 'labelledTexts', text: pairLines, ...rows },
     tokenizer: tokenizerOfRows,
     ...rest,

@@ -10,6 +10,7 @@ await init();
 
 const sizes = { vocabSize: 8, dModel: 4, numHeads: 1, numLayers: 1 };
 const options: Record<string, object> = {
+  textClassifier: { ...sizes, numClasses: 2 },
   pairClassifier: { ...sizes, numClasses: 2 },
   visionTransformer: { dModel: 4, numHeads: 1, numLayers: 1, imageSize: 4, patchSize: 2, numClasses: 2 },
 };

@@ -13,7 +13,7 @@ import {
   CausalLM,
   MaskedLM,
   type ModelOptions,
-  PairClassifier,
+  TextClassifier,
   Transformer,
   VisionTransformer,
 } from '../../src/nn/index.js';
@@ -249,6 +249,19 @@ const cases: Record<string, Case[]> = {
     ),
     c('its own count', [[[3, 2]]], (x) => ops.crossEntropy(x, ints([1, -1, 0]), { count: 7 }).loss),
     c('scaled afterwards', [[[3, 4]]], (x) => ops.mul(ops.crossEntropy(x, ints([1, 2, 0])).loss, 3)),
+    c('weights of rows', [[[3, 4]]], (x) => {
+      const rowWeights = tensor([2, 0.5, 3]);
+      return ops.crossEntropy(x, ints([1, -1, 0]), { rowWeights, smoothing: 0.1 }).loss;
+    }),
+  ],
+  poolTokens: [
+    c('mean', [[[2, 3, 4]]], (x) => ops.poolTokens(x, 'mean')),
+    c('mean of some', [[[3, 4, 2]]], (x) => ops.poolTokens(x, 'mean', ints([4, 1, 3]))),
+    c('last', [[[2, 3, 4]]], (x) => ops.poolTokens(x, 'last')),
+    c('last of some', [[[3, 4, 2]]], (x) => ops.poolTokens(x, 'last', ints([4, 1, 3]))),
+    c('of what others use too', [[[2, 3, 2]]], (x) =>
+      ops.add(ops.poolTokens(x, 'last', ints([2, 3])), ops.poolTokens(ops.tanh(x), 'mean', ints([2, 3]))),
+    ),
   ],
 
   reshape: [
@@ -592,9 +605,9 @@ for (const normPlacement of ['post', 'pre', 'peri'] as const) {
       }));
   }
 
-  test(`PairClassifier: ${normPlacement}`, () =>
+  test(`TextClassifier: ${normPlacement}`, () =>
     withRuntime(runtime, () => {
-      const model = new PairClassifier({ ...tiny, normPlacement, numSegments: 2, numClasses: 3 });
+      const model = new TextClassifier({ ...tiny, normPlacement, numSegments: 2, numClasses: 3 });
       perturb(model.parameters());
       const batch = {
         ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0, 4, 1, 1, 2),
@@ -605,6 +618,29 @@ for (const normPlacement of ['post', 'pre', 'peri'] as const) {
         seqLen: 4,
       };
       checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+    }));
+
+  test(`TextClassifier, several labels, weights: ${normPlacement}`, () =>
+    withRuntime(runtime, () => {
+      for (const other of [{ causal: true }, { pooling: 'mean', multiLabel: true }] as const) {
+        const model = new TextClassifier({
+          ...tiny,
+          ...other,
+          normPlacement,
+          numClasses: 3,
+          classWeights: [1, 0.5, 3],
+        });
+        perturb(model.parameters());
+        const labels = 'multiLabel' in other ? [1, 0, 1, 0, -1, 1] : [2, 1];
+        const batch = {
+          ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0),
+          lengths: Int32Array.of(4, 3),
+          labels: Int32Array.from(labels),
+          batchSize: 2,
+          seqLen: 4,
+        };
+        checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
+      }
     }));
 
   test(`VisionTransformer: ${normPlacement}`, () =>

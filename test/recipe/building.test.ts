@@ -12,10 +12,12 @@ import {
   buildOptimizer,
   checkRecipe,
   completeModel,
+  type Decisive,
   openData,
   type PreparedRun,
   prepareRun,
   type Recipe,
+  readDecisive,
   type Selection,
   seedsOf,
   type TrainingRecipe,
@@ -194,7 +196,7 @@ test('sizes: left out they are the data’s; the recipe may repeat them or leave
   const sizes = { vocabSize: 20, maxSeqLen: 8, numClasses: 3, imageSize: 4, channels: 1 };
   const complete = (model: object) =>
     completeModel(model as Recipe['model'], sizes) as Record<string, unknown>;
-  const classifier = { kind: 'pairClassifier', ...shape };
+  const classifier = { kind: 'textClassifier', ...shape };
   assert.equal(complete(classifier), { ...classifier, vocabSize: 20, maxSeqLen: 8, numClasses: 3 });
   assert.equal(complete({ kind: 'transformer', ...shape }), { kind: 'transformer', ...shape, vocabSize: 20 });
   const vision = { kind: 'visionTransformer', ...shape, patchSize: 2 };
@@ -261,6 +263,23 @@ test('a classifier begins from a masked model, its head anew', async () => {
   const shared = [...model.stateDict()].filter(([path]) => path.startsWith('encoder.'));
   assert.ok(shared.length > 0);
   for (const [path, { data }] of shared) assert.equal(data, pretrained.get(path)?.data, path);
+});
+
+test('a pairClassifier of 0.2 is a textClassifier: the same bits, and its checkpoint goes on under either name', async () => {
+  // From that version.
+  const hashes = { labelledTexts: /^79d325abe3ae47e4134f/, labelledPairs: /^7c90afe5b9ef4f9bb7ff/ };
+  for (const kind of ['labelledTexts', 'labelledPairs'] as const) {
+    const recipe = recipes[kind];
+    const old = { ...recipe, model: { ...recipe.model, kind: 'pairClassifier' } as Recipe['model'] };
+    const [before, now] = [await prepare(old), await prepare(recipe)];
+    assert.is(now.recipe.model.kind, 'textClassifier');
+    assert.equal(before.options.config, now.options.config);
+    const saved = { ...now.options.config, model: { ...before.recipe.model } } as never;
+    assert.equal(readDecisive(saved, now.options.config as Decisive, now.data), now.options.config);
+    const hash = await finish(before);
+    assert.match(hash, hashes[kind]);
+    assert.is(await finish(now), hash);
+  }
 });
 
 test('Admin is profiled on the first batch, which is trained on all the same; loaded weights bring their own scales', async () => {

@@ -53,7 +53,7 @@ const values: [object, string, string, unknown[]][] = [
   [
     text,
     'model.kind',
-    'one of causalLM, transformer, maskedLM, pairClassifier, visionTransformer',
+    'one of causalLM, transformer, maskedLM, textClassifier, pairClassifier, visionTransformer',
     [1, 'LM'],
   ],
   [text, 'weights', 'bytes of safetensors, or the path of a file', [1, '', null, [1], new Int32Array(1)]],
@@ -225,6 +225,7 @@ test('model and data must be of kinds that go together', () => {
       'causalLM',
       'transformer',
       'maskedLM',
+      'textClassifier',
       'pairClassifier',
       'visionTransformer',
     ] as const) {

@@ -44,13 +44,13 @@ export const recipes: Record<DataKindName, Recipe> = {
     ...training,
   },
   labelledPairs: {
-    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    model: { kind: 'textClassifier', ...tiny, numSegments: 2 },
     data: { kind: 'labelledPairs', text: contents.labelledPairs, ...rows },
     tokenizer: bpe,
     ...training,
   },
   labelledTexts: {
-    model: { kind: 'pairClassifier', ...tiny, numSegments: 2 },
+    model: { kind: 'textClassifier', ...tiny, numSegments: 2 },
     data: { kind: 'labelledTexts', text: contents.labelledTexts, ...rows },
     tokenizer: bpe,
     ...training,

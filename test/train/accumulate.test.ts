@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { crossEntropy, mean, mul, sub } from '../../src/autograd/ops/index.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { batchTensor } from '../../src/nn/batch-tensor.js';
-import { Linear, MaskedLM, Module, PairClassifier, VisionTransformer } from '../../src/nn/index.js';
+import { Linear, MaskedLM, Module, TextClassifier, VisionTransformer } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -117,7 +117,7 @@ const cases: Record<string, { model: () => Trainable<never>; batches: Arrays[] }
     }),
   },
   'a pair classifier': {
-    model: () => new PairClassifier({ ...small, numClasses: 3 }),
+    model: () => new TextClassifier({ ...small, numClasses: 3 }),
     batches: four((n) => ({
       ids: ids(B * T),
       lengths: lengths(T),

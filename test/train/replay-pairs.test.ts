@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BatchSource, LabelledPairBatches, MaskedPairBatches } from '../../src/data/index.js';
-import { MaskedLM, PairClassifier } from '../../src/nn/index.js';
+import { MaskedLM, TextClassifier, type TextClassifierOptions } from '../../src/nn/index.js';
 import { AdamW, linearDecay } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
@@ -76,7 +76,7 @@ const masked = () => ({
 });
 
 const labelled = (batchSize: number) => () => ({
-  model: new PairClassifier({ ...shape, numClasses: 3 }).loadPretrained(masked().model),
+  model: new TextClassifier({ ...shape, numClasses: 3 }).loadPretrained(masked().model),
   data: new LabelledPairBatches(
     sentences.map((first, i) => ({ first, second: sentences[(i * 7) % 60], label: i % 3 })),
     { ...rows, batchSize },
@@ -88,6 +88,26 @@ test('masked language model', async () => {
   assert.is(await run(masked, true, 1), expected);
   assert.is(await run(masked, true, 2), expected);
 });
+
+const pooled =
+  (options: Partial<TextClassifierOptions>, batchSize = 6) =>
+  () => ({
+    model: new TextClassifier({ ...shape, numClasses: 3, classWeights: [1, 2, 0.5], ...options }),
+    // Texts of several lengths, so that batches of one shape differ in what is padding.
+    data: new LabelledPairBatches(
+      sentences.map((first, i) => ({ first: first.subarray(0, 1 + (i % first.length)), label: i % 3 })),
+      { ...rows, batchSize },
+    ),
+  });
+
+for (const options of [{ pooling: 'mean' }, { pooling: 'last' }, { causal: true }] as const) {
+  test(`weighted classifier, ${JSON.stringify(options)}`, async () => {
+    const expected = await run(pooled(options), false, 1);
+    assert.is(await run(pooled(options), true, 1), expected);
+    assert.is(await run(pooled(options), true, 2), expected);
+    assert.is.not(await run(pooled(options, 5), true, 1), expected, 'the hash sees the data');
+  });
+}
 
 test('pair classifier', async () => {
   const expected = await run(labelled(6), false, 1);

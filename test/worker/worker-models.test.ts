@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, ConfigError, FormatError } from '../../src/errors.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
-import { MaskedLM, PairClassifier, VisionTransformer } from '../../src/nn/index.js';
+import { MaskedLM, TextClassifier, VisionTransformer } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { type Trainable, Trainer } from '../../src/train/index.js';
@@ -72,7 +72,7 @@ const kinds = [
   ],
   [
     { kind: 'pairClassifier', ...text, numClasses: 2 },
-    () => new PairClassifier({ seed: 5, ...text, numClasses: 2 }),
+    () => new TextClassifier({ seed: 5, ...text, numClasses: 2 }),
   ],
   [{ kind: 'visionTransformer', ...image }, () => new VisionTransformer({ seed: 5, ...image })],
 ] as const;
@@ -91,7 +91,10 @@ for (const [spec, build] of kinds) {
 test('an unknown kind is refused with the known ones', async () => {
   const error = await rejection(start({ kind: 'maskedLm', ...text } as never, {}, 'maskedLM').ready);
   assert.instance(error, ConfigError);
-  assert.match(error.message, 'causalLM, transformer, maskedLM, pairClassifier, visionTransformer');
+  assert.match(
+    error.message,
+    'causalLM, transformer, maskedLM, textClassifier, pairClassifier, visionTransformer',
+  );
 });
 
 test('begins from weights: what was learnt is there, and the checkpoint knows what it began from', async () => {

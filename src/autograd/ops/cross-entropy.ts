@@ -4,7 +4,7 @@ import { DataError, formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { record } from '../tape.js';
 import { TokenCount } from '../token-count.js';
-import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { requireDType, result, runtimeOf, Variable } from '../variable.js';
 
 /** Smoothing (default 0) and divisor of a loss. */
 export interface CrossEntropyOptions {
@@ -15,6 +15,15 @@ export interface CrossEntropyOptions {
    * number, and lets a batch of nothing but ignored targets pass, with a loss of 0.
    */
   count?: number | TokenCount;
+}
+
+/** What the rows of a loss weigh. */
+export interface RowWeights {
+  /**
+   * As many numbers as there are rows, constants: factors on the rows' losses (default 1). The divisor stays the
+   * number of rows that are not ignored, so that a row of weight 2 counts like two rows, and `nll` knows no weights.
+   */
+  rowWeights?: Variable;
 }
 
 /** A loss to call `backward` on, and what it was made of. */
@@ -34,9 +43,9 @@ export interface CrossEntropyResult {
 export function crossEntropy(
   logits: Variable,
   targets: Variable,
-  options: CrossEntropyOptions = {},
+  options: CrossEntropyOptions & RowWeights = {},
 ): CrossEntropyResult {
-  checkOptions('crossEntropy', options, lossRules);
+  checkOptions('crossEntropy', options, { ...lossRules, rowWeights: optional(tensorRule) });
   requireDType('crossEntropy', 'logits', logits, 'f32');
   requireDType('crossEntropy', 'targets', targets, 'i32');
   const cols = logits.shape[logits.rank - 1];
@@ -51,13 +60,17 @@ export function crossEntropy(
       },
     );
   }
+  const { rowWeights } = options;
+  if (rowWeights) checkWeights(rowWeights, rows);
   const runtime = runtimeOf('crossEntropy', logits, targets);
   const { kernels } = runtime;
+  const pw = rowWeights?.ptr;
   const { inverse, valid } = lossDivisor('crossEntropy', targets, cols, options.count);
   const smoothing = options.smoothing ?? 0;
   const [losses, nlls] = [runtime.allocate(rows), runtime.allocate(rows)];
   const [pl, pt] = [logits.ptr, targets.ptr];
   kernels.crossEntropyRows(losses, nlls, 0, pl, pt, 0, rows, cols, smoothing);
+  if (pw !== undefined) kernels.mulForward(losses, losses, pw, rows);
   const loss = result(runtime, []);
   const nll = result(runtime, []);
   kernels.sumForward(loss.ptr, losses, 1, rows, 1);
@@ -67,11 +80,27 @@ export function crossEntropy(
     if (!ctx.wants(logits)) return;
     const upstream = runtime.allocate(1);
     kernels.scaleByForward(upstream, ctx.dout(), inverse, 1);
-    ctx.overwrite(logits, (dx) =>
-      kernels.crossEntropyRows(losses, nlls, dx, pl, pt, upstream, rows, cols, smoothing),
-    );
+    ctx.overwrite(logits, (dx) => {
+      kernels.crossEntropyRows(losses, nlls, dx, pl, pt, upstream, rows, cols, smoothing);
+      if (pw === undefined) return;
+      const wide = runtime.allocate(logits.size); // a row's weight for each of its columns
+      kernels.stridedGather(wide, pw, 1, 1, rows, cols, 0, 0, 1, 0);
+      kernels.mulForward(dx, dx, wide, logits.size);
+    });
   });
   return { loss, nll, count: valid };
+}
+
+const tensorRule = { wanted: 'a tensor', holds: (value: unknown) => value instanceof Variable };
+
+function checkWeights(rowWeights: Variable, rows: number): void {
+  requireDType('crossEntropy', 'rowWeights', rowWeights, 'f32');
+  if (rowWeights.size === rows) return;
+  throw new ShapeError(`rowWeights must have ${rows} elements, got ${formatShape(rowWeights.shape)}`, {
+    op: 'crossEntropy',
+    expected: rows,
+    actual: rowWeights.size,
+  });
 }
 
 const tokenCount = { wanted: 'a TokenCount', holds: (value: unknown) => value instanceof TokenCount };

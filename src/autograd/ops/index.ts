@@ -4,6 +4,7 @@ export {
   type CrossEntropyOptions,
   type CrossEntropyResult,
   crossEntropy,
+  type RowWeights,
 } from './cross-entropy.js';
 export { type CustomOp, customOp, ones, zeros } from './custom.js';
 export { dropout } from './dropout.js';
@@ -13,6 +14,7 @@ export { type Activation, type LinearOptions, linear } from './linear.js';
 export { linearCrossEntropy } from './linear-cross-entropy.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export { addLayerNorm, addRmsNorm, layerNorm, type NormOptions, type NormResult, rmsNorm } from './norm.js';
+export { poolTokens } from './pool-tokens.js';
 export { max, mean, type ReduceOptions, sum } from './reduce.js';
 export { logSoftmax, softmax } from './softmax.js';
 export { cos, exp, gelu, log, relu, sigmoid, sin, sqrt, tanh } from './unary.js';

@@ -1,7 +1,7 @@
 /** @file Fine-tuning of a pre-trained encoder on a sentence-pair task, and its accuracy. */
 import { evaluationLabelledPairs, LabelledPairBatches, type LabelledTokens } from '../../data/index.js';
 import { NumericError } from '../../errors.js';
-import { PairClassifier, type PairClassifierOptions, type StateDict } from '../../nn/index.js';
+import { type StateDict, TextClassifier, type TextClassifierOptions } from '../../nn/index.js';
 import { trainerOptions } from '../../recipe/index.js';
 import type { MaskedMarks } from '../../text/index.js';
 import { Trainer } from '../../train/index.js';
@@ -22,7 +22,7 @@ export interface FineTuning {
 export interface Task {
   marks: MaskedMarks;
   maxLen: number;
-  model: Omit<PairClassifierOptions, 'seed'>;
+  model: Omit<TextClassifierOptions, 'seed'>;
 }
 
 /** Accuracy on `test` after training on `train` from `start` (null: from scratch); a run that diverges counts as 0. */
@@ -37,7 +37,7 @@ export async function fineTune(
   signal?: AbortSignal,
 ): Promise<number> {
   const rows = { marks: task.marks, maxLen: task.maxLen, batchSize, lengthMultiple: 16 };
-  const model = new PairClassifier({ ...task.model, seed });
+  const model = new TextClassifier({ ...task.model, seed });
   if (start) model.loadPretrained(start);
   model.runtime().manualSeed(seed);
   const data = new LabelledPairBatches(train, { ...rows, seed });

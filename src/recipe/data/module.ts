@@ -49,7 +49,7 @@ export const moduleKind: DataKind<ModuleData, { sha256: string; made: ModuleData
     options: optional(anything),
   },
   contentKeys: ['url'],
-  models: ['causalLM', 'transformer', 'maskedLM', 'pairClassifier', 'visionTransformer'],
+  models: ['causalLM', 'transformer', 'maskedLM', 'textClassifier', 'pairClassifier', 'visionTransformer'],
   defaults: {},
   async read({ url, options }, sources) {
     const path = sources.canRead && typeof url === 'string' ? sources.moduleUrl(url) : String(url);

@@ -83,7 +83,7 @@ function labelled(
   return {
     rules: rowRules,
     contentKeys: originKeys,
-    models: ['pairClassifier'],
+    models: ['textClassifier', 'pairClassifier'],
     defaults,
     check: checkRows,
     async read(data, sources) {
