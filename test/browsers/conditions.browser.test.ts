@@ -59,6 +59,17 @@ for (const name of ['chromium', 'firefox'] as const) {
 const ofMegabytes = someText(1).slice(0, 1000);
 
 if (findBrowser('chromium')) {
+  test('a wait that runs out of time tells what the page said', () =>
+    inBrowser('chromium', site.url, async ({ page }) => {
+      await page.click('#train');
+      const error = await waitForText(page, 'status', '^Done', 0.5).catch((reason: Error) => reason);
+      assert.instance(error, Error);
+      assert.match(
+        (error as Error).message,
+        /#status did not come to match \/\^Done\/.*"Not started\.".*no text yet/,
+      );
+    }));
+
   test('a tab that the browser freezes stands still, and goes on with the same bits', () =>
     inBrowser('chromium', site.url, async ({ page }) => {
       await prepareRun(page, 150);

@@ -39,17 +39,25 @@ export async function inBrowser(
   }
 }
 
+/** What went wrong on a page so far, for the message of a wait that ran out of time. */
+const problemsSoFar = new WeakMap<Page, string[]>();
+
 export async function openPage(page: Page, url: string): Promise<string[]> {
   const problems = problemsOf(page, url);
+  problemsSoFar.set(page, problems);
   await page.goto(url);
   await settled(page);
   return problems;
 }
 
 /** The page may load itself once more, when its service worker is there. */
-async function settled(page: Page): Promise<void> {
+async function settled(page: Page, seconds = 120): Promise<void> {
   const isReady = () => document.documentElement.dataset.ready === 'yes';
+  const end = performance.now() + seconds * 1000;
   for (let quiet = 0; quiet < 3; ) {
+    if (performance.now() > end) {
+      throw new Error(`the page was not ready within ${seconds} s. ${await accountOf(page)}`);
+    }
     const ready = await page.evaluate(isReady).catch(() => false);
     quiet = ready ? quiet + 1 : 0;
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -103,14 +111,38 @@ export async function fill(page: Page, selector: string, value: string): Promise
 export const textOf = (page: Page, selector: string): Promise<string> =>
   page.$eval(selector, (element) => element.textContent ?? '');
 
-/** Waits until an element says it. */
+/** What the page says of itself and what went wrong, in one paragraph; a page that no longer answers is no reason to wait. */
+async function accountOf(page: Page): Promise<string> {
+  const said = page
+    .evaluate(() =>
+      ['status', 'notices', 'fingerprint', 'host', 'sampled'].map((id) => {
+        const text = document.getElementById(id)?.textContent?.replace(/\s+/g, ' ').trim() ?? '(missing)';
+        return `#${id}: "${text.slice(0, 300)}"`;
+      }),
+    )
+    .catch((error) => [`it cannot be asked: ${error}`]);
+  const silence = new Promise<string[]>((resolve) => {
+    setTimeout(resolve, 5000, ['it does not answer']).unref();
+  });
+  const problems = problemsSoFar.get(page) ?? [];
+  return `The page at ${page.url()} says ${(await Promise.race([said, silence])).join(', ')}; problems: ${problems.join('; ') || 'none'}`;
+}
+
+/** Waits until an element says it; when time runs out, the error has all that the page says. */
 export async function waitForText(page: Page, id: string, pattern: string, seconds = 120): Promise<string> {
-  await page.waitForFunction(
-    (element, source) => new RegExp(source).test(document.getElementById(element)?.textContent ?? ''),
-    { timeout: seconds * 1000, polling: 50 },
-    id,
-    pattern,
-  );
+  try {
+    await page.waitForFunction(
+      (element, source) => new RegExp(source).test(document.getElementById(element)?.textContent ?? ''),
+      { timeout: seconds * 1000, polling: 50 },
+      id,
+      pattern,
+    );
+  } catch (cause) {
+    const account = await accountOf(page);
+    throw new Error(`#${id} did not come to match /${pattern}/ within ${seconds} s (${cause}). ${account}`, {
+      cause,
+    });
+  }
   return textOf(page, `#${id}`);
 }
 
