@@ -200,6 +200,7 @@ async function joinModules() {
     'inference',
     'recipe/index',
     'worker/index',
+    'fit/train',
   ];
   const subpaths = paths.map(nameOf).filter((name) => !apart.includes(name));
   // The index has the subpaths as namespaces. As objects that a bundler may leave out they cost nothing where they

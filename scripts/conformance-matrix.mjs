@@ -53,7 +53,7 @@ else process.exitCode = await runMatrix();
 
 /** Whether this version's Trainer has the option `replay`; where it has not, its only way is the eager one. */
 async function knowsReplay() {
-  const { Trainer } = await import(new URL('../dist/train/index.js', import.meta.url));
+  const { Trainer } = await import(new URL('../dist/fit/train.js', import.meta.url));
   try {
     new Trainer({ replay: false });
     return true;

@@ -708,6 +708,8 @@ const elsewhere: Record<string, string> = {
   concat: 'its parts are tensors',
   Trainer: 'test/train/trainer.test.ts',
   WorkerTrainer: 'test/worker/worker-trainer.test.ts',
+  fit: 'test/fit/fit.test.ts',
+  cyclicTuning: 'test/train/norm-tuning.test.ts',
   'Trainer.restore': 'test/train/refusals.test.ts',
   'WorkerTrainer.restore': 'test/worker/worker-trainer.test.ts',
   judgeDivergence: 'test/train/divergence.test.ts',
@@ -752,7 +754,9 @@ for (const row of [...table, ...models]) {
 
 test('whoever takes options is in the table', async () => {
   const entries = await Promise.all(
-    ['index', 'inference', 'reference/runtime', 'worker/index'].map((entry) => import(`../src/${entry}.js`)),
+    ['index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'].map(
+      (entry) => import(`../src/${entry}.js`),
+    ),
   );
   const exported = new Set<unknown>(
     [...entries, nn, optim, data, text, generate, io, theory].flatMap((module) => Object.values(module)),

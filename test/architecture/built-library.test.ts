@@ -36,6 +36,8 @@ const apart: Record<string, string> = {
 const meant: Record<string, string> = {
   'experiments/kinds/run-kinds.ts: clocks': 'seconds of a run, reported beside its numbers',
   "utf8.ts: the engine's Unicode tables": 'hexadecimal digits in a message',
+  'fit/budget.ts: clocks': 'turns minutes into steps, once, before the recipe is fixed',
+  'fit/fit.ts: clocks': 'time left, for people',
   'train/pause.ts: clocks': 'decides when to let the host breathe',
   "nn/module.ts: the engine's Unicode tables": 'ASCII letters of property names',
   "errors.ts: the engine's Unicode tables": 'spelling hints in messages',

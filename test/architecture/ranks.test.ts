@@ -29,6 +29,7 @@ const RANKS: Record<string, number> = {
   'src/bench': 6,
   'src/conformance': 6,
   'src/worker': 6,
+  'src/fit': 6.5,
   'src/cli': 7,
   'src/index.ts': 8,
   'src/external.ts': 9,

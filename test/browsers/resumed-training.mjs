@@ -8,7 +8,7 @@
  */
 export async function trainPart(base, checkpoint, until, onStep = () => {}) {
   const [core, nn, optim, data, text, train] = await Promise.all(
-    ['index.js', 'nn/index.js', 'optim/index.js', 'data/index.js', 'text/index.js', 'train/index.js'].map(
+    ['index.js', 'nn/index.js', 'optim/index.js', 'data/index.js', 'text/index.js', 'fit/train.js'].map(
       (path) => import(`${base}/${path}`),
     ),
   );

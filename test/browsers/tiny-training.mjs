@@ -26,7 +26,7 @@ export async function tinyTraining(base) {
       'optim/index.js',
       'data/index.js',
       'text/index.js',
-      'train/index.js',
+      'fit/train.js',
       'generate/index.js',
       'recipe/index.js',
     ].map((path) => import(`${base}/${path}`)),

@@ -1,0 +1,77 @@
+/** @file `fit`: from a text to a model that can be used, in one call. */
+import type { Recipe, RecipeModel, TextCodec } from '../recipe/index.js';
+import { exp64 } from '../runtime/math.js';
+import { init } from '../runtime/runtime.js';
+import { checkFitOptions, type FitOptions, type FitProgress } from './options.js';
+import { planFit } from './plan-fit.js';
+
+/** What a training has come to. */
+export interface FitMetrics {
+  /** Steps that were made. */
+  steps: number;
+  /** Loss of the last step. */
+  loss: number;
+  /** Held-out loss of the model as it is returned: mean negative log-likelihood per token, or per text, in nats. */
+  validNll: number;
+  /** exp(validNll). */
+  perplexity: number;
+  /** The step whose weights are returned: the one with the lowest held-out loss. */
+  bestStep: number;
+}
+
+/** What `fit` returns. */
+export interface FitResult {
+  /** With its best weights, in eval mode. */
+  model: RecipeModel;
+  tokenizer: TextCodec;
+  /** Names of the classes in the order of their numbers; null unless the task is `classify`. */
+  labels: readonly string[] | null;
+  /** What was chosen: the same training for `prenorm train` and `prepareRun`, to the same bits. */
+  recipe: Recipe;
+  metrics: FitMetrics;
+}
+
+/**
+ * Trains a model on a text, on pairs or on labelled texts. Tokenizer, sizes, rate, batches, dropout and schedule are
+ * chosen by the rules of docs/training.md; the recipe is printed before step 1, and returned.
+ * @throws ConfigError for an unknown key or a value out of range; DataError for data that cannot be read or are too
+ *   little, saying how much is needed; NumericError for a training that ends in a NaN; an AbortError by `signal`
+ */
+export async function fit(options: FitOptions): Promise<FitResult> {
+  checkFitOptions(options);
+  const { task, data, budget, seed = 0, signal, onRecipe, onProgress, quiet = false } = options;
+  await init();
+  const { recipe, place, labels } = await planFit({ task, data, budget, seed, signal });
+  if (!quiet) console.log(describeRecipe(recipe));
+  onRecipe?.(recipe);
+  const run = await place.open(recipe, signal);
+  const metrics = { steps: 0, loss: Number.NaN, validNll: Number.POSITIVE_INFINITY, bestStep: 0 };
+  const begun = performance.now();
+  for await (const step of run.run()) {
+    metrics.steps = step.step;
+    metrics.loss = step.loss;
+    if (step.validNll !== undefined && step.validNll < metrics.validNll) {
+      metrics.validNll = step.validNll;
+      metrics.bestStep = step.step;
+    }
+    onProgress?.(progressOf(step, recipe.steps, begun));
+  }
+  const { model, tokenizer } = await run.finish();
+  return { model, tokenizer, labels, recipe, metrics: { ...metrics, perplexity: exp64(metrics.validNll) } };
+}
+
+function progressOf(
+  step: Omit<FitProgress, 'steps' | 'secondsLeft'>,
+  steps: number,
+  begun: number,
+): FitProgress {
+  const each = (performance.now() - begun) / 1000 / step.step;
+  return { ...step, steps, secondsLeft: each * (steps - step.step) };
+}
+
+/** A recipe as JSON, without the text that may stand in it. */
+export function describeRecipe(recipe: Recipe): string {
+  const { text, ...rest } = recipe.data as { text?: unknown };
+  const data = text === undefined ? rest : { ...rest, text: `(${(text as string).length} characters)` };
+  return JSON.stringify({ ...recipe, data }, null, 1);
+}

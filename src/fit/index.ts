@@ -1,0 +1,10 @@
+/** @file A training in one call: rules that choose a recipe, and the call. */
+export {
+  type ChosenRecipe,
+  chooseRecipe,
+  type FitFacts,
+  type FitTask,
+} from './choose-recipe.js';
+export { describeRecipe, type FitMetrics, type FitResult, fit } from './fit.js';
+export type { FitBudget, FitData, FitOptions, FitProgress } from './options.js';
+export { type FitPlan, type FitPlanOptions, planFit } from './plan-fit.js';

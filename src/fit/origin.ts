@@ -1,0 +1,93 @@
+/** @file From what a user has to where a recipe has its content: `data.text`, or `data.source` in Node. */
+import { brief, ConfigError, DataError } from '../errors.js';
+import type { DataRecipe, Sources, TextContent } from '../recipe/index.js';
+import { noFiles } from '../recipe/index.js';
+import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { decodeText } from '../text/index.js';
+import type { FitTask } from './choose-recipe.js';
+import type { FitData } from './options.js';
+
+/** Content of a recipe, and what its names are read with. */
+export interface Origin {
+  content: { text: string } | { source: string };
+  sources: Sources;
+  /** Whether there is a part of its own to validate with. */
+  hasValid: boolean;
+}
+
+const LONGEST_NAME = 1024;
+
+/** Where the content is. Bytes become text at once, so that the recipe is JSON. */
+export async function findOrigin(task: FitTask, data: FitData): Promise<Origin> {
+  if (typeof data === 'string') {
+    const isName = data.length > 0 && data.length <= LONGEST_NAME && !/[\r\n\0]/.test(data);
+    const sources = isName ? nodeFiles() : null;
+    const path = sources?.resolve(data);
+    if (!sources || path === undefined || !sources.exists(path)) return inline(data);
+    const isIn = (name: string): boolean => task !== 'lm' && sources.exists(sources.join(path, name));
+    return { content: { source: path }, sources, hasValid: isIn('train.tsv') && isIn('valid.tsv') };
+  }
+  if (Array.isArray(data)) return inline(fromList(task, data));
+  const isBlob = typeof Blob === 'function' && data instanceof Blob;
+  if (data instanceof Uint8Array || data instanceof ArrayBuffer || isBlob) {
+    const bytes = isBlob ? await (data as Blob).arrayBuffer() : (data as Uint8Array | ArrayBuffer);
+    return inline(decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), 'data'));
+  }
+  throw new ConfigError(`data must be a text, bytes, a Blob or a list, got ${brief(data)}`, {
+    op: 'fit',
+    expected: 'string, Uint8Array, ArrayBuffer, Blob or array',
+    actual: data,
+  });
+}
+
+/** The kind of data of a task. */
+export function dataKindOf(task: FitTask): DataRecipe['kind'] {
+  return ({ lm: 'text', translate: 'pairs', classify: 'labelledTexts' } as const)[task];
+}
+
+function inline(text: TextContent & string): Origin {
+  return { content: { text }, sources: noFiles, hasValid: false };
+}
+
+function fromList(task: FitTask, list: readonly unknown[]): string {
+  if (task === 'lm') {
+    const at = list.findIndex((text) => typeof text !== 'string');
+    if (at < 0) return list.join('\n');
+    throw new DataError(`data[${at}] must be a text, got ${brief(list[at])}`, {
+      op: 'fit',
+      actual: list[at],
+    });
+  }
+  const wanted = task === 'translate' ? '[source, target]' : '[text, label]';
+  const lines = list.map((row, i) => {
+    const isRow = Array.isArray(row) && row.length === 2 && row.every((cell) => typeof cell === 'string');
+    if (isRow) return row.map((cell) => cell.replace(/[\t\r\n]+/g, ' ')).join('\t');
+    throw new DataError(`data[${i}] must be ${wanted}, got ${brief(row)}`, {
+      op: 'fit',
+      expected: wanted,
+      actual: row,
+    });
+  });
+  return lines.join('\n');
+}
+
+/** Files of Node, or null where there are none. Names become absolute: the recipe serves wherever it is used. */
+function nodeFiles(): Sources | null {
+  const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
+  const paths = nodeBuiltin('node:path') as typeof import('node:path') | null;
+  if (!fs || !paths) return null;
+  return {
+    ...noFiles,
+    canRead: true,
+    resolve: (name) => paths.resolve(name),
+    exists: (path) => fs.existsSync(path),
+    join: (path, name) => paths.join(path, name),
+    async read(path) {
+      try {
+        return await fs.promises.readFile(path);
+      } catch (cause) {
+        throw new DataError(`cannot be read: ${(cause as Error).message}`, { path, cause });
+      }
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** @file Where the steps of `fit` are made: a training that is open, in this thread or in a worker. */
+import type { Recipe, RecipeModel, TextCodec } from '../recipe/index.js';
+import type { StepMetrics } from '../train/index.js';
+
+/** A training that is ready, with whatever has to be read and built for it. */
+export interface OpenRun {
+  /** Tokens to train on, where that is known. */
+  readonly tokens: number | null;
+  run(): AsyncGenerator<StepMetrics, void, void>;
+  /** The model with its best weights, ready for use in this thread. */
+  finish(): Promise<{ model: RecipeModel; tokenizer: TextCodec }>;
+  /** Gives back what the run holds; `finish` is not called after it. */
+  close(): void;
+}
+
+/** Opens trainings on one data set. */
+export interface Place {
+  open(recipe: Recipe, signal?: AbortSignal): Promise<OpenRun>;
+}

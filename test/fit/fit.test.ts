@@ -1,0 +1,186 @@
+/** @file The call: what it returns, what it refuses, and that its recipe alone gives the same run. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { loadKjv } from '../../src/data/index.js';
+import { type FitOptions, type FitProgress, fit } from '../../src/fit/index.js';
+import { init } from '../../src/index.js';
+import { checkRecipe, prepareRun, type Recipe } from '../../src/recipe/index.js';
+import { Trainer } from '../../src/train/index.js';
+import { encodeBytes } from '../../src/utf8.js';
+import { asyncRefusal } from '../support.js';
+
+const test = suite('fit/fit');
+await init();
+const text = (await loadKjv()).slice(0, 6000);
+const words = text.split(/\s+/);
+const pairs = Array.from({ length: 60 }, (_, i): [string, string] => {
+  const some = words.slice(3 * i, 3 * i + 4);
+  return [some.join(' '), [...some].reverse().join(' ')];
+});
+const labelled = Array.from({ length: 60 }, (_, i): [string, string] => [
+  `${words[i]} ${i % 2 === 0 ? 'sun and light' : 'rain\tand\ncloud'} ${words[i + 1]}`,
+  i % 2 === 0 ? 'good' : 'bad',
+]);
+const quick: FitOptions = { task: 'lm', data: text, budget: { steps: 6 }, quiet: true };
+
+const bits = (model: { stateDict(): Map<string, { data: ArrayLike<number> }> }): string =>
+  JSON.stringify([...model.stateDict()].map(([name, { data }]) => [name, Array.from(data)]));
+
+/** The weights that a recipe, as JSON, comes to with the lowest held-out loss. */
+async function carriedOut(recipe: Recipe): Promise<string> {
+  const { options, model } = await prepareRun(checkRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe'));
+  let best = Number.POSITIVE_INFINITY;
+  let weights = '';
+  for await (const { validNll = Number.POSITIVE_INFINITY } of new Trainer(options).run()) {
+    if (validNll >= best) continue;
+    best = validNll;
+    weights = bits(model);
+  }
+  return weights;
+}
+
+test('a text becomes a model, and its recipe alone becomes the same, bit for bit', async () => {
+  const seen: FitProgress[] = [];
+  let before: Recipe | undefined;
+  const { model, tokenizer, labels, recipe, metrics } = await fit({
+    ...quick,
+    onProgress: (progress) => seen.push(progress),
+    onRecipe: (chosen) => {
+      assert.is(seen.length, 0);
+      before = chosen;
+    },
+  });
+  assert.equal([recipe.model.kind, labels, metrics.steps], ['causalLM', null, 6]);
+  assert.equal(before, recipe);
+  assert.equal(
+    seen.map(({ step }) => step),
+    [1, 2, 3, 4, 5, 6],
+  );
+  assert.equal([seen[5].steps, seen[5].secondsLeft], [6, 0]);
+  assert.is(metrics.validNll, Math.min(...seen.map(({ validNll = 99 }) => validNll)));
+  assert.ok(metrics.validNll < seen[0].loss);
+  assert.is(tokenizer.decode(tokenizer.encode('the earth')), 'the earth');
+  assert.is(model.training, false);
+  assert.is(bits(model), await carriedOut(recipe));
+});
+
+test('pairs and labelled texts are learnt from lists, and their recipes give the same bits', async () => {
+  for (const [task, data, kind] of [
+    ['translate', pairs, 'transformer'],
+    ['classify', labelled, 'textClassifier'],
+  ] as const) {
+    const { model, recipe, labels } = await fit({ ...quick, task, data, budget: { steps: 3 } });
+    assert.is(recipe.model.kind, kind);
+    assert.equal(labels, task === 'classify' ? ['bad', 'good'] : null);
+    assert.is(bits(model), await carriedOut(recipe));
+  }
+});
+
+test('strings, bytes, lists and files say the same', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
+  try {
+    const path = join(folder, 'notes.txt');
+    writeFileSync(path, text);
+    const results = [];
+    const bytes = encodeBytes(text);
+    for (const data of [text, bytes, bytes.slice().buffer, new Blob([text]), text.split('\n'), path]) {
+      const { model, recipe } = await fit({ ...quick, data, budget: { steps: 1 } });
+      results.push(bits(model));
+      const { source } = recipe.data as { source?: string };
+      assert.is(source, data === path ? path : undefined);
+    }
+    assert.is(new Set(results).size, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('minutes become steps once, and the recipe with these steps gives the same bits', async () => {
+  const { recipe, metrics, model } = await fit({ ...quick, budget: { minutes: 0.02 } });
+  assert.ok(recipe.steps >= 1 && metrics.steps === recipe.steps, `${recipe.steps} steps`);
+  assert.is(bits(model), await carriedOut(recipe));
+});
+
+test('a signal ends it with an AbortError', async () => {
+  const control = new AbortController();
+  let last = 0;
+  const run = fit({
+    ...quick,
+    signal: control.signal,
+    onProgress: ({ step }) => {
+      last = step;
+      if (step === 2) control.abort();
+    },
+  });
+  const error = await run.then(
+    () => null,
+    (cause: Error) => cause,
+  );
+  assert.equal([error?.name, last], ['AbortError', 2]);
+});
+
+test('the recipe is printed, without the text in it, unless it is to be quiet', async () => {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => void lines.push(line);
+  try {
+    await fit({ ...quick, budget: { steps: 1 }, quiet: false });
+    await fit({ ...quick, budget: { steps: 1 } });
+  } finally {
+    console.log = log;
+  }
+  assert.is(lines.length, 1);
+  assert.is(JSON.parse(lines[0]).data.text, '(6000 characters)');
+});
+
+test('unknown keys and values out of range are refused by name', async () => {
+  const wrong: [object, string][] = [
+    [{ typo: 1 }, 'unknown key "typo"'],
+    [{ task: 'poetry' }, 'task must be one of lm, translate, classify'],
+    [{ budget: {} }, 'budget must be given by steps or by minutes'],
+    [{ budget: { steps: 1, minutes: 1 } }, 'budget must be given by steps or by minutes'],
+    [{ budget: { steps: 1.5 } }, 'budget.steps must be a positive integer'],
+    [{ budget: { minutes: 0 } }, 'budget.minutes must be above 0'],
+    [{ budget: { minutes: Number.NaN } }, 'budget.minutes must be above 0'],
+    [{ budget: { hours: 1 } }, 'unknown key "hours"'],
+    [{ budget: 10 }, 'budget must be an object'],
+    [{ seed: -1 }, 'seed must be'],
+    [{ signal: 1 }, 'signal must be'],
+    [{ onProgress: 1 }, 'onProgress must be a function'],
+    [{ onRecipe: 1 }, 'onRecipe must be a function'],
+    [{ quiet: 'yes' }, 'quiet must be'],
+    [{ data: 3 }, 'data must be a text'],
+    [{ data: undefined }, 'data must be a text'],
+  ];
+  for (const [options, message] of wrong) {
+    const error = await asyncRefusal(fit({ ...quick, ...options } as never));
+    assert.is(error.code, 'CONFIG', error.message);
+    assert.match(error.message, message);
+  }
+});
+
+test('data that are too little or no data are refused, saying what is needed', async () => {
+  const wrong: [Partial<FitOptions>, string][] = [
+    [{ data: 'a few words' }, '100 at least'],
+    [{ data: 'word '.repeat(60) }, '100 at least'],
+    [{ data: '' }, 'the text is empty'],
+    [{ data: [] }, 'the text is empty'],
+    [{ task: 'translate', data: pairs.slice(0, 5) }, 'there are 5 pairs, fit needs 20 at least'],
+    [{ task: 'translate', data: text }, 'without a tab'],
+    [{ task: 'translate', data: [['one']] as never }, 'data[0] must be [source, target]'],
+    [{ task: 'classify', data: labelled.slice(0, 5) }, 'there are 5 labelled texts, fit needs 20 at least'],
+    [{ task: 'classify', data: labelled.filter(([, label]) => label === 'good') }, 'one class only'],
+    [{ task: 'lm', data: labelled as never }, 'data[0] must be a text'],
+    [{ data: Uint8Array.of(0xff, 0xfe, 0x00) }, 'UTF'],
+  ];
+  for (const [options, message] of wrong) {
+    const error = await asyncRefusal(fit({ ...quick, ...options }));
+    assert.is(error.code, 'DATA', error.message);
+    assert.match(error.message, message);
+  }
+});
+
+test.run();
