@@ -137,7 +137,7 @@ command('evaluate', 'NLL of a run on held-out data, and BLEU when it translates'
     new Option('--split <name>', 'sentences to judge by').choices(['valid', 'test']).default('valid'),
   )
   .action(async (run, options) => {
-    exitCode = await (await import('./use-run.js')).evaluate(run, options);
+    exitCode = await (await import('./evaluate.js')).evaluate(run, options);
   });
 
 command('translate', 'translate lines of text with a run')

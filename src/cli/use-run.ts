@@ -1,74 +1,27 @@
-/** @file `prenorm evaluate`, `translate` and `generate`: what one does with a trained run. */
+/** @file `prenorm translate` and `generate`: texts from a trained run. */
 
 import { ConfigError, DataError } from '../errors.js';
-import { scoreTranslations, translateAll } from '../experiments/index.js';
+import { translateAll } from '../experiments/index.js';
 import { lmStepper, sample } from '../generate/index.js';
 import { CausalLM, Transformer } from '../nn/index.js';
-import { encodeSource, type OpenedPairs } from '../recipe/index.js';
-import { exp64 } from '../runtime/math.js';
+import { encodeSource } from '../recipe/index.js';
 import type { Tokenizer } from '../text/index.js';
-import { evaluateLoss, type Trainable } from '../train/index.js';
 import { decodeText } from '../utf8.js';
 import { EXIT, note } from './errors.js';
 import { readText } from './files.js';
-import { openRunData, RunFolder, type TrainedRun } from './run-folder.js';
+import { RunFolder, type TrainedRun } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
-interface Common extends EngineOptions {
+/** Options of every command that uses a run. */
+export interface Common extends EngineOptions {
   json?: boolean;
 }
 
-interface Decoding {
+/** How translations are searched for. */
+export interface Decoding {
   beam: number;
   lengthPenalty: number;
-}
-
-export async function evaluate(
-  folder: string,
-  options: Common & Decoding & { split: 'valid' | 'test' },
-): Promise<number> {
-  await start(options);
-  const { split } = options;
-  const run = await new RunFolder(folder).open();
-  const data = await openRunData(run);
-  const isSame = run.dataHash === null || run.dataHash === data.sha256;
-  if (!isSame) {
-    note(
-      'the data have changed since the run: what it was trained and validated on is not what it is judged by now',
-    );
-  }
-  if (!data.heldOut.includes(split)) {
-    throw new ConfigError(`the data of this run has no ${split} part`, {
-      path: folder,
-      expected: data.heldOut,
-      actual: split,
-      hint: data.heldOut.length > 0 ? 'leave out --split' : 'hold a part out with data.validation',
-    });
-  }
-  const { maxSeqLen = 0 } = run.model.config as { maxSeqLen?: number };
-  const model = run.model as Trainable<never> as Trainable<unknown>;
-  const nll = evaluateLoss(model, data.evaluation(split, maxSeqLen));
-  const perplexity = exp64(nll);
-  const result: Record<string, unknown> = { step: run.step, split, nll, perplexity, sameData: isSame };
-  let text = `step ${run.step}: ${split} NLL ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}`;
-  if (run.model instanceof Transformer) {
-    const pairs = (data as OpenedPairs).texts[split] ?? [];
-    const hypotheses = translateLines(
-      run,
-      pairs.map(([source]) => source),
-      options,
-    );
-    const bleu = scoreTranslations(
-      hypotheses,
-      pairs.map(([, target]) => target),
-    );
-    const { score, low, high, brevityPenalty, loops, signature } = bleu;
-    result.bleu = { ...bleu, sentences: pairs.length };
-    text += `\nBLEU ${score.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}] on ${pairs.length} sentences, brevity penalty ${brevityPenalty.toFixed(3)}, ${(100 * loops).toFixed(1)} % end in a loop\n${signature}`;
-  }
-  print(options, result, text);
-  return EXIT.done;
 }
 
 export async function translate(
@@ -100,7 +53,7 @@ export async function translate(
 }
 
 /** One translation per line, so that both sides stay parallel: an empty line gives an empty one. */
-function translateLines(
+export function translateLines(
   run: TrainedRun,
   lines: readonly string[],
   options: Decoding,
