@@ -211,9 +211,11 @@ async function joinModules() {
     'dist/index.js',
     namespaces.reduce((text, [line]) => text.replace(line, ''), index),
   );
+  // A namespace may have less than the subpath of its name: then it is a module of its own.
+  const listed = [...new Set([...subpaths, ...namespaces.map(([, , path]) => path)])];
   const { metafile } = await esbuild.build({
     ...options,
-    entryPoints: Object.fromEntries(subpaths.map((name) => [name, `dist/${name}.js`])),
+    entryPoints: Object.fromEntries(listed.map((name) => [name, `dist/${name}.js`])),
     write: false,
   });
   const exported = (name) => metafile.outputs[`build/dist/${name}.js`].exports;

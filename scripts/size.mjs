@@ -25,6 +25,13 @@ export const imports = {
     program: `${model}\nexport { init } from './dist/inference.js';`,
     kernels: 'wasm-forward',
   },
+  loading: {
+    program: `
+import { lmStepper, sample } from './dist/generate/index.js';
+export { lmStepper, sample };
+export { init, loadModel } from './dist/inference.js';`,
+    kernels: 'wasm-forward',
+  },
   external: { program: `export * from './dist/external.js';`, kernels: null },
 };
 

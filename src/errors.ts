@@ -91,7 +91,10 @@ export class ConfigError extends errorClass('ConfigError', 'CONFIG') {}
 export class DataError extends errorClass('DataError', 'DATA') {}
 /** A file is not what its format promises. */
 export class FormatError extends errorClass('FormatError', 'FORMAT') {}
-/** A checkpoint is truncated, damaged, of a newer version, or cannot be written. */
+/**
+ * A checkpoint or the file of a model is truncated, damaged, of a newer version, has parts that do not belong together,
+ * or cannot be written.
+ */
 export class CheckpointError extends errorClass('CheckpointError', 'CHECKPOINT') {}
 /** Memory is exhausted, or a tensor is used after its arena was popped. */
 export class MemoryError extends errorClass('MemoryError', 'MEMORY') {}

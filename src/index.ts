@@ -19,7 +19,7 @@ export {
   ShapeError,
 } from './errors.js';
 export * as generate from './generate/index.js';
-export * as io from './io/index.js';
+export * as io from './io/formats.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export { type Capabilities, capabilities } from './runtime/capabilities.js';

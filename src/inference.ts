@@ -1,6 +1,7 @@
 /**
- * @file `init` for programs that run trained models and never train: smaller kernels, the same bits.
+ * @file `init` and `loadModel` for programs that run trained models and never train: smaller kernels, the same bits.
  * @module prenorm/inference
  */
+export { type LoadedModel, type LoadModelOptions, loadModel, type ModelSource } from './io/load-model.js';
 export { createRuntime, init } from './runtime/forward.js';
 export type { InitOptions, Runtime, WasmSource } from './runtime/runtime.js';

@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { PrenormError } from '../src/errors.js';
 import type { Stepper } from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
+import { loadModel, saveModel } from '../src/io/index.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
 
 const test = suite('options');
@@ -191,8 +192,23 @@ const probeKeys = {
 const trace = { trace: 'callback' } as const;
 const probeModel = new theory.Probe(probe);
 
+const savedLM = saveModel(lm);
+
 /** Functions and constructors with options. */
 const table: Row[] = [
+  // io
+  {
+    of: ['saveModel'],
+    call: (o) => saveModel(lm, o),
+    good: {},
+    keys: { tokenizer: 'other', labels: 'other', recipe: 'other', step: 'whole', spareIds: 'flag' },
+  },
+  {
+    of: ['loadModel'],
+    call: (o) => loadModel(savedLM, o),
+    good: {},
+    keys: { kind: 'choice', path: 'text' },
+  },
   // generate
   {
     of: ['greedy'],
@@ -754,7 +770,7 @@ for (const row of [...table, ...models]) {
 
 test('whoever takes options is in the table', async () => {
   const entries = await Promise.all(
-    ['index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'].map(
+    ['index', 'io/index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'].map(
       (entry) => import(`../src/${entry}.js`),
     ),
   );

@@ -1,29 +1,29 @@
 /**
  * @file A checkpoint is one safetensors file, so that any tool can read its weights. What else a run needs to
- * go on lies in the metadata, each value as JSON with sorted keys: equal states give equal bytes.
- *
- * `metadata.sha256` protects the whole file: it is the SHA-256 of the file in which these 64 digits themselves
- * are replaced by 64 zeros. A file is judged in this order: is it a checkpoint, of a known version, complete,
- * undamaged; only then is its content believed.
+ * go on lies in the metadata, each value as JSON with sorted keys: equal states give equal bytes. A SHA-256 protects
+ * the whole file (sealed-file.ts).
  */
-import { brief, CheckpointError, FormatError } from '../errors.js';
-import { MAX_JSON_DEPTH, parseStrictJson } from '../json.js';
+import { brief, CheckpointError } from '../errors.js';
+import { type DecodedTensor, readTensors, type TensorEntry } from './safetensors.js';
 import {
-  type DecodedTensor,
-  decodeSafetensors,
-  encodeSafetensors,
-  readSafetensorsHeader,
-  type SafetensorsHeader,
-  type TensorEntry,
-} from './safetensors.js';
-import { Sha256, sha256 } from './sha256.js';
+  canonicalJson,
+  encodeSealed,
+  type Json,
+  jsonOf,
+  openSealed,
+  type SealedFormat,
+} from './sealed-file.js';
 
-export const CHECKPOINT_FORMAT = 'prenorm-checkpoint';
-/** Raised with every change an older Prenorm could not read. */
-export const CHECKPOINT_VERSION = 1;
+export type { Json } from './sealed-file.js';
 
-/** Plain JSON. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** The format of checkpoints. */
+export const checkpointFormat: SealedFormat = {
+  name: 'prenorm-checkpoint',
+  version: 1,
+  what: 'checkpoint',
+  mend: 'use an earlier checkpoint or copy it again',
+  other: 'plain weights are read by decodeSafetensors',
+};
 
 /** What `encodeCheckpoint` writes: all that a run needs to go on. */
 export interface CheckpointContent {
@@ -48,8 +48,6 @@ export interface Checkpoint extends Required<Omit<CheckpointContent, 'tensors'>>
   tensors: Map<string, DecodedTensor>;
 }
 
-const NO_DIGEST = '0'.repeat(64);
-
 /** The bytes of a checkpoint file. */
 export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBuffer> {
   const { tensors, config, cursor, rng, step, kernelHash, extra = null } = content;
@@ -58,57 +56,22 @@ export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBu
       op: 'encodeCheckpoint',
     });
   }
-  const bytes = encodeSafetensors(tensors, {
-    format: CHECKPOINT_FORMAT,
-    version: String(CHECKPOINT_VERSION),
+  const json = (value: Json, key: string) => canonicalJson('encodeCheckpoint', value, key);
+  return encodeSealed(checkpointFormat, tensors, {
     kernelHash,
-    config: canonicalJson(config, 'config'),
-    cursor: canonicalJson(cursor, 'cursor'),
-    rng: canonicalJson(rng, 'rng'),
+    config: json(config, 'config'),
+    cursor: json(cursor, 'cursor'),
+    rng: json(rng, 'rng'),
     step: String(step),
-    extra: canonicalJson(extra, 'extra'),
-    sha256: NO_DIGEST,
+    extra: json(extra, 'extra'),
   });
-  const header = readSafetensorsHeader(bytes, 'checkpoint');
-  const position = digestPosition(header, NO_DIGEST) as number;
-  bytes.set(new TextEncoder().encode(sha256(bytes)), position);
-  return bytes;
 }
 
 /** The content of a checkpoint file; `path` is only for messages. Refuses everything that is not whole. */
 export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
-  const header = readHeader(bytes, path);
+  const { header } = openSealed(bytes, path, checkpointFormat);
   const { metadata } = header;
-  if (metadata.format !== CHECKPOINT_FORMAT) {
-    throw new CheckpointError('a safetensors file, but not a Prenorm checkpoint', {
-      path,
-      expected: CHECKPOINT_FORMAT,
-      actual: metadata.format,
-      hint: 'plain weights are read by loadSafetensors',
-    });
-  }
-  checkVersion(metadata.version, path);
-  const expectedBytes = header.dataStart + header.dataBytes;
-  if (bytes.length !== expectedBytes) {
-    const what = bytes.length < expectedBytes ? 'is truncated' : 'has something appended';
-    throw new CheckpointError(
-      `the checkpoint ${what}: ${expectedBytes} bytes expected, ${bytes.length} found`,
-      {
-        path,
-        expected: expectedBytes,
-        actual: bytes.length,
-        hint: 'use an earlier checkpoint or copy it again',
-      },
-    );
-  }
-  checkDigest(bytes, header, path);
-  const json = (key: string): Json => {
-    try {
-      return parseStrictJson(metadata[key]) as Json;
-    } catch (cause) {
-      throw new CheckpointError(`the checkpoint has no valid "${key}"`, { path, cause });
-    }
-  };
+  const json = (key: string): Json => jsonOf(metadata, key, path, 'checkpoint');
   const step = Number(metadata.step);
   if (metadata.step === undefined || !Number.isSafeInteger(step) || step < 0) {
     throw new CheckpointError('the checkpoint has no valid "step"', { path, actual: metadata.step });
@@ -116,7 +79,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   if (metadata.kernelHash === undefined)
     throw new CheckpointError('the checkpoint has no "kernelHash"', { path });
   return {
-    tensors: decodeSafetensors(bytes, path).tensors,
+    tensors: readTensors(bytes, header),
     config: json('config'),
     cursor: json('cursor'),
     rng: json('rng'),
@@ -124,90 +87,4 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
     step,
     kernelHash: metadata.kernelHash,
   };
-}
-
-function readHeader(bytes: Uint8Array, path: string): SafetensorsHeader {
-  try {
-    return readSafetensorsHeader(bytes, path);
-  } catch (cause) {
-    if (!(cause instanceof FormatError)) throw cause;
-    const { expected, actual } = cause;
-    const text = cause.message.startsWith(`${path}: `) ? cause.message.slice(path.length + 2) : cause.message;
-    throw new CheckpointError(`not a readable checkpoint: ${text}`, {
-      path,
-      expected,
-      actual,
-      hint: 'use an earlier checkpoint, or check the path',
-      cause,
-    });
-  }
-}
-
-function checkVersion(text: string | undefined, path: string): void {
-  const version = Number(text);
-  const fields = { path, expected: CHECKPOINT_VERSION, actual: text };
-  if (text === undefined || !Number.isSafeInteger(version) || version < 1) {
-    throw new CheckpointError(`unknown checkpoint version ${brief(text)}`, fields);
-  }
-  if (version > CHECKPOINT_VERSION) {
-    throw new CheckpointError(
-      `the checkpoint has version ${version}, this Prenorm reads up to version ${CHECKPOINT_VERSION}`,
-      { ...fields, hint: 'update prenorm' },
-    );
-  }
-}
-
-function checkDigest(bytes: Uint8Array, header: SafetensorsHeader, path: string): void {
-  const stored = header.metadata.sha256 ?? '';
-  const position = digestPosition(header, stored);
-  if (!/^[0-9a-f]{64}$/.test(stored) || position === undefined) {
-    throw new CheckpointError('the checkpoint has no SHA-256', { path, actual: stored });
-  }
-  const computed = new Sha256()
-    .update(bytes.subarray(0, position))
-    .update(new TextEncoder().encode(NO_DIGEST))
-    .update(bytes.subarray(position + NO_DIGEST.length))
-    .hex();
-  if (computed === stored) return;
-  throw new CheckpointError('the checkpoint is damaged: its SHA-256 does not match', {
-    path,
-    expected: stored,
-    actual: computed,
-    hint: 'use an earlier checkpoint or copy it again',
-  });
-}
-
-/** Where the digits lie in the file. Quotes inside JSON strings are escaped, so only the entry itself matches. */
-function digestPosition(header: SafetensorsHeader, digest: string): number | undefined {
-  const entry = '"sha256":"';
-  const index = header.text.indexOf(`${entry}${digest}"`);
-  if (index < 0) return undefined;
-  return 8 + new TextEncoder().encode(header.text.slice(0, index)).length + entry.length;
-}
-
-/** JSON with sorted keys. JSON would turn NaN, infinities and undefined into null: they are refused instead. */
-function canonicalJson(value: Json, where: string, depth = 0): string {
-  if (depth > MAX_JSON_DEPTH) {
-    throw new CheckpointError(`${where} is nested deeper than ${MAX_JSON_DEPTH} levels`, {
-      op: 'encodeCheckpoint',
-    });
-  }
-  if (Array.isArray(value)) {
-    return `[${value.map((item, i) => canonicalJson(item, `${where}[${i}]`, depth + 1)).join(',')}]`;
-  }
-  if (typeof value === 'object' && value !== null) {
-    const record = value as { readonly [key: string]: Json };
-    const fields = Object.keys(record)
-      .filter((key) => record[key] !== undefined)
-      .sort()
-      .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key], `${where}.${key}`, depth + 1)}`);
-    return `{${fields.join(',')}}`;
-  }
-  if (Object.is(value, -0)) return '-0'; // JSON.stringify drops the sign, JSON.parse keeps it
-  const isPlain = value === null || typeof value === 'boolean' || typeof value === 'string';
-  if (isPlain || (typeof value === 'number' && Number.isFinite(value))) return JSON.stringify(value);
-  throw new CheckpointError(`${where} is ${String(value)}, which JSON cannot hold`, {
-    op: 'encodeCheckpoint',
-    hint: 'store null instead, or put numbers into a tensor',
-  });
 }

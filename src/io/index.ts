@@ -1,36 +1,7 @@
 /**
- * @file Checkpoints, safetensors, PyTorch state dicts, storage in the browser.
+ * @file Models as files, checkpoints, safetensors, PyTorch state dicts, storage in the browser.
  * @module prenorm/io
  */
-export type { SlotName, Slots } from './browser-slots.js';
-export { CheckpointStore, type CheckpointStoreOptions, type StoredCheckpoint } from './browser-storage.js';
-export {
-  type Checkpoint,
-  type CheckpointContent,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  type Json,
-} from './checkpoint-file.js';
-export {
-  type DecodedSafetensors,
-  type DecodedTensor,
-  decodeSafetensors,
-  encodeSafetensors,
-  type TensorData,
-  type TensorEntry,
-} from './safetensors.js';
-export { sha256 } from './sha256.js';
-export {
-  decodeTorchSafetensors,
-  fromTorchState,
-  inferTorchConfig,
-  loadTorchSafetensors,
-  loadTorchState,
-  saveTorchSafetensors,
-  type TensorShapes,
-  type TorchConfig,
-  type TorchKind,
-  type TorchOptions,
-  type TorchState,
-  toTorchState,
-} from './torch.js';
+export * from './formats.js';
+export { type LoadedModel, type LoadModelOptions, loadModel, type ModelSource } from './load-model.js';
+export { type SaveModelOptions, saveModel } from './model-file.js';

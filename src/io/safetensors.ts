@@ -135,14 +135,24 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): DecodedSafet
       },
     );
   }
+  return { tensors: readTensors(bytes, header), metadata: header.metadata };
+}
+
+/** Copies of tensors of a file that is as long as its header says, in the order of its data: those with this prefix. */
+export function readTensors(
+  bytes: Uint8Array,
+  header: SafetensorsHeader,
+  prefix = '',
+): Map<string, DecodedTensor> {
   const tensors = new Map<string, DecodedTensor>();
   for (const { name, dtype, shape, begin, end } of header.tensors) {
+    if (!name.startsWith(prefix)) continue;
     // A copy: aligned, and unshared even where the file lies in shared memory.
     const own = new Uint8Array(end - begin);
     own.set(bytes.subarray(header.dataStart + begin, header.dataStart + end));
     tensors.set(name, { dtype, shape, data: (DTYPES.get(dtype) as Dtype).read(own.buffer) });
   }
-  return { tensors, metadata: header.metadata };
+  return tensors;
 }
 
 /** A parsed and checked header. `dataBytes` is what the tensors need, whatever the file holds. */

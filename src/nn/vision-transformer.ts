@@ -125,10 +125,11 @@ export class VisionTransformer extends Module {
       vocabSize: numClasses,
       maxSeqLen: numPatches + 1,
     });
-    checkRoom('VisionTransformer', config, config.numLayers, 0);
+    const patchWidth = patchSize * patchSize * channels;
+    checkRoom('VisionTransformer', { ...config, patchWidth }, config.numLayers, 0);
     const stack = Object.fromEntries(stackKeys.map((key) => [key, config[key]]));
     this.config = { ...stack, imageSize, patchSize, channels, numClasses } as VisionTransformerConfig;
-    this.patches = new Linear(patchSize * patchSize * channels, config.dModel);
+    this.patches = new Linear(patchWidth, config.dModel);
     this.classToken = initializeParameter(new Parameter([1, config.dModel], 'position'));
     this.positions = new Positions(config.positions, config.maxSeqLen, config.dModel);
     this.dropout = new Dropout(config.dropout);

@@ -1,7 +1,11 @@
 /** @file Tokenizers as recipes name them. */
-import { brief, ConfigError, DataError } from '../errors.js';
-import { isJsonObject, parseStrictJson } from '../json.js';
-import { CharTokenizer, decodeText, Tokenizer, trainBPE, trainChars } from '../text/index.js';
+import { brief, ConfigError } from '../errors.js';
+import { parseStrictJson } from '../json.js';
+import { type CharTokenizer, decodeText, Tokenizer, trainBPE, trainChars } from '../text/index.js';
+import { readTokenizer } from '../text/read-tokenizer.js';
+
+export { readTokenizer } from '../text/read-tokenizer.js';
+
 import type { TokenizerRecipe } from './recipe.js';
 import type { Sources } from './sources.js';
 
@@ -14,19 +18,6 @@ export interface TextCodec {
   decode(ids: ArrayLike<number>): string;
   /** For files; without it a run's folder has no tokenizer. */
   toJSON?(): unknown;
-}
-
-/**
- * A tokenizer from what `toJSON()` made.
- * @throws DataError for anything else
- */
-export function readTokenizer(json: unknown, path: string): CharTokenizer | Tokenizer {
-  try {
-    const isChars = isJsonObject(json) && json.format === 'prenorm-chars';
-    return isChars ? CharTokenizer.fromJSON(json) : Tokenizer.fromJSON(json as never);
-  } catch (error) {
-    throw new DataError(`not a tokenizer: ${(error as Error).message}`, { path, cause: error });
-  }
 }
 
 /** The tokenizer of a recipe; `texts` are those to train it on, `source` where they came from. */

@@ -11,6 +11,7 @@ const RANKS: Record<string, number> = {
   'src/json.ts': 0,
   'src/random.ts': 0,
   'src/utf8.ts': 0,
+  'src/version.ts': 0,
   'src/runtime': 1,
   'src/reference': 2,
   'src/tensor': 2,

@@ -1,0 +1,135 @@
+/**
+ * @file What a file says of a model, before anything is made of it: a file of `saveModel`, or a checkpoint, whose
+ * versions said it in three ways.
+ */
+import { brief, CheckpointError } from '../errors.js';
+import { isJsonObject } from '../json.js';
+import type { StateDict } from '../nn/module.js';
+import { checkpointFormat } from './checkpoint-file.js';
+import { modelFormat } from './model-file.js';
+import { readTensors, type SafetensorsHeader } from './safetensors.js';
+import { type Json, jsonOf, openSealed } from './sealed-file.js';
+
+/** Parts of a model out of a file. Nobody vouches for what is `Json`. */
+export interface ModelParts {
+  kind: Json;
+  config: Json;
+  tokenizer: Json;
+  labels: Json;
+  recipe: Json;
+  step: Json;
+  dataHash: Json;
+  version: string | null;
+  /** Ids of the model that the tokenizer does not have; null where the file does not say. */
+  spareIds: number | null;
+  /** Values of the weights, and how many tensors they are. */
+  room: { elements: number; tensors: number };
+  /** Copies of the weights. */
+  weights(): StateDict;
+}
+
+/** What lies beside a checkpoint in the folder of a run. */
+export interface RunParts {
+  tokenizer: Json;
+  recipe: Json;
+}
+
+/** @throws CheckpointError for a file that is not whole, or neither a model nor a checkpoint */
+export function partsOf(bytes: Uint8Array, path: string, beside?: RunParts): ModelParts {
+  const { header, format } = openSealed(bytes, path, modelFormat, checkpointFormat);
+  return format === modelFormat
+    ? partsOfModel(bytes, header, path)
+    : partsOfCheckpoint(bytes, header, path, beside);
+}
+
+function partsOfModel(bytes: Uint8Array, header: SafetensorsHeader, path: string): ModelParts {
+  const { metadata } = header;
+  const json = (key: string) => jsonOf(metadata, key, path, 'model');
+  const training = json('training');
+  return {
+    kind: metadata.kind ?? null,
+    config: json('config'),
+    tokenizer: json('tokenizer'),
+    labels: json('labels'),
+    recipe: json('recipe'),
+    ...(isJsonObject(training)
+      ? { step: training.step as Json, dataHash: training.dataSha256 as Json }
+      : { step: null, dataHash: null }),
+    version: metadata.prenorm ?? null,
+    spareIds: Number(metadata.spareIds),
+    ...weightsOf(bytes, header, '', path),
+  };
+}
+
+function partsOfCheckpoint(
+  bytes: Uint8Array,
+  header: SafetensorsHeader,
+  path: string,
+  beside: RunParts = { tokenizer: null, recipe: null },
+): ModelParts {
+  const { metadata } = header;
+  const json = (key: string) => jsonOf(metadata, key, path, 'checkpoint');
+  const config = json('config');
+  const extra = json('extra');
+  const said = isJsonObject(extra) && isJsonObject(extra.model) ? extra : null;
+  const weights = weightsOf(bytes, header, 'model.', path);
+  const { data } = isJsonObject(config) ? config : {};
+  const model = (said?.model ?? olderModel(config, header, path)) as Record<string, Json>;
+  return {
+    kind: model.kind,
+    config: model.config,
+    tokenizer: (said?.tokenizer ?? beside.tokenizer) as Json,
+    labels: (said?.labels ?? null) as Json,
+    recipe: (said?.recipe ?? beside.recipe) as Json,
+    step: Number(metadata.step),
+    dataHash: (isJsonObject(data) && 'recipe' in (config as object) ? data.sha256 : null) as Json,
+    version: null,
+    spareIds: null,
+    ...weights,
+  };
+}
+
+function weightsOf(bytes: Uint8Array, header: SafetensorsHeader, prefix: string, path: string) {
+  const records = header.tensors.filter(({ name }) => name.startsWith(prefix));
+  let elements = 0;
+  for (const { shape } of records) elements += shape.reduce((a, b) => a * b, 1);
+  return {
+    room: { elements, tensors: records.length },
+    weights: () => {
+      const state: StateDict = new Map();
+      for (const [name, { shape, data }] of readTensors(bytes, header, prefix)) {
+        if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+          throw new CheckpointError(`tensor ${brief(name)} does not hold floats`, { path });
+        }
+        state.set(name.slice(prefix.length), { shape, data });
+      }
+      return state;
+    },
+  };
+}
+
+/** Kind and options as checkpoints before 0.3 said them: with the configuration of the run, if at all. */
+function olderModel(config: Json, header: SafetensorsHeader, path: string): { kind: Json; config: Json } {
+  const { model, task, data, seqLen, seeds } = (isJsonObject(config) ? config : {}) as Record<string, Json>;
+  const options = isJsonObject(model) ? (model as Record<string, Json>) : {};
+  const tasks: Record<string, string> = { lm: 'causalLM', translation: 'transformer' };
+  const kind = options.kind ?? (typeof task === 'string' ? tasks[task] : undefined);
+  if (typeof kind !== 'string') {
+    throw new CheckpointError('the checkpoint does not say which model it is of', {
+      path,
+      hint: 'give the folder of the run, or make the model and use loadCheckpointWeights(model, bytes)',
+    });
+  }
+  // What version 0.1 filled in without saying so.
+  const shapeOf = (name: string) => header.tensors.find((tensor) => tensor.name === `model.${name}`)?.shape;
+  const length = seqLen ?? (isJsonObject(data) ? (data.seqLen as Json) : undefined);
+  const filled = {
+    vocabSize: shapeOf('embedding.tokens.weight')?.[0],
+    maxSeqLen: shapeOf('embedding.positions.weight')?.[0] ?? (kind === 'causalLM' ? length : undefined),
+    numClasses: shapeOf('head.classifier.weight')?.[0],
+    seed: isJsonObject(seeds) ? (seeds.model as Json) : undefined,
+  };
+  const { kind: _, ...own } = options;
+  const known = Object.entries(filled).filter(([key, value]) => value !== undefined && !(key in own));
+  return { kind, config: { ...Object.fromEntries(known), ...own } as Json };
+}
