@@ -2,8 +2,9 @@
 import type { BatchSource } from '../data/cursor.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { type TrainingRecipe, trainerOptions } from '../recipe/index.js';
+import type { TrainerOptions } from '../train/options.js';
 import type { Trainable } from '../train/trainable.js';
-import { Trainer, type TrainerOptions } from '../train/trainer.js';
+import { Trainer } from '../train/trainer.js';
 import { hashCheckpoint, NumberHash } from './digest.js';
 
 export interface ItemOptions {

@@ -19,7 +19,8 @@ export type { Json } from './sealed-file.js';
 /** The format of checkpoints. */
 export const checkpointFormat: SealedFormat = {
   name: 'prenorm-checkpoint',
-  version: 1,
+  // 2: the best weights beside the last, as tensors `best.*`.
+  version: 2,
   what: 'checkpoint',
   mend: 'use an earlier checkpoint or copy it again',
   other: 'plain weights are read by decodeSafetensors',
@@ -41,16 +42,18 @@ export interface CheckpointContent {
   kernelHash: string;
   /** What a caller adds: best score so far, schedule state, names. */
   extra?: Json;
+  /** The oldest version of the format that has all of this. Default 1. */
+  version?: 1 | 2;
 }
 
 /** What `decodeCheckpoint` read and checked. */
-export interface Checkpoint extends Required<Omit<CheckpointContent, 'tensors'>> {
+export interface Checkpoint extends Required<Omit<CheckpointContent, 'tensors' | 'version'>> {
   tensors: Map<string, DecodedTensor>;
 }
 
 /** The bytes of a checkpoint file. */
 export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBuffer> {
-  const { tensors, config, cursor, rng, step, kernelHash, extra = null } = content;
+  const { tensors, config, cursor, rng, step, kernelHash, extra = null, version = 1 } = content;
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new CheckpointError(`step must be an integer from 0, got ${brief(step)}`, {
       op: 'encodeCheckpoint',
@@ -58,6 +61,8 @@ export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBu
   }
   const json = (value: Json, key: string) => canonicalJson('encodeCheckpoint', value, key);
   return encodeSealed(checkpointFormat, tensors, {
+    // What older versions can read keeps their number.
+    version: String(version),
     kernelHash,
     config: json(config, 'config'),
     cursor: json(cursor, 'cursor'),

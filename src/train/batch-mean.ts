@@ -41,6 +41,11 @@ export class BatchMean {
     return weight === 0 ? 0 : weight / this.#unit;
   }
 
+  /** Whether the loss says how many targets counted. */
+  get isCounted(): boolean {
+    return this.#counted;
+  }
+
   /** Adds a batch's sum over its targets: its mean times its count. */
   add(sum: number): void {
     this.#sum += sum;

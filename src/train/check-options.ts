@@ -1,5 +1,4 @@
 /** @file Whether what a trainer is given belongs together: optimizer and model, schedule and steps. */
-import { callback, checkValue, optional, share } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -42,34 +41,4 @@ export function checkEnd(schedule: Schedule | undefined, steps: number): void {
       hint: `let the schedule end at step ${steps} (totalSteps), or above 0 (minLr of cosine and wsd), or lower steps`,
     },
   );
-}
-
-/** @throws ConfigError for a value that a step would not notice, or only when it is too late */
-export function checkStepOptions(
-  options: Partial<Record<'clipNorm' | 'labelSmoothing' | 'schedule' | 'onCheckpoint', unknown>>,
-): void {
-  const rules = {
-    clipNorm: { wanted: 'a number > 0', holds: (value: unknown) => typeof value === 'number' && value > 0 },
-    labelSmoothing: share,
-    schedule: callback,
-    onCheckpoint: callback,
-  };
-  for (const key of Object.keys(rules) as (keyof typeof rules)[]) {
-    checkValue('Trainer', key, options[key], optional(rules[key]));
-  }
-}
-
-/** @throws ConfigError for an interval of something that does not happen */
-export function checkIntervals(
-  options: Partial<Record<'evalEvery' | 'checkpointEvery' | 'validation' | 'onCheckpoint', unknown>>,
-): void {
-  const needs = { evalEvery: 'validation', checkpointEvery: 'onCheckpoint' } as const;
-  for (const key of ['evalEvery', 'checkpointEvery'] as const) {
-    if (options[key] === undefined || options[needs[key]] !== undefined) continue;
-    throw new ConfigError(`${key} is ${options[key]}, but there is no ${needs[key]}`, {
-      op: 'Trainer',
-      actual: options[key],
-      hint: `give ${needs[key]}, or leave ${key} out`,
-    });
-  }
 }

@@ -1,5 +1,12 @@
-/** @file When a training counts as diverged: a rule for programs that have to say so at its end. */
-import { brief, ConfigError, checkKeys, DataError } from '../errors.js';
+/** @file When a training counts as diverged: a rule for its end, and one while it runs. */
+import { brief, ConfigError, checkKeys, DataError, NumericError } from '../errors.js';
+import { log64 } from '../runtime/math.js';
+
+/** How far above the uninformed loss is divergence, in nats. */
+const MARGIN = 1;
+/** Steps that are looked at while a training runs. */
+const FEWEST = 50;
+const MOST = 500;
 
 /** What a training is measured against besides itself. */
 export interface DivergenceOptions {
@@ -43,11 +50,60 @@ export function judgeDivergence(losses: ArrayLike<number>, options: DivergenceOp
   let sum = 0;
   for (let i = length - count; i < length; i++) sum += losses[i];
   const lastLoss = sum / count;
-  const limit = uninformed + 1;
+  const limit = uninformed + MARGIN;
   // Written so that a NaN anywhere is divergence.
   return {
     diverged: !(lastLoss <= limit && Number.isFinite(lastLoss) && Number.isFinite(validNll)),
     lastLoss,
     limit,
   };
+}
+
+/**
+ * The loss of a model that gives every class the same probability, in nats: the logarithm of `numClasses` or
+ * `vocabSize` in its configuration. Undefined for a model that says neither.
+ */
+export function uninformedLoss(model: object): number | undefined {
+  const { config = {} } = model as { config?: Record<string, unknown> };
+  const { numClasses, vocabSize, nextSentence, multiLabel } = config;
+  // Each of several labels is a yes or no of its own.
+  const classes = multiLabel === true ? 2 : (numClasses ?? vocabSize);
+  if (typeof classes !== 'number') return undefined;
+  return log64(nextSentence === true ? classes * 2 : classes);
+}
+
+/**
+ * Refuses to go on with a training that has diverged. Looked at are its last steps, a tenth of all but 50 at least and
+ * 500 at most: more than half of them have a loss of more than 1 nat above the uninformed one, and it is not coming
+ * down, the median of their later half being no lower than that of their earlier half. Medians instead of means, so that
+ * no single spike, however high, counts as many steps.
+ * @param uninformed the loss of knowing nothing, which step 1 has too unless training began from trained weights
+ * @throws NumericError
+ */
+export function refuseDivergence(
+  losses: ArrayLike<number>,
+  steps: number,
+  uninformed: number | undefined,
+): void {
+  const window = Math.min(MOST, Math.max(FEWEST, Math.ceil(steps / 10)));
+  if (losses.length < window) return;
+  const limit = Math.max(losses[0], uninformed ?? losses[0]) + MARGIN;
+  const last = Array.from({ length: window }, (_, i) => losses[losses.length - window + i]);
+  const above = last.reduce((count, loss) => (loss > limit ? count + 1 : count), 0);
+  if (2 * above <= window) return;
+  const half = Math.floor(window / 2);
+  if (median(last.slice(half)) < median(last.slice(0, half))) return;
+  throw new NumericError(
+    `the training has diverged by step ${losses.length}: ${above} of its last ${window} steps have a loss above ${limit.toPrecision(4)}, 1 nat more than knowing nothing, and it is not coming down`,
+    {
+      op: 'Trainer',
+      expected: `<= ${limit}`,
+      actual: losses[losses.length - 1],
+      hint: 'lower the rate, warm up, or clip gradients',
+    },
+  );
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }

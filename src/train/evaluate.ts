@@ -1,9 +1,18 @@
 import { noGrad } from '../autograd/tape.js';
 import { TokenCount } from '../autograd/token-count.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import { log64 } from '../runtime/math.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
 import type { Trainable } from './trainable.js';
+
+/** What an evaluation found, and on how much. */
+export interface BatchesLoss {
+  /** Mean un-smoothed negative log-likelihood per target, in nats. */
+  nll: number;
+  /** Targets that counted; null where the loss does not say. */
+  tokens: number | null;
+}
 
 /**
  * Mean un-smoothed negative log-likelihood per target, in evaluation mode (no dropout). For a loss without `nll` it is
@@ -11,6 +20,14 @@ import type { Trainable } from './trainable.js';
  * @throws DataError when there is no batch, or every target is ignored.
  */
 export function evaluateLoss<B>(model: Trainable<B>, batches: Iterable<B>): number {
+  return evaluateBatches(model, batches).nll;
+}
+
+/**
+ * As `evaluateLoss`, with the number of targets.
+ * @throws DataError when there is no batch, or every target is ignored.
+ */
+export function evaluateBatches<B>(model: Trainable<B>, batches: Iterable<B>): BatchesLoss {
   const runtime = model.runtime();
   const training = model.training;
   const mean = new BatchMean('evaluate');
@@ -28,7 +45,17 @@ export function evaluateLoss<B>(model: Trainable<B>, batches: Iterable<B>): numb
   } finally {
     model.train(training);
   }
-  return mean.value();
+  return { nll: mean.value(), tokens: mean.isCounted ? mean.total : null };
+}
+
+/**
+ * Bits per byte of the text that was predicted, by which models of different tokenizers can be compared: the negative
+ * log-likelihoods of all tokens, those of marks like the end of a sentence included, over the bytes of the text alone.
+ * @param nll mean per token, in nats
+ * @param bytes of the text in UTF-8; marks have none
+ */
+export function bitsPerByte(nll: number, tokens: number, bytes: number): number {
+  return (nll * tokens) / (bytes * log64(2));
 }
 
 /**

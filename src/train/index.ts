@@ -3,10 +3,19 @@
  * @module prenorm/train
  */
 export { averageCheckpoints } from './average.js';
-export { type Divergence, type DivergenceOptions, judgeDivergence } from './divergence.js';
-export { evaluateLoss } from './evaluate.js';
+export type { BestWeights, EarlyStopping, Metric, Stopped } from './best.js';
+export { type Divergence, type DivergenceOptions, judgeDivergence, uninformedLoss } from './divergence.js';
+export { type BatchesLoss, bitsPerByte, evaluateBatches, evaluateLoss } from './evaluate.js';
 export { cyclicTuning, normParameters, normShift, rescaleNorms } from './norm-tuning.js';
+export type {
+  Evaluation,
+  Sample,
+  StepEvents,
+  StepMetrics,
+  TrainerEvents,
+  TrainerOptions,
+} from './options.js';
 export { type MemoryPlan, plan } from './plan.js';
 export { loadCheckpointWeights, type RestoreOptions } from './saved-state.js';
 export type { BatchLoss, Trainable } from './trainable.js';
-export { type StepMetrics, Trainer, type TrainerEvents, type TrainerOptions } from './trainer.js';
+export { Trainer } from './trainer.js';

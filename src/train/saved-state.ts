@@ -7,6 +7,7 @@ import { decodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import type { Module, StateDict } from '../nn/module.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
+import { readBest, type SavedBest } from './best.js';
 
 export interface TrainerState {
   step: number;
@@ -17,6 +18,8 @@ export interface TrainerState {
   optimizer: OptimizerState;
   /** As `scheduleState` gives it; undefined in checkpoints of versions that did not write it. */
   schedule: Json | undefined;
+  /** The best evaluation so far. */
+  best: SavedBest | null;
   losses: ArrayLike<number> & Iterable<number>;
 }
 
@@ -24,11 +27,12 @@ export interface TrainerState {
 export function readTrainerState(bytes: Uint8Array, path: string): TrainerState {
   const saved = decodeCheckpoint(bytes, path);
   const weights: StateDict = new Map();
+  const best: StateDict = new Map();
   // No prototype: a tensor may be called `optimizer.__proto__`.
   const buffers: OptimizerState['buffers'] = Object.create(null);
   for (const [name, { shape, data }] of saved.tensors) {
     if (name === 'losses') continue;
-    if (!name.startsWith('model.') && !name.startsWith('optimizer.')) {
+    if (!/^(?:model|best|optimizer)\./.test(name)) {
       throw new CheckpointError(`unexpected tensor ${brief(name)}`, { path });
     }
     // An array of another type would fail halfway through the loading.
@@ -36,10 +40,15 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
       throw new CheckpointError(`tensor ${brief(name)} does not hold floats`, { path });
     }
     if (name.startsWith('model.')) weights.set(name.slice(6), { shape, data });
+    else if (name.startsWith('best.')) best.set(name.slice(5), { shape, data });
     else buffers[name.slice(10)] = data;
   }
   const losses = saved.tensors.get('losses')?.data;
-  const extra = saved.extra as { optimizer?: Omit<OptimizerState, 'buffers'>; schedule?: Json } | null;
+  const extra = saved.extra as {
+    optimizer?: Omit<OptimizerState, 'buffers'>;
+    schedule?: Json;
+    best?: Json;
+  } | null;
   const optimizer = extra?.optimizer;
   const rng = saved.rng as Partial<TrainerState['rng']> | null;
   const counts = [rng?.seed, rng?.step, rng?.microbatch, optimizer?.step];
@@ -65,6 +74,7 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
     weights,
     optimizer: { kind: optimizer.kind, step: optimizer.step, lrs: optimizer.lrs, buffers },
     schedule: extra?.schedule,
+    best: readBest(extra?.best, best, weights, path),
     losses,
   };
 }

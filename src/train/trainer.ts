@@ -3,20 +3,29 @@
  * finished before anything is handed out, so leaving the loop at any point leaves a consistent trainer.
  */
 
-import type { BatchSource } from '../data/cursor.js';
-import { brief, ConfigError, checkKeys, NumericError, PrenormError } from '../errors.js';
+import type { Parameter } from '../autograd/variable.js';
+import { ConfigError, NumericError, PrenormError } from '../errors.js';
 import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256 } from '../io/sha256.js';
-import type { Optimizer } from '../optim/optimizer.js';
-import type { Schedule } from '../optim/schedules.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
-import { checkEnd, checkIntervals, checkOwner, checkStepOptions } from './check-options.js';
+import { BestSoFar, type BestWeights, measure, type Stopped } from './best.js';
+import { checkEnd, checkOwner } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
-import { evaluateLoss, repeatable } from './evaluate.js';
+import { refuseDivergence, uninformedLoss } from './divergence.js';
+import { bitsPerByte, evaluateBatches, evaluateLoss, repeatable } from './evaluate.js';
+import { layerNorms, layersOf } from './layer-norms.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
+import {
+  checkTrainerOptions,
+  type Evaluation,
+  emitStep,
+  type StepMetrics,
+  type TrainerEvents,
+  type TrainerOptions,
+} from './options.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
 import {
@@ -28,87 +37,6 @@ import {
   readTrainerState,
   scheduleState,
 } from './saved-state.js';
-import type { Trainable } from './trainable.js';
-
-/** What to train, on what, how long, and what happens in between. */
-export interface TrainerOptions<B> {
-  /** Turns a batch into a loss; models of `prenorm/nn` do, and so may your own. */
-  model: Trainable<B>;
-  /** Where batches come from; its cursor goes into checkpoints. */
-  data: BatchSource<B>;
-  /** Over parameters of `model`, all or some; the others stay as they are. */
-  optimizer: Optimizer;
-  /** Rate per step (1, 2, …); default: the optimizer's own, constant. It must not end at a rate of 0 before `steps`. */
-  schedule?: Schedule;
-  /** Steps to train in all, counted from the start of the run, resumed or not. */
-  steps: number;
-  /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
-  labelSmoothing?: number;
-  /** Largest joint gradient norm; off by default, as in the paper. */
-  clipNorm?: number;
-  /** Batches per update; the loss is the mean over all their targets, as the loss counts them. Default 1. */
-  accumulate?: number;
-  /** Fixed-order batches to evaluate on. A generator is read into an array at once. */
-  validation?: Iterable<B>;
-  /** Evaluate every so many steps, and after the last. Default: only after the last. */
-  evalEvery?: number;
-  /** Called with checkpoint bytes every `checkpointEvery` steps and when the run ends or is aborted. */
-  onCheckpoint?: (bytes: Uint8Array, step: number) => void | Promise<void>;
-  /** Steps between two checkpoints. Default: none before the end. */
-  checkpointEvery?: number;
-  /** Stored in checkpoints and compared on resume; its key `schedule` may change with `{ schedule: 'new' }`. */
-  config?: Record<string, unknown>;
-  /** Ends `run()` between two steps. */
-  signal?: AbortSignal;
-  /** Record steps and replay them, to the same bits but faster. Default true. */
-  replay?: boolean;
-}
-
-/** What one update measured. */
-export interface StepMetrics {
-  /** Steps done, this one included: 1, 2, …. */
-  step: number;
-  /** Learning rate of the update. */
-  lr: number;
-  /** Mean (smoothed) loss per target of this step, before the update. */
-  loss: number;
-  /** Joint 2-norm of all gradients before clipping. */
-  gradNorm: number;
-  /** Targets of this step that counted; for a loss without `count`, its batches. */
-  tokens: number;
-  /** Mean un-smoothed negative log-likelihood per validation token, when it was evaluated after this step. */
-  validNll?: number;
-}
-
-/** Events of `Trainer.on` and their payloads; `step` also comes out of `run()`. `bytes` is the size of the file. */
-export interface TrainerEvents {
-  step: StepMetrics;
-  evaluate: { step: number; validNll: number };
-  checkpoint: { step: number; bytes: number };
-  /** A checkpoint could not be written and training goes on; `savedStep` is the last one that was, if any. */
-  checkpointFailed: { step: number; error: PrenormError; savedStep: number | null };
-}
-
-/** The batches of a step are made before its first backward, so there is a limit. */
-const MAX_ACCUMULATE = 65536;
-
-const optionKeys = [
-  'model',
-  'data',
-  'optimizer',
-  'schedule',
-  'steps',
-  'labelSmoothing',
-  'clipNorm',
-  'accumulate',
-  'validation',
-  'evalEvery',
-  'onCheckpoint',
-  'checkpointEvery',
-  'config',
-  'signal',
-  'replay',
-] as const;
 
 /**
  * Trains a model: batches, loss, gradients, clipping, update, evaluation, checkpoints. With the same options and
@@ -125,6 +53,9 @@ export class Trainer<B> {
   #savedStep: number | null = null;
   readonly #history = new GradientHistory();
   readonly #guard: MemoryGuard<B>;
+  readonly #best: BestSoFar;
+  /** Whose gradient norms are measured. */
+  readonly #layers: ReadonlyMap<string, readonly Parameter[]>;
   /** Seed of dropout, taken from the runtime at the first step and kept for the whole run. */
   #seed: number | null = null;
   readonly #listeners = new Listeners<TrainerEvents>();
@@ -134,31 +65,16 @@ export class Trainer<B> {
    * a schedule that ends before `steps`, or an interval of what does not happen; DataError for a validation without batches.
    */
   constructor(options: TrainerOptions<B>) {
-    checkKeys('Trainer', options, optionKeys);
-    for (const key of ['steps', 'accumulate', 'evalEvery', 'checkpointEvery'] as const) {
-      const value = options[key];
-      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-        throw new ConfigError(`${key} must be a positive integer, got ${brief(value)}`, {
-          op: 'Trainer',
-          actual: value,
-        });
-      }
-    }
-    if ((options.accumulate ?? 1) > MAX_ACCUMULATE) {
-      throw new ConfigError(`accumulate must be at most ${MAX_ACCUMULATE}, got ${options.accumulate}`, {
-        op: 'Trainer',
-        expected: MAX_ACCUMULATE,
-        actual: options.accumulate,
-      });
-    }
-    checkStepOptions(options);
+    checkTrainerOptions(options);
     checkOwner(options.model, options.optimizer);
     checkEnd(options.schedule, options.steps);
-    checkIntervals(options);
     const { validation } = options;
     this.options = validation
       ? { ...options, validation: repeatable('Trainer', 'validation', validation) }
       : options;
+    const { model, optimizer, metric, keepBest = validation !== undefined } = this.options;
+    this.#best = new BestSoFar(metric, keepBest, options.earlyStopping);
+    this.#layers = options.gradNormEvery ? layersOf(model, optimizer) : new Map();
     this.#guard = new MemoryGuard(options.model, options.optimizer);
     this.#recorded = new RecordedSteps(options.model, options.optimizer.runtime, options.replay ?? true);
   }
@@ -166,6 +82,16 @@ export class Trainer<B> {
   /** Why steps are not recorded and replayed; null as long as they can be. */
   get replayRefusal(): string | null {
     return this.#recorded.refusal;
+  }
+
+  /** The best evaluation so far and its weights; null before the first, and where `keepBest` is false. */
+  get best(): BestWeights | null {
+    return this.#best.best;
+  }
+
+  /** Why the run has ended before `steps`; null unless early stopping ended it. Then `run()` trains no further step. */
+  get stopped(): Stopped | null {
+    return this.#best.stopped;
   }
 
   /** Calls `listener` on every event of that kind; returns a function that stops it. */
@@ -176,12 +102,16 @@ export class Trainer<B> {
   /**
    * Trains until `steps`, yielding the metrics of each. Breaking out keeps all state; calling `run()` again
    * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown.
-   * @throws NumericError naming the first module and op with a NaN or an infinity.
+   * A run that early stopping has ended trains no further step, unless the trainer's `earlyStopping` has more patience.
+   * @throws NumericError naming the first module and op with a NaN or an infinity; with `stopOnDivergence`, when the
+   * training has diverged, after a checkpoint.
    * @throws MemoryError before a step that cannot fit.
    */
   async *run(): AsyncGenerator<StepMetrics, void, void> {
     const { options } = this;
-    while (this.step < options.steps) {
+    for (;;) {
+      await this.#endDiverged();
+      if (this.step >= options.steps || this.stopped) break;
       if (options.signal?.aborted) {
         await this.#checkpoint('interim');
         throw new DOMException(`training was aborted after step ${this.step}`, 'AbortError');
@@ -189,12 +119,11 @@ export class Trainer<B> {
       const metrics = this.trainStep();
       const last = this.step === options.steps;
       if (options.validation && (last || (options.evalEvery && this.step % options.evalEvery === 0))) {
-        metrics.validNll = this.evaluate();
-        this.#listeners.emit('evaluate', { step: this.step, validNll: metrics.validNll });
+        await this.#evaluate(metrics);
       }
-      this.#listeners.emit('step', metrics);
+      emitStep(this.#listeners, metrics);
       if (options.checkpointEvery && this.step % options.checkpointEvery === 0) {
-        await this.#checkpoint(last ? 'final' : 'interim');
+        await this.#checkpoint(last || this.stopped ? 'final' : 'interim');
       }
       yield metrics;
       await pause();
@@ -202,6 +131,38 @@ export class Trainer<B> {
     if (!this.#finished) {
       this.#finished = true;
       await this.#checkpoint('final');
+    }
+  }
+
+  /** Adds to the metrics of a step what its evaluation finds. */
+  async #evaluate(metrics: StepMetrics): Promise<void> {
+    const { model, samples } = this.options;
+    Object.assign(metrics, await this.measure());
+    const { metric, validNll } = metrics as Evaluation;
+    metrics.isBest = this.#best.take(this.step, metric ?? validNll, () => model.stateDict());
+    if (samples) metrics.samples = await this.#asideFromTraining(samples);
+    if (this.stopped) metrics.stopped = this.stopped;
+  }
+
+  async #endDiverged(): Promise<void> {
+    const { stopOnDivergence, steps, model } = this.options;
+    try {
+      if (stopOnDivergence) refuseDivergence(this.losses, steps, uninformedLoss(model));
+    } catch (error) {
+      await this.#checkpoint('interim');
+      throw error;
+    }
+  }
+
+  /** The next step takes its random position itself; the mode is the model's. */
+  async #asideFromTraining<T>(use: () => T | Promise<T>): Promise<T> {
+    const { model, optimizer } = this.options;
+    const { training } = model;
+    model.eval();
+    try {
+      return await withRuntime(optimizer.runtime, use);
+    } finally {
+      model.train(training);
     }
   }
 
@@ -221,7 +182,7 @@ export class Trainer<B> {
   }
 
   #trainStep(): StepMetrics {
-    const { model, data, optimizer, labelSmoothing, clipNorm, accumulate = 1 } = this.options;
+    const { model, data, optimizer, labelSmoothing, clipNorm, accumulate = 1, gradNormEvery } = this.options;
     model.train();
     this.#takeRandomPosition();
     const lr = this.options.schedule ? this.options.schedule(this.step + 1) : optimizer.lr;
@@ -252,13 +213,16 @@ export class Trainer<B> {
     const loss = mean.value();
     optimizer.scaleGrads(mean.scale);
     const gradNorm = clipNorm ? optimizer.clipGradNorm(clipNorm) : optimizer.gradNorm();
+    const isMeasured = gradNormEvery !== undefined && (this.step + 1) % gradNormEvery === 0;
+    const gradNorms = isMeasured ? layerNorms(this.#layers, optimizer) : undefined;
     if (!Number.isFinite(gradNorm)) refuseGradient(this.options, batches, this.#history.before(this, false));
     this.#history.add(gradNorm);
     if (this.options.schedule) optimizer.lr = lr;
     optimizer.step();
     this.step++;
     this.losses.push(loss);
-    return { step: this.step, lr, loss, gradNorm, tokens: mean.total };
+    const metrics = { step: this.step, lr, loss, gradNorm, tokens: mean.total };
+    return gradNorms ? { ...metrics, gradNorms } : metrics;
   }
 
   /** The random position is the trainer's, not the runtime's: trainers may take turns on one runtime. */
@@ -282,6 +246,31 @@ export class Trainer<B> {
   }
 
   /**
+   * All that evaluations measure on `validation`: the loss, bits per byte and the metric.
+   * @throws ConfigError without a validation, for bits per byte of a loss without counts, or a metric that is no number
+   */
+  async measure(): Promise<Evaluation> {
+    const { model, validation, validationBytes, metric } = this.options;
+    if (!validation) return { validNll: this.evaluate() };
+    const { nll, tokens } = evaluateBatches(model, validation);
+    const found: Evaluation = { validNll: nll };
+    if (validationBytes !== undefined) {
+      if (tokens === null) {
+        throw new ConfigError(
+          'validationBytes is given, but the loss does not say how many targets counted',
+          {
+            op: 'Trainer',
+            hint: 'return a count from loss(), or leave validationBytes out',
+          },
+        );
+      }
+      found.bitsPerByte = bitsPerByte(nll, tokens, validationBytes);
+    }
+    if (metric) found.metric = await this.#asideFromTraining(() => measure(metric));
+    return found;
+  }
+
+  /**
    * A full or read-only disk must not end a long run: the next checkpoint may succeed. So a typed error of
    * `onCheckpoint` becomes an event while training goes on, unless nobody listens or it is the last checkpoint.
    */
@@ -302,7 +291,7 @@ export class Trainer<B> {
     this.#listeners.emit('checkpoint', { step, bytes: bytes.length });
   }
 
-  /** Everything needed to go on bit for bit: weights, moments, rate, random position, data cursor. */
+  /** Everything needed to go on bit for bit: weights, the best ones too, moments, rate, random position, data cursor. */
   save(): Uint8Array {
     const { model, optimizer, data, config, schedule } = this.options;
     const tensors = new Map<
@@ -310,11 +299,13 @@ export class Trainer<B> {
       { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
     >();
     for (const [name, entry] of model.stateDict()) tensors.set(`model.${name}`, entry);
+    for (const [name, entry] of this.best?.weights ?? []) tensors.set(`best.${name}`, entry);
     const state = optimizer.stateDict();
     for (const [name, values] of Object.entries(state.buffers)) {
       tensors.set(`optimizer.${name}`, { shape: [values.length], data: values });
     }
     tensors.set('losses', { shape: [this.losses.length], data: Float64Array.from(this.losses) });
+    const best = this.#best.state();
     return encodeCheckpoint({
       tensors,
       step: this.step,
@@ -322,9 +313,11 @@ export class Trainer<B> {
       cursor: { ...data.state() },
       rng: { seed: this.#seed ?? optimizer.runtime.seed, step: this.step, microbatch: 0 },
       kernelHash: strictWasmHash,
+      ...(best === null ? {} : { version: 2 }),
       extra: {
         optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
         schedule: scheduleState(schedule),
+        ...(best === null ? {} : { best }),
       },
     });
   }
@@ -341,6 +334,7 @@ export class Trainer<B> {
     if (isSame) checkSchedule(schedule, saved.schedule, path);
     const read = options.read?.(saved.config, config) ?? saved.config;
     if (this.options.config) checkConfig(config, read, path, isSame);
+    if (this.options.validation) this.#best.checkMetric(saved.best, path);
     // Each part checks itself before it changes anything; what an earlier part changed is put back.
     const cursor = data.state();
     const weights = model.stateDict();
@@ -353,6 +347,7 @@ export class Trainer<B> {
       model.loadStateDict(weights);
       throw misfit(error, path);
     }
+    this.#best.restore(saved.best);
     this.#seed = saved.rng.seed;
     this.step = saved.step;
     this.losses.length = 0;

@@ -13,6 +13,14 @@ export type {
   TokenizerRecipe,
   TrainingRecipe,
 } from '../recipe/index.js';
-export type { Generated, GenerateOptions, Restored, Snapshot, WorkerReady, WorkerRun } from './protocol.js';
+export type {
+  BestSnapshot,
+  Generated,
+  GenerateOptions,
+  Restored,
+  Snapshot,
+  WorkerReady,
+  WorkerRun,
+} from './protocol.js';
 export type { WorkerSource } from './worker-port.js';
 export { WorkerTrainer, type WorkerTrainerEvents, type WorkerTrainerOptions } from './worker-trainer.js';

@@ -4,7 +4,7 @@
  */
 import type { Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
-import type { StepMetrics } from '../train/index.js';
+import type { StepMetrics, Stopped } from '../train/index.js';
 import type { WireError } from './wire-error.js';
 
 /** A run in a worker: a recipe, and what belongs to the place where it is carried out. Plain data, so no closures. */
@@ -38,12 +38,26 @@ export interface Snapshot {
   /** Everything a run needs to go on, as `Trainer.save()` makes it. */
   checkpoint: Uint8Array<ArrayBuffer>;
   tokenizer: unknown;
+  /** The best evaluation so far; null before the first. */
+  best: BestSnapshot | null;
+}
+
+/** The best evaluation of a run, as `Trainer.best`. */
+export interface BestSnapshot {
+  step: number;
+  value: number;
+  /** `validNll`, or the recipe's `metric`. */
+  metric: string;
+  /** Safetensors with the weights of then. */
+  weights: Uint8Array<ArrayBuffer>;
 }
 
 /** Where a restored run stands, and its losses so far. */
 export interface Restored {
   step: number;
   losses: number[];
+  /** Set where early stopping has ended the run. */
+  stopped: Stopped | null;
 }
 
 /** As `SampleOptions` of `prenorm/generate`. */

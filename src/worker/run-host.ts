@@ -4,7 +4,7 @@ import { ConfigError, checkKeys, DataError, EnvironmentError } from '../errors.j
 import { lmStepper, sample } from '../generate/index.js';
 import { checkSample } from '../generate/search.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
-import { CausalLM } from '../nn/index.js';
+import { CausalLM, type StateDict } from '../nn/index.js';
 import { checkRecipe, type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
@@ -226,11 +226,15 @@ export class RunHost {
 
   #snapshot(): Snapshot {
     const { trainer, model, data } = this.#started;
+    const { best } = trainer;
+    const encode = (weights: StateDict, step: number) =>
+      encodeSafetensors(weights, { format: 'pt', step: String(step) });
     return {
       step: trainer.step,
-      weights: encodeSafetensors(model.stateDict(), { format: 'pt', step: String(trainer.step) }),
+      weights: encode(model.stateDict(), trainer.step),
       checkpoint: new Uint8Array(trainer.save()),
       tokenizer: data.tokenizer?.toJSON?.() ?? null,
+      best: best && { ...best, weights: encode(best.weights, best.step) },
     };
   }
 
@@ -250,7 +254,7 @@ export class RunHost {
       ...options,
       read: (saved, own) => readDecisive(saved, own as Decisive, data),
     });
-    return { step: trainer.step, losses: [...trainer.losses] };
+    return { step: trainer.step, losses: [...trainer.losses], stopped: trainer.stopped };
   }
 
   async #generate(options: GenerateOptions): Promise<Generated> {

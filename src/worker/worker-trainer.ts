@@ -6,8 +6,9 @@
 import { ConfigError, checkKeys, type EnvironmentError, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
-import type { StepMetrics } from '../train/index.js';
+import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
+import { emitStep } from '../train/options.js';
 import { pause } from '../train/pause.js';
 import type {
   FromWorker,
@@ -36,13 +37,8 @@ export interface WorkerTrainerOptions extends WorkerRun {
   onCheckpoint?: (bytes: Uint8Array<ArrayBuffer>, step: number) => void | Promise<void>;
 }
 
-/** Events of `WorkerTrainer.on`, the same as those of `Trainer`. */
-export interface WorkerTrainerEvents {
-  step: StepMetrics;
-  evaluate: { step: number; validNll: number };
-  checkpoint: { step: number; bytes: number };
-  checkpointFailed: { step: number; error: PrenormError; savedStep: number | null };
-}
+/** Events of `WorkerTrainer.on`, those of `Trainer`. */
+export type WorkerTrainerEvents = TrainerEvents;
 
 interface Pending {
   resolve(result: never): void;
@@ -59,6 +55,7 @@ export class WorkerTrainer {
   readonly #listeners = new Listeners<WorkerTrainerEvents>();
   #nextId = 1;
   #step = 0;
+  #stopped: Stopped | null = null;
   #failure: Error | null = null;
   #batch: StepMetrics[] = [];
   #arrived: () => void = () => {};
@@ -92,6 +89,11 @@ export class WorkerTrainer {
     return this.#step;
   }
 
+  /** Why the run has ended before `steps`, as `Trainer.stopped`; as far as this side has heard. */
+  get stopped(): Stopped | null {
+    return this.#stopped;
+  }
+
   /** Calls `listener` on every event of that kind; returns a function that stops it. */
   on<K extends keyof WorkerTrainerEvents>(
     event: K,
@@ -122,10 +124,8 @@ export class WorkerTrainer {
         const metrics = this.#batch.shift();
         if (metrics) {
           this.#step = metrics.step;
-          if (metrics.validNll !== undefined) {
-            this.#listeners.emit('evaluate', { step: metrics.step, validNll: metrics.validNll });
-          }
-          this.#listeners.emit('step', metrics);
+          this.#stopped = metrics.stopped ?? null;
+          emitStep(this.#listeners, metrics);
           yield metrics;
           if (this.#batch.length === 0) this.#port.post({ type: 'taken' });
           // A burst of metrics must not keep the page from its clicks.
@@ -176,7 +176,10 @@ export class WorkerTrainer {
     checkKeys('WorkerTrainer.restore', options, ['schedule']);
     const from = bytes === undefined ? 'store' : unshared(bytes);
     const restored = await this.#whenReady('restore', { ...options, bytes: from });
-    if (restored) this.#step = restored.step;
+    if (restored) {
+      this.#step = restored.step;
+      this.#stopped = restored.stopped;
+    }
     return restored;
   }
 

@@ -140,7 +140,7 @@ test('a step cannot ask for more batches than a list holds', () => {
   const model = languageModel();
   const optimizer = new Adam(model.parameters(), { lr: 0.01 });
   const options = { model, data: textWindows(), optimizer, steps: 1, accumulate: 2 ** 33 };
-  refused(() => new Trainer(options), ConfigError, /accumulate must be at most 65536/);
+  refused(() => new Trainer(options), ConfigError, /accumulate must be a whole number from 1 to 65536/);
 });
 
 test('a text longer than a string is refused before it is read', () => {

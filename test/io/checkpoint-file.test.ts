@@ -138,9 +138,9 @@ test('random damage is always a CheckpointError', () => {
 });
 
 test('a newer version names both versions and what to do; it is judged before the SHA-256', () => {
-  const error = refused(rewritten({ version: '3' }), /has version 3, .* up to version 1 \(update prenorm\)/);
+  const error = refused(rewritten({ version: '3' }), /has version 3, .* up to version 2 \(update prenorm\)/);
   assert.is(error.hint, 'update prenorm');
-  refused(rewritten({ version: '2', sha256: undefined }), /update prenorm/);
+  refused(rewritten({ version: '3', sha256: undefined }), /update prenorm/);
   refused(rewritten({ version: 'x' }), /unknown checkpoint version "x"/);
   refused(rewritten({ version: '0' }), /unknown checkpoint version "0"/);
   refused(rewritten({ version: undefined }), /unknown checkpoint version undefined/);
