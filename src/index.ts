@@ -18,7 +18,7 @@ export {
   PrenormError,
   ShapeError,
 } from './errors.js';
-export * as generate from './generate/index.js';
+export * as generate from './generate/searches.js';
 export * as io from './io/formats.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';

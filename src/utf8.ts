@@ -55,6 +55,20 @@ export function decodeBytes(bytes: Uint8Array): string {
   return textOf(units.subarray(0, n));
 }
 
+/** How many bytes at the end begin a character that further bytes may complete: 0 to 3. */
+export function unfinishedBytes(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const at = bytes.length - back;
+    if ((bytes[at] & 0xc0) === 0x80) continue;
+    // The ill-formed part reaches the end: nothing in it is wrong yet.
+    return bytes[at] >= 0xc2 && bytes[at] <= 0xf4 && sequenceLength(bytes, at, true) === -back ? back : 0;
+  }
+  return 0;
+}
+
+/** Whether a string has a half of a pair of UTF-16 units without the other half. */
+export const hasLoneSurrogate = (text: string): boolean => LONE_SURROGATE.test(text);
+
 function textOf(units: Uint16Array): string {
   let text = '';
   for (let i = 0; i < units.length; i += 8192) text += String.fromCharCode(...units.subarray(i, i + 8192));

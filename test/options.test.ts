@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PrenormError } from '../src/errors.js';
-import type { Stepper } from '../src/generate/index.js';
+import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
@@ -20,6 +20,7 @@ await init();
 /** What must not pass for a value of each kind. */
 const wrong = {
   whole: [Number.NaN, -1, 1.5, '2', Number.POSITIVE_INFINITY, null, {}],
+  wholeOrNull: [Number.NaN, -1, 1.5, '2', {}],
   positiveWhole: [0, Number.NaN, -1, 1.5, '2', Number.POSITIVE_INFINITY, null],
   number: [Number.NaN, Number.NEGATIVE_INFINITY, '1', null],
   notNegative: [Number.NaN, -0.1, '1', Number.POSITIVE_INFINITY, null],
@@ -51,7 +52,7 @@ const reduce = { sum: prenorm.sum, mean: prenorm.mean, max: prenorm.max };
 const f32 = (...shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape });
 const i32 = (...values: number[]) => tensor(Int32Array.from(values));
 const w = new prenorm.Parameter([2, 4], 'weight');
-const flat: Stepper = {
+const flat: textual.Stepper = {
   batch: 1,
   vocabSize: 4,
   step: (ids) => new Float32Array(ids.length * 4).fill(-1),
@@ -194,6 +195,8 @@ const probeModel = new theory.Probe(probe);
 
 const savedLM = saveModel(lm);
 
+const continuing = { generate: textual.generate, generateText: textual.generateText };
+
 /** Functions and constructors with options. */
 const table: Row[] = [
   // io
@@ -237,6 +240,51 @@ const table: Row[] = [
       eos: 'whole',
     },
     required: ['prompt', 'length', 'seed'],
+  },
+  {
+    of: ['nBestSearch'],
+    call: (o) => generate.nBestSearch(flat, o),
+    good: { ...search, beamSize: 2, nBest: 1 },
+    keys: {
+      ...searchKeys,
+      beamSize: 'positiveWhole',
+      lengthPenalty: 'notNegative',
+      nBest: 'positiveWhole',
+    },
+    required: [...Object.keys(search), 'beamSize', 'nBest'],
+  },
+  ...(['generate', 'generateText'] as const).map(
+    (name): Row => ({
+      of: [name],
+      call: (o) => continuing[name](lm, null, [1], o),
+      good: { maxNewTokens: 1 },
+      keys: {
+        maxNewTokens: 'whole',
+        temperature: 'notNegative',
+        topK: 'positiveWhole',
+        topP: 'positive',
+        minP: 'fraction',
+        repetitionPenalty: 'positive',
+        seed: 'whole',
+        stop: 'text',
+        signal: 'flag',
+        eos: 'wholeOrNull',
+        context: 'positiveWhole',
+      },
+    }),
+  ),
+  {
+    of: ['translate'],
+    call: (o) => textual.translate(pair, bpe, [''], o),
+    good: { beamSize: 2, nBest: 2 },
+    keys: {
+      beamSize: 'positiveWhole',
+      lengthPenalty: 'notNegative',
+      nBest: 'positiveWhole',
+      maxNewTokens: 'positiveWhole',
+      batchSize: 'positiveWhole',
+      signal: 'flag',
+    },
   },
   // optim
   ...(['Adam', 'AdamW', 'RAdam'] as const).map(
@@ -775,7 +823,7 @@ test('whoever takes options is in the table', async () => {
     ),
   );
   const exported = new Set<unknown>(
-    [...entries, nn, optim, data, text, generate, io, theory].flatMap((module) => Object.values(module)),
+    [...entries, nn, optim, data, text, textual, io, theory].flatMap((module) => Object.values(module)),
   );
   const known = new Set([...table, ...models].flatMap(({ of }) => of).concat(Object.keys(elsewhere)));
   const missing: string[] = [];

@@ -14,11 +14,13 @@ function whole(minimum: number) {
   };
 }
 
-function number(minimum: number, above = false) {
+function number(minimum: number, above = false, maximum = Number.POSITIVE_INFINITY) {
   return (text: string): number => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (Number.isFinite(value) && (above ? value > minimum : value >= minimum)) return value;
-    throw new InvalidArgumentError(`must be a number ${above ? 'above' : 'of at least'} ${minimum}.`);
+    const fits = Number.isFinite(value) && value <= maximum;
+    if (fits && (above ? value > minimum : value >= minimum)) return value;
+    const most = maximum < Number.POSITIVE_INFINITY ? ` and at most ${maximum}` : '';
+    throw new InvalidArgumentError(`must be a number ${above ? 'above' : 'of at least'} ${minimum}${most}.`);
   };
 }
 
@@ -145,6 +147,12 @@ command('translate', 'translate lines of text with a run')
   .option('--input <file>', 'text file, a sentence a line (default: standard input)')
   .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
   .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
+  .option('--n-best <n>', 'the n best of every line, each as: line TAB score TAB text', whole(1))
+  .option(
+    '--max-new-tokens <n>',
+    'longest translation (default: twice the longest line of a batch and 10)',
+    whole(1),
+  )
   .action(async (run, options) => {
     exitCode = await (await import('./use-run.js')).translate(run, options);
   });
@@ -152,9 +160,25 @@ command('translate', 'translate lines of text with a run')
 command('generate', 'continue a text with a run')
   .argument('<run>', 'folder of the run')
   .requiredOption('--prompt <text>', 'text to continue')
-  .option('--length <n>', 'tokens to generate', whole(1), 100)
-  .option('--temperature <x>', 'below 1 keeps to what is likely, above 1 strays', number(0, true), 0.8)
+  .option('--length <n>', 'most tokens to generate', whole(1), 100)
+  .addOption(
+    new Option('--max-new-tokens <n>', 'the same as --length').argParser(whole(1)).conflicts('length'),
+  )
+  .option(
+    '--temperature <x>',
+    'below 1 keeps to what is likely, above 1 strays; 0 takes the likeliest',
+    number(0),
+    0.8,
+  )
   .option('--top-k <n>', 'choose among the k most likely', whole(1))
+  .option('--top-p <x>', 'choose among the likeliest whose probabilities sum to x', number(0, true, 1))
+  .option(
+    '--min-p <x>',
+    'choose among those at least x times as likely as the likeliest',
+    number(0, false, 1),
+  )
+  .option('--repetition-penalty <x>', 'above 1 repeats less', number(0, true))
+  .option('--stop <text...>', 'end before the first of these')
   .action(async (run, options) => {
     exitCode = await (await import('./use-run.js')).generate(run, options);
   });

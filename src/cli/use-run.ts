@@ -1,13 +1,13 @@
 /** @file `prenorm translate` and `generate`: texts from a trained run. */
 
 import { ConfigError, DataError } from '../errors.js';
-import { translateAll } from '../experiments/index.js';
-import { lmStepper, sample } from '../generate/index.js';
+import { type GenerateOptions, generate as generateStream } from '../generate/index.js';
+import { drained } from '../generate/search.js';
+import { checkTranslateOptions, sentenceSteps } from '../generate/translate.js';
 import { CausalLM, Transformer } from '../nn/index.js';
-import { encodeSource } from '../recipe/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
-import { EXIT, note } from './errors.js';
+import { EXIT } from './errors.js';
 import { readText } from './files.js';
 import { RunFolder, type TrainedRun } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
@@ -26,7 +26,7 @@ export interface Decoding {
 
 export async function translate(
   folder: string,
-  options: Common & Decoding & { input?: string },
+  options: Common & Decoding & { input?: string; nBest?: number; maxNewTokens?: number },
 ): Promise<number> {
   await start(options);
   const run = await new RunFolder(folder).open();
@@ -43,14 +43,24 @@ export async function translate(
     throw new DataError('there is nothing to translate', { path, hint: 'give one sentence a line' });
   }
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
-  const translations = translateLines(run, lines, options, path);
+  const translations = translationsOf(run, lines, options, path);
+  const { nBest } = options;
   print(
     options,
-    lines.map((source, i) => ({ source, translation: translations[i] })),
-    translations.join('\n'),
+    lines.map((source, i) => {
+      const [best] = translations[i];
+      return { source, translation: best.text, ...(nBest && { hypotheses: translations[i] }) };
+    }),
+    nBest
+      ? translations.flatMap((all, i) => all.map((one) => nBestLine(i, one))).join('\n')
+      : translations.map(([{ text }]) => text).join('\n'),
   );
   return EXIT.done;
 }
+
+/** Line, score, text. */
+const nBestLine = (line: number, { text, score }: { text: string; score: number }): string =>
+  `${line + 1}\t${score.toFixed(4)}\t${text}`;
 
 /** One translation per line, so that both sides stay parallel: an empty line gives an empty one. */
 export function translateLines(
@@ -59,37 +69,37 @@ export function translateLines(
   options: Decoding,
   path?: string,
 ): string[] {
-  const model = run.model as Transformer;
-  const tokenizer = run.tokenizer as Tokenizer;
-  const { maxSeqLen } = model.config;
-  const full = [...lines.keys()].filter((i) => lines[i].trim() !== '');
-  const sources = full.map((i) => {
-    const ids = encodeSource(tokenizer, lines[i]);
-    if (ids.length <= maxSeqLen) return ids;
-    throw new DataError(
-      `a sentence of ${ids.length} tokens is longer than the model's maxSeqLen ${maxSeqLen}`,
-      {
-        path: path && `${path}:${i + 1}`,
-        expected: maxSeqLen,
-        actual: ids.length,
-        hint: 'split it',
-      },
-    );
-  });
-  const { beam: beamSize, lengthPenalty } = options;
-  const found = translateAll(model, sources, tokenizer, { beamSize, lengthPenalty });
-  const out = lines.map(() => '');
-  full.forEach((line, i) => {
-    // A line break inside a translation would shift all that follow.
-    out[line] = found[i].replace(/[\r\n]+/g, ' ');
-  });
-  return out;
+  return translationsOf(run, lines, options, path).map(([{ text }]) => text);
 }
 
-export async function generate(
-  folder: string,
-  options: Common & { prompt: string; length: number; temperature: number; topK?: number; seed?: number },
-): Promise<number> {
+/** Of each line, best first. A line break inside a translation would shift all that follow. */
+function translationsOf(
+  run: TrainedRun,
+  lines: readonly string[],
+  {
+    beam: beamSize,
+    lengthPenalty,
+    nBest,
+    maxNewTokens,
+  }: Decoding & { nBest?: number; maxNewTokens?: number },
+  path = 'sentence',
+): { text: string; score: number }[][] {
+  const model = run.model as Transformer;
+  const options = { beamSize, lengthPenalty, nBest, maxNewTokens };
+  checkTranslateOptions(options);
+  const steps = sentenceSteps(model, run.tokenizer as Tokenizer, lines, options, (i) => `${path}:${i + 1}`);
+  return drained(steps).map(({ hypotheses }) => {
+    const shown = hypotheses.map(({ text, score }) => ({ text: text.replace(/[\r\n]+/g, ' '), score }));
+    return shown.length > 0 ? shown : [{ text: '', score: 0 }];
+  });
+}
+
+interface Continuing extends Omit<GenerateOptions, 'signal'> {
+  prompt: string;
+  length: number;
+}
+
+export async function generate(folder: string, options: Common & Continuing): Promise<number> {
   await start(options);
   const { model, tokenizer, recipe } = await new RunFolder(folder).open();
   if (!(model instanceof CausalLM) || !tokenizer) {
@@ -102,29 +112,25 @@ export async function generate(
       },
     );
   }
-  const { prompt, temperature, topK, seed = 0 } = options;
-  const { maxSeqLen } = model.config;
-  const ids = tokenizer.encode(prompt);
-  if (ids.length === 0) {
-    throw new DataError('the prompt is empty', { op: '--prompt', hint: 'give a character at least' });
-  }
-  if (ids.length >= maxSeqLen) {
-    throw new DataError(
-      `the prompt has ${ids.length} tokens, the model holds ${maxSeqLen} with what it generates`,
-      {
-        op: '--prompt',
-        expected: maxSeqLen - 1,
-        actual: ids.length,
-        hint: 'shorten the prompt',
-      },
-    );
-  }
-  const length = Math.min(options.length, maxSeqLen - ids.length);
-  if (length < options.length)
-    note(`${length} tokens of ${options.length}: the model holds ${maxSeqLen} in all`);
-  const continued = sample(lmStepper(model, 1), { prompt: ids, length, seed, temperature, topK });
-  const continuation = tokenizer.decode(continued);
-  print(options, { prompt, continuation, tokens: continued.length }, prompt + continuation);
+  const { prompt, json, length, maxNewTokens = length } = options;
+  const { temperature, topK, topP, minP, repetitionPenalty, stop, seed } = options;
+  const pieces = generateStream(model, tokenizer, prompt, {
+    maxNewTokens,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    stop,
+    seed,
+  });
+  const live = !json && process.stdout.isTTY === true;
+  if (live) process.stdout.write(prompt);
+  let step = await pieces.next();
+  for (; !step.done; step = await pieces.next()) if (live) process.stdout.write(step.value);
+  const { text, ids, reason } = step.value;
+  if (live) process.stdout.write('\n');
+  else print(options, { prompt, continuation: text, tokens: ids.length, reason }, prompt + text);
   return EXIT.done;
 }
 

@@ -1,14 +1,11 @@
 /**
- * @file Greedy search, beam search and sampling with a key/value cache.
+ * @file Continuing texts, translating, log-probabilities; and the searches below them, with a key/value cache.
  * @module prenorm/generate
  */
-export {
-  type BeamOptions,
-  beamSearch,
-  greedy,
-  type Hypothesis,
-  type SampleOptions,
-  type SearchOptions,
-  sample,
-} from './search.js';
-export { lmStepper, type Stepper, translationStepper } from './stepper.js';
+export type { TextCodec } from './codec.js';
+export type { Generated } from './continuation.js';
+export { type GenerateOptions, generate, generateText, type Prompt } from './generate.js';
+export { logProbabilities, type TextProbability } from './log-probabilities.js';
+export * from './searches.js';
+export type { MarkedCodec } from './source.js';
+export { type ScoredTranslation, type TranslateOptions, type Translation, translate } from './translate.js';

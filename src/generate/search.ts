@@ -11,7 +11,8 @@ import {
 } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { RandomStream } from '../random.js';
-import { exp64, pow64 } from '../runtime/math.js';
+import { pow64 } from '../runtime/math.js';
+import { argmax, draw } from './draw.js';
 import type { Stepper } from './stepper.js';
 
 /** Ids of the marks, and where a search ends. */
@@ -32,6 +33,12 @@ export interface Hypothesis {
   logProb: number;
 }
 
+/** One of several, ranked by its score. */
+export interface ScoredHypothesis extends Hypothesis {
+  /** logProb / length^lengthPenalty, eos counted in the length. */
+  score: number;
+}
+
 /** Ids must be ones that the stepper knows: another would never come, or read past its table. */
 const idRule = (vocabSize: number) => integer(0, vocabSize - 1);
 
@@ -47,6 +54,22 @@ const searchRules = (vocabSize: number): Rules<SearchOptions> => ({
  */
 export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
   checkOptions('greedy', options, searchRules(stepper.vocabSize));
+  return drained(greedySteps(stepper, options)).map(([{ ids, logProb }]) => ({ ids, logProb }));
+}
+
+/** A search that stops behind every step, so that its host may breathe; at the end the hypotheses of each row. */
+export type SearchSteps = Generator<void, ScoredHypothesis[][], void>;
+
+/** All steps at once. */
+export function drained<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** `greedy` step by step; the score is the log-probability. */
+export function* greedySteps(stepper: Stepper, options: SearchOptions): SearchSteps {
   const rows = stepper.batch;
   const out = Array.from({ length: rows }, () => ({ ids: [] as number[], logProb: 0, done: false }));
   let next = new Int32Array(rows).fill(options.bos);
@@ -55,15 +78,18 @@ export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
     next = new Int32Array(rows);
     for (let row = 0; row < rows; row++) {
       const ends = out[row].done || t === options.maxLength;
-      const best = ends ? options.eos : argmax(logProbs, row * stepper.vocabSize, stepper.vocabSize);
+      const best = ends
+        ? options.eos
+        : argmax(logProbs.subarray(row * stepper.vocabSize, (row + 1) * stepper.vocabSize));
       next[row] = best;
       if (out[row].done) continue;
       out[row].logProb += logProbs[row * stepper.vocabSize + best];
       if (best === options.eos) out[row].done = true;
       else out[row].ids.push(best);
     }
+    yield;
   }
-  return out.map(({ ids, logProb }) => ({ ids: Int32Array.from(ids), logProb }));
+  return out.map(({ ids, logProb }) => [{ ids: Int32Array.from(ids), logProb, score: logProb }]);
 }
 
 /** From where, how long and how freely to sample. */
@@ -115,25 +141,12 @@ export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
   for (let i = 0; i < prompt.length; i++) logProbs = new Float32Array(stepper.step(Int32Array.of(prompt[i])));
   const out: number[] = [];
   while (out.length < options.length) {
-    const id = draw(logProbs, temperature, topK, random.nextFloat());
+    const id = draw(logProbs, { temperature, topK }, random.nextFloat());
     if (id === options.eos) break;
     out.push(id);
     if (out.length < options.length) logProbs = new Float32Array(stepper.step(Int32Array.of(id)));
   }
   return Int32Array.from(out);
-}
-
-function draw(logProbs: Float32Array, temperature: number, topK: number, u: number): number {
-  const order = Array.from(logProbs.keys()).sort((a, b) => logProbs[b] - logProbs[a] || a - b);
-  const kept = order.slice(0, topK);
-  const top = logProbs[kept[0]];
-  const weights = kept.map((id) => exp64((logProbs[id] - top) / temperature));
-  let rest = u * weights.reduce((sum, w) => sum + w, 0);
-  for (let i = 0; i < kept.length; i++) {
-    rest -= weights[i];
-    if (rest < 0) return kept[i];
-  }
-  return kept[kept.length - 1];
 }
 
 /** How many hypotheses are kept per row, and how they are ranked. */
@@ -149,6 +162,12 @@ interface Beam {
   logProb: number;
 }
 
+const beamRules = (vocabSize: number): Rules<BeamOptions> => ({
+  ...searchRules(vocabSize),
+  beamSize: integer(1),
+  lengthPenalty: optional(notNegative),
+});
+
 /**
  * Beam search for every row of the stepper at once; returns the best hypothesis of each. At every step the candidates
  * of a sentence are ranked; one that ends counts as finished when it is among the best `beamSize`, and the best
@@ -156,11 +175,32 @@ interface Beam {
  * @throws ConfigError for an unknown or missing option or one out of range
  */
 export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[] {
-  checkOptions<BeamOptions>('beamSearch', options, {
-    ...searchRules(stepper.vocabSize),
-    beamSize: integer(1),
-    lengthPenalty: optional(notNegative),
+  checkOptions<BeamOptions>('beamSearch', options, beamRules(stepper.vocabSize));
+  return drained(beamSteps(stepper, options)).map(([{ ids, logProb }]) => ({ ids, logProb }));
+}
+
+/** How many hypotheses to give. */
+export interface NBestOptions extends BeamOptions {
+  /** At most `beamSize`. */
+  nBest: number;
+}
+
+/**
+ * The same search as `beamSearch`; returns the `nBest` finished hypotheses of each row, best first, of equal scores the
+ * one that ended first. There are fewer when the search ended with fewer.
+ * @throws ConfigError for an unknown or missing option or one out of range
+ */
+export function nBestSearch(stepper: Stepper, options: NBestOptions): ScoredHypothesis[][] {
+  checkOptions<NBestOptions>('nBestSearch', options, {
+    ...beamRules(stepper.vocabSize),
+    nBest: integer(1, options?.beamSize ?? 1),
   });
+  const { nBest, ...search } = options;
+  return drained(beamSteps(stepper, search)).map((all) => all.slice(0, nBest));
+}
+
+/** Beam search step by step; all finished hypotheses of each row, best first. */
+export function* beamSteps(stepper: Stepper, options: BeamOptions): SearchSteps {
   const { beamSize, lengthPenalty = 1, bos, eos, maxLength } = options;
   const sentences = stepper.batch;
   const vocab = stepper.vocabSize;
@@ -208,10 +248,16 @@ export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[]
     live = chosen.map(({ sentence, beam }) => ({ sentence, beam }));
     next = Int32Array.from(chosen, ({ id }) => id);
     if (live.length > 0) stepper.reorder(Int32Array.from(chosen, ({ row }) => row));
+    yield;
   }
   return finished.map((done) => {
-    const best = done.reduce((a, b) => (b.score > a.score ? b : a));
-    return { ids: Int32Array.from(best.ids), logProb: best.logProb };
+    const order = done.map((hypothesis, i) => ({ hypothesis, i }));
+    order.sort((a, b) => b.hypothesis.score - a.hypothesis.score || a.i - b.i);
+    return order.map(({ hypothesis: { ids, logProb, score } }) => ({
+      ids: Int32Array.from(ids),
+      logProb,
+      score,
+    }));
   });
 }
 
@@ -236,11 +282,5 @@ function candidates(
       if (best.length > count) best.pop();
     }
   }
-  return best;
-}
-
-function argmax(values: Float32Array, start: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; i++) if (values[start + i] > values[start + best]) best = i;
   return best;
 }

@@ -12,6 +12,7 @@ import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
 import type { Module } from '../nn/module.js';
 import { arenaStorage } from '../tensor/tensor.js';
+import { CachedLM } from './cached-lm.js';
 
 /**
  * A model that gives log-probabilities of the next token for `batch` rows; `lmStepper` and `translationStepper`
@@ -35,30 +36,23 @@ export interface Stepper {
  */
 export function lmStepper(model: CausalLM, batch: number): Stepper {
   checkValue('lmStepper', 'batch', batch, integer(1));
-  const runtime = model.runtime();
-  const { dModel, vocabSize } = model.config;
-  let caches = model.encoder.layers.map(() => new KeyValueCache(runtime, batch, dModel));
-  let position = 0;
-  let rows = batch;
+  const { vocabSize } = model.config;
+  const cached = new CachedLM(model, batch);
   return {
     get batch() {
-      return rows;
+      return cached.rows;
     },
     vocabSize,
     step(ids) {
       checkEach('lmStepper.step', 'ids', ids, vocabSize);
-      return compute(model, () => {
-        const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
-        return logProbs(model.output.forward(model.encoder.forwardCached(x, caches)));
-      });
+      return cached.feed(ids, logProbs, 1);
     },
     reorder(order) {
-      checkEach('lmStepper.reorder', 'order', order, rows);
-      caches = caches.map((cache) => cache.reorder(order));
-      rows = order.length;
+      checkEach('lmStepper.reorder', 'order', order, cached.rows);
+      cached.reorder(order);
     },
     release() {
-      for (const cache of caches) cache.release();
+      cached.release();
     },
   };
 }

@@ -215,23 +215,25 @@ export class MultiHeadAttention extends Module {
     return this.#finish(crossAttention(this.#query(q), kv, { numHeads: this.numHeads, ...mask }));
   }
 
-  /** One more position per sequence: x (B, 1, C); reads and extends the cache. Only inside `noGrad`. */
+  /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
   forwardCached(x: Variable, cache: KeyValueCache): Variable {
     const { kernels } = x.runtime;
     const c = this.dModel;
-    const batch = x.shape[0];
-    const qkv = this.#project(x); // (B, 1, 3C)
+    const [batch, count] = x.shape;
+    const qkv = this.#project(x); // (B, T, 3C)
     const at = cache.length;
-    cache.reserve(at + 1);
+    cache.reserve(at + count);
     const base = cache.address();
-    // Columns C..3C of every row become row `at` of the cache (B, capacity, 2C).
-    for (let b = 0; b < batch; b++) {
-      kernels.copyForward(base + (b * cache.capacity + at) * 2 * c * 4, qkv.ptr + (b * 3 * c + c) * 4, 2 * c);
+    // Columns C..3C of every row become rows at … at + T - 1 of the cache (B, capacity, 2C).
+    for (let row = 0; row < batch * count; row++) {
+      const b = (row - (row % count)) / count;
+      const to = base + (b * cache.capacity + at + (row % count)) * 2 * c * 4;
+      kernels.copyForward(to, qkv.ptr + (row * 3 * c + c) * 4, 2 * c);
     }
-    const out = result(x.runtime, [batch, 1, c]);
+    const out = result(x.runtime, [batch, count, c]);
     const dHead = c / this.numHeads;
     const work = x.runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
-    const [top, inverse] = [1, 2].map(() => x.runtime.allocate(batch * this.numHeads));
+    const [top, inverse] = [1, 2].map(() => x.runtime.allocate(batch * this.numHeads * count));
     kernels.attentionForward(
       out.ptr,
       top,
@@ -242,8 +244,8 @@ export class MultiHeadAttention extends Module {
       0,
       batch,
       this.numHeads,
-      1,
-      at + 1,
+      count,
+      at + count,
       dHead,
       3 * c,
       2 * c,
@@ -255,7 +257,7 @@ export class MultiHeadAttention extends Module {
       1 / Math.sqrt(dHead),
       work,
     );
-    cache.length = at + 1;
+    cache.length = at + count;
     return this.#finish(out);
   }
 }

@@ -252,7 +252,7 @@ export class TransformerEncoderLayer extends Layer {
     return this.#run(x, (h) => this.selfAttn.forward(h, mask), trace, streams);
   }
 
-  /** One position (B, 1, C) with earlier ones in the cache. */
+  /** The next positions (B, T, C) with earlier ones in the cache. */
   forwardCached(x: Variable, cache: KeyValueCache, streams?: Streams): Variable {
     return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache), undefined, streams);
   }

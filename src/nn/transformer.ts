@@ -92,7 +92,7 @@ export class TransformerEncoder extends Module {
     return finish(x, this.norm, streams);
   }
 
-  /** x (B, 1, C), the newest position, with a cache per layer that holds the ones before; causal. */
+  /** x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. */
   forwardCached(x: Variable, caches: readonly KeyValueCache[]): Variable {
     const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {

@@ -2,13 +2,14 @@
  * @file A training as plain data: one recipe for the command line, a page's worker and experiments.
  * @module prenorm/recipe
  */
+export { encodeSource } from '../generate/source.js';
 export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
 export { type Content, contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
 export type { DataSizes, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
 export type { ModuleDataset } from './data/module.js';
-export { encodeSource, type OpenedPairs, type ReadPairs } from './data/pairs.js';
+export type { OpenedPairs, ReadPairs } from './data/pairs.js';
 export { divideDocuments } from './data/rows.js';
 export type { OpenedText } from './data/text.js';
 export type {

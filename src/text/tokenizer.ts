@@ -4,7 +4,7 @@
  * tokens first, then the 256 bytes, then one id for each merge. Text never produces a special id, whatever it
  * says, and every string, lone surrogates included, survives `decode(encode(text))`.
  */
-import { checkOptions, flag, optional } from '../checks.js';
+import { checkOptions, checkValue, flag, integer, optional } from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 import { decodeBytes, encodeBytes } from '../utf8.js';
@@ -191,6 +191,16 @@ export class Tokenizer {
       for (let k = this.#starts[ids[i]]; k < this.#starts[ids[i] + 1]; k++) bytes[n++] = this.#bytes[k];
     }
     return decodeBytes(bytes);
+  }
+
+  /**
+   * The bytes of a token, none for a special one: what lets a text be shown as it comes, because a character may
+   * have its bytes in several tokens.
+   * @throws ConfigError for an id outside [0, vocabSize)
+   */
+  tokenBytes(id: number): Uint8Array {
+    checkValue('Tokenizer.tokenBytes', 'id', id, integer(0, this.vocabSize - 1));
+    return this.#bytes.slice(this.#starts[id], this.#starts[id + 1]);
   }
 
   /** The id of a special token by its name, e.g. `<eos>`; undefined when there is none. */

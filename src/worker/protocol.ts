@@ -2,6 +2,7 @@
  * @file The messages between a page and its training worker. Everything is plain data: what crosses is written down
  * here and nowhere else.
  */
+import type { Generated as GeneratedText, GenerateOptions as TextOptions } from '../generate/index.js';
 import type { Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
@@ -60,24 +61,16 @@ export interface Restored {
   stopped: Stopped | null;
 }
 
-/** As `SampleOptions` of `prenorm/generate`. */
-export interface GenerateOptions {
+/** As `GenerateOptions` of `prenorm/generate`, all but the signal, which cannot cross. */
+export interface GenerateOptions extends Omit<TextOptions, 'signal'> {
   /** Text where the data has a tokenizer, else ids. */
   prompt: string | readonly number[];
-  /** Tokens to draw. */
-  length: number;
-  seed?: number;
-  /** Default 1. */
-  temperature?: number;
-  topK?: number;
+  /** The older name of `maxNewTokens`. */
+  length?: number;
 }
 
-/** What was drawn, without the prompt. */
-export interface Generated {
-  ids: Int32Array<ArrayBuffer>;
-  /** null without a tokenizer. */
-  text: string | null;
-}
+/** What was drawn, without the prompt; the text is null without a tokenizer. */
+export type Generated = GeneratedText<string | null>;
 
 /** Name of a request: what goes, what comes back. */
 export interface Requests {

@@ -1,8 +1,7 @@
 /** @file The worker's side of a training: one trainer, and an answer to every request of protocol.ts. */
 import { checkValue, integer } from '../checks.js';
-import { ConfigError, checkKeys, DataError, EnvironmentError } from '../errors.js';
-import { lmStepper, sample } from '../generate/index.js';
-import { checkSample } from '../generate/search.js';
+import { ConfigError, DataError, EnvironmentError } from '../errors.js';
+import { generateNow } from '../generate/generate.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
 import { CausalLM, type StateDict } from '../nn/index.js';
 import { checkRecipe, type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
@@ -257,39 +256,19 @@ export class RunHost {
     return { step: trainer.step, losses: [...trainer.losses], stopped: trainer.stopped };
   }
 
-  async #generate(options: GenerateOptions): Promise<Generated> {
+  /** Without a pause, so that all of it comes from the weights of one moment. */
+  async #generate({ prompt, length, ...options }: GenerateOptions): Promise<Generated> {
     const { model, data } = this.#started;
     if (!(model instanceof CausalLM)) {
       throw new ConfigError('only a causalLM continues a text', { op: 'generate' });
     }
-    const { tokenizer } = data;
-    checkKeys('generate', options, ['prompt', 'length', 'seed', 'temperature', 'topK']);
-    const { prompt, length, seed = 0, temperature, topK } = options;
-    if (typeof prompt === 'string' && !tokenizer) {
-      throw new ConfigError('the data has no tokenizer, so the prompt must be ids', { op: 'generate' });
+    if (length !== undefined && options.maxNewTokens !== undefined) {
+      throw new ConfigError('length is the older name of maxNewTokens: give one of them', { op: 'generate' });
     }
-    const given = typeof prompt === 'string' ? (tokenizer?.encode(prompt) ?? []) : prompt;
-    checkSample('generate', { ...options, prompt: given, seed }, model.config.vocabSize);
-    checkValue('generate', 'length', length, integer(0, MAX_GENERATED));
-    const ids = Array.from(given);
-    const begun = ids.length;
-    const room = Math.min(model.config.maxSeqLen, data.sizes.maxSeqLen ?? model.config.maxSeqLen);
-    for (let part = 0; ids.length < begun + length; part++) {
-      // The model reads `room` tokens at once: a longer text goes on from the last half of what it could read.
-      const context = ids.slice(-Math.max(1, part === 0 ? Math.min(begun, room - 1) : Math.floor(room / 2)));
-      const some = Math.min(begun + length - ids.length, Math.max(1, room - context.length));
-      ids.push(
-        ...sample(lmStepper(model, 1), {
-          prompt: context,
-          length: some,
-          seed: seed + part,
-          temperature,
-          topK,
-        }),
-      );
-    }
-    const drawn = Int32Array.from(ids.slice(begun));
-    return { ids: drawn, text: tokenizer ? tokenizer.decode(drawn) : null };
+    const most = length ?? options.maxNewTokens ?? 100;
+    const name = length === undefined ? 'maxNewTokens' : 'length';
+    checkValue('generate', name, most, integer(0, MAX_GENERATED));
+    return generateNow('generate', model, data.tokenizer, prompt, { ...options, maxNewTokens: most });
   }
 }
 

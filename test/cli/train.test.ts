@@ -50,8 +50,17 @@ test('Ctrl-C leaves a run that --resume finishes as if nothing had happened, bit
     const [one, two] = await Promise.all([prenorm(args, { cwd }), prenorm(args, { cwd })]);
     assert.is(one.code, 0, one.stderr);
     assert.is(one.stderr, '');
-    assert.equal(Object.keys(JSON.parse(one.stdout)), ['prompt', 'continuation', 'tokens']);
+    assert.equal(Object.keys(JSON.parse(one.stdout)), ['prompt', 'continuation', 'tokens', 'reason']);
     assert.is(one.stdout, two.stdout);
+    // Far beyond the context, behind a prompt that is longer than it, and as plain text.
+    const text = 'the '.repeat(30);
+    const far = ['generate', 'cut', '--prompt', text, '--max-new-tokens', '60', '--temperature', '0'];
+    const long = await prenorm([...far, '--json'], { cwd });
+    assert.is(JSON.parse(long.stdout).tokens, 60, long.stderr);
+    const plain = await prenorm([...far, '--top-p', '0.9', '--min-p', '0.1', '--stop', 'zqz', '#'], { cwd });
+    assert.is(plain.stdout, `${text}${JSON.parse(long.stdout).continuation}\n`, plain.stderr);
+    const wrong = await prenorm([...far, '--length', '3'], { cwd });
+    assert.match(wrong.stderr, /cannot be used with/);
   }));
 
 test('translation: dry run, training on the embedded pairs, evaluation, translations line by line', () =>

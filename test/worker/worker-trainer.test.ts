@@ -105,15 +105,16 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
     // What `sample` refuses is refused here, in the same words.
     for (const [wrong, says] of [
-      [{ topP: 0.9 }, 'generate: unknown key "topP"'],
-      [{ eos: 1 }, 'generate: unknown key "eos"'],
-      [{ length: 2.5 }, 'generate: length must be a whole number >= 0, got 2.5'],
+      [{ topq: 1 }, 'generate: unknown key "topq"'],
+      [{ topP: 1.5 }, 'generate: topP must be a number above 0, at most 1, got 1.5'],
+      [{ maxNewTokens: 5 }, 'generate: length is the older name of maxNewTokens'],
+      [{ length: 2.5 }, 'generate: length must be a whole number from 0 to 100000, got 2.5'],
       [{ length: 1e6 }, 'generate: length must be a whole number from 0 to 100000'],
-      [{ temperature: 0 }, 'generate: temperature must be a finite number > 0, got 0'],
+      [{ temperature: -1 }, 'generate: temperature must be a finite number >= 0, got -1'],
       [{ topK: -1 }, 'generate: topK must be'],
       [{ seed: -1 }, 'generate: seed must be'],
-      [{ prompt: '' }, 'generate: prompt must be ids, at least one'],
-      [{ prompt: [1e6] }, 'generate: prompt[0] must be a whole number from 0 to'],
+      [{ prompt: '' }, 'generate: the prompt is empty'],
+      [{ prompt: [1e6] }, 'generate: the prompt[0] must be a whole number from 0 to'],
     ] as const) {
       const options = { prompt: 'In the', length: 5, ...wrong } as Parameters<typeof trainer.generate>[0];
       const error = (await rejection(() => trainer.generate(options))) as Error;

@@ -5,7 +5,7 @@ export const MAX_CHARS = 4_000_000;
 const SHOWN_WHOLE = 200_000;
 const PREVIEW = 2_000;
 
-export function textInput({ area, file, section, size, notices, changed }) {
+export function textInput({ area, file, section, size, notice }) {
   let kept = null;
   let locked = false;
 
@@ -14,14 +14,12 @@ export function textInput({ area, file, section, size, notices, changed }) {
     size.textContent = length === 0 ? '' : `${length.toLocaleString('en')} characters`;
   };
   const set = (whole, total = whole.length, unit = 'characters') => {
-    changed();
     const text = whole.slice(0, MAX_CHARS).replace(/[\uD800-\uDBFF]$/, '');
     if (total > MAX_CHARS) {
-      notices.say(
-        'cut',
+      notice(
         `The text has ${total.toLocaleString('en')} ${unit}. The first ${text.length.toLocaleString('en')} characters are used; the rest is left out.`,
       );
-    } else notices.solved('cut');
+    }
     const isLarge = text.length > SHOWN_WHOLE;
     kept = isLarge ? text : null;
     area.value = isLarge ? `${text.slice(0, PREVIEW)}\n… (only the beginning is shown)` : text;
@@ -33,13 +31,8 @@ export function textInput({ area, file, section, size, notices, changed }) {
     // Cut inside a character, the last one becomes U+FFFD.
     const text = new TextDecoder().decode(head);
     if (text.slice(0, 10_000).includes('\0')) {
-      notices.say('file', `${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`, {
-        seconds: 20,
-      });
-      return;
-    }
-    notices.solved('file');
-    if (blob.size > head.byteLength) set(text.replace(/\uFFFD+$/, ''), blob.size, 'bytes');
+      notice(`${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`);
+    } else if (blob.size > head.byteLength) set(text.replace(/\uFFFD+$/, ''), blob.size, 'bytes');
     else set(text);
   };
 
@@ -51,7 +44,6 @@ export function textInput({ area, file, section, size, notices, changed }) {
     set(pasted);
   });
   area.addEventListener('input', () => {
-    changed();
     if (kept === null && area.value.length > SHOWN_WHOLE) set(area.value);
     else describe();
   });
@@ -64,10 +56,7 @@ export function textInput({ area, file, section, size, notices, changed }) {
       event.preventDefault();
       section.classList.toggle('over', type === 'dragover');
       if (type !== 'drop') return;
-      if (locked) {
-        const text = 'A run has begun with the text that is here. Start over to use another.';
-        return notices.say('locked', text, { seconds: 20 });
-      }
+      if (locked) return notice('A run has begun with the text that is here. Start over to use another.');
       const dropped = event.dataTransfer?.files?.[0];
       if (dropped) read(dropped);
       else set(event.dataTransfer?.getData('text/plain') ?? '');

@@ -5,7 +5,7 @@
  */
 import type { Pair } from '../../data/index.js';
 import { DataError } from '../../errors.js';
-import { beamSearch, greedy, translationStepper } from '../../generate/index.js';
+import { translateAll } from '../../generate/translate.js';
 import type { StateDict, Transformer } from '../../nn/index.js';
 import type { OpenedPairs } from '../../recipe/index.js';
 import {
@@ -15,7 +15,6 @@ import {
   lowercase,
   pairedBootstrap,
   repeatedLoopShare,
-  type Tokenizer,
   tokenizeWords,
   type WordLanguage,
 } from '../../text/index.js';
@@ -25,41 +24,6 @@ import type { TranslationRun } from './run-spec.js';
 
 /** What a test reads of the pairs. */
 export type TestData = Pick<OpenedPairs, 'tokenizer' | 'texts' | 'pairs'>;
-
-/** Translations of token sequences; in batches of similar length, returned in the order given. */
-export function translateAll(
-  model: Transformer,
-  sources: readonly Int32Array[],
-  tokenizer: Tokenizer,
-  options: { beamSize: number; lengthPenalty: number; batch?: number },
-): string[] {
-  const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
-  const out = new Array<string>(sources.length);
-  const size = options.batch ?? (options.beamSize > 1 ? 16 : 64);
-  for (let from = 0; from < order.length; from += size) {
-    const rows = order.slice(from, from + size);
-    const lengths = Int32Array.from(rows, (i) => sources[i].length);
-    const longestRow = Math.max(1, ...lengths);
-    const source = new Int32Array(rows.length * longestRow).fill(tokenizer.padId);
-    rows.forEach((i, row) => {
-      source.set(sources[i], row * longestRow);
-    });
-    const stepper = translationStepper(model, source, lengths);
-    const search = {
-      bos: tokenizer.bosId,
-      eos: tokenizer.eosId,
-      maxLength: Math.min(2 * longestRow + 10, model.config.maxSeqLen - 2),
-    };
-    const { beamSize, lengthPenalty } = options;
-    const found =
-      beamSize > 1 ? beamSearch(stepper, { ...search, beamSize, lengthPenalty }) : greedy(stepper, search);
-    stepper.release?.();
-    rows.forEach((i, row) => {
-      out[i] = tokenizer.decode(found[row].ids);
-    });
-  }
-  return out;
-}
 
 /** BLEU with its 95 % bootstrap interval, and the share of hypotheses that end in a repeated loop. */
 export function scoreTranslations(

@@ -8,6 +8,7 @@ import {
   type TokenPair,
 } from '../../data/index.js';
 import { DataError } from '../../errors.js';
+import { encodeSource } from '../../generate/source.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
@@ -55,11 +56,6 @@ export const pairsKind: DataKind<PairsData, ReadPairs> = {
   read: readPairs,
   open: openPairs,
 };
-
-/** What an encoder reads: the tokens and an eos. The decoder's marks are added by the batches. */
-export function encodeSource(tokenizer: Tokenizer, text: string): Int32Array {
-  return tokenizer.encode(text, { eos: true });
-}
 
 /** Reads pairs. */
 async function readPairs(data: PairsData, sources: Sources): Promise<ReadPairs> {

@@ -1,0 +1,17 @@
+/**
+ * @file The part of this folder that `prenorm` has as `generate`: steppers and searches over them. What takes texts comes
+ * from `prenorm/generate` alone, so that the library's entry stays small.
+ */
+export {
+  type BeamOptions,
+  beamSearch,
+  greedy,
+  type Hypothesis,
+  type NBestOptions,
+  nBestSearch,
+  type SampleOptions,
+  type ScoredHypothesis,
+  type SearchOptions,
+  sample,
+} from './search.js';
+export { lmStepper, type Stepper, translationStepper } from './stepper.js';
