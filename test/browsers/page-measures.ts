@@ -1,8 +1,23 @@
-/** @file What is measured at the example page while it trains: how free it is, and how it fares in a hidden tab. */
+/** @file What is measured at the example page: how free it is while it trains, how it fares in a hidden tab, what axe says. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Page } from 'puppeteer-core';
 import { stepOf } from './example-page.js';
 
 const wait = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds wrong with the page as it is: contrasts, names, roles, order. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe: scan } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await scan.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+  });
+}
 
 /** Milliseconds of the longest task (0: none over 50) and of clicks, from the input to its handler and the next frame. */
 export async function measureFreedom(

@@ -86,16 +86,29 @@ if (findBrowser('chromium')) {
         await page.click('#train');
         await waitForStatus(page, '^Step');
         await reload(page); // long before the first checkpoint, at step 50
-        assert.match(
-          await textOf(page, '#notices'),
-          'not used: store example-run: it was made with another configuration',
-        );
+        const said = await textOf(page, '#notices');
+        assert.match(said, 'The checkpoint that is kept here is not used');
+        assert.match(said, 'store example-run: it was made with another configuration');
         assert.is(await textOf(page, '#status'), 'A run that has not begun.');
         await page.click('#train');
         await waitForStatus(page, '^Step');
       },
       { before: 'delete FileSystemFileHandle.prototype.createWritable' },
     ));
+
+  test('a notice that the run is not saved goes away once it is', () =>
+    inBrowser('chromium', site.url, async ({ page }) => {
+      const cdp = await page.createCDPSession();
+      const kept = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+      const setQuota = (quotaSize?: number) =>
+        cdp.send('Storage.overrideQuotaForOrigin', { origin: site.url, quotaSize });
+      await setQuota(kept + 150_000);
+      await prepareRun(page, 5000);
+      await page.click('#train');
+      await waitForText(page, 'notices', 'Not saved just now');
+      await setQuota();
+      await waitForText(page, 'notices', '^$');
+    }));
 
   for (const [where, serve, before] of [
     ['the private files', serveExample, ''],

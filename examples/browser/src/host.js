@@ -40,7 +40,7 @@ export function describeHost({ capabilities, store }) {
     ? ''
     : ' (SharedArrayBuffer is not available here, so there is one thread only)';
   const where = { opfs: 'the private files of this site', indexeddb: 'the IndexedDB of this site' }[store];
-  return `Trains with ${count}${why}. ${where ? `Checkpoints are kept in ${where}.` : 'Nothing is kept: this browser stores nothing for this page.'}`;
+  return `Trains with ${count}${why}. ${where ? `The run is kept in ${where}, on this device only.` : 'Nothing is kept: this browser stores nothing for this page.'}`;
 }
 
 /**

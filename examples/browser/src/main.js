@@ -1,38 +1,55 @@
-import { CheckpointStore } from 'prenorm/io';
+/** The page's controls, and the run behind them. */
+import { loadKjv } from 'prenorm/data';
 import { WorkerTrainer } from 'prenorm/worker';
 import { lossChart } from './chart.js';
+import { Curve } from './curve.js';
 import { describeHost, obstacle, registerServiceWorker, threadsToUse } from './host.js';
-import { runConfig } from './run-config.js';
+import { inPlainWords, noticeBoard } from './notices.js';
+import { duration, estimate, Pace, rememberRate } from './pace.js';
+import { MIN_CHARS, runConfig } from './run-config.js';
+import { RUN, RunStore } from './run-store.js';
+import { trainingSamples } from './samples.js';
 import { textInput } from './text-input.js';
+import { useModel } from './use-model.js';
 
 const $ = (id) => document.getElementById(id);
-const RUN = 'example-run';
+const MAX_STEPS = 100_000;
+/** A screen reader is told where the training is every so often; sighted people see every step. */
+const SPOKEN_EVERY_MS = 10_000;
 
-const chart = lossChart($('chart'));
+const notices = noticeBoard($('notices'));
+const chart = lossChart({
+  element: $('chart'),
+  legend: $('legend'),
+  meaning: $('meaning'),
+  rows: $('numbers').querySelector('tbody'),
+  details: $('numbers'),
+});
 const input = textInput({
   area: $('text'),
   file: $('file'),
   section: $('text').closest('section'),
   size: $('text-size'),
-  notice,
+  notices,
+  changed: () => notices.solved('text'),
+});
+const samples = trainingSamples($('samples'), keepNotes);
+const store = new RunStore();
+useModel({
+  $,
+  notices,
+  curve: () => chart.curve,
+  trainer: () => trainer,
+  step: () => step,
 });
 
-/** What began the run, kept beside its checkpoints. */
+/** What the run is made of, kept beside its checkpoints; null before there is one. */
 let setup = null;
-let setupStore = null;
+let isKept = false;
 let trainer = null;
+let threads = 1;
 let running = false;
 let step = 0;
-let rate = { step: 0, time: 0 };
-
-/** `kind` 'ask' is something to be done before it can begin: it goes away once it is done. */
-function notice(text, kind = 'fact') {
-  const line = document.createElement('p');
-  line.textContent = text;
-  line.dataset.kind = kind;
-  $('notices').append(line);
-  while ($('notices').children.length > 3) $('notices').firstChild.remove();
-}
 
 function say(text) {
   $('status').textContent = text;
@@ -40,115 +57,183 @@ function say(text) {
 
 /** Buttons and fields follow from the state, in this one place. */
 function show() {
-  const done = setup !== null && step >= setup.steps;
-  const begun = trainer !== null;
-  $('train').textContent = running ? 'Stop' : begun && !done ? 'Resume' : 'Train';
+  const begun = setup !== null;
+  const done = begun && step >= setup.steps;
+  $('train').textContent = running ? 'Stop' : begun ? 'Resume' : 'Train';
   const focused = document.activeElement;
   $('train').hidden = !running && done;
   $('again').hidden = !begun || running;
+  $('more').hidden = !done || running;
   // Whoever uses the keyboard must not lose the place with the button.
-  if (focused?.hidden) (focused.id === 'train' ? $('again') : $('text')).focus();
-  // Four times a second is too much to be read out.
+  if (focused?.hidden) $(done ? 'more' : begun ? 'train' : 'text').focus();
+  // Many times a second is too much to be read out.
   $('status').setAttribute('aria-live', running ? 'off' : 'polite');
-  for (const id of ['size', 'steps']) $(id).disabled = begun;
+  if (!running) $('spoken').textContent = '';
+  $('size').disabled = begun;
+  $('steps').disabled = begun && (running || !done);
+  $('steps-name').textContent = done && !running ? 'More steps' : 'Steps';
+  $('try').disabled = begun;
   input.setLocked(begun);
-  for (const id of ['sample', 'download']) $(id).disabled = !begun;
-  if (setup) $('progress').value = step / setup.steps;
+  for (const id of ['sample', 'download']) $(id).disabled = trainer === null;
+  $('expect').hidden = begun;
+  for (const id of ['live', 'progress']) $(id).hidden = !begun;
+  if (begun) $('progress').value = step / setup.steps;
+  else expect();
+}
+
+/** How long it would take, before it begins. */
+function expect() {
+  const steps = askedSteps();
+  $('how-long').textContent =
+    steps === null
+      ? ''
+      : `${steps === 1 ? 'One step takes' : `${steps} steps take`} about ${duration(estimate($('size').value, steps, threadsToUse()))} on this device.`;
+}
+
+function askedSteps() {
+  const steps = Number($('steps').value);
+  return Number.isInteger(steps) && steps >= 1 && steps <= MAX_STEPS ? steps : null;
 }
 
 /** The run that `setup` describes, in a worker. */
-async function open(setup, isKept) {
+async function open() {
   trainer = new WorkerTrainer({
     ...runConfig(setup),
     checkpointEvery: 50,
     store: isKept ? RUN : undefined,
     runtime: { threads: threadsToUse() },
   });
-  trainer.on('checkpointFailed', ({ error }) => notice(`Not saved: ${error.message}. Training goes on.`));
+  trainer.on('checkpoint', () => notices.solved('checkpoint'));
+  trainer.on('checkpointFailed', ({ error }) => {
+    const text =
+      'Not saved just now: this browser has no room for the run, or refuses to keep it. Training goes on. Free some space, or download the weights before you close the tab.';
+    notices.say('checkpoint', text, { error });
+  });
   const ready = await trainer.ready;
+  threads = ready.capabilities.threads;
   $('host').textContent = describeHost(ready);
   return ready;
 }
 
 async function begin() {
   const text = input.get();
-  const steps = Number($('steps').value);
-  for (const line of $('notices').querySelectorAll('[data-kind="ask"]')) line.remove();
-  if (text.trim() === '') return notice('There is no text yet: paste one, or drop a file.', 'ask');
-  if (!(Number.isInteger(steps) && steps >= 1 && steps <= 100_000)) {
-    return notice('Steps must be a whole number from 1 to 100,000.', 'ask');
+  const steps = askedSteps();
+  notices.solved('text', 'steps', 'run', 'locked');
+  if (text.trim() === '') {
+    return notices.say('text', 'There is no text yet: paste one, drop a file, or try the one that is here.');
   }
-  setup = { text, size: $('size').value, steps };
+  if (text.length < MIN_CHARS) {
+    return notices.say(
+      'text',
+      `The text is too short to learn from: it has ${text.length} characters, and ${MIN_CHARS} are needed at least. Some pages are better.`,
+    );
+  }
+  if (steps === null) return notices.say('steps', 'Steps must be a whole number from 1 to 100,000.');
+  setup = { id: Date.now(), text, size: $('size').value, steps };
   step = 0;
-  chart.set([]);
-  let isKept = true;
+  chart.set(new Curve(), steps);
+  samples.set([]);
+  isKept = true;
   try {
-    setupStore ??= await CheckpointStore.open(`${RUN}-setup`);
-    await (await CheckpointStore.open(RUN)).remove();
-    await setupStore.write(new TextEncoder().encode(JSON.stringify(setup)));
+    await store.begin(setup);
   } catch (error) {
     isKept = false;
-    notice(`This run will not survive a reload: ${error.message}`);
+    notices.say('kept', 'This run will not survive a reload: this browser does not keep it.', { error });
   }
   say('Loading …');
-  await open(setup, isKept);
+  show();
+  try {
+    await open();
+  } catch (error) {
+    // Nothing was trained: nothing is lost.
+    setup = null;
+    await store.forget().catch(() => {});
+    throw error;
+  }
   await train();
 }
 
 async function train() {
   running = true;
-  rate = { step, time: performance.now() };
+  const pace = new Pace(step, performance.now());
+  samples.begin(performance.now());
   show();
   let outcome = '';
   try {
     for await (const metrics of trainer.run()) {
       step = metrics.step;
       chart.add(metrics);
-      report(metrics);
+      pace.add(step, performance.now());
+      report(pace);
+      if (metrics.validNll !== undefined) keepNotes();
+      if (samples.isDue(performance.now()) && step < setup.steps)
+        void samples.take(trainer, { step, text: setup.text });
     }
-    outcome = `Done: ${step} steps, loss ${lastLoss}.`;
+    outcome = `Done: ${step} steps. ${losses()}`;
   } catch (error) {
     if (error.name === 'AbortError') {
-      outcome = `Stopped after step ${step}. Resume when you like, even after a reload.`;
+      outcome = `Stopped after step ${step}. Resume when you like${isKept ? ', even after a reload' : ''}.`;
     } else if (error.code === 'CHECKPOINT') {
-      notice(`The last checkpoint is not saved: ${error.message}`);
-      outcome = `Ended after step ${step}, which is not saved.`;
+      notices.say(
+        'checkpoint',
+        'The end of this run is not saved: this browser has no room for it, or refuses to keep it. Download the weights before you close the tab.',
+        { error },
+      );
+      outcome = `Ended after step ${step}, which is not saved. ${losses()}`;
     } else throw error;
   } finally {
     running = false;
     show();
-    if (outcome) say(outcome);
-    await fingerprint();
+    if (pace.secondsLeft(setup.steps) !== null) rememberRate(setup.size, threads, pace.stepsPerSecond);
   }
+  say(outcome);
+  await fingerprint();
+  await samples.take(trainer, { step, text: setup.text });
 }
 
-let lastLoss = '';
-let heldOut = '';
+/** The losses of the moment, as one says them. */
+function losses() {
+  const { curve } = chart;
+  const at = curve.length - 1;
+  if (at < 0) return '';
+  const held = curve.heldAt(at);
+  const unseen = held === null ? '' : `, and ${held.toFixed(2)} on the tenth of the text that it never sees`;
+  return `Loss ${curve.smoothed[at].toFixed(2)}${unseen}.`;
+}
+
 let shown = 0;
-function report({ loss, validNll }) {
-  lastLoss = loss.toFixed(3);
-  if (validNll !== undefined) heldOut = `, held out ${validNll.toFixed(3)}`;
+let spoken = 0;
+function report(pace) {
   $('progress').value = step / setup.steps;
   const now = performance.now();
   if (now - shown < 250) return;
   shown = now;
-  const perSecond = ((step - rate.step) * 1000) / (now - rate.time);
-  say(`Step ${step} of ${setup.steps}: loss ${lastLoss}${heldOut}, ${perSecond.toFixed(1)} steps a second`);
+  const left = pace.secondsLeft(setup.steps);
+  const text = `Step ${step} of ${setup.steps}${left === null ? '' : `, about ${duration(left)} left`}. ${losses()}`;
+  say(text);
+  if (now - spoken < SPOKEN_EVERY_MS) return;
+  spoken = now;
+  $('spoken').textContent = text;
+}
+
+/** Held-out points and samples are not in checkpoints. */
+function keepNotes() {
+  if (isKept && setup) store.note(setup.id, { held: chart.curve.heldPoints(), samples: samples.all });
 }
 
 async function fingerprint() {
   const hash = await trainer.hash().catch(() => null);
   $('fingerprint').textContent = hash ? `Fingerprint at step ${step}: ${hash}` : '';
-  $('fingerprint').title = 'The same text and settings give the same fingerprint in every browser.';
 }
 
-/** Whatever ends a run for good is told, and the page can be used again. */
+/** Whatever ends a run is told, and the page can be used again. */
 async function attempt(work) {
+  notices.solved('run');
   try {
     await work();
   } catch (error) {
-    notice(error.message);
-    say('Ended by an error.');
+    notices.say('run', inPlainWords(error), { error });
+    say(setup ? `Ended by an error after step ${step}.` : 'Ended by an error.');
     trainer?.close();
     trainer = null;
     running = false;
@@ -156,28 +241,38 @@ async function attempt(work) {
   show();
 }
 
+/** The run of last time, or one that an error has ended: as its newest checkpoint has it. */
 async function reopen() {
-  setupStore = await CheckpointStore.open(`${RUN}-setup`).catch(() => null);
-  const stored = await setupStore?.read().catch(() => null);
-  if (!stored) return;
-  setup = JSON.parse(new TextDecoder().decode(stored.bytes));
+  const stored = await store.read().catch(() => null);
+  if (!stored) {
+    setup = null;
+    return;
+  }
+  ({ setup } = stored);
+  isKept = true;
   input.set(setup.text);
   $('size').value = setup.size;
   $('steps').value = setup.steps;
   say('Loading the run of last time …');
-  await open(setup, true);
+  show();
+  await open();
   const restored = await trainer.restore().catch((error) => {
-    notice(`The checkpoint that is kept here is not used: ${error.message}`);
+    notices.say(
+      'restored',
+      'The checkpoint that is kept here is not used: it belongs to another run, or is damaged. This one begins anew.',
+      { error },
+    );
     return null;
   });
   step = restored?.step ?? 0;
-  chart.set(restored?.losses ?? []);
-  lastLoss = restored?.losses.at(-1)?.toFixed(3) ?? '';
-  say(
-    step === 0
-      ? 'A run that has not begun.'
-      : `The run of last time: step ${step} of ${setup.steps}, loss ${lastLoss}.`,
-  );
+  const upToHere = (list, stepOf) => (list ?? []).filter((item) => stepOf(item) <= step);
+  chart.set(Curve.from(restored?.losses ?? [], stored.notes?.held), setup.steps);
+  samples.set(upToHere(stored.notes?.samples, (sample) => sample.step));
+  if (step === 0) say('A run that has not begun.');
+  else
+    say(
+      `The run of last time: step ${step} of ${setup.steps}${step < setup.steps ? '' : ', done'}. ${losses()}`,
+    );
   if (step > 0) await fingerprint();
 }
 
@@ -185,7 +280,38 @@ $('train').addEventListener('click', () => {
   if (running) {
     say('Stopping after this step …');
     trainer.cancel();
-  } else attempt(trainer ? train : begin);
+    return;
+  }
+  attempt(async () => {
+    if (!setup) return begin();
+    if (!trainer) await reopen();
+    notices.solved('restored');
+    if (setup) await train();
+  });
+});
+
+// More steps after the last: the same run as one that had had them from the start.
+$('more').addEventListener('click', () => {
+  const more = askedSteps();
+  const most = MAX_STEPS - step;
+  if (more === null || more > most) {
+    notices.say('steps', `More steps must be a whole number from 1 to ${most.toLocaleString('en')}.`);
+    return;
+  }
+  notices.solved('steps');
+  attempt(async () => {
+    const { checkpoint } = await trainer.snapshot();
+    const longer = { ...setup, steps: step + more };
+    if (isKept) await store.change(longer);
+    trainer.close();
+    setup = longer;
+    chart.set(chart.curve, setup.steps);
+    $('steps').value = setup.steps;
+    say('Loading …');
+    await open();
+    await trainer.restore(checkpoint);
+    await train();
+  });
 });
 
 $('again').addEventListener('click', async () => {
@@ -193,52 +319,29 @@ $('again').addEventListener('click', async () => {
   trainer = null;
   setup = null;
   step = 0;
-  await setupStore?.remove().catch(() => {});
-  $('progress').value = 0;
+  notices.solved('run', 'restored', 'checkpoint', 'kept', 'sample', 'locked');
+  await store.forget().catch(() => {});
   $('fingerprint').textContent = '';
   $('sampled').textContent = '';
-  chart.set([]);
   input.set(input.get());
   say('Not started.');
   show();
 });
 
-let sampling = false;
-$('sample').addEventListener('click', async () => {
-  if (sampling) return; // disabled, the button would lose the focus
-  sampling = true;
-  const prompt = $('prompt').value;
-  try {
-    const { text } = await trainer.generate({
-      prompt: prompt === '' ? '\n' : prompt,
-      length: 400,
-      temperature: Number($('temperature').value),
-      seed: step,
-    });
-    $('sampled').textContent = prompt + text;
-  } catch (error) {
-    notice(error.message);
-  }
-  sampling = false;
+$('try').addEventListener('click', async () => {
+  input.set(await loadKjv());
 });
 
-$('download').addEventListener('click', async () => {
-  try {
-    const { weights, step: at } = await trainer.snapshot();
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([weights]));
-    link.download = `weights-step-${at}.safetensors`;
-    link.click();
-    // The browser reads it after this event.
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  } catch (error) {
-    notice(error.message);
-  }
-});
+for (const id of ['size', 'steps']) {
+  $(id).addEventListener('input', () => {
+    notices.solved('steps');
+    if (!setup) expect();
+  });
+}
 
 const reason = obstacle();
 if (reason) {
-  notice(reason);
+  notices.say('host', reason);
   say('Nothing can be trained here.');
   $('train').disabled = true;
 } else {

@@ -5,7 +5,7 @@ export const MAX_CHARS = 4_000_000;
 const SHOWN_WHOLE = 200_000;
 const PREVIEW = 2_000;
 
-export function textInput({ area, file, section, size, notice }) {
+export function textInput({ area, file, section, size, notices, changed }) {
   let kept = null;
   let locked = false;
 
@@ -14,12 +14,14 @@ export function textInput({ area, file, section, size, notice }) {
     size.textContent = length === 0 ? '' : `${length.toLocaleString('en')} characters`;
   };
   const set = (whole, total = whole.length, unit = 'characters') => {
+    changed();
     const text = whole.slice(0, MAX_CHARS).replace(/[\uD800-\uDBFF]$/, '');
     if (total > MAX_CHARS) {
-      notice(
+      notices.say(
+        'cut',
         `The text has ${total.toLocaleString('en')} ${unit}. The first ${text.length.toLocaleString('en')} characters are used; the rest is left out.`,
       );
-    }
+    } else notices.solved('cut');
     const isLarge = text.length > SHOWN_WHOLE;
     kept = isLarge ? text : null;
     area.value = isLarge ? `${text.slice(0, PREVIEW)}\n… (only the beginning is shown)` : text;
@@ -31,8 +33,13 @@ export function textInput({ area, file, section, size, notice }) {
     // Cut inside a character, the last one becomes U+FFFD.
     const text = new TextDecoder().decode(head);
     if (text.slice(0, 10_000).includes('\0')) {
-      notice(`${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`);
-    } else if (blob.size > head.byteLength) set(text.replace(/\uFFFD+$/, ''), blob.size, 'bytes');
+      notices.say('file', `${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`, {
+        seconds: 20,
+      });
+      return;
+    }
+    notices.solved('file');
+    if (blob.size > head.byteLength) set(text.replace(/\uFFFD+$/, ''), blob.size, 'bytes');
     else set(text);
   };
 
@@ -44,6 +51,7 @@ export function textInput({ area, file, section, size, notice }) {
     set(pasted);
   });
   area.addEventListener('input', () => {
+    changed();
     if (kept === null && area.value.length > SHOWN_WHOLE) set(area.value);
     else describe();
   });
@@ -56,7 +64,10 @@ export function textInput({ area, file, section, size, notice }) {
       event.preventDefault();
       section.classList.toggle('over', type === 'dragover');
       if (type !== 'drop') return;
-      if (locked) return notice('A run has begun with the text that is here. Start over to use another.');
+      if (locked) {
+        const text = 'A run has begun with the text that is here. Start over to use another.';
+        return notices.say('locked', text, { seconds: 20 });
+      }
       const dropped = event.dataTransfer?.files?.[0];
       if (dropped) read(dropped);
       else set(event.dataTransfer?.getData('text/plain') ?? '');
