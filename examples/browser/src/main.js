@@ -6,7 +6,7 @@ import { Curve } from './curve.js';
 import { describeHost, obstacle, registerServiceWorker, threadsToUse } from './host.js';
 import { inPlainWords, noticeBoard } from './notices.js';
 import { duration, estimate, Pace, rememberRate } from './pace.js';
-import { MIN_CHARS, runConfig } from './run-config.js';
+import { MIN_CHARS, parameters, runConfig } from './run-config.js';
 import { RUN, RunStore } from './run-store.js';
 import { trainingSamples } from './samples.js';
 import { textInput } from './text-input.js';
@@ -81,8 +81,9 @@ function show() {
   else expect();
 }
 
-/** How long it would take, before it begins. */
+/** How large the model is and how long it would take, before it begins. */
 function expect() {
+  $('how-large').textContent = parameters($('size').value).toLocaleString('en');
   const steps = askedSteps();
   $('how-long').textContent =
     steps === null
@@ -237,6 +238,8 @@ async function attempt(work) {
     trainer?.close();
     trainer = null;
     running = false;
+    // Nowhere to go on from.
+    if (!isKept) setup = null;
   }
   show();
 }
@@ -300,6 +303,7 @@ $('more').addEventListener('click', () => {
   }
   notices.solved('steps');
   attempt(async () => {
+    if (!trainer) await reopen();
     const { checkpoint } = await trainer.snapshot();
     const longer = { ...setup, steps: step + more };
     if (isKept) await store.change(longer);

@@ -4,6 +4,12 @@ const SIZES = {
   small: { dModel: 128, numHeads: 4, numLayers: 4 },
 };
 
+/** Numbers that a model learns, in hundred thousands: 12 d² a layer, and little besides. */
+export function parameters(size) {
+  const { dModel, numLayers } = SIZES[size];
+  return 100_000 * Math.round((12 * dModel * dModel * numLayers) / 100_000);
+}
+
 const BATCH = { batchSize: 8, seqLen: 64 };
 
 /** One batch, and a tenth more that is held out. */
