@@ -4,6 +4,8 @@
  *   p = exp(scale s - top) inverse,  D = dout . out,  ds = scale p (dout v^T - D)
  *   dq = ds k,  dk = ds^T q,  dv = p^T dout
  *
+ * With dropout, m being 0 or 1 / (1 - p):  ds = scale p (m (dout v^T) - D),  dv = (m p)^T dout.
+ *
  * D is summed in the order of dout v^T. So where one key has all the weight (it is the only one, or the others'
  * exponentials are 0), p is 1, out is v in every bit, and ds is exactly 0.
  */
@@ -11,6 +13,9 @@ import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, firstToSee, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock,
   validKeys, visible, weigh,
 } from './attention-block';
+import {
+  DROPOUT_BYTES, applyFactors, drawFactors, dropoutAt, dropoutOfHead, keepScale, scaleKept,
+} from './attention-dropout';
 import { NR, PANEL_ROW, madd } from './gemm-kernel';
 import { packPanel, packTransposed } from './gemm-pack';
 import { expV } from './math';
@@ -22,14 +27,17 @@ const TURNED_ROW: usize = QUERIES * 4;
 /**
  * Shapes and strides as in attentionForward, with sequence b of k and v starting at token b * keyLen; dq, dk, dv
  * lie like q, k, v and are overwritten (zeros for masked keys and for rows that see no key). dots: scratch like top.
- * No aliasing. Parts as in attentionForward, dq, dk, dv, dout, dots moved on like q, k, v, out, top.
+ * No aliasing. Dropout as in the forward pass, with the same rng, stream, call and first. Parts as in attentionForward,
+ * dq, dk, dv, dout, dots moved on like q, k, v, out, top.
  */
 export function attentionBackward(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
   dots: usize, lengths: usize, batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32,
-  causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  causal: i32, queryOffset: i32, scale: f32,
+  threshold: i32, rng: usize, stream: i32, call: i32, first: i32, workspace: usize,
 ): void {
+  const drop = dropoutAt(workspace, threshold, rng, stream, call);
   const rowQ = <usize>strideQ << 2;
   const rowK = <usize>strideK << 2;
   const rowV = <usize>strideV << 2;
@@ -43,10 +51,11 @@ export function attentionBackward(
     for (let h = 0; h < heads; h++) {
       const head = <usize>(h * dHead) << 2;
       const row = (b * heads + h) * queryLen;
+      if (drop != 0) dropoutOfHead(drop, first + b * heads + h, queryLen, keyLen);
       gradientHead(
         dq + toQ + head, dk + toK + head, dv + toV + head, dout + toOut + head, q + toQ + head, k + toK + head,
         v + toV + head, out + toOut + head, at(top, row), at(inverse, row), at(dots, row), rowQ, rowK, rowV, rowOut,
-        queryLen, keyLen, keys, dHead, causal, queryOffset, scale, workspace,
+        queryLen, keyLen, keys, dHead, causal, queryOffset, scale, drop, workspace + DROPOUT_BYTES,
       );
     }
   }
@@ -56,7 +65,8 @@ export function attentionBackward(
 function gradientHead(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
   dots: usize, rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
-  queryLen: i32, keyLen: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  queryLen: i32, keyLen: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32,
+  drop: usize, workspace: usize,
 ): void {
   const keysT = workspace;
   const valuesT = keysT + packedBytes(KEYS, dHead);
@@ -74,6 +84,7 @@ function gradientHead(
     const toV = <usize>start * rowV;
     packKeys(keysT, k + toK, rowK, span, dHead);
     packKeys(valuesT, v + toV, rowV, span, dHead);
+    if (drop != 0) scaleKept(drop, valuesT, packedBytes(dHead, span));
     packRowsOf(keyRows, k + toK, rowK, span, dHead);
     for (let first = 0; first < queryLen; first += QUERIES) {
       const queries = min<i32>(QUERIES, queryLen - first);
@@ -84,18 +95,22 @@ function gradientHead(
       gradientBlock(
         dq + toQ, dk + toK, dv + toV, dout + toOut, q + toQ, at(top, first), at(inverse, first), at(dots, first),
         rowQ, rowK, rowV, rowOut, keysT, valuesT, keyRows, span, start, seen, queries, keys, dHead, causal,
-        queryOffset + first, scale, rest,
+        queryOffset + first, scale, drop, first, rest,
       );
     }
   }
 }
 
-/** At most 32 queries and the `span` keys they see of the `packed` ones; adds to dk and dv, and to dq from the second block of keys on. */
+/**
+ * At most 32 queries, the first of which is row t, and the `span` keys they see of the `packed` ones; adds to dk and dv,
+ * and to dq from the second block of keys on.
+ */
 function gradientBlock(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, top: usize, inverse: usize, dots: usize,
   rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
   keysT: usize, valuesT: usize, keyRows: usize, packed: i32, start: i32, span: i32,
-  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32,
+  drop: usize, t: i32, workspace: usize,
 ): void {
   const queryRows = workspace;
   const doutRows = queryRows + packedBytes(QUERIES, dHead);
@@ -114,12 +129,19 @@ function gradientBlock(
     if (count <= 0) continue;
     const ds = dscores + <usize>(i * SCORE_ROW);
     const whole = max<i32>(0, min<i32>(count, visible(i, keys, causal, queryOffset) - start)) & -LANES;
+    if (drop != 0) {
+      drawFactors(drop, t + i, start, count);
+      applyFactors(drop, ds, rows, count, 1);
+    }
     for (let r = 0; r < rows; r++) {
       const own = min<i32>(count, visible(i + r, keys, causal, queryOffset) - start);
       const p = probabilities + <usize>((i + r) * SCORE_ROW);
       gradientRow(
         p, ds + <usize>(r * SCORE_ROW), whole, own, count, scale, at(top, i + r), at(inverse, i + r), at(dots, i + r),
       );
+    }
+    if (drop != 0) {
+      applyFactors(drop, probabilities + <usize>(i * SCORE_ROW), rows, count, keepScale(drop));
     }
     weigh(dq + <usize>i * rowQ, rowQ, ds, SCORE_ROW, rows, keyRows, packed, 0, count, dHead, start > 0 ? 1 : 0, tile);
   }

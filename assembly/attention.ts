@@ -11,6 +11,7 @@ import {
   GROUP, KEYS, QUERIES, SCORE_ROW, TILE_BYTES, lanesBefore, packKeys, packRowsOf, packedBytes, scoreBlock, validKeys,
   visible, weigh,
 } from './attention-block';
+import { DROPOUT_BYTES, applyFactors, drawFactors, dropoutAt, dropoutOfHead, scaleKept } from './attention-dropout';
 import { expV } from './math';
 import { LANES, at, loadUpTo, storeUpTo } from './simd';
 
@@ -19,10 +20,10 @@ export { attentionBackward } from './attention-backward';
 /** Queries that share one packing of a block of keys; no part of the bits. */
 const ROWS: i32 = 64;
 
-/** Workspace of either pass: keys and values packed (the keys twice), queries, scores twice, a tile, row numbers. */
+/** Workspace of either pass: dropout, keys and values packed (the keys twice), queries, scores twice, a tile, row numbers. */
 export function attentionWorkspaceBytes(dHead: i32): i32 {
   const packed = 3 * packedBytes(KEYS, dHead) + 2 * packedBytes(QUERIES, dHead);
-  return packed + 2 * ROWS * SCORE_ROW + TILE_BYTES + 2 * ROWS * 4;
+  return DROPOUT_BYTES + packed + 2 * ROWS * SCORE_ROW + TILE_BYTES + 2 * ROWS * 4;
 }
 
 /**
@@ -30,18 +31,22 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
  * at token b * batchStrideKV. top, inverse (batch, heads, queryLen): a row's largest scale s, and 1 over its sum of
  * exp(scale s - top). lengths (batch) int32: valid keys, 0 = all keyLen. causal: query t sees key j when
  * j <= t + queryOffset. A row that sees no key: zeros, in top and inverse too. Overwrites; no aliasing.
+ * threshold = 65536 p drops probabilities with probability p and scales the rest by 1 / (1 - p); rng, stream and call
+ * as in dropoutForward, `first` the number of the first head (0 for a whole tensor). 0: none is, and nothing is read.
  *
  * In parts, with equal bits: sequences [b, b + n) are the call with every operand moved on by b sequences (q and
- * out by b queryLen tokens, k and v by b batchStrideKV, top and inverse by b heads queryLen, lengths by b unless 0) and
- * batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
- * floats, top and inverse by h queryLen, and heads = n.
+ * out by b queryLen tokens, k and v by b batchStrideKV, top and inverse by b heads queryLen, lengths by b unless 0, first
+ * by b heads) and batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
+ * floats, top and inverse by h queryLen, first by h, and heads = n.
  */
 export function attentionForward(
   out: usize, top: usize, inverse: usize, q: usize, k: usize, v: usize, lengths: usize,
   batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32, batchStrideKV: i32,
-  causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  causal: i32, queryOffset: i32, scale: f32,
+  threshold: i32, rng: usize, stream: i32, call: i32, first: i32, workspace: usize,
 ): void {
+  const drop = dropoutAt(workspace, threshold, rng, stream, call);
   const rowK = <usize>strideK << 2;
   const rowV = <usize>strideV << 2;
   for (let b = 0; b < batch; b++) {
@@ -52,24 +57,27 @@ export function attentionForward(
       const kHead = k + token * rowK + head;
       const vHead = v + token * rowV + head;
       const row = (b * heads + h) * queryLen;
-      for (let first = 0; first < queryLen; first += ROWS) {
-        const t = <usize>b * <usize>queryLen + <usize>first;
+      if (drop != 0) dropoutOfHead(drop, first + b * heads + h, queryLen, keyLen);
+      for (let i = 0; i < queryLen; i += ROWS) {
+        const t = <usize>b * <usize>queryLen + <usize>i;
         attendBlock(
-          out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(top, row + first),
-          at(inverse, row + first),
+          out + ((t * <usize>strideOut) << 2) + head, <usize>strideOut << 2, at(top, row + i),
+          at(inverse, row + i),
           q + ((t * <usize>strideQ) << 2) + head, <usize>strideQ << 2, kHead, rowK, vHead, rowV,
-          min<i32>(ROWS, queryLen - first), keys, dHead, causal, queryOffset + first, scale, workspace,
+          min<i32>(ROWS, queryLen - i), keys, dHead, causal, queryOffset + i, scale, drop, i,
+          workspace + DROPOUT_BYTES,
         );
       }
     }
   }
 }
 
-/** At most 64 queries of one head against all keys they see. */
+/** At most 64 queries of one head, the first of which is row t, against all keys they see. */
 function attendBlock(
   out: usize, rowOut: usize, top: usize, inverse: usize,
   q: usize, rowQ: usize, k: usize, rowK: usize, v: usize, rowV: usize,
-  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32, workspace: usize,
+  queries: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32,
+  drop: usize, t: i32, workspace: usize,
 ): void {
   const keysT = workspace;
   const values = keysT + packedBytes(KEYS, dHead);
@@ -86,6 +94,7 @@ function attendBlock(
     const span = min<i32>(KEYS, reach - start);
     packKeys(keysT, k + <usize>start * rowK, rowK, span, dHead);
     packRowsOf(values, v + <usize>start * rowV, rowV, span, dHead);
+    if (drop != 0) scaleKept(drop, values, packedBytes(span, dHead));
     scoreBlock(scores, q, rowQ, queries, keysT, start, span, dHead, causal, queryOffset);
     for (let i = 0; i < queries; i += GROUP) {
       const rows = min<i32>(GROUP, queries - i);
@@ -97,6 +106,10 @@ function attendBlock(
         weights, at(tops, i), at(sums, i), to, rowOut, rows, i, count, keys, dHead, causal, queryOffset, scale, start,
         tile,
       );
+      if (drop != 0) {
+        drawFactors(drop, t + i, start, count);
+        applyFactors(drop, weights, rows, count, 1);
+      }
       weigh(to, rowOut, weights, SCORE_ROW, rows, values, span, 0, count, dHead, start > 0 ? 1 : 0, tile);
     }
   }

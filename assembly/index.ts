@@ -10,7 +10,7 @@ export * from './embedding';
 export * from './layout';
 export * from './linear-cross-entropy';
 export * from './optimizer';
-export * from './random';
+export { dropoutForward, normalFill, threefryBlock, uniformFill } from './random';
 export * from './reduce';
 export * from './softmax';
 export { cos64, exp64, log64, pow64, sin64, tanh64 } from './math64';

@@ -55,6 +55,21 @@ export function dropoutForward(
   fromState(DROPOUT, out, x, first / 8, n, rng, stream, call, threshold, scale, 0);
 }
 
+/** dropoutForward with the number of its first block, and n a multiple of 32. */
+export function dropoutBlocks(
+  out: usize,
+  x: usize,
+  block: i32,
+  n: i32,
+  threshold: i32,
+  scale: f32,
+  rng: usize,
+  stream: i32,
+  call: i32,
+): void {
+  fromState(DROPOUT, out, x, block, n, rng, stream, call, threshold, scale, 0);
+}
+
 /** out[i] = low + u (high - low), u uniform in [0, 1) with 24 bits: word i mod 4 of block i / 4. */
 export function uniformFill(out: usize, n: i32, rng: usize, stream: i32, low: f32, high: f32): void {
   fromState(UNIFORM, out, 0, 0, n, rng, stream, 0, 0, low, high - low);

@@ -97,6 +97,7 @@ const layerKeys = {
   dropout: 'share',
   activation: 'choice',
   activationDropout: 'share',
+  attentionDropout: 'share',
   qkNorm: 'choice',
   residualInit: 'choice',
   mixFraction: 'fraction',
@@ -371,7 +372,14 @@ const table: Row[] = [
     of: ['attention', 'selfAttention', 'crossAttention'],
     call: (o) => prenorm.attention(f32(1, 2, 4), f32(1, 2, 4), f32(1, 2, 4), o),
     good: { numHeads: 2 },
-    keys: { numHeads: 'positiveWhole', causal: 'flag', queryOffset: 'number', lengths: 'other' },
+    keys: {
+      numHeads: 'positiveWhole',
+      causal: 'flag',
+      queryOffset: 'number',
+      lengths: 'other',
+      dropout: 'share',
+      stream: 'text',
+    },
     required: ['numHeads'],
   },
   {
@@ -462,6 +470,7 @@ const table: Row[] = [
       innerNorm: 'choice',
       headGain: 'flag',
       eps: 'notNegative',
+      dropout: 'share',
     },
   },
   ...(['TransformerEncoderLayer', 'TransformerDecoderLayer'] as const).map(

@@ -1,5 +1,6 @@
 /** @file Multi-head attention with PyTorch's packed projection, and its key/value cache for generation. */
 import {
+  type AttentionOptions,
   addScalar,
   broadcastTo,
   concat,
@@ -24,6 +25,7 @@ import {
   oneOf,
   optional,
   type Rules,
+  share,
 } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { persistentStorage, type Storage } from '../tensor/tensor.js';
@@ -53,6 +55,8 @@ export interface AttentionParts {
   headGain?: boolean;
   /** Added to the variance. Default 1e-5. */
   eps?: number;
+  /** On the probabilities while training; in [0, 1), default 0. Masks are keyed by the module's path and counted. */
+  dropout?: number;
 }
 
 const normKind = optional(oneOf(...normKinds));
@@ -63,6 +67,7 @@ const partRules: Rules<AttentionParts> = {
   innerNorm: normKind,
   headGain: optional(flag),
   eps: optional(notNegative),
+  dropout: optional(share),
 };
 
 /**
@@ -113,6 +118,8 @@ export class MultiHeadAttention extends Module {
   readonly innerNorm: Norm | null;
   /** (numHeads) */
   readonly headGain: Parameter | null;
+  /** Share of the probabilities that is dropped while training. */
+  readonly dropout: number;
   readonly #qkWidth: number;
 
   constructor(
@@ -134,7 +141,7 @@ export class MultiHeadAttention extends Module {
     this.inProjWeight = initializeParameter(new Parameter([3 * dModel, dModel], 'inProj'));
     this.inProjBias = new Parameter([3 * dModel], 'attentionBias');
     this.outProj = new Linear(dModel, dModel, { biasRole: 'attentionBias' });
-    const { qkNorm, qkWidth = 'head', valueNorm, innerNorm, headGain, eps = 1e-5 } = parts;
+    const { qkNorm, qkWidth = 'head', valueNorm, innerNorm, headGain, eps = 1e-5, dropout = 0 } = parts;
     const dHead = dModel / numHeads;
     this.#qkWidth = qkWidth === 'head' ? dHead : dModel;
     const make = (norm: NormKind | undefined, width: number): Norm | null =>
@@ -145,12 +152,18 @@ export class MultiHeadAttention extends Module {
     this.vNorm = make(valueNorm, dHead);
     this.qkL2 = qkNorm === 'l2' ? new QueryKeyL2(dHead, eps) : null;
     this.innerNorm = make(innerNorm, dModel);
+    this.dropout = dropout;
     this.headGain = headGain ? initializeParameter(new Parameter([numHeads], 'normWeight')) : null;
   }
 
   /** Self-attention: x (B, T, C) to (B, T, C). */
   forward(x: Variable, mask: AttentionMask = {}): Variable {
-    return this.#finish(selfAttention(this.#project(x), { numHeads: this.numHeads, ...mask }));
+    return this.#finish(selfAttention(this.#project(x), this.#options(mask)));
+  }
+
+  #options(mask: AttentionMask): AttentionOptions {
+    const { numHeads, training, dropout, path } = this;
+    return { numHeads, ...mask, ...(training && dropout > 0 ? { dropout, stream: path } : {}) };
   }
 
   /** Packed queries, keys and values (B, T, 3C), normed where there are norms for them. */
@@ -212,7 +225,7 @@ export class MultiHeadAttention extends Module {
   /** Queries from x (B, Tq, C), keys and values as `projectMemory` packed them. */
   attendMemory(x: Variable, kv: Variable, mask: AttentionMask = {}): Variable {
     const q = linear(x, this.inProjWeight, this.inProjBias, { rows: [0, this.dModel] }); // (B, Tq, C)
-    return this.#finish(crossAttention(this.#query(q), kv, { numHeads: this.numHeads, ...mask }));
+    return this.#finish(crossAttention(this.#query(q), kv, this.#options(mask)));
   }
 
   /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
@@ -255,6 +268,7 @@ export class MultiHeadAttention extends Module {
       1,
       at,
       1 / Math.sqrt(dHead),
+      ...([0, 0, 0, 0, 0] as const), // no dropout
       work,
     );
     cache.length = at + count;

@@ -50,6 +50,8 @@ export interface ModelConfig {
   dropout: number;
   /** Inside the feed-forward, after the activation (fairseq's activation_dropout); default 0. */
   activationDropout: number;
+  /** On the attention probabilities (fairseq's attention_dropout); default 0. */
+  attentionDropout: number;
   /** Default `sinusoidal`. */
   positions: PositionKind;
   /** A norm on the embeddings, before the first layer. Default false. */
@@ -79,6 +81,7 @@ const defaults = {
   activation: 'relu',
   dropout: 0,
   activationDropout: 0,
+  attentionDropout: 0,
   positions: 'sinusoidal',
   embeddingNorm: false,
   tiedEmbeddings: true,
@@ -141,7 +144,7 @@ export function stackConfig(
   otherLayers = 0,
 ): StackConfig {
   const { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm } = config;
-  const { qkNorm, residualInit, mixFraction, preFirst } = config;
+  const { attentionDropout, qkNorm, residualInit, mixFraction, preFirst } = config;
   return {
     dModel,
     numHeads,
@@ -151,6 +154,7 @@ export function stackConfig(
     dropout,
     activation,
     activationDropout,
+    attentionDropout,
     finalNorm,
     normPlacement,
     numLayers,

@@ -62,6 +62,8 @@ export interface LayerConfig {
   dropout: number;
   activation: 'relu' | 'gelu';
   activationDropout: number;
+  /** Default 0. */
+  attentionDropout?: number;
   /** Default 'auto'. */
   qkNorm?: QkNorm;
   /** 'gpt2': a stack's output projections begin smaller by 1/sqrt(branches) (Radford et al. 2019). Default 'none'. */
@@ -82,6 +84,7 @@ export const layerRules: Rules<LayerConfig> = {
   dropout: share,
   activation: oneOf('relu', 'gelu'),
   activationDropout: share,
+  attentionDropout: optional(share),
   qkNorm: optional(oneOf(...qkNorms)),
   residualInit: optional(oneOf('none', 'gpt2')),
   mixFraction: optional(fraction),
@@ -121,7 +124,7 @@ abstract class Layer extends Module {
 
   /** @internal */
   protected makeAttention(kind: 'attention' | 'cross'): MultiHeadAttention {
-    const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto' } = this.#config;
+    const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto', attentionDropout } = this.#config;
     const { innerNorm, headGain, qkNorm } = this.placement;
     const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
     const parts: AttentionParts = {
@@ -131,6 +134,7 @@ abstract class Layer extends Module {
       innerNorm: innerNorm?.includes(kind) ? norm : undefined,
       headGain: headGain && kind === 'attention',
       eps,
+      dropout: attentionDropout,
     };
     return new MultiHeadAttention(dModel, numHeads, parts);
   }

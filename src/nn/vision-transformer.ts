@@ -39,6 +39,7 @@ const stackKeys = [
   'activation',
   'dropout',
   'activationDropout',
+  'attentionDropout',
   'positions',
   'init',
   'seed',

@@ -1,4 +1,6 @@
-/** @file Oracle of assembly/attention.ts: all scores of a row at once, softmax as in the textbook. */
+/** @file Oracle of assembly/attention.ts: all scores of a row at once, softmax and dropout as in the textbook. */
+import { threefry } from '../random.js';
+
 type Heap = Float64Array;
 
 export const attentionWorkspaceBytes = (_heap: Heap, _dHead: number): number => 64;
@@ -23,6 +25,30 @@ function probabilities(
   return { p: s.map((v) => Math.exp(v - top) / total), top, total };
 }
 
+/** What a head's row multiplies its probabilities by: 0 or 1 / (1 - p) for each of `count` keys. */
+function dropoutFactors(
+  heap: Heap,
+  head: number,
+  t: number,
+  queryLen: number,
+  keyLen: number,
+  count: number,
+  threshold: number,
+  rng: number,
+  stream: number,
+  call: number,
+): number[] {
+  if (threshold === 0) return new Array(count).fill(1);
+  const [seedLow, seedHigh, step, microbatch] = heap.subarray(rng >> 2, (rng >> 2) + 4);
+  const group = head * Math.ceil(queryLen / 4) + Math.floor(t / 4);
+  return Array.from({ length: count }, (_, j) => {
+    const block = (group * Math.ceil(keyLen / 8) + Math.floor(j / 8)) * 4 + (t % 4);
+    const words = threefry([block | 0, microbatch, step, stream], [seedLow, seedHigh, call, 0]);
+    const bits = (words[(j % 8) >> 1] >>> (16 * (j % 2))) & 0xffff;
+    return bits < threshold ? 0 : 65536 / (65536 - threshold);
+  });
+}
+
 export function attentionForward(
   heap: Heap,
   out: number,
@@ -45,6 +71,11 @@ export function attentionForward(
   causal: number,
   queryOffset: number,
   scale: number,
+  threshold: number,
+  rng: number,
+  stream: number,
+  call: number,
+  first: number,
   _workspace: number,
 ): void {
   for (let b = 0; b < batch; b++) {
@@ -64,8 +95,12 @@ export function attentionForward(
         const { p, top: largest, total } = probabilities(heap, row, kh, strideK, dHead, count, scale);
         heap[(top >> 2) + r] = largest;
         heap[(inverse >> 2) + r] = 1 / total;
+        const head = first + b * heads + h;
+        const factors = dropoutFactors(
+          ...([heap, head, t, queryLen, keyLen, count, threshold, rng, stream, call] as const),
+        );
         for (let j = 0; j < count; j++)
-          for (let e = 0; e < dHead; e++) heap[o + e] += p[j] * heap[vh + j * strideV + e];
+          for (let e = 0; e < dHead; e++) heap[o + e] += factors[j] * p[j] * heap[vh + j * strideV + e];
       }
     }
   }
@@ -97,6 +132,11 @@ export function attentionBackward(
   causal: number,
   queryOffset: number,
   scale: number,
+  threshold: number,
+  rng: number,
+  stream: number,
+  call: number,
+  first: number,
   _workspace: number,
 ): void {
   for (let b = 0; b < batch; b++) {
@@ -117,15 +157,19 @@ export function attentionBackward(
         for (let e = 0; e < dHead; e++) heap[(dq >> 2) + row + e] = 0;
         if (count === 0) continue;
         const { p } = probabilities(heap, (q >> 2) + row, (k >> 2) + kh, strideK, dHead, count, scale);
+        const head = first + b * heads + h;
+        const factors = dropoutFactors(
+          ...([heap, head, t, queryLen, keyLen, count, threshold, rng, stream, call] as const),
+        );
         let d = 0;
         for (let e = 0; e < dHead; e++) d += heap[(dout >> 2) + o + e] * heap[(out >> 2) + o + e];
         for (let j = 0; j < count; j++) {
           let dp = 0;
           for (let e = 0; e < dHead; e++)
-            dp += heap[(dout >> 2) + o + e] * heap[(v >> 2) + vh + j * strideV + e];
+            dp += heap[(dout >> 2) + o + e] * (factors[j] * heap[(v >> 2) + vh + j * strideV + e]);
           const ds = p[j] * (dp - d) * scale;
           for (let e = 0; e < dHead; e++) {
-            heap[(dv >> 2) + vh + j * strideV + e] += p[j] * heap[(dout >> 2) + o + e];
+            heap[(dv >> 2) + vh + j * strideV + e] += factors[j] * p[j] * heap[(dout >> 2) + o + e];
             heap[(dq >> 2) + row + e] += ds * heap[(k >> 2) + kh + j * strideK + e];
             heap[(dk >> 2) + kh + j * strideK + e] += ds * heap[(q >> 2) + row + e];
           }

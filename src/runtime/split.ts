@@ -80,6 +80,7 @@ const sequences = (v: Named, keyRows: number, perNs: number): Split => ({
     v: keyRows * v.strideV,
     lengths: 1,
   },
+  shifts: { first: v.heads },
   ns: (v.batch * v.heads * v.queryLen * v.keyLen * (v.dHead + 8)) / perNs,
 });
 

@@ -18,6 +18,10 @@ interface Case {
   pad?: number;
   /** Tokens of spare capacity per sequence. */
   spare?: number;
+  /** 65536 times the probability of dropout. */
+  threshold?: number;
+  /** Number of the first head. */
+  first?: number;
 }
 
 interface Shape extends Required<Omit<Case, 'lengths'>> {
@@ -31,7 +35,18 @@ function shapeOf(c: Case): Shape {
   const width = c.heads * c.dHead;
   const pad = c.pad ?? 0;
   const scale = 1 / Math.sqrt(c.dHead);
-  return { causal: 0, queryOffset: 0, spare: 0, ...c, pad, width, stride: width + pad, scale };
+  return {
+    causal: 0,
+    queryOffset: 0,
+    spare: 0,
+    threshold: 0,
+    first: 0,
+    ...c,
+    pad,
+    width,
+    stride: width + pad,
+    scale,
+  };
 }
 
 interface Tensors {
@@ -61,18 +76,20 @@ function forward(h: KernelHarness, c: Case, given?: Tensors, compare = true, ato
   const out = h.output('out', s.batch * s.queryLen * s.width);
   const [top, inverse] = ['top', 'inverse'].map((name) => h.output(name, s.batch * s.heads * s.queryLen));
   const work = h.workspace(h.kernels.attentionWorkspaceBytes(s.dHead));
+  const mask = [s.threshold, h.ints('rng', [5, 6, 7, 8]), 77, 3, s.first];
   const args = [
     ...[out, top, inverse, q, k, v, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
-    ...[s.stride, s.stride, s.stride, s.width, s.keyLen + s.spare, s.causal, s.queryOffset, s.scale, work],
+    ...[s.stride, s.stride, s.stride, s.width, s.keyLen + s.spare, s.causal, s.queryOffset, s.scale],
+    ...[...mask, work],
   ] as Parameters<KernelHarness['kernels']['attentionForward']>;
   if (compare) h.run('attentionForward', args, { atol, rtol: 2e-6 });
   else h.runWasm('attentionForward', args);
-  return { s, out, top, inverse, q, k, v, lengths, work };
+  return { s, out, top, inverse, q, k, v, lengths, mask, work };
 }
 
 function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike<number> }, compare = true) {
   const run = forward(h, { ...c, spare: 0 }, given, compare);
-  const { s, out, top, inverse, q, k, v, lengths, work } = run;
+  const { s, out, top, inverse, q, k, v, lengths, mask, work } = run;
   const dots = h.workspace(s.batch * s.heads * s.queryLen * 4);
   // What lies between the tokens belongs to others: stale, and compared like everything else.
   const keys = s.batch * s.keyLen * s.stride;
@@ -83,7 +100,7 @@ function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike
   const args = [
     ...[dq, dk, dv, dout, q, k, v, out, top, inverse, dots, lengths],
     ...[s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
-    ...[s.stride, s.stride, s.stride, s.width, s.causal, s.queryOffset, s.scale, work],
+    ...[s.stride, s.stride, s.stride, s.width, s.causal, s.queryOffset, s.scale, ...mask, work],
   ] as Parameters<KernelHarness['kernels']['attentionBackward']>;
   if (compare) h.run('attentionBackward', args, { atol: 2e-5, rtol: 1e-5 });
   else h.runWasm('attentionBackward', args);
@@ -120,6 +137,15 @@ for (const [build, h] of builds) {
 
   test(`${build}: backward agrees with the reference`, () => {
     for (const c of CASES) backward(h, c);
+  });
+
+  test(`${build}: with dropout forward and backward agree with the reference`, () => {
+    for (const c of CASES) {
+      for (const threshold of [1, 6554, 32768, 65535]) {
+        backward(h, { ...c, threshold });
+        forward(h, { ...c, threshold, spare: 3, first: 3 });
+      }
+    }
   });
 
   test(`${build}: large scores neither overflow nor lose the maximum`, () => {
@@ -210,6 +236,8 @@ for (const [build, h] of builds) {
     }
     for (const queryLen of [2, 3, 4, 5, 31, 32, 64, 66])
       one.push({ batch: 1, heads: 3, queryLen, keyLen: 1, dHead: 20 });
+    // Also where the one key is dropped, or kept and scaled.
+    for (const threshold of [6554, 20000]) one.push(...one.slice(0, 30).map((c) => ({ ...c, threshold })));
     for (const c of one) {
       const { s, top, inverse, dq, dk } = backward(h, c);
       const [rows, counted] = [s.batch * s.queryLen, s.batch * s.heads * s.queryLen];
@@ -239,7 +267,10 @@ for (const [build, h] of builds) {
       for (const dHead of [6, 16, 70]) {
         // With an offset of -2 rows 0 and 1 see nothing and row 2 sees one key.
         for (const queryOffset of [0, -2]) {
-          const c: Case = { batch: 2, heads: 2, queryLen, keyLen: queryLen, dHead, causal: 1, queryOffset };
+          const c: Case = {
+            ...{ batch: 2, heads: 2, queryLen, keyLen: queryLen, dHead, causal: 1, queryOffset },
+            threshold: dHead === 16 ? 20000 : 0,
+          };
           const { s, dq } = backward(h, c);
           for (let b = 0; b < 2; b++) {
             for (let t = 0; t <= Math.min(-queryOffset, queryLen - 1); t++) {
@@ -361,9 +392,14 @@ for (const [build, h] of builds) {
       queryOffset: 35,
       pad: 5,
     };
-    for (const lengths of [undefined, [70, 41, 9]]) {
-      const run = backward(h, { ...c, lengths }, undefined, false);
-      const { s, q, k, v, out, top, inverse, dots, dq, dk, dv, work } = run;
+    for (const [lengths, threshold] of [
+      [undefined, 0],
+      [[70, 41, 9], 0],
+      [[70, 41, 9], 20000],
+    ] as const) {
+      const given = { ...c, lengths: lengths && [...lengths], threshold, first: 7 };
+      const run = backward(h, given, undefined, false);
+      const { s, q, k, v, out, top, inverse, dots, dq, dk, dv, mask, work } = run;
       const { batch, heads, queryLen, keyLen, dHead, stride, width } = s;
       const read = () => [
         h.bits(out, batch * queryLen * width),
@@ -379,7 +415,7 @@ for (const [build, h] of builds) {
       h.runWasm('attentionBackward', [
         ...[dq, dk, dv, out, q, k, v, out, top, inverse, dots, run.lengths],
         ...[batch, heads, queryLen, keyLen, dHead],
-        ...[stride, stride, stride, width, s.causal, s.queryOffset, s.scale, work],
+        ...[stride, stride, stride, width, s.causal, s.queryOffset, s.scale, ...mask, work],
       ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
       for (const ptr of [out, top, inverse]) {
         new Float32Array(h.memory.buffer, ptr, batch * queryLen * (ptr === out ? width : heads)).fill(5);
@@ -394,15 +430,16 @@ for (const [build, h] of builds) {
         const atOut = (b * queryLen * width + head * dHead) * 4;
         const atRow = (b * heads + head) * queryLen * 4;
         const saved = [top + atRow, inverse + atRow];
+        const part = [...mask.slice(0, 4), s.first + b * heads + head];
         const lengthsAt = run.lengths ? run.lengths + b * 4 : 0;
         const shape = [count, some, queryLen, keyLen, dHead, stride, stride, stride, width];
         h.runWasm('attentionForward', [
           ...[out + atOut, ...saved, q + atQ, k + atK, v + atK, lengthsAt, ...shape, keyLen],
-          ...[s.causal, s.queryOffset, s.scale, work],
+          ...[s.causal, s.queryOffset, s.scale, ...part, work],
         ] as Parameters<KernelHarness['kernels']['attentionForward']>);
         h.runWasm('attentionBackward', [
           ...[dq + atQ, dk + atK, dv + atK, dout + atOut, q + atQ, k + atK, v + atK, out + atOut, ...saved],
-          ...[dots + atRow, lengthsAt, ...shape, s.causal, s.queryOffset, s.scale, work],
+          ...[dots + atRow, lengthsAt, ...shape, s.causal, s.queryOffset, s.scale, ...part, work],
         ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
       };
       call(0, 2, 0, heads);

@@ -180,13 +180,17 @@ const families: Record<string, Family> = {
     );
     const lengths = h.ints('lengths', [length, 9]);
     const space = h.workspace(k.attentionWorkspaceBytes(dHead));
-    show('attentionForward', () => {
-      k.attentionForward(out, top, inverse, q, key, value, lengths, ...shape, length, 1, 0, 0.3, space);
-    });
-    show('attentionBackward', () => {
-      const rows = [top, inverse, dots] as const;
-      k.attentionBackward(dq, dk, dv, q, q, key, value, out, ...rows, lengths, ...shape, 1, 0, 0.3, space);
-    });
+    const rng = h.ints('rng', [5, 6, 7, 8]);
+    for (const threshold of [0, 16384]) {
+      const rest = [1, 0, 0.3, threshold, rng, 77, 3, 1, space] as const;
+      show(`attentionForward, threshold ${threshold}`, () => {
+        k.attentionForward(out, top, inverse, q, key, value, lengths, ...shape, length, ...rest);
+      });
+      show(`attentionBackward, threshold ${threshold}`, () => {
+        const rows = [top, inverse, dots] as const;
+        k.attentionBackward(dq, dk, dv, q, q, key, value, out, ...rows, lengths, ...shape, ...rest);
+      });
+    }
   },
 };
 

@@ -55,6 +55,8 @@ test('every value out of range is refused by name with what came', () => {
     ['dropout', 1],
     ['dropout', -0.1],
     ['activationDropout', Number.NaN],
+    ['attentionDropout', 1],
+    ['attentionDropout', null],
     ['normPlacement', 'middle'],
     ['decoderNormPlacement', 'Pre'],
     ['finalNorm', 'yes'],

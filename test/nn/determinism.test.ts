@@ -23,7 +23,10 @@ const batches = [0, 1, 2].map((k) =>
 /** Hash of losses, weights and moments after a few steps with dropout, clipping and a changing rate. */
 function train(normPlacement: NormPlacement, seed: number): string {
   manualSeed(seed);
-  const model = smallPair({ normPlacement, seed, dropout: 0.2, activationDropout: 0.1, init: 'fairseq' });
+  const model = smallPair({
+    ...{ normPlacement, seed, init: 'fairseq' },
+    ...{ dropout: 0.2, activationDropout: 0.1, attentionDropout: 0.1 },
+  });
   const optimizer = new Adam(model.parameters(), { lr: 0.01, betas: [0.9, 0.98], eps: 1e-9 });
   const schedule = inverseSqrt({ maxLr: 0.01, warmupSteps: 3 });
   const parts: Uint8Array[] = [];

@@ -16,6 +16,7 @@ import {
   Dropout,
   type LayerConfig,
   Module,
+  MultiHeadAttention,
   TransformerDecoder,
   TransformerDecoderLayer,
   TransformerEncoder,
@@ -185,12 +186,57 @@ test('evaluation in between changes no mask', () => {
   );
 });
 
+test('attention dropout: every site and forward of a model has its own masks, and evaluation none', () => {
+  const sentence = Array.from({ length: 12 }, (_, i) => 3 + i);
+  const batch = pairBatch([1, 2].map(() => [sentence, sentence]));
+  const model = smallPair({ attentionDropout: 0.5, numLayers: 2 });
+  const bare = smallPair({ numLayers: 2 });
+  const run = (m: typeof model) => [...noGrad(() => m.forward(batch)).toArray()];
+  const plain = run(bare);
+  manualSeed(8);
+  const [first, second] = [run(model), run(model)];
+  assert.equal(run(model.eval()), plain);
+  model.train();
+  assert.not.equal(first, plain);
+  assert.not.equal(second, first);
+  // Evaluation counted nothing: the third call of each site is the third mask.
+  const third = run(model);
+  manualSeed(8);
+  assert.equal([run(model), run(model), run(model)], [first, second, third]);
+  // One site at a time: the masks are those of the site's path, so they are the same beside others and alone.
+  const sites = [...model.namedModules()].flatMap(([, m]) => (m instanceof MultiHeadAttention ? [m] : []));
+  assert.is(sites.length, 2 + 2 * 2);
+  const alone = sites.map((site) => {
+    for (const other of sites) other.training = other === site;
+    manualSeed(8);
+    return run(model).join();
+  });
+  assert.is(new Set([...alone, plain.join()]).size, sites.length + 1);
+  model.train();
+  const own = { ...config, dropout: 0, activationDropout: 0, attentionDropout: 0.5 };
+  const [encoder, decoder] = [new TransformerEncoderLayer(own), new TransformerDecoderLayer(own)];
+  for (const forward of [
+    () => [...encoder.forward(input()).toArray()],
+    () => [...decoder.forward(input(), input(2), {}, {}).toArray()],
+  ]) {
+    assert.not.equal(forward(), forward());
+    for (const layer of [encoder, decoder]) layer.eval();
+    assert.equal(forward(), forward());
+    for (const layer of [encoder, decoder]) layer.train();
+  }
+});
+
 test('R-Drop: the gradient through two forwards is that of the double-precision run with the same masks', () => {
   const ids = Int32Array.from({ length: 24 }, (_, i) => (i * 7) % SMALL.vocabSize);
   const batch = { ids, targets: ids.map((id) => (id + 1) % SMALL.vocabSize), batchSize: 2, seqLen: 12 };
   const run = (check: boolean) => {
     manualSeed(6);
-    const model = smallLM({ dropout: 0.3, activationDropout: 0.2, activation: 'gelu' });
+    const model = smallLM({
+      dropout: 0.3,
+      activationDropout: 0.2,
+      attentionDropout: 0.1,
+      activation: 'gelu',
+    });
     const loss = () => {
       const apart = sub(model.forward(batch), model.forward(batch));
       const consistency = mean(mul(apart, apart));

@@ -129,6 +129,8 @@ const masks: [string, Omit<ops.AttentionOptions, 'numHeads'>][] = [
   ['causal', { causal: true }],
   ['lengths, one of them 0', { lengths: null }],
   ['causal with lengths', { causal: true, lengths: null }],
+  ['dropout', { dropout: 0.4 }],
+  ['causal with lengths and dropout', { causal: true, lengths: null, dropout: 0.25, stream: 'a' }],
 ];
 
 /** Options with fresh lengths where a mask asks for some. */
@@ -528,7 +530,10 @@ const variants: [string, Partial<ModelOptions>][] = [
   ],
   [
     'pre, embedding norm, dropout',
-    { normPlacement: 'pre', embeddingNorm: true, dropout: 0.3, activationDropout: 0.2 },
+    {
+      ...{ normPlacement: 'pre', embeddingNorm: true },
+      ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
+    },
   ],
   ['residual, unit queries and keys', { normPlacement: 'residual', qkNorm: 'l2' }],
   ['hybrid, ScaleNorm', { normPlacement: 'hybrid', norm: 'scale' }],

@@ -70,8 +70,8 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
   sgemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
   sgemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
-  attentionForward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
-  attentionBackward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }],
+  attentionForward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }, { threshold: 0 }, { first: 5 }],
+  attentionBackward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }, { threshold: 0 }, { first: 5 }],
   crossEntropyRows: [{}, { dlogits: 0, scale: 0 }],
 };
 const INTEGERS: Record<string, (i: number) => number> = {

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { add, mean, mul, scale, sub, sum, tensor } from '../../src/autograd/index.js';
 import { type CrossEntropyOptions, log } from '../../src/autograd/ops/index.js';
+import { type PairBatch, PairBatches } from '../../src/data/index.js';
 import type { NumericError } from '../../src/errors.js';
 import { CausalLM, Dropout, type LmInput, Module } from '../../src/nn/index.js';
 import { Adam, SGD } from '../../src/optim/index.js';
@@ -10,7 +11,7 @@ import { RandomStream } from '../../src/random.js';
 import { createRuntime, currentRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { Trainer, type TrainerOptions } from '../../src/train/index.js';
 import { bits } from '../support.js';
-import { VOCAB } from './setup.js';
+import { pairs, translationTrainer, translator, VOCAB } from './setup.js';
 
 const test = suite('train/dropout');
 await init();
@@ -95,6 +96,49 @@ test('a run that is resumed at any step goes on with the masks of the uninterrup
     resumed.options.optimizer.runtime.manualSeed(99);
     resumed.restore(saved);
     assert.is(runTo(resumed, STEPS).hash(), whole.hash());
+  }
+});
+
+/** An encoder-decoder with nothing but attention dropout, wide enough for its attention to be divided among threads. */
+function attentive(options: Partial<TrainerOptions<PairBatch>> = {}, attentionDropout = 0.2) {
+  const model = translator({ dropout: 0, attentionDropout, numLayers: 2, dModel: 16, maxSeqLen: 32 });
+  const data = new PairBatches(pairs(60, 31), { maxTokens: 700, seed: 5, padId: 0, bosId: 1, eosId: 2 });
+  return translationTrainer({ data, steps: 10, ...options }, model);
+}
+
+test('attention dropout: a replayed step has the bits of the eager one, on any number of threads', async () => {
+  const run = async (replay: boolean, threads: number, attentionDropout?: number) => {
+    const runtime = await createRuntime({ threads });
+    const hash = withRuntime(runtime, () => {
+      const trainer = attentive({ replay }, attentionDropout);
+      while (trainer.step < 10) trainer.trainStep();
+      assert.is(trainer.replayRefusal, replay ? null : 'replay is off');
+      return trainer.hash();
+    });
+    runtime.close();
+    return hash;
+  };
+  const expected = await run(false, 1);
+  for (const threads of [1, 2, 3]) {
+    assert.is(await run(true, threads), expected, `${threads} threads`);
+    assert.is(await run(false, threads), expected, `${threads} threads, eager`);
+  }
+  assert.is.not(await run(true, 1, 0), expected);
+});
+
+test('attention dropout: a resumed run has the masks of the uninterrupted one', () => {
+  const finish = (trainer: Trainer<PairBatch>) => {
+    while (trainer.step < 10) trainer.trainStep();
+    return trainer.hash();
+  };
+  const whole = finish(attentive());
+  for (const cut of [1, 5, 9]) {
+    const donor = attentive();
+    while (donor.step < cut) donor.trainStep();
+    const resumed = attentive();
+    resumed.options.optimizer.runtime.manualSeed(99);
+    resumed.restore(donor.save());
+    assert.is(finish(resumed), whole);
   }
 });
 

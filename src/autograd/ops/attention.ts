@@ -1,12 +1,14 @@
 /**
  * @file Scaled dot-product attention over all heads in one op. It saves q, k, v, the output and two numbers
  * per row (its maximum and the inverse of its sum) and recomputes the probabilities block by block in the backward, so that memory
- * is linear in the sequence length. Masks are a causal flag and lengths, never added infinities.
+ * is linear in the sequence length. Masks are a causal flag and lengths, never added infinities; those of dropout are drawn
+ * again in the backward.
  */
-import { anything, checkOptions, flag, integer, optional, type Rules } from '../../checks.js';
+import { anything, checkOptions, flag, integer, optional, type Rules, share, text } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { drawMask, NO_MASK } from './dropout.js';
 
 /** How q, k and v are read; every head has C / numHeads components and logits are divided by their root. */
 export interface AttentionOptions {
@@ -18,6 +20,13 @@ export interface AttentionOptions {
   queryOffset?: number;
   /** (B) i32: number of valid keys per sequence; beyond the keys it counts as all of them, below 0 as none. */
   lengths?: Variable | null;
+  /**
+   * Sets this share of the probabilities to 0 and scales the rest by 1 / (1 - dropout), in steps of 2^-16, at every call
+   * by a mask of its own. Default 0.
+   */
+  dropout?: number;
+  /** Name of the call site: its masks depend on its own calls alone, not on those of other names. Default ''. */
+  stream?: string;
 }
 
 const rules: Rules<AttentionOptions> = {
@@ -25,6 +34,8 @@ const rules: Rules<AttentionOptions> = {
   causal: optional(flag),
   queryOffset: optional(integer(-0x80000000, 0x7fffffff)),
   lengths: optional(anything),
+  dropout: optional(share),
+  stream: optional(text),
 };
 
 /** A part of a packed projection: columns [offset, offset + dModel) of each row of x (B, T, stride). */
@@ -129,6 +140,9 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
   const [sq, sk, sv] = [q.x.shape[2], k.x.shape[2], v.x.shape[2]];
   const [pq, pk, pv] = [q.x.ptr + q.offset * 4, k.x.ptr + k.offset * 4, v.x.ptr + v.offset * 4];
   const pl = lengths ? lengths.ptr : 0;
+  const { threshold, rng, stream, call } = options.dropout
+    ? drawMask(runtime, options.dropout, options.stream ?? '')
+    : NO_MASK;
   kernels.attentionForward(
     out.ptr,
     top,
@@ -150,6 +164,11 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
     causal,
     offset,
     scale,
+    threshold,
+    rng,
+    stream,
+    call,
+    0,
     work,
   );
 
@@ -183,6 +202,11 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
         causal,
         offset,
         scale,
+        threshold,
+        rng,
+        stream,
+        call,
+        0,
         work,
       );
     });

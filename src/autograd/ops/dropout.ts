@@ -4,8 +4,28 @@
  */
 import { checkValue, share } from '../../checks.js';
 import { fnv1a } from '../../random.js';
+import type { Ptr } from '../../runtime/kernels.js';
+import type { Runtime } from '../../runtime/runtime.js';
 import { record } from '../tape.js';
 import { requireDType, result, type Variable } from '../variable.js';
+
+/** What kernels draw a mask from. @internal */
+export interface Mask {
+  /** 65536 p; something is always kept. */
+  threshold: number;
+  rng: Ptr;
+  stream: number;
+  call: number;
+}
+
+/** Nothing is dropped. @internal */
+export const NO_MASK: Mask = { threshold: 0, rng: 0, stream: 0, call: 0 };
+
+/** The next mask of a stream. @internal */
+export function drawMask(runtime: Runtime, p: number, name: string): Mask {
+  const stream = fnv1a(`dropout:${name}`) | 0;
+  return { threshold: Math.min(65535, Math.round(p * 65536)), stream, ...runtime.draw(stream) };
+}
 
 /**
  * Sets a share `p` of the elements to 0 and scales the rest by 1 / (1 - p), with p in steps of 2^-16.
@@ -18,11 +38,9 @@ export function dropout(x: Variable, p: number, stream = ''): Variable {
   checkValue('dropout', 'p', p, share);
   if (p === 0) return x;
   const { runtime } = x;
-  const threshold = Math.min(65535, Math.round(p * 65536)); // something is kept
-  const keep = 65536 / (65536 - threshold);
-  const id = fnv1a(`dropout:${stream}`) | 0;
   const y = result(runtime, x.shape);
-  const { rng, call } = runtime.draw(id);
+  const { threshold, rng, stream: id, call } = drawMask(runtime, p, stream);
+  const keep = 65536 / (65536 - threshold);
   runtime.kernels.dropoutForward(y.ptr, x.ptr, 0, x.size, threshold, keep, rng, id, call);
   record('dropout', [x], [y], (ctx) => {
     if (!ctx.wants(x)) return;
