@@ -244,7 +244,7 @@ const table: Row[] = [
   },
   {
     of: ['nBestSearch'],
-    call: (o) => generate.nBestSearch(flat, o),
+    call: (o) => textual.nBestSearch(flat, o),
     good: { ...search, beamSize: 2, nBest: 1 },
     keys: {
       ...searchKeys,

@@ -6,6 +6,7 @@ export type { TextCodec } from './codec.js';
 export type { Generated } from './continuation.js';
 export { type GenerateOptions, generate, generateText, type Prompt } from './generate.js';
 export { logProbabilities, type TextProbability } from './log-probabilities.js';
+export { type NBestOptions, nBestSearch, type ScoredHypothesis } from './search.js';
 export * from './searches.js';
 export type { MarkedCodec } from './source.js';
 export { type ScoredTranslation, type TranslateOptions, type Translation, translate } from './translate.js';

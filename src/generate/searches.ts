@@ -7,10 +7,7 @@ export {
   beamSearch,
   greedy,
   type Hypothesis,
-  type NBestOptions,
-  nBestSearch,
   type SampleOptions,
-  type ScoredHypothesis,
   type SearchOptions,
   sample,
 } from './search.js';

@@ -39,6 +39,7 @@ export {
 } from './placements.js';
 export type { PooledHead } from './pooled-head.js';
 export { type PositionKind, Positions, sinusoids } from './positions.js';
+export type { ModelSummary, ModuleSummary } from './summary.js';
 export {
   type PairClassInput,
   PairClassifier,

@@ -8,6 +8,7 @@ import { FormatError, formatShape } from '../errors.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
 import { type HostArray, Tensor } from '../tensor/tensor.js';
+import { type ModelSummary, summarize } from './summary.js';
 
 /** Values of a model by path (`encoder.layers.0.linear1.weight`), row-major. */
 export type StateDict = Map<string, { shape: readonly number[]; data: HostArray }>;
@@ -80,6 +81,11 @@ export abstract class Module {
   numParameters(options: { trainable?: boolean } = {}): number {
     checkOptions('numParameters', options, { trainable: optional(flag) });
     return this.parameters().reduce((n, p) => (options.trainable && !p.requiresGrad ? n : n + p.size), 0);
+  }
+
+  /** Modules, shapes, parameters and memory; `String(model.summary())` is a table of 80 columns. */
+  summary(): ModelSummary {
+    return summarize(this, this.parameters());
   }
 
   /** Tells every module and parameter its path. The root of a model calls it once at the end of its constructor. */
