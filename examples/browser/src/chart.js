@@ -1,4 +1,4 @@
-/** The loss curve (uPlot) with its legend and its table: drawn ten times a second at most, never while the page is hidden. */
+/** The loss curve (uPlot) with its legend and its table: drawn ten times a second at most (long ones less often), never while the page is hidden. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { Curve } from './curve.js';
@@ -108,7 +108,9 @@ export function lossChart({ element, legend, meaning, rows, details }) {
   const soon = () => {
     if (asked) return;
     asked = true;
-    const wait = drawn + (calm.matches ? 500 : 100) - performance.now();
+    // Ninety thousand steps take some 25 ms to draw.
+    const pause = Math.max(calm.matches ? 500 : 100, curve.length / 100);
+    const wait = drawn + pause - performance.now();
     if (wait <= 0) requestAnimationFrame(draw);
     else setTimeout(() => requestAnimationFrame(draw), wait);
   };

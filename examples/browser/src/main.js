@@ -9,15 +9,16 @@ import { duration, estimate, Pace, rememberRate } from './pace.js';
 import { MIN_CHARS, parameters, runConfig } from './run-config.js';
 import { RUN, RunStore } from './run-store.js';
 import { trainingSamples } from './samples.js';
+import { lossesInWords, statusLine } from './status.js';
 import { textInput } from './text-input.js';
 import { useModel } from './use-model.js';
 
 const $ = (id) => document.getElementById(id);
 const MAX_STEPS = 100_000;
-/** A screen reader is told where the training is every so often; sighted people see every step. */
-const SPOKEN_EVERY_MS = 10_000;
 
 const notices = noticeBoard($('notices'));
+const status = statusLine($('status'), $('spoken'));
+const { say } = status;
 const chart = lossChart({
   element: $('chart'),
   legend: $('legend'),
@@ -51,10 +52,6 @@ let threads = 1;
 let running = false;
 let step = 0;
 
-function say(text) {
-  $('status').textContent = text;
-}
-
 /** Buttons and fields follow from the state, in this one place. */
 function show() {
   const begun = setup !== null;
@@ -66,9 +63,7 @@ function show() {
   $('more').hidden = !done || running;
   // Whoever uses the keyboard must not lose the place with the button.
   if (focused?.hidden) $(done ? 'more' : begun ? 'train' : 'text').focus();
-  // Many times a second is too much to be read out.
-  $('status').setAttribute('aria-live', running ? 'off' : 'polite');
-  if (!running) $('spoken').textContent = '';
+  status.setRunning(running);
   $('size').disabled = begun;
   $('steps').disabled = begun && (running || !done);
   $('steps-name').textContent = done && !running ? 'More steps' : 'Steps';
@@ -165,12 +160,14 @@ async function train() {
       step = metrics.step;
       chart.add(metrics);
       pace.add(step, performance.now());
-      report(pace);
+      $('progress').value = step / setup.steps;
+      const { steps } = setup;
+      status.report({ step, steps, secondsLeft: pace.secondsLeft(steps), curve: chart.curve });
       if (metrics.validNll !== undefined) keepNotes();
       if (samples.isDue(performance.now()) && step < setup.steps)
         void samples.take(trainer, { step, text: setup.text });
     }
-    outcome = `Done: ${step} steps. ${losses()}`;
+    outcome = `Done: ${step} steps. ${lossesInWords(chart.curve)}`;
   } catch (error) {
     if (error.name === 'AbortError') {
       outcome = `Stopped after step ${step}. Resume when you like${isKept ? ', even after a reload' : ''}.`;
@@ -180,7 +177,7 @@ async function train() {
         'The end of this run is not saved: this browser has no room for it, or refuses to keep it. Download the weights before you close the tab.',
         { error },
       );
-      outcome = `Ended after step ${step}, which is not saved. ${losses()}`;
+      outcome = `Ended after step ${step}, which is not saved. ${lossesInWords(chart.curve)}`;
     } else throw error;
   } finally {
     running = false;
@@ -190,31 +187,6 @@ async function train() {
   say(outcome);
   await fingerprint();
   await samples.take(trainer, { step, text: setup.text });
-}
-
-/** The losses of the moment, as one says them. */
-function losses() {
-  const { curve } = chart;
-  const at = curve.length - 1;
-  if (at < 0) return '';
-  const held = curve.heldAt(at);
-  const unseen = held === null ? '' : `, and ${held.toFixed(2)} on the tenth of the text that it never sees`;
-  return `Loss ${curve.smoothed[at].toFixed(2)}${unseen}.`;
-}
-
-let shown = 0;
-let spoken = 0;
-function report(pace) {
-  $('progress').value = step / setup.steps;
-  const now = performance.now();
-  if (now - shown < 250) return;
-  shown = now;
-  const left = pace.secondsLeft(setup.steps);
-  const text = `Step ${step} of ${setup.steps}${left === null ? '' : `, about ${duration(left)} left`}. ${losses()}`;
-  say(text);
-  if (now - spoken < SPOKEN_EVERY_MS) return;
-  spoken = now;
-  $('spoken').textContent = text;
 }
 
 /** Held-out points and samples are not in checkpoints. */
@@ -274,7 +246,7 @@ async function reopen() {
   if (step === 0) say('A run that has not begun.');
   else
     say(
-      `The run of last time: step ${step} of ${setup.steps}${step < setup.steps ? '' : ', done'}. ${losses()}`,
+      `The run of last time: step ${step} of ${setup.steps}${step < setup.steps ? '' : ', done'}. ${lossesInWords(chart.curve)}`,
     );
   if (step > 0) await fingerprint();
 }
