@@ -275,6 +275,13 @@ const table: Row[] = [
     }),
   ),
   {
+    of: ['attentionWeights'],
+    call: (o) => textual.attentionWeights(lm, lmBatch, o),
+    good: { layer: 0 },
+    keys: { layer: 'whole', attention: 'choice', heads: 'list' },
+    required: ['layer'],
+  },
+  {
     of: ['translate'],
     call: (o) => textual.translate(pair, bpe, [''], o),
     good: { beamSize: 2, nBest: 2 },

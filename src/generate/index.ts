@@ -1,7 +1,12 @@
 /**
- * @file Continuing texts, translating, log-probabilities; and the searches below them, with a key/value cache.
+ * @file Continuing texts, translating, log-probabilities, attention weights; and the searches below them, with a key/value cache.
  * @module prenorm/generate
  */
+export {
+  type AttendingModel,
+  type AttentionWeightsOptions,
+  attentionWeights,
+} from '../nn/attention-weights.js';
 export type { TextCodec } from './codec.js';
 export type { Generated } from './continuation.js';
 export { type GenerateOptions, generate, generateText, type Prompt } from './generate.js';

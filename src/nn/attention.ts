@@ -101,6 +101,17 @@ export class QueryKeyL2 extends Module {
   }
 }
 
+/** What an attention was asked, for whoever wants its weights. @internal */
+export interface AttentionCall {
+  /** Queries (B, Tq, C), normed where there is a norm for them. */
+  q: Variable;
+  /** Keys and, behind them, values (B, Tk, 2C), normed likewise. */
+  kv: Variable;
+  mask: AttentionMask;
+  /** The heads' result (B, Tq, C), as the fused kernel makes it. */
+  heads: Variable;
+}
+
 /**
  * Multi-head attention (Vaswani et al. 2017; paper, section 3.1), keys and queries of width dModel / numHeads.
  * Parameters: in_proj_weight (3·dModel, dModel), in_proj_bias, out_proj.weight, out_proj.bias.
@@ -121,6 +132,7 @@ export class MultiHeadAttention extends Module {
   /** Share of the probabilities that is dropped while training. */
   readonly dropout: number;
   readonly #qkWidth: number;
+  #watcher: ((call: AttentionCall) => void) | null = null;
 
   constructor(
     readonly dModel: number,
@@ -156,9 +168,23 @@ export class MultiHeadAttention extends Module {
     this.headGain = headGain ? initializeParameter(new Parameter([numHeads], 'normWeight')) : null;
   }
 
+  /** Calls `watcher` in every forward pass that `fn` makes. @internal */
+  watched<T>(watcher: (call: AttentionCall) => void, fn: () => T): T {
+    this.#watcher = watcher;
+    try {
+      return fn();
+    } finally {
+      this.#watcher = null;
+    }
+  }
+
   /** Self-attention: x (B, T, C) to (B, T, C). */
   forward(x: Variable, mask: AttentionMask = {}): Variable {
-    return this.#finish(selfAttention(this.#project(x), this.#options(mask)));
+    const c = this.dModel;
+    const qkv = this.#project(x);
+    const heads = selfAttention(qkv, this.#options(mask));
+    this.#watcher?.({ q: slice(qkv, 2, 0, c), kv: slice(qkv, 2, c, 3 * c), mask, heads });
+    return this.#finish(heads);
   }
 
   #options(mask: AttentionMask): AttentionOptions {
@@ -225,7 +251,10 @@ export class MultiHeadAttention extends Module {
   /** Queries from x (B, Tq, C), keys and values as `projectMemory` packed them. */
   attendMemory(x: Variable, kv: Variable, mask: AttentionMask = {}): Variable {
     const q = linear(x, this.inProjWeight, this.inProjBias, { rows: [0, this.dModel] }); // (B, Tq, C)
-    return this.#finish(crossAttention(this.#query(q), kv, this.#options(mask)));
+    const query = this.#query(q);
+    const heads = crossAttention(query, kv, this.#options(mask));
+    this.#watcher?.({ q: query, kv, mask, heads });
+    return this.#finish(heads);
   }
 
   /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
