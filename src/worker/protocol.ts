@@ -8,12 +8,20 @@ import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
 import type { WireError } from './wire-error.js';
 
+/** `init()` in the worker. */
+export interface RuntimeOptions {
+  threads?: number | 'auto';
+  simd?: 'strict' | 'relaxed';
+  maxMemory?: number;
+  worker?: string;
+}
+
 /** A run in a worker: a recipe, and what belongs to the place where it is carried out. Plain data, so no closures. */
 export interface WorkerRun extends Recipe {
   /** Name of a `CheckpointStore` of the browser that the worker writes checkpoints to. */
   store?: string;
   /** `init()` in the worker. */
-  runtime?: { threads?: number | 'auto'; simd?: 'strict' | 'relaxed'; maxMemory?: number; worker?: string };
+  runtime?: RuntimeOptions;
 }
 
 /** What the worker says once it is ready to train. */
@@ -74,7 +82,12 @@ export type Generated = GeneratedText<string | null>;
 
 /** Name of a request: what goes, what comes back. */
 export interface Requests {
-  start: [run: WorkerRun & { keepCheckpoints: boolean }, ready: WorkerReady];
+  /** The runtime, before anything else. */
+  init: [runtime: RuntimeOptions, capabilities: Capabilities];
+  start: [
+    run: Omit<WorkerRun, 'runtime'> & { keepCheckpoints: boolean },
+    ready: Omit<WorkerReady, 'capabilities'>,
+  ];
   run: [payload: null, result: { step: number }];
   pause: [payload: null, result: { step: number }];
   resume: [payload: null, result: { step: number }];
@@ -97,6 +110,7 @@ export type ToWorker =
   | { type: 'kept'; error: WireError | null };
 
 export type FromWorker =
+  /** Its file has run. */
   | { type: 'loaded' }
   | { type: 'answer'; id: number; result: unknown }
   | { type: 'refusal'; id: number; error: WireError }

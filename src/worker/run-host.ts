@@ -73,6 +73,10 @@ export class RunHost {
   }
 
   readonly #handlers: Handlers = {
+    init: async (runtime) => {
+      await init(runtime);
+      return capabilities();
+    },
     start: (config) => this.#start(config),
     run: () => this.#train(),
     pause: async () => {
@@ -128,11 +132,9 @@ export class RunHost {
   async #start({
     keepCheckpoints,
     store: name,
-    runtime,
     ...rest
-  }: Requests['start'][0]): Promise<WorkerReady> {
+  }: Requests['start'][0]): Promise<Requests['start'][1]> {
     const recipe = checkRecipe(rest, 'WorkerTrainer');
-    await init(runtime ?? {});
     const run = await prepareRun(recipe);
     const store = name === undefined ? null : await CheckpointStore.open(name);
     const trainer = new Trainer({
@@ -146,7 +148,6 @@ export class RunHost {
     this.#run = { ...run, trainer, store };
     const { model, data } = run;
     return {
-      capabilities: capabilities(),
       parameters: model.numParameters(),
       vocabSize: 'vocabSize' in model.config ? model.config.vocabSize : null,
       tokens: data.tokens,

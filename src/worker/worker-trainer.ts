@@ -3,7 +3,7 @@
  * crosses is plain data (protocol.ts). The worker never has more than one batch of metrics on its way: while the
  * reader is busy it collects, and when 256 steps wait, training waits too.
  */
-import { ConfigError, checkKeys, type EnvironmentError, type PrenormError } from '../errors.js';
+import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
 import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
@@ -11,7 +11,6 @@ import { Listeners } from '../train/listeners.js';
 import { emitStep } from '../train/options.js';
 import { pause } from '../train/pause.js';
 import type {
-  FromWorker,
   Generated,
   GenerateOptions,
   RequestName,
@@ -22,7 +21,8 @@ import type {
   WorkerRun,
 } from './protocol.js';
 import { fromWire, toWire } from './wire-error.js';
-import { openWorker, type WorkerPort, type WorkerSource } from './worker-port.js';
+import { type WorkerEvent, WorkerLink } from './worker-link.js';
+import type { WorkerSource } from './worker-port.js';
 
 /** A run, and what belongs to this side of it. */
 export interface WorkerTrainerOptions extends WorkerRun {
@@ -40,23 +40,15 @@ export interface WorkerTrainerOptions extends WorkerRun {
 /** Events of `WorkerTrainer.on`, those of `Trainer`. */
 export type WorkerTrainerEvents = TrainerEvents;
 
-interface Pending {
-  resolve(result: never): void;
-  reject(error: unknown): void;
-}
-
 /** `Trainer` in a worker of its own, to the same bits: the page stays free while it trains. */
 export class WorkerTrainer {
   /** Resolves when the worker has loaded kernels, data and model; rejects with what went wrong. */
   readonly ready: Promise<WorkerReady>;
   readonly #options: WorkerTrainerOptions;
-  readonly #port: WorkerPort;
-  readonly #pending = new Map<number, Pending>();
+  readonly #link: WorkerLink;
   readonly #listeners = new Listeners<WorkerTrainerEvents>();
-  #nextId = 1;
   #step = 0;
   #stopped: Stopped | null = null;
-  #failure: Error | null = null;
   #batch: StepMetrics[] = [];
   #arrived: () => void = () => {};
   #running = false;
@@ -67,21 +59,25 @@ export class WorkerTrainer {
    * @throws ConfigError for a value that cannot cross, e.g. a function, naming it
    */
   constructor(options: WorkerTrainerOptions) {
-    const { worker, signal, onCheckpoint, ...config } = options;
+    const { worker, signal, onCheckpoint, runtime, ...config } = options;
     if (config.data?.kind === 'module') config.data = { ...config.data, url: String(config.data.url) };
     if (config.weights instanceof Uint8Array) checkAttached('weights', config.weights);
     checkPlain(config, 'options');
+    checkPlain(runtime, 'options.runtime');
     this.#options = options;
-    // Before there is a worker that would be left running.
+    // Before there is a worker that would be left running; and now, though the worker gets it later.
     const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
-    this.#port = openWorker(
-      worker,
-      (message) => this.#receive(message),
-      (error) => this.#fail(error),
-    );
-    this.ready = this.#ask('start', message, transfer);
+    const moved = structuredClone(message, { transfer });
+    this.#link = new WorkerLink(worker, runtime, (event) => this.#receive(event));
+    this.ready = this.#start(moved);
     this.ready.catch(() => {}); // told again to whoever asks for anything
     signal?.addEventListener('abort', () => void this.cancel().catch(() => {}), { once: true });
+  }
+
+  async #start(run: Requests['start'][0]): Promise<WorkerReady> {
+    const capabilities = await this.#link.up;
+    const { message, transfer } = prepared(run);
+    return { capabilities, ...(await this.#link.ask('start', message, transfer)) };
   }
 
   /** Steps done, as far as this side has heard. */
@@ -114,7 +110,7 @@ export class WorkerTrainer {
     this.#running = true;
     this.#batch = [];
     let over = false;
-    const result = this.#ask('run', null).finally(() => {
+    const result = this.#link.ask('run', null).finally(() => {
       over = true;
       this.#arrived();
     });
@@ -127,7 +123,7 @@ export class WorkerTrainer {
           this.#stopped = metrics.stopped ?? null;
           emitStep(this.#listeners, metrics);
           yield metrics;
-          if (this.#batch.length === 0) this.#port.post({ type: 'taken' });
+          if (this.#batch.length === 0) this.#link.post({ type: 'taken' });
           // A burst of metrics must not keep the page from its clicks.
           await pause();
           continue;
@@ -140,7 +136,7 @@ export class WorkerTrainer {
       await result;
     } finally {
       if (!over) {
-        await this.#ask('stop', 'leave').catch(() => {});
+        await this.#link.ask('stop', 'leave').catch(() => {});
         await result.catch(() => {});
       }
       this.#running = false;
@@ -200,30 +196,15 @@ export class WorkerTrainer {
 
   /** Ends the worker at once. What is under way is refused with an AbortError. */
   close(): void {
-    this.#port.terminate();
-    this.#end(new DOMException('the trainer was closed', 'AbortError'));
+    this.#link.end(new DOMException('the trainer was closed', 'AbortError'));
   }
 
   async #whenReady<N extends RequestName>(name: N, payload: Requests[N][0]): Promise<Requests[N][1]> {
     await this.ready;
-    return this.#ask(name, payload);
+    return this.#link.ask(name, payload);
   }
 
-  #ask<N extends RequestName>(
-    name: N,
-    payload: Requests[N][0],
-    transfer?: ArrayBuffer[],
-  ): Promise<Requests[N][1]> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#port.setBusy(true);
-      this.#port.post({ type: 'request', id, name, payload } as never, transfer);
-    });
-  }
-
-  #receive(message: FromWorker): void {
+  #receive(message: WorkerEvent): void {
     if (message.type === 'metrics') {
       this.#batch.push(...message.metrics);
       this.#arrived();
@@ -233,39 +214,21 @@ export class WorkerTrainer {
     } else if (message.type === 'checkpointFailed') {
       const { step, savedStep, error } = message;
       this.#listeners.emit('checkpointFailed', { step, savedStep, error: fromWire(error) as PrenormError });
-    } else if (message.type === 'answer') this.#settle(message.id)?.resolve(message.result as never);
-    else if (message.type === 'refusal') this.#settle(message.id)?.reject(fromWire(message.error));
-  }
-
-  #settle(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    this.#port.setBusy(this.#pending.size > 0);
-    return pending;
+    }
   }
 
   async #keep(bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {
     try {
       await this.#options.onCheckpoint?.(bytes, step);
-      this.#port.post({ type: 'kept', error: null });
+      this.#link.post({ type: 'kept', error: null });
     } catch (error) {
-      this.#port.post({ type: 'kept', error: toWire(error) });
+      this.#link.post({ type: 'kept', error: toWire(error) });
     }
-  }
-
-  #fail(error: EnvironmentError): void {
-    this.#port.terminate();
-    this.#end(error);
-  }
-
-  #end(error: Error): void {
-    this.#failure ??= error;
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(this.#failure);
   }
 }
 
 /** The buffers of the data, ready to move: those that are wholly one's own move, others are copied. */
-function prepared<C extends WorkerRun>(run: C): { message: C; transfer: ArrayBuffer[] } {
+function prepared<C extends Omit<WorkerRun, 'runtime'>>(run: C): { message: C; transfer: ArrayBuffer[] } {
   const transfer: ArrayBuffer[] = [];
   // What is no object goes as it is, for the check in the worker to name.
   if (!isJsonObject(run.data)) return { message: run, transfer };
