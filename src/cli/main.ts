@@ -120,6 +120,23 @@ command('prepare', 'check, clean and split your own text into a folder that trai
     exitCode = await (await import('./prepare.js')).prepare(inputs, options);
   });
 
+command('fit', 'choose a recipe for your text by its size and the time there is, and train it')
+  .argument('<data>', 'a text; lines text TAB label, or source TAB target; or a folder that prepare has made')
+  .addOption(
+    new Option('--task <name>', 'what it is for (default: by its tabs, see docs/training.md)').choices([
+      'lm',
+      'translate',
+      'classify',
+    ]),
+  )
+  .option('--steps <n>', 'updates in all', whole(1))
+  .option('--minutes <x>', 'time to train, turned into steps before step 1 (default: 5)', number(0, true))
+  .requiredOption('--out <dir>', 'folder of the run')
+  .option('--resume', 'go on from the last checkpoint')
+  .action(async (data, options) => {
+    exitCode = await (await import('./fit.js')).fit(data, options);
+  });
+
 command('train', 'train a model on your own data')
   .argument('<recipe>', 'JSON file: model, data, tokenizer, optimizer, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')

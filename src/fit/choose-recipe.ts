@@ -84,7 +84,7 @@ export function chooseRecipe(facts: FitFacts): ChosenRecipe {
   const { dModel, numLayers } = fitSizes[Math.min(sizeFor(bytes), largest)];
   const common = {
     dModel,
-    numLayers,
+    numLayers: task === 'classify' ? 2 : numLayers,
     numHeads: dModel / 32,
     activation: 'gelu',
     dropout: dropoutOf((steps * batches.perStep) / batches.inTraining),
@@ -97,10 +97,15 @@ export function chooseRecipe(facts: FitFacts): ChosenRecipe {
     model: batches.model(common),
     data: batches.data,
     tokenizer: { kind: 'bpe', vocabSize: vocabularySize(task, bytes) },
-    optimizer: { kind: 'adamw', betas: [0.9, 0.98], weightDecay: 0.1 },
+    optimizer: {
+      kind: 'adamw',
+      betas: [0.9, 0.98],
+      weightDecay: 0.1,
+      groups: [{ match: ['norms', 'biases', 'embedding.*'], weightDecay: 0 }],
+    },
     schedule: {
       kind: 'cosine',
-      maxLr: rateOf(dModel),
+      maxLr: rateOf(task, dModel),
       warmupSteps: Math.min(100, Math.ceil(steps / 20)),
       totalSteps: steps,
     },
@@ -136,8 +141,9 @@ export function sizeFor(bytes: number): number {
 }
 
 /** Adam's best rate falls as the width grows (Yang et al. 2022); for short trainings about as its square root. */
-function rateOf(dModel: number): number {
-  return Math.round(0.005 * Math.sqrt(128 / dModel) * 1e5) / 1e5;
+function rateOf(task: FitTask, dModel: number): number {
+  const at128 = task === 'classify' ? 0.002 : 0.005;
+  return Math.round(at128 * Math.sqrt(128 / dModel) * 1e5) / 1e5;
 }
 
 /** By how often the training part is seen: what is read once needs none. */

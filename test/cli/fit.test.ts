@@ -1,0 +1,78 @@
+/** fit as a user runs it. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { writeCorpus } from './corpus.js';
+import { inFolder, prenorm } from './spawn.js';
+
+const test = suite('cli: fit');
+
+test('a text becomes a run, the recipe is printed first and alone gives the same run; Ctrl-C can be resumed', () =>
+  inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    const fit = ['fit', 'text.txt', '--steps', '150', '--out'];
+    const [whole, cut] = await Promise.all([
+      prenorm([...fit, 'whole'], { cwd }),
+      prenorm([...fit, 'cut'], { cwd, interruptAt: /step \d+:/ }),
+    ]);
+    assert.is(whole.code, 0, whole.stderr);
+    assert.match(whole.stdout, /^task: lm \(its lines have no tabs\)\n\{\n "model"/);
+    assert.match(whole.stdout, /150 steps; the recipe is in whole.recipe\.json\n150 steps, loss /);
+    const read = (run: string, name: string) => readFileSync(join(cwd, run, name));
+    const recipe = JSON.parse(read('whole', 'recipe.json').toString());
+    const config = JSON.parse(read('whole', 'config.json').toString());
+    assert.equal(config.recipe.optimizer, recipe.optimizer);
+    assert.is(recipe.data.source, join(cwd, 'text.txt'));
+
+    assert.is(cut.code, 130, cut.stderr);
+    const resumed = await prenorm(['fit', 'text.txt', '--out', 'cut', '--resume', '--json'], { cwd });
+    assert.is(resumed.code, 0, resumed.stderr);
+    const again = await prenorm(['train', 'whole/recipe.json', '--out', 'again', '--json'], { cwd });
+    assert.is(again.code, 0, again.stderr);
+    assert.is(JSON.parse(again.stdout).hash, JSON.parse(resumed.stdout).hash);
+    for (const run of ['cut', 'again']) {
+      const [own, first] = [run, 'whole'].map((name) => read(name, 'checkpoint.safetensors'));
+      assert.is(Buffer.compare(own, first), 0, run);
+    }
+    assert.equal(readdirSync(join(cwd, 'cut')).sort(), readdirSync(join(cwd, 'whole')).sort());
+  }));
+
+test('labelled texts are told from pairs, and what does not go together is refused before anything is written', () =>
+  inFolder(async (cwd) => {
+    const rows = Array.from(
+      { length: 40 },
+      (_, i) => `${i % 2 ? 'sun' : 'rain'} on day ${i}\t${i % 2 ? 'good' : 'bad'}`,
+    );
+    writeFileSync(join(cwd, 'days.tsv'), `${rows.join('\n')}\n`);
+    const made = await prenorm(['fit', 'days.tsv', '--minutes', '0.02', '--out', 'days'], { cwd });
+    assert.is(made.code, 0, made.stderr);
+    assert.match(made.stdout, /^task: classify \(text TAB text with 2 different values in 40 lines\)\n/);
+    const { model, steps } = JSON.parse(readFileSync(join(cwd, 'days/recipe.json'), 'utf8'));
+    assert.is(model.kind, 'textClassifier');
+    assert.match(made.stdout, `\n${steps} steps, loss `);
+
+    writeFileSync(join(cwd, 'short.txt'), 'not much');
+    writeFileSync(join(cwd, 'unclear.tsv'), `${rows.map((row, i) => `${row}${i % 10}`).join('\n')}\n`);
+    const wrong: [string[], RegExp][] = [
+      [['short.txt', '--out', 'x'], /there are 8 tokens, fit needs 100 at least/],
+      [['nowhere.txt', '--out', 'x'], /nowhere\.txt: there is no such file or folder/],
+      [['unclear.tsv', '--out', 'x'], /say what it is for with --task/],
+      [['days.tsv', '--steps', '5', '--minutes', '1', '--out', 'x'], /not both/],
+      [['days.tsv', '--out', 'days'], /holds a run already/],
+      [['days.tsv', '--out', 'days', '--resume', '--steps', '5'], /--steps does not go with --resume/],
+      [['days.tsv', '--out', 'x', '--resume'], /recipe\.json/],
+      [['days.tsv', '--task', 'poetry', '--out', 'x'], /--task/],
+      [['days.tsv', '--minutes', '0', '--out', 'x'], /--minutes/],
+      [['days.tsv'], /--out/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, stderr, stdout } = await prenorm(['fit', ...args], { cwd });
+      assert.is(code, 2, `${args}: ${stderr}`);
+      assert.match(stderr, message);
+      assert.is(stdout, '');
+    }
+    assert.not(existsSync(join(cwd, 'x')));
+  }));
+
+test.run();

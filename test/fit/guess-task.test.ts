@@ -1,0 +1,48 @@
+/** @file What a file is for: by its tabs, and refused where they do not say. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { guessTask } from '../../src/fit/index.js';
+import { refusal } from '../support.js';
+
+const test = suite('fit/guess-task');
+
+const lines = (count: number, line: (i: number) => string): string =>
+  `${Array.from({ length: count }, (_, i) => line(i)).join('\n')}\n`;
+
+test('text without tabs is a text, and a few tables in it do not matter', () => {
+  assert.is(guessTask('Once upon a time\n\nthere was\n', 'f').task, 'lm');
+  assert.is(
+    guessTask(
+      lines(10, (i) => (i < 5 ? 'a\tb\tc' : 'plain')),
+      'f',
+    ).task,
+    'lm',
+  );
+});
+
+test('two columns with few values in the second are labelled texts, with many values pairs', () => {
+  const labelled = guessTask(
+    lines(40, (i) => `text ${i}\t${i % 4}`),
+    'f',
+  );
+  assert.is(labelled.task, 'classify');
+  assert.match(labelled.reason, '4 different values in 40 lines');
+  assert.is(
+    guessTask(lines(40, (i) => `text ${i}\tTexte ${i >> 1 === 3 ? 0 : i}`).replace(/\n/g, '\r\n'), 'f').task,
+    'translate',
+  );
+});
+
+test('more labels than one for ten lines but fewer than half of them are refused, and so are lines of three columns', () => {
+  for (const text of [lines(40, (i) => `text ${i}\t${i % 5}`), lines(40, (i) => `text ${i}\t${i % 20}`)]) {
+    const error = refusal(() => guessTask(text, 'f.tsv'));
+    assert.match(error.message, /^f\.tsv: .*labels or translations\? \(say what it is for with --task/);
+    assert.is(error.code, 'CONFIG');
+  }
+  assert.match(
+    refusal(() => guessTask('a\tb\na\tb\tc\na\tb\n', 'f')).message,
+    'line 2 with text has 3 columns',
+  );
+});
+
+test.run();
