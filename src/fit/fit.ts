@@ -1,7 +1,9 @@
 /** @file `fit`: from a text to a model that can be used, in one call. */
-import type { Recipe, RecipeModel, TextCodec } from '../recipe/index.js';
+import { saveModel } from '../io/index.js';
+import type { Recipe, RecipeModel } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { init } from '../runtime/runtime.js';
+import type { Tokenizer } from '../text/index.js';
 import { checkFitOptions, type FitOptions, type FitProgress } from './options.js';
 import { planFit } from './plan-fit.js';
 
@@ -23,12 +25,17 @@ export interface FitMetrics {
 export interface FitResult {
   /** With its best weights, in eval mode. */
   model: RecipeModel;
-  tokenizer: TextCodec;
+  tokenizer: Tokenizer;
   /** Names of the classes in the order of their numbers; null unless the task is `classify`. */
   labels: readonly string[] | null;
   /** What was chosen: the same training for `prenorm train` and `prepareRun`, to the same bits. */
   recipe: Recipe;
   metrics: FitMetrics;
+  /**
+   * The model as one file for `loadModel`, with tokenizer, labels and recipe. Of a text that stands in the recipe, the
+   * file has nothing.
+   */
+  save(): Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -57,7 +64,22 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     onProgress?.(progressOf(step, recipe.steps, begun));
   }
   const { model, tokenizer } = await run.finish();
-  return { model, tokenizer, labels, recipe, metrics: { ...metrics, perplexity: exp64(metrics.validNll) } };
+  return {
+    model,
+    tokenizer,
+    labels,
+    recipe,
+    metrics: { ...metrics, perplexity: exp64(metrics.validNll) },
+    save: () =>
+      saveModel(model, {
+        tokenizer,
+        labels,
+        recipe: withoutText(recipe),
+        step: metrics.bestStep,
+        // Rows of classifiers begin with a mark that no tokenizer has.
+        spareIds: task === 'classify',
+      }),
+  };
 }
 
 function progressOf(
@@ -74,4 +96,9 @@ export function describeRecipe(recipe: Recipe): string {
   const { text, ...rest } = recipe.data as { text?: unknown };
   const data = text === undefined ? rest : { ...rest, text: `(${(text as string).length} characters)` };
   return JSON.stringify({ ...recipe, data }, null, 1);
+}
+
+function withoutText(recipe: Recipe): object {
+  const { text: _, ...data } = recipe.data as { text?: unknown };
+  return { ...recipe, data };
 }

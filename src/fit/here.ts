@@ -1,13 +1,7 @@
 /** @file Trainings of `fit` in this thread. */
 import type { StateDict } from '../nn/index.js';
-import {
-  buildRun,
-  openData,
-  type ReadData,
-  type Recipe,
-  type Sources,
-  type TextCodec,
-} from '../recipe/index.js';
+import { buildRun, openData, type ReadData, type Recipe, type Sources } from '../recipe/index.js';
+import type { Tokenizer } from '../text/index.js';
 import { Trainer } from '../train/index.js';
 import type { OpenRun, Place } from './place.js';
 
@@ -15,7 +9,7 @@ import type { OpenRun, Place } from './place.js';
 export class Here implements Place {
   readonly #read: ReadData;
   readonly #sources: Sources;
-  readonly #tokenizers = new Map<string, TextCodec>();
+  readonly #tokenizers = new Map<string, Tokenizer>();
 
   constructor(read: ReadData, sources: Sources) {
     this.#read = read;
@@ -27,7 +21,7 @@ export class Here implements Place {
     const tokenizer = this.#tokenizers.get(size);
     const surroundings = { sources: this.#sources, ...(tokenizer && { tokenizer }) };
     const data = await openData(recipe, surroundings, this.#read);
-    const made = data.tokenizer as TextCodec;
+    const made = data.tokenizer as Tokenizer;
     this.#tokenizers.set(size, made);
     const { model, options } = buildRun(recipe, data);
     const trainer = new Trainer({ ...options, signal });

@@ -1,5 +1,6 @@
 /** @file Where the steps of `fit` are made: a training that is open, in this thread or in a worker. */
-import type { Recipe, RecipeModel, TextCodec } from '../recipe/index.js';
+import type { Recipe, RecipeModel } from '../recipe/index.js';
+import type { Tokenizer } from '../text/index.js';
 import type { StepMetrics } from '../train/index.js';
 
 /** A training that is ready, with whatever has to be read and built for it. */
@@ -8,7 +9,7 @@ export interface OpenRun {
   readonly tokens: number | null;
   run(): AsyncGenerator<StepMetrics, void, void>;
   /** The model with its best weights, ready for use in this thread. */
-  finish(): Promise<{ model: RecipeModel; tokenizer: TextCodec }>;
+  finish(): Promise<{ model: RecipeModel; tokenizer: Tokenizer }>;
   /** Gives back what the run holds; `finish` is not called after it. */
   close(): void;
 }

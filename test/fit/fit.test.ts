@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { loadKjv } from '../../src/data/index.js';
 import { type FitOptions, type FitProgress, fit } from '../../src/fit/index.js';
 import { init } from '../../src/index.js';
+import { loadModel } from '../../src/io/index.js';
 import { checkRecipe, prepareRun, type Recipe } from '../../src/recipe/index.js';
 import { Trainer } from '../../src/train/index.js';
 import { encodeBytes } from '../../src/utf8.js';
@@ -77,6 +78,18 @@ test('pairs and labelled texts are learnt from lists, and their recipes give the
     assert.equal(labels, task === 'classify' ? ['bad', 'good'] : null);
     assert.is(bits(model), await carriedOut(recipe));
   }
+});
+
+test('what is saved is loaded with the same weights, tokenizer and labels, and without the text', async () => {
+  const options = { ...quick, task: 'classify', data: labelled, budget: { steps: 2 } } as const;
+  const { model, tokenizer, save, recipe, metrics } = await fit(options);
+  const loaded = await loadModel(save());
+  assert.is(bits(loaded.model as never), bits(model));
+  assert.equal(loaded.labels, ['bad', 'good']);
+  assert.equal(loaded.tokenizer?.toJSON(), tokenizer.toJSON());
+  assert.is(loaded.step, metrics.bestStep);
+  const { text: _, ...data } = recipe.data as { text?: string };
+  assert.equal(loaded.recipe, { ...recipe, data });
 });
 
 test('strings, bytes, lists and files say the same', async () => {
