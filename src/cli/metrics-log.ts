@@ -1,82 +1,104 @@
-/** @file metrics.jsonl: one line per step, kept in step with the checkpoint a run goes on from. */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { EnvironmentError } from '../errors.js';
-import { readText, writeText } from './files.js';
+/**
+ * @file What a run's folder says of its steps: JSON lines, kept in step with the checkpoint that a run goes on from, and
+ * beside each such file the same as a table (CSV), made from it.
+ */
+import { existsSync } from 'node:fs';
+import { readText } from './files.js';
+import { LineLog } from './line-log.js';
 
-export class MetricsLog {
-  readonly #file: number;
-  /** Bytes of whole lines in the file. */
-  #size: number;
-  /** Lines that a full disk has kept waiting. */
-  #waiting = '';
+/** One line. */
+type Line = { step: number } & Record<string, unknown>;
 
-  private constructor(
-    readonly path: string,
-    size: number,
-    readonly warn: (line: string) => void,
-  ) {
-    try {
-      this.#file = openSync(path, 'r+');
-    } catch (cause) {
-      throw new EnvironmentError(`the metrics cannot be written: ${(cause as Error).message}`, {
-        path,
-        cause,
-      });
-    }
-    this.#size = size;
+/** How lines become rows: a header, and the cells of a line in its order. */
+export interface Table {
+  header(line: Line): readonly string[];
+  cells(line: Line): readonly unknown[];
+}
+
+/** A table with one column for each of these keys. */
+export const columns = (...keys: readonly string[]): Table => ({
+  header: () => keys,
+  cells: (line) => keys.map((key) => line[key]),
+});
+
+/** Where the table of a file of JSON lines lies. */
+export function tableOf(path: string): string {
+  return path.replace(/\.jsonl$/, '.csv');
+}
+
+/** JSON lines, and the table beside them. */
+export class MetricsLog extends LineLog {
+  readonly #table: Table | null;
+  #rows: LineLog | null = null;
+  #isBegun = false;
+
+  private constructor(path: string, size: number, warn: (line: string) => void, table: Table | null) {
+    super(path, size, warn);
+    this.#table = table;
   }
 
   /** Opens the log of a run that stands at `step`; lines of later steps, which will come again, are dropped. */
-  static async open(path: string, step: number, warn: (line: string) => void): Promise<MetricsLog> {
+  static async open(
+    path: string,
+    step: number,
+    warn: (line: string) => void,
+    table: Table | null = null,
+  ): Promise<MetricsLog> {
     const lines = step > 0 && existsSync(path) ? (await readText(path)).split('\n') : [];
-    const kept = lines.filter((line) => stepOf(line) <= step);
-    const text = kept.map((line) => `${line}\n`).join('');
-    await writeText(path, text);
-    return new MetricsLog(path, Buffer.byteLength(text), warn);
-  }
-
-  /** Adds a line. When the disk is full, training goes on: the line waits for the next call, and `warn` is told once. */
-  append(metrics: object): void {
-    const toldAlready = this.#waiting !== '';
-    this.#waiting += `${JSON.stringify(metrics)}\n`;
-    const bytes = Buffer.from(this.#waiting);
-    try {
-      this.write(bytes, this.#size);
-      this.#size += bytes.length;
-      this.#waiting = '';
-    } catch (error) {
-      ftruncateSync(this.#file, this.#size);
-      const { message } = error as Error;
-      if (!toldAlready) this.warn(`${this.path}: metrics cannot be written, training goes on: ${message}`);
+    const known = lines.flatMap((text) => {
+      const line = parsed(text);
+      return line && line.step <= step ? [{ text, line }] : [];
+    });
+    const kept = known.map(({ line }) => line);
+    const text = known.map((entry) => `${entry.text}\n`).join('');
+    const log = new MetricsLog(path, await LineLog.prepare(path, text), warn, table);
+    if (table) {
+      const rows = kept.map((line) => `${rowOf(table.cells(line))}\n`).join('');
+      const header = kept.length > 0 ? `${rowOf(table.header(kept[0]))}\n` : '';
+      // Of a full disk the lines tell already.
+      log.#rows = await LineLog.begin(tableOf(path), header + rows, () => {});
+      log.#isBegun = kept.length > 0;
     }
+    return log;
   }
 
-  protected write(bytes: Uint8Array, position: number): void {
-    let done = 0;
-    while (done < bytes.length) {
-      done += writeSync(this.#file, bytes, done, bytes.length - done, position + done);
-    }
+  append(line: Line): void {
+    this.add(JSON.stringify(line));
+    const table = this.#table;
+    if (!table || !this.#rows) return;
+    if (!this.#isBegun) this.#rows.add(rowOf(table.header(line)));
+    this.#isBegun = true;
+    this.#rows.add(rowOf(table.cells(line)));
   }
 
-  /** Makes what was added survive a power cut, where the disk lets it. */
-  sync(): void {
-    try {
-      fsyncSync(this.#file);
-    } catch {
-      // A disk that cannot take the lines has been told of already.
-    }
+  override sync(): void {
+    super.sync();
+    this.#rows?.sync();
   }
 
-  close(): void {
-    closeSync(this.#file);
+  override close(): void {
+    super.close();
+    this.#rows?.close();
   }
 }
 
-/** Step of a line; a line cut short belongs to no step. */
-function stepOf(line: string): number {
+/** A line of a step; null for one cut short. */
+function parsed(line: string): Line | null {
   try {
-    return (JSON.parse(line) as { step: number }).step;
+    const value = JSON.parse(line) as Line;
+    return typeof value?.step === 'number' ? value : null;
   } catch {
-    return Number.POSITIVE_INFINITY;
+    return null;
   }
+}
+
+/** RFC 4180; what is missing, and what JSON has no number for, is an empty cell. */
+function rowOf(cells: readonly unknown[]): string {
+  return cells
+    .map((cell) => {
+      if (cell === undefined || cell === null || Number.isNaN(cell)) return '';
+      const text = String(cell);
+      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    })
+    .join(',');
 }

@@ -1,6 +1,6 @@
 /**
  * @file The folder that `prenorm train` writes and the other commands read: config.json (the recipe, with the sizes of
- * its data), tokenizer.json, checkpoint.safetensors and metrics.jsonl.
+ * its data), tokenizer.json, checkpoint.safetensors, and what its steps measured (metrics-log.ts).
  */
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -24,6 +24,7 @@ import {
 import { loadCheckpointWeights } from '../train/index.js';
 import { inConfig } from './errors.js';
 import { readJson, writeText } from './files.js';
+import { tableOf } from './metrics-log.js';
 import { fileSources } from './sources.js';
 
 /** A recipe, and where its file lies: names in it are relative to that. */
@@ -53,8 +54,13 @@ export interface TrainedRun extends RecipeFile {
   dataHash: string | null;
 }
 
+/** Files of a run; each `.jsonl` has a table beside it, which ends in `.csv`. */
+export type RunFiles = Readonly<
+  Record<'config' | 'tokenizer' | 'checkpoint' | 'metrics' | 'gradients' | 'samples' | 'speed', string>
+>;
+
 export class RunFolder {
-  readonly files: { config: string; tokenizer: string; checkpoint: string; metrics: string };
+  readonly files: RunFiles;
 
   constructor(readonly path: string) {
     this.files = {
@@ -62,7 +68,15 @@ export class RunFolder {
       tokenizer: join(path, 'tokenizer.json'),
       checkpoint: join(path, 'checkpoint.safetensors'),
       metrics: join(path, 'metrics.jsonl'),
+      gradients: join(path, 'gradients.jsonl'),
+      samples: join(path, 'samples.jsonl'),
+      speed: join(path, 'speed.jsonl'),
     };
+  }
+
+  get #allFiles(): string[] {
+    const files = Object.values(this.files);
+    return [...files, ...files.flatMap((file) => (file.endsWith('.jsonl') ? [tableOf(file)] : []))];
   }
 
   /** Whether a run goes on here, or begins; refuses what is neither. */
@@ -70,7 +84,7 @@ export class RunFolder {
     const { files, path } = this;
     const isRun = existsSync(files.checkpoint);
     if (wanted && isRun) return true;
-    const there = Object.values(files).filter((file) => existsSync(file));
+    const there = this.#allFiles.filter((file) => existsSync(file));
     // The tokenizer is written first: alone, it is what a kill before the first checkpoint leaves.
     if (wanted && there.length === 1 && there[0] === files.tokenizer) return false;
     if (wanted) {
@@ -104,7 +118,7 @@ export class RunFolder {
       // Last, because going on writes it anew: killed before or after it, the run can be resumed.
       await this.#writeConfig(file);
     } catch (error) {
-      for (const path of Object.values(this.files)) rmSync(path, { force: true });
+      for (const path of this.#allFiles) rmSync(path, { force: true });
       throw error;
     }
   }

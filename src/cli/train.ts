@@ -2,14 +2,29 @@
 import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { writeFileAtomic } from '../io/files-node.js';
-import { type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
+import {
+  type Decisive,
+  hasSamples,
+  type PreparedRun,
+  prepareRun,
+  type Recipe,
+  readDecisive,
+} from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
-import { judgeDivergence, plan, Trainer } from '../train/index.js';
-import { EXIT, inConfig, interruptSignal, isAbort, note } from './errors.js';
+import {
+  type Evaluation,
+  judgeDivergence,
+  plan,
+  type Sample,
+  type StepMetrics,
+  Trainer,
+  uninformedLoss,
+} from '../train/index.js';
+import { EXIT, inConfig, interruptSignal, isAbort, note, oneLine } from './errors.js';
 import { holdFolder } from './folder-lock.js';
-import { MetricsLog } from './metrics-log.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
+import { RunLogs } from './run-logs.js';
 import { type EngineOptions, start } from './start.js';
 
 export interface TrainCommandOptions extends EngineOptions {
@@ -59,10 +74,17 @@ async function trainIn(folder: RunFolder, path: string, options: TrainCommandOpt
 
   // Everything that can be refused is refused before anything is written.
   const tokenizer = (resume && (await folder.tokenizer())) || undefined;
-  const run = await inConfig(path, () => prepareRun(file.recipe, { sources: file.sources, tokenizer }));
+  const recipe = lookedAfter(file.recipe);
+  const run = await inConfig(path, () => prepareRun(recipe, { sources: file.sources, tokenizer }));
   if (options.dryRun) return dryRun(run, options);
   const stored: RecipeFile = { ...file, recipe: { ...run.recipe, weights: file.recipe.weights } };
   return new Training(folder, run, options).carryOut(stored, resume);
+}
+
+/** What the command does unless the recipe says otherwise. */
+function lookedAfter(recipe: Recipe): Recipe {
+  const { stopOnDivergence = true, samples = recipe.evalEvery !== undefined && hasSamples(recipe) } = recipe;
+  return { ...recipe, stopOnDivergence, samples };
 }
 
 function dryRun({ model, options: given, recipe }: PreparedRun, options: TrainCommandOptions): number {
@@ -84,8 +106,10 @@ class Training {
   readonly #trainer: Trainer<unknown>;
   readonly #bars;
   #savedStep = 0;
-  #metrics: MetricsLog | undefined;
-  #validNll: number | undefined;
+  #logs: RunLogs | undefined;
+  #evaluation: Evaluation | undefined;
+  /** When the step under way began. */
+  #begun = 0;
 
   constructor(
     readonly folder: RunFolder,
@@ -103,14 +127,17 @@ class Training {
       this.#bars.warn(`${error.message}; training goes on, the checkpoint of step ${this.#savedStep} stays`);
     });
     // Not from the loop, which a step reaches after its checkpoint.
-    this.#trainer.on('step', (m) => this.#metrics?.append(m));
+    this.#trainer.on('step', (m) => {
+      const seconds = (performance.now() - this.#begun) / 1000;
+      this.#logs?.append(m, m.validNll === undefined && seconds > 0 ? seconds : undefined);
+    });
   }
 
   async carryOut(file: RecipeFile, resume: boolean): Promise<number> {
     const { folder, run } = this;
     if (resume) await this.#restore(file);
     else await folder.begin(file, run.data.tokenizer, this.#trainer.save());
-    this.#metrics = await MetricsLog.open(folder.files.metrics, this.#trainer.step, this.#bars.warn);
+    this.#logs = await RunLogs.open(folder.files, this.#trainer.step, this.#bars.warn);
     const bar = this.#bars.add(basename(folder.path), run.recipe.steps, this.#trainer.step);
     try {
       await this.#train(bar);
@@ -122,7 +149,7 @@ class Training {
       process.stderr.write(`interrupted after step ${step}${lost}; go on with --resume\n`);
       return EXIT.interrupted;
     } finally {
-      this.#metrics.close();
+      this.#logs.close();
     }
     bar.stop();
     this.#bars.stop();
@@ -150,48 +177,95 @@ class Training {
   }
 
   async #keep(bytes: Uint8Array, step: number): Promise<void> {
-    this.#metrics?.sync(); // no checkpoint may know a step that the log does not
+    this.#logs?.sync(); // no checkpoint may know a step that the log does not
     try {
       await writeFileAtomic(this.folder.files.checkpoint, bytes, 'checkpoint');
       this.#savedStep = step;
     } catch (error) {
-      throw step === this.run.recipe.steps ? lastCheckpointLost(error, this.#savedStep) : error;
+      throw step === this.run.recipe.steps || this.#trainer.stopped
+        ? lastCheckpointLost(error, this.#savedStep)
+        : error;
     }
   }
 
   async #train(bar: ProgressBar): Promise<void> {
+    this.#begun = performance.now();
     for await (const m of this.#trainer.run()) {
-      if (m.validNll !== undefined) {
-        this.#validNll = m.validNll;
-        this.#bars.log(`step ${m.step}: loss ${m.loss.toFixed(4)}, valid NLL ${m.validNll.toFixed(4)}`);
-      }
-      const valid = this.#validNll === undefined ? '' : `, valid ${this.#validNll.toFixed(3)}`;
+      if (m.validNll !== undefined) this.#showEvaluation(m);
+      const { validNll } = this.#evaluation ?? {};
+      const valid = validNll === undefined ? '' : `, valid ${validNll.toFixed(3)}`;
       bar.update(m.step, `loss ${m.loss.toFixed(3)}${valid}`);
+      this.#begun = performance.now();
     }
   }
 
-  #report(): number {
+  #showEvaluation({ step, loss, isBest, samples = [], ...evaluation }: StepMetrics): void {
+    this.#evaluation = evaluation as Evaluation;
+    const { validNll, metric } = this.#evaluation;
+    const value = metric === undefined ? '' : `, ${this.run.recipe.metric} ${metric.toFixed(4)}`;
+    this.#bars.log(
+      `step ${step}: loss ${loss.toFixed(4)}, valid NLL ${validNll.toFixed(4)}${value}${isBest ? ' (best so far)' : ''}`,
+    );
+    for (const sample of samples) this.#bars.log(sampleLine(sample, this.run.recipe.model.kind));
+  }
+
+  async #report(): Promise<number> {
     const trainer = this.#trainer;
+    const { stopped, best } = trainer;
     // A run that was finished already has no step left to report.
     const hasValid = trainer.options.validation !== undefined;
-    const nll = this.#validNll ?? (hasValid ? trainer.evaluate() : undefined);
+    const found = this.#evaluation ?? (hasValid ? await trainer.measure() : undefined);
+    const nll = found?.validNll;
     const loss = trainer.losses[trainer.losses.length - 1];
     const perplexity = nll === undefined ? undefined : exp64(nll);
-    const valid =
-      nll === undefined ? '' : `, valid NLL ${nll.toFixed(4)} (perplexity ${perplexity?.toFixed(2)})`;
     print(
       this.options,
-      { steps: trainer.step, loss, validNll: nll, perplexity, hash: trainer.hash(), out: this.folder.path },
-      `${trainer.step} steps, loss ${loss.toFixed(4)}${valid}; the run is in ${this.folder.path}`,
+      {
+        steps: trainer.step,
+        loss,
+        validNll: nll,
+        perplexity,
+        bitsPerByte: found?.bitsPerByte,
+        metric: found?.metric,
+        best: best && { step: best.step, metric: best.metric, value: best.value },
+        stopped: stopped?.message,
+        hash: trainer.hash(),
+        out: this.folder.path,
+      },
+      `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}`,
     );
-    const judged = judgeDivergence(trainer.losses, nll === undefined ? {} : { validNll: nll });
+    if (stopped) note(`stopped early: ${stopped.message}`);
+    const uninformed = Math.max(trainer.losses[0], uninformedLoss(this.run.model) ?? trainer.losses[0]);
+    const judged = judgeDivergence(trainer.losses, {
+      ...(Number.isFinite(uninformed) ? { uninformed } : {}),
+      ...(nll === undefined ? {} : { validNll: nll }),
+    });
     if (!judged.diverged && perplexity !== Number.POSITIVE_INFINITY) return EXIT.done;
     const why = judged.diverged
-      ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, step 1 had ${trainer.losses[0].toPrecision(4)}`
+      ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, knowing nothing has ${uninformed.toPrecision(4)}`
       : `its valid NLL ${nll?.toPrecision(4)} is beyond any perplexity`;
     note(`the run has diverged: ${why} (lower the rate, warm up, or clip gradients)`);
     return EXIT.failed;
   }
+
+  #validText(found: Evaluation | undefined, perplexity: number | undefined): string {
+    if (!found) return '';
+    const { validNll, bitsPerByte, metric } = found;
+    const { best } = this.#trainer;
+    const bits = bitsPerByte === undefined ? '' : `, ${bitsPerByte.toFixed(3)} bits per byte`;
+    const value = metric === undefined ? '' : `, ${this.run.recipe.metric} ${metric.toFixed(4)}`;
+    const isLast = !best || best.step === this.#trainer.step;
+    const kept = isLast ? '' : `, best ${best.metric} ${best.value.toFixed(4)} at step ${best.step}`;
+    return `, valid NLL ${validNll.toFixed(4)} (perplexity ${perplexity?.toFixed(2)}${bits})${value}${kept}`;
+  }
+}
+
+/** A sample in one line of the terminal. */
+function sampleLine({ prompt, text, reference }: Sample, kind: string): string {
+  const right = reference === undefined ? '' : ` (${reference})`;
+  const line = oneLine(`${prompt}${kind === 'causalLM' ? '' : ' -> '}${text}${right}`);
+  const width = (process.stderr.columns ?? 100) - 4;
+  return `  ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`;
 }
 
 function lastCheckpointLost(error: unknown, savedStep: number): unknown {

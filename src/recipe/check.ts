@@ -1,14 +1,24 @@
 /** @file The one check of a recipe: every key, before anything is read or built. */
-import { anything, integer, oneOf, optional, type Rule, type Rules, seed, share } from '../checks.js';
+import { anything, flag, integer, oneOf, optional, type Rule, type Rules, seed, share } from '../checks.js';
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { modelClasses } from '../nn/model-kinds.js';
 import { makeSchedule } from '../optim/index.js';
+import type { EarlyStopping } from '../train/index.js';
 import type { Must } from './data/kind.js';
 import { dataKind, dataKinds } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
+import { metricModels } from './metrics.js';
 import { optimizerKinds } from './optimizers.js';
-import type { GroupRecipe, OptimizerRecipe, Recipe, TokenizerRecipe, TrainingRecipe } from './recipe.js';
+import type {
+  GroupRecipe,
+  ModelRecipe,
+  OptimizerRecipe,
+  Recipe,
+  SamplesRecipe,
+  TokenizerRecipe,
+  TrainingRecipe,
+} from './recipe.js';
 import { isSelection } from './selection.js';
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
@@ -33,6 +43,10 @@ const trainingRules: Rules<TrainingRecipe> = {
   seed: optional(seed),
   seeds: optional(object('model, data or dropout')),
   evalEvery: optional(integer(1)),
+  keepBest: optional(flag),
+  earlyStopping: optional(object('patience')),
+  stopOnDivergence: optional(flag),
+  gradNormEvery: optional(integer(1)),
   checkpointEvery: optional(integer(1)),
 };
 
@@ -44,6 +58,11 @@ const recipeRules: Rules<Recipe> = {
   }),
   data: kinded,
   tokenizer: optional(kinded),
+  metric: optional(named(metricModels)),
+  samples: optional({
+    wanted: 'true, false, or an object with prompt, count or length',
+    holds: (value) => typeof value === 'boolean' || isJsonObject(value),
+  }),
   ...trainingRules,
 };
 
@@ -52,6 +71,12 @@ export const recipeKeys = Object.keys(recipeRules) as readonly (keyof Recipe)[];
 
 const seedRules = { model: optional(seed), data: optional(seed), dropout: optional(seed) };
 const groupRules: Rules<GroupRecipe> = { match: selection, lr: rate, weightDecay: rate };
+const stoppingRules: Rules<EarlyStopping> = { patience: integer(1), minDelta: rate };
+const samplesRules: Rules<SamplesRecipe> = {
+  prompt: optional({ wanted: 'a text', holds: isPath }),
+  count: optional(integer(1, 100)),
+  length: optional(integer(1, 10_000)),
+};
 const tokenizerRules: Record<TokenizerRecipe['kind'], Record<string, Rule>> = {
   chars: { kind: anything, maxVocab: optional(integer(1)) },
   bpe: { kind: anything, vocabSize: integer(1) },
@@ -101,6 +126,7 @@ export function checkRecipe(value: unknown, path: string): Recipe {
   must(readers.includes(model.kind), 'model.kind', wanted, model.kind);
   checkTokenizer(recipe, path, must);
   checkTraining(recipe, must, path);
+  checkEvaluation(recipe, must, path);
   return recipe;
 }
 
@@ -166,7 +192,8 @@ function checkTokenizer({ data, tokenizer }: Recipe, path: string, must: Must): 
   must(isOne, 'tokenizer', 'given by json or by path', json === undefined ? 'neither' : 'both');
 }
 
-function checkTraining({ optimizer, schedule, seeds }: TrainingRecipe, must: Must, path: string): void {
+function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {
+  const { optimizer, schedule, seeds, earlyStopping, evalEvery } = recipe;
   checkValueAt(must, 'optimizer.kind', optimizer.kind, named(optimizerKinds));
   if (schedule) {
     makeSchedule(schedule);
@@ -178,6 +205,43 @@ function checkTraining({ optimizer, schedule, seeds }: TrainingRecipe, must: Mus
   must(betas === undefined || isPair, 'optimizer.betas', 'two numbers', betas);
   checkGroups(optimizer, must, path);
   if (seeds) checkSection(path, 'seeds', seeds, seedRules);
+  if (!earlyStopping) return;
+  checkSection(path, 'earlyStopping', earlyStopping, stoppingRules);
+  must(evalEvery !== undefined, 'evalEvery', 'given with earlyStopping, which counts evaluations', evalEvery);
+}
+
+function checkEvaluation({ metric, samples, model }: Recipe, must: Must, path: string): void {
+  const { kind } = model;
+  if (metric !== undefined) {
+    const models: readonly string[] = metricModels[metric];
+    must(models.includes(kind), 'metric', `left out, or one of a ${kind}`, metric);
+    const isMulti = (model as { multiLabel?: boolean }).multiLabel === true;
+    must(!isMulti, 'metric', 'left out where texts have several labels', metric);
+  }
+  if (samples === undefined || samples === false) return;
+  must(canSample(model), 'samples', `left out, or false, for a ${kind}`, samples);
+  if (samples === true) return;
+  checkSection(path, 'samples', samples, samplesRules);
+  const { prompt, count, length } = samples;
+  const isLm = kind === 'causalLM';
+  must(isLm || length === undefined, 'samples', 'without length, which a causalLM has', samples);
+  must(
+    isLm || kind === 'transformer' || prompt === undefined,
+    'samples',
+    `without prompt for a ${kind}`,
+    samples,
+  );
+  must(isLm || prompt === undefined || count === undefined, 'samples', 'given by prompt or by count', 'both');
+}
+
+/** Whether a run can show samples of its own accord: its data has held-out examples that its model reads. */
+export function hasSamples({ model, data }: Recipe): boolean {
+  return canSample(model) && data.kind !== 'tokens' && data.kind !== 'module';
+}
+
+/** Whether a model makes something of an input that people can look at. */
+function canSample(model: ModelRecipe): boolean {
+  return model.kind !== 'maskedLM' && (model as { multiLabel?: boolean }).multiLabel !== true;
 }
 
 function checkGroups({ groups }: OptimizerRecipe, must: Must, path: string): void {

@@ -3,11 +3,12 @@
  * @module prenorm/recipe
  */
 export { encodeSource } from '../generate/source.js';
-export { checkRecipe, checkTrainingRecipe, recipeKeys } from './check.js';
+export { checkRecipe, checkTrainingRecipe, hasSamples, recipeKeys } from './check.js';
+
 export { type Content, contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
-export type { DataSizes, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
+export type { DataSizes, Example, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
 export type { ModuleDataset } from './data/module.js';
 export type { OpenedPairs, ReadPairs } from './data/pairs.js';
 export { divideDocuments } from './data/rows.js';
@@ -42,10 +43,12 @@ export {
 } from './prepare.js';
 export {
   type GroupRecipe,
+  type MetricName,
   type ModelKindName,
   type ModelRecipe,
   type OptimizerRecipe,
   type Recipe,
+  type SamplesRecipe,
   type Selection,
   type Sized,
   seedsOf,

@@ -1,6 +1,6 @@
 /** @file From a recipe to a model, its data, and what a trainer takes. */
 import type { BatchSource } from '../data/index.js';
-import { checkKeys } from '../errors.js';
+import { ConfigError, checkKeys } from '../errors.js';
 import { type CausalLM, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -9,9 +9,11 @@ import type { OpenedData, ReadData, TokenizerMaker } from './data/kind.js';
 import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
+import { metricOf } from './metrics.js';
 import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
 import { buildOptimizer } from './optimizers.js';
 import { type Recipe, seedsOf, type TrainingRecipe } from './recipe.js';
+import { samplesOf } from './samples.js';
 import { noFiles, type Sources } from './sources.js';
 import { makeTokenizer, type TextCodec } from './tokenizers.js';
 
@@ -78,13 +80,44 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
   const batches = data.train(seeds.data, maxSeqLen);
   if (recipe.weights !== undefined) loadWeights(model, recipe.weights as Uint8Array, weightsPath);
   else if (needsProfile(model)) profile(model, batches);
+  const validation = data.heldOut.includes('valid') ? data.evaluation('valid', maxSeqLen) : undefined;
   const options = trainerOptions(complete, {
     model: model as Trainable<never> as Trainable<unknown>,
     data: batches,
-    validation: data.heldOut.includes('valid') ? data.evaluation('valid', maxSeqLen) : undefined,
+    validation,
     config: decisive(complete, data),
   });
-  return { recipe: complete, data, model, options };
+  return {
+    recipe: complete,
+    data,
+    model,
+    options: { ...options, ...evaluationOptions(complete, model, data, validation) },
+  };
+}
+
+/** What evaluations do beside the loss. */
+function evaluationOptions(
+  { metric, samples = false, evalEvery }: Recipe,
+  model: RecipeModel,
+  data: OpenedData,
+  validation: readonly unknown[] | undefined,
+): Pick<TrainerOptions<unknown>, 'validationBytes' | 'metric' | 'samples'> {
+  if (!validation) {
+    const wanted = metric ? 'metric' : samples ? 'samples' : null;
+    // Of an `evalEvery` that evaluates nothing the trainer tells.
+    if (wanted === null || evalEvery !== undefined) return {};
+    throw new ConfigError(`${wanted} is given, but nothing is held out to evaluate on`, {
+      op: wanted,
+      hint: `hold out a share with data.validation, or leave ${wanted} out`,
+    });
+  }
+  const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
+  const bytes = data.textBytes?.('valid', maxSeqLen);
+  return {
+    ...(bytes ? { validationBytes: bytes } : {}),
+    ...(metric ? { metric: metricOf(metric, model, data, validation) } : {}),
+    ...(samples ? { samples: samplesOf(samples === true ? {} : samples, model, data) } : {}),
+  };
 }
 
 /**
@@ -96,6 +129,7 @@ export function trainerOptions<B>(
   parts: Pick<TrainerOptions<B>, 'model' | 'data' | 'validation' | 'config'>,
 ): TrainerOptions<B> {
   const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery } = recipe;
+  const { keepBest, earlyStopping, stopOnDivergence, gradNormEvery } = recipe;
   return {
     ...parts,
     optimizer: buildOptimizer(recipe, parts.model),
@@ -105,6 +139,10 @@ export function trainerOptions<B>(
     clipNorm,
     accumulate,
     evalEvery,
+    keepBest,
+    earlyStopping,
+    stopOnDivergence,
+    gradNormEvery,
   };
 }
 

@@ -9,6 +9,7 @@ import type {
   VisionTransformerOptions,
 } from '../nn/index.js';
 import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
+import type { EarlyStopping } from '../train/index.js';
 import type { DataRecipe } from './data-recipe.js';
 
 /** A recipe gives seeds in `seeds`; sizes that the data knows may be left out. */
@@ -79,6 +80,14 @@ export interface TrainingRecipe {
   seeds?: { model?: number; data?: number; dropout?: number };
   /** Evaluate every so many steps, and after the last. Default: only after the last. */
   evalEvery?: number;
+  /** Keep the weights of the best evaluation beside the last. Default true where something is held out. */
+  keepBest?: boolean;
+  /** Ends the run after `patience` evaluations in a row that were no better by `minDelta` (0). Needs `evalEvery`. */
+  earlyStopping?: EarlyStopping;
+  /** Ends the run with an error once it has diverged. Default: true by `prenorm train`, else false. */
+  stopOnDivergence?: boolean;
+  /** Measure the gradient norm of each layer every so many steps. Default: never. */
+  gradNormEvery?: number;
   /** Steps between two checkpoints, where they are kept. Default: 100 by `prenorm train`, else none before the end. */
   checkpointEvery?: number;
 }
@@ -94,6 +103,26 @@ export interface Recipe extends TrainingRecipe {
   data: DataRecipe;
   /** Default: characters for `text`; other kinds of texts need `bpe` or `saved`. */
   tokenizer?: TokenizerRecipe;
+  /** What evaluations measure beside the loss; then the best weights and early stopping go by it. */
+  metric?: MetricName;
+  /**
+   * What the model makes of the same inputs at each evaluation. Default: true by `prenorm train` with `evalEvery`, where
+   * there is something to show; else false.
+   */
+  samples?: boolean | SamplesRecipe;
+}
+
+/** `accuracy` and `macroF1` (0 to 1) of models that classify, `bleu` (0 to 100; greedy translations) of a transformer. */
+export type MetricName = 'accuracy' | 'macroF1' | 'bleu';
+
+/** What is shown at each evaluation: continuations by a causalLM, translations, or labels of held-out examples. */
+export interface SamplesRecipe {
+  /** What a causalLM goes on from, or a transformer translates. Default: the first words, or sentences, held out. */
+  prompt?: string;
+  /** Continuations of the prompt (1), or held-out examples (3). */
+  count?: number;
+  /** Tokens of a continuation. Default 40. */
+  length?: number;
 }
 
 /** The seed of each of the three, from `seeds` or `seed`. */

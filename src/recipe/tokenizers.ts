@@ -65,3 +65,10 @@ export function withMarks(tokenizer: TextCodec, kind: string): Tokenizer {
     hint: 'use { "kind": "bpe", "vocabSize": 1000 }',
   });
 }
+
+/** Bytes of the text that ids spell; marks, and -1 for what is no target, have none. */
+export function bytesOf(tokenizer: Tokenizer, ids: Int32Array): number {
+  let sum = 0;
+  for (const id of ids) if (id >= 0) sum += tokenizer.tokenBytes(id).length;
+  return sum;
+}

@@ -47,124 +47,143 @@ export interface Stopped {
 /** What `validNll` is called where a metric's name stands. */
 const NLL = 'validNll';
 
+/** Where the weights of the best evaluation lie in a checkpoint; null for nowhere. */
+type Place = 'best' | 'model' | null;
+
+/** What a checkpoint says of the evaluations before it. */
+export interface SavedBest {
+  metric: string;
+  /** The best evaluation. */
+  top: { step: number; value: number } | null;
+  weights: Place;
+  /** The last evaluation that counted as better, those since, and the step of the newest. */
+  reference: number | null;
+  since: number;
+  at: number;
+}
+
 /** Follows the evaluations of one run. */
 export class BestSoFar {
-  best: BestWeights | null = null;
-  readonly #metric: string;
   readonly #sign: 1 | -1;
   readonly #keeps: boolean;
   readonly #stopping: EarlyStopping | undefined;
-  /** Evaluations since the last one that counted as better, what that one was, and the step of the newest. */
-  #since = 0;
-  #reference: number | null = null;
-  #at = 0;
+  #state: SavedBest;
+  #weights: StateDict | null = null;
 
   constructor(metric: Metric | undefined, keeps: boolean, stopping: EarlyStopping | undefined) {
-    this.#metric = metric?.name ?? NLL;
     this.#sign = metric?.better === 'higher' ? 1 : -1;
     this.#keeps = keeps;
     this.#stopping = stopping;
+    this.#state = empty(metric?.name ?? NLL);
+  }
+
+  get best(): BestWeights | null {
+    const { top, metric } = this.#state;
+    return top && this.#weights && { ...top, metric, weights: this.#weights };
   }
 
   /** Takes an evaluation in; what is not finite is no better than anything. Returns whether it is the best so far. */
   take(step: number, value: number, weights: () => StateDict): boolean {
     const { minDelta = 0 } = this.#stopping ?? {};
+    const state = this.#state;
     const gain = (than: number | null | undefined): number =>
       Number.isFinite(value) ? (value - (than ?? -this.#sign * Infinity)) * this.#sign : -Infinity;
-    this.#at = step;
-    if (gain(this.#reference) > minDelta) {
-      this.#reference = value;
-      this.#since = 0;
-    } else this.#since++;
-    const isBest = gain(this.best?.value) > 0;
-    if (isBest && this.#keeps) this.best = { step, value, metric: this.#metric, weights: weights() };
+    state.at = step;
+    if (gain(state.reference) > minDelta) {
+      state.reference = value;
+      state.since = 0;
+    } else state.since++;
+    const isBest = gain(state.top?.value) > 0;
+    if (isBest) {
+      state.top = { step, value };
+      this.#weights = this.#keeps ? weights() : null;
+    }
     return isBest;
   }
 
   /** Why the run is at its end; null while it is not. It follows from what is kept here, so a resume knows it too. */
   get stopped(): Stopped | null {
     const { patience = Number.POSITIVE_INFINITY } = this.#stopping ?? {};
-    if (this.#since < patience) return null;
-    const value = this.#reference === null ? 'any' : this.#reference.toPrecision(5);
-    const message = `${this.#metric} has not become better than ${value} in ${this.#since} evaluations`;
-    return { reason: 'earlyStopping', step: this.#at, message };
+    const { metric, reference, since, at } = this.#state;
+    if (since < patience) return null;
+    const value = reference === null ? 'any' : reference.toPrecision(5);
+    const message = `${metric} has not become better than ${value} in ${since} evaluations`;
+    return { reason: 'earlyStopping', step: at, message };
   }
 
-  /** For a checkpoint, whose tensors `best.*` are the weights; null before the first evaluation. */
-  state(): Json {
-    if (this.#at === 0 && !this.best) return null;
-    const { best } = this;
-    return {
-      metric: this.#metric,
-      best: best && { step: best.step, value: best.value },
-      reference: this.#reference,
-      since: this.#since,
-      at: this.#at,
-    };
+  /** For a checkpoint with these weights: null before the first evaluation, and the weights to put beside them. */
+  save(model: StateDict): { state: Json; beside: StateDict } {
+    const state = this.#state;
+    if (state.at === 0) return { state: null, beside: new Map() };
+    const kept = this.#weights;
+    // The best are the last after an evaluation that was the best, and then they are stored once.
+    const isModel =
+      kept !== null && [...model].every(([name, { data }]) => isSame(data, kept.get(name)?.data));
+    const weights: Place = isModel ? 'model' : kept && 'best';
+    return { state: { ...state, weights }, beside: weights === 'best' && kept ? kept : new Map() };
   }
 
   /** @throws CheckpointError when the run went by something else so far */
-  checkMetric(saved: SavedBest | null, path: string): void {
-    if (!saved || saved.metric === this.#metric) return;
-    throw new CheckpointError(
-      `its best weights are those by ${saved.metric}, the run here goes by ${this.#metric}`,
-      {
-        path,
-        expected: this.#metric,
-        actual: saved.metric,
-        hint: 'go on with the metric of the run, or start a new run elsewhere',
-      },
-    );
+  checkMetric({ metric: saved, at }: SavedBest, path: string): void {
+    const { metric } = this.#state;
+    if (at === 0 || saved === metric) return;
+    throw new CheckpointError(`its best weights are those by ${saved}, the run here goes by ${metric}`, {
+      path,
+      expected: metric,
+      actual: saved,
+      hint: 'go on with the metric of the run, or start a new run elsewhere',
+    });
   }
 
-  restore(saved: SavedBest | null): void {
-    this.best = saved?.best ? { ...saved.best, metric: saved.metric } : null;
-    this.#reference = saved?.reference ?? null;
-    this.#since = saved?.since ?? 0;
-    this.#at = saved?.at ?? 0;
+  /** @param beside weights of their own in the checkpoint */
+  restore(saved: SavedBest, model: StateDict, beside: StateDict): void {
+    this.#state = saved.at === 0 ? empty(this.#state.metric) : { ...saved };
+    this.#weights = saved.weights && copyOf(saved.weights === 'model' ? model : beside);
   }
 }
 
-/** What a checkpoint says of the evaluations before it. */
-export interface SavedBest {
-  metric: string;
-  best: { step: number; value: number; weights: StateDict } | null;
-  reference: number | null;
-  since: number;
-  at: number;
-}
+const empty = (metric: string): SavedBest => ({
+  metric,
+  top: null,
+  weights: null,
+  reference: null,
+  since: 0,
+  at: 0,
+});
+
+const isSame = (a: ArrayLike<number>, b: ArrayLike<number> | undefined): boolean =>
+  a.length === b?.length && Array.prototype.every.call(a, (value, i) => value === b[i]);
+
+const copyOf = (weights: StateDict): StateDict =>
+  new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
 
 /**
- * @param json of `state()`; undefined in checkpoints of versions that did not write it
- * @param weights tensors `best.*`
+ * @param json of `save()`; undefined in checkpoints of versions that did not write it
+ * @param beside tensors `best.*`
  * @throws CheckpointError for anything else
  */
 export function readBest(
   json: Json | undefined,
-  weights: StateDict,
+  beside: StateDict,
   model: StateDict,
   path: string,
-): SavedBest | null {
+): SavedBest {
   const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
-  const isEmpty = json === undefined || json === null;
-  const saved = json as unknown as SavedBest;
+  const isNumber = (n: unknown): boolean => n === null || Number.isFinite(n);
+  const saved = (json ?? empty(NLL)) as unknown as SavedBest;
+  const { metric, top, weights, reference, since, at } = saved;
   const isWritten =
-    isEmpty ||
-    (isJsonObject(json) &&
-      typeof saved.metric === 'string' &&
-      isCount(saved.since) &&
-      isCount(saved.at) &&
-      (saved.reference === null || Number.isFinite(saved.reference)) &&
-      (saved.best === null || (isCount(saved.best?.step) && Number.isFinite(saved.best.value))));
-  const hasBest = isWritten && !isEmpty && saved.best !== null;
-  const fits =
-    weights.size === (hasBest ? model.size : 0) &&
-    [...weights].every(([name, { shape }]) => sameShape(shape, model.get(name)?.shape ?? [-1]));
-  if (!isWritten || !fits) {
-    throw new CheckpointError('its best weights are not those of a Trainer', { path, actual: brief(json) });
-  }
-  if (isEmpty) return null;
-  return { ...saved, best: saved.best && { ...saved.best, weights } };
+    isJsonObject(saved) &&
+    typeof metric === 'string' &&
+    isCount(since) &&
+    isCount(at) &&
+    isNumber(reference) &&
+    (top === null || (isCount(top?.step) && Number.isFinite(top.value))) &&
+    (weights === null || (top !== null && (weights === 'best' || weights === 'model'))) &&
+    beside.size === (weights === 'best' ? model.size : 0) &&
+    [...beside].every(([name, { shape }]) => sameShape(shape, model.get(name)?.shape ?? [-1]));
+  if (isWritten) return saved;
+  throw new CheckpointError('its best weights are not those of a Trainer', { path, actual: brief(json) });
 }
 
 /** @throws ConfigError for what is no number; a NaN is one, but never the best */

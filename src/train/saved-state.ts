@@ -18,8 +18,9 @@ export interface TrainerState {
   optimizer: OptimizerState;
   /** As `scheduleState` gives it; undefined in checkpoints of versions that did not write it. */
   schedule: Json | undefined;
-  /** The best evaluation so far. */
-  best: SavedBest | null;
+  /** The best evaluation so far, and its weights where they are not the last ones. */
+  best: SavedBest;
+  bestWeights: StateDict;
   losses: ArrayLike<number> & Iterable<number>;
 }
 
@@ -75,6 +76,7 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
     optimizer: { kind: optimizer.kind, step: optimizer.step, lrs: optimizer.lrs, buffers },
     schedule: extra?.schedule,
     best: readBest(extra?.best, best, weights, path),
+    bestWeights: best,
     losses,
   };
 }

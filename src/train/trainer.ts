@@ -298,14 +298,15 @@ export class Trainer<B> {
       string,
       { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
     >();
-    for (const [name, entry] of model.stateDict()) tensors.set(`model.${name}`, entry);
-    for (const [name, entry] of this.best?.weights ?? []) tensors.set(`best.${name}`, entry);
+    const weights = model.stateDict();
+    for (const [name, entry] of weights) tensors.set(`model.${name}`, entry);
+    const { state: best, beside } = this.#best.save(weights);
+    for (const [name, entry] of beside) tensors.set(`best.${name}`, entry);
     const state = optimizer.stateDict();
     for (const [name, values] of Object.entries(state.buffers)) {
       tensors.set(`optimizer.${name}`, { shape: [values.length], data: values });
     }
     tensors.set('losses', { shape: [this.losses.length], data: Float64Array.from(this.losses) });
-    const best = this.#best.state();
     return encodeCheckpoint({
       tensors,
       step: this.step,
@@ -313,7 +314,7 @@ export class Trainer<B> {
       cursor: { ...data.state() },
       rng: { seed: this.#seed ?? optimizer.runtime.seed, step: this.step, microbatch: 0 },
       kernelHash: strictWasmHash,
-      ...(best === null ? {} : { version: 2 }),
+      ...(beside.size === 0 ? {} : { version: 2 }),
       extra: {
         optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
         schedule: scheduleState(schedule),
@@ -347,7 +348,7 @@ export class Trainer<B> {
       model.loadStateDict(weights);
       throw misfit(error, path);
     }
-    this.#best.restore(saved.best);
+    this.#best.restore(saved.best, saved.weights, saved.bestWeights);
     this.#seed = saved.rng.seed;
     this.step = saved.step;
     this.losses.length = 0;

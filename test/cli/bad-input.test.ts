@@ -236,7 +236,10 @@ test('runs and checkpoints', async () => {
   assert.equal(readdirSync(out).sort(), [
     'checkpoint.safetensors',
     'config.json',
+    'metrics.csv',
     'metrics.jsonl',
+    'speed.csv',
+    'speed.jsonl',
     'tokenizer.json',
   ]);
   const files = readdirSync(out).map((name) => [name, readFileSync(join(out, name))] as const);
@@ -392,7 +395,10 @@ test('a full disk: refused before training, survived during training, an error a
     assert.equal(readdirSync(at('disk/run')).sort(), [
       'checkpoint.safetensors',
       'config.json',
+      'metrics.csv',
       'metrics.jsonl',
+      'speed.csv',
+      'speed.jsonl',
       'tokenizer.json',
     ]);
     execFileSync('mount', ['-o', 'remount,size=1m', disk], { stdio: 'ignore' });

@@ -140,6 +140,12 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
       },
       heldOut: cut < labels.length ? ['valid'] : [],
       train: (seed) => new ImageBatches(train, batchSize, seed),
+      examples: (count) =>
+        Array.from({ length: Math.min(count, valid.labels.length) }, (_, i) => ({
+          text: `image ${cut + i + 1}`,
+          reference: String(valid.labels[i]),
+          batch: pickImages(valid, [i]),
+        })),
       evaluation: () =>
         Array.from({ length: Math.ceil(valid.labels.length / batchSize) }, (_, b) => {
           const from = b * batchSize;

@@ -25,8 +25,24 @@ export interface OpenedData extends ReadData {
   train(seed: number, maxSeqLen: number): BatchSource<unknown>;
   /** Every example of a part once. */
   evaluation(part: HeldOutPart, maxSeqLen: number): unknown[];
+  /**
+   * Bytes (UTF-8) of the text that the targets of `evaluation(part)` spell, marks not counted; null where they spell
+   * none, or nobody knows.
+   */
+  textBytes?(part: HeldOutPart, maxSeqLen: number): number | null;
+  /** The first examples of what is held out to validate with, to be looked at. */
+  examples?(count: number): readonly Example[];
   /** The content's hashes as version 0.1 stored them in checkpoints. */
   oldHashes?(): string[];
+}
+
+/** An example as people read it. */
+export interface Example {
+  text: string;
+  /** What should come of it. */
+  reference?: string;
+  /** What a model that classifies reads. */
+  batch?: unknown;
 }
 
 /** Sizes that the data decides: rows of the token table, longest row, classes, pixels; rows of two segments, and whether one follows the other. */

@@ -12,7 +12,7 @@ import { encodeSource } from '../../generate/source.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
-import { withMarks } from '../tokenizers.js';
+import { bytesOf, withMarks } from '../tokenizers.js';
 import {
   type Content,
   checkOrigin,
@@ -118,6 +118,11 @@ async function openPairs(
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
     evaluation: (part, maxLen) => [...evaluationPairBatches(fitting(part, maxLen), options(maxLen))],
+    textBytes: (part, maxLen) => {
+      const batches = evaluationPairBatches(fitting(part, maxLen), options(maxLen));
+      return [...batches].reduce((sum, { targetOutput }) => sum + bytesOf(tokenizer, targetOutput), 0);
+    },
+    examples: (count) => (valid ?? []).slice(0, count).map(([text, reference]) => ({ text, reference })),
     oldHashes: () => [sha256],
   };
 }

@@ -131,6 +131,12 @@ function labelled(
         heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
         train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
         evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+        examples: (count) =>
+          (parts.valid ?? []).slice(0, count).map((row) => ({
+            text: row.texts.join(' / '),
+            reference: classes[row.label],
+            batch: [...evaluationLabelledPairs(encode([row]), options)][0],
+          })),
       };
     },
   };

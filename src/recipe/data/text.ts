@@ -2,7 +2,10 @@ import { integer, optional, type Rule } from '../../checks.js';
 import { evaluationTextWindows, loadKjv, TextWindows } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
+import { CharTokenizer, Tokenizer } from '../../text/index.js';
+import { encodeBytes } from '../../utf8.js';
 import type { TextData, TokensData } from '../data-recipe.js';
+import { bytesOf, type TextCodec } from '../tokenizers.js';
 import {
   type Content,
   checkOrigin,
@@ -56,6 +59,10 @@ export const textKind: DataKind<TextData, ReadText> = {
       sizes: { ...opened.sizes, vocabSize: tokenizer.vocabSize },
       sha256,
       tokenizer,
+      ...(valid && {
+        textBytes: () => targetBytes(tokenizer, whole, valid),
+        examples: () => [{ text: firstWords(tokenizer.decode(valid)) }],
+      }),
       // The command line of 0.1, which hashed the text, always held out that share.
       oldHashes: () => [
         ...(data.validation === undefined || data.validation === SHARE ? [contentHash(whole)] : []),
@@ -64,6 +71,28 @@ export const textKind: DataKind<TextData, ReadText> = {
     };
   },
 };
+
+/** Every held-out token but the first is a target once. A character that has no token counts by its own bytes. */
+function targetBytes(tokenizer: TextCodec, whole: string, held: Int32Array): number | null {
+  if (tokenizer instanceof Tokenizer) return bytesOf(tokenizer, held.subarray(1));
+  if (!(tokenizer instanceof CharTokenizer)) return null;
+  let at = whole.length;
+  for (let n = 1; n < held.length; n++) at -= (whole.codePointAt(at - 2) ?? 0) > 0xffff ? 2 : 1;
+  return encodeBytes(whole.slice(at)).length;
+}
+
+const WORDS = 6;
+const MOST_CHARS = 60;
+
+/** The first whole words, not those that the cut runs through. */
+function firstWords(text: string): string {
+  const words = text
+    .slice(0, 10 * MOST_CHARS)
+    .split(/\s+/)
+    .slice(1, WORDS + 1);
+  const first = words.join(' ').slice(0, MOST_CHARS).trim();
+  return first === '' ? Array.from(text.slice(0, MOST_CHARS)).slice(0, 10).join('') : first;
+}
 
 interface ReadTokens {
   sha256: string;

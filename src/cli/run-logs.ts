@@ -1,0 +1,74 @@
+/** @file The files of a run's folder that tell of its steps; docs/training.md has their format. */
+import type { StepMetrics } from '../train/index.js';
+import { columns, MetricsLog, type Table } from './metrics-log.js';
+import type { RunFiles } from './run-folder.js';
+
+/** Numbers that the recipe decides: equal runs give equal files, resumed or not. */
+const metricsTable = columns(
+  'step',
+  'lr',
+  'loss',
+  'gradNorm',
+  'tokens',
+  'validNll',
+  'bitsPerByte',
+  'metric',
+  'isBest',
+);
+const samplesTable = columns('step', 'prompt', 'text', 'reference');
+const speedTable = columns('step', 'seconds', 'tokensPerSecond');
+const norms = (line: Record<string, unknown>) => line.norms as Record<string, number>;
+/** A column for each layer. */
+const gradientsTable: Table = {
+  header: (line) => ['step', ...Object.keys(norms(line))],
+  cells: (line) => [line.step, ...Object.values(norms(line))],
+};
+
+export class RunLogs {
+  readonly #metrics: MetricsLog;
+  readonly #gradients: MetricsLog;
+  readonly #samples: MetricsLog;
+  readonly #speed: MetricsLog;
+
+  private constructor([metrics, gradients, samples, speed]: MetricsLog[]) {
+    this.#metrics = metrics;
+    this.#gradients = gradients;
+    this.#samples = samples;
+    this.#speed = speed;
+  }
+
+  /** Opens the files of a run that stands at `step`. */
+  static async open(files: RunFiles, step: number, warn: (line: string) => void): Promise<RunLogs> {
+    const logs: MetricsLog[] = [];
+    for (const [path, table] of [
+      [files.metrics, metricsTable],
+      [files.gradients, gradientsTable],
+      [files.samples, samplesTable],
+      [files.speed, speedTable],
+    ] as const) {
+      logs.push(await MetricsLog.open(path, step, warn, table));
+    }
+    return new RunLogs(logs);
+  }
+
+  /** @param seconds that the step alone took; undefined where something else came between */
+  append({ gradNorms, samples = [], stopped, ...metrics }: StepMetrics, seconds?: number): void {
+    const { step, tokens } = metrics;
+    this.#metrics.append({ ...metrics, ...(stopped ? { stopped: stopped.message } : {}) });
+    if (gradNorms) this.#gradients.append({ step, norms: gradNorms });
+    for (const sample of samples) this.#samples.append({ step, ...sample });
+    if (seconds !== undefined) this.#speed.append({ step, seconds, tokensPerSecond: tokens / seconds });
+  }
+
+  get #all(): MetricsLog[] {
+    return [this.#metrics, this.#gradients, this.#samples, this.#speed];
+  }
+
+  sync(): void {
+    for (const log of this.#all) log.sync();
+  }
+
+  close(): void {
+    for (const log of this.#all) log.close();
+  }
+}
