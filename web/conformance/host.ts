@@ -9,6 +9,8 @@ declare const KERNEL_WORKER: string;
 
 export interface RunOptions {
   threads: number;
+  /** Why a worker with more was given up. */
+  noThreads?: string;
   simd: 'strict' | 'relaxed';
   /** Replay of recorded steps; left to the library when null. */
   replay: boolean | null;
@@ -27,7 +29,12 @@ export async function runHere(options: RunOptions, post: (message: Message) => v
   try {
     const wasm = options.wasm ? await fetch(options.wasm) : undefined;
     const reason = await start({ simd: options.simd, ...(wasm ? { wasm } : {}) }, options.threads);
-    post({ kind: 'host', threads: capabilities().threads, reason, kernels: strictWasmHash });
+    post({
+      kind: 'host',
+      threads: capabilities().threads,
+      reason: options.noThreads ?? reason,
+      kernels: strictWasmHash,
+    });
     const begun = performance.now();
     const { ok, total, expected } = await runConformance({
       only: options.items ?? itemNames,

@@ -47,6 +47,9 @@ function startPage(): void {
   run();
 }
 
+/** Threads that do not start are given up after 5 s by the worker itself. */
+const BRING_UP_MS = 15_000;
+
 function runInWorker(options: RunOptions, view: View): void {
   const worker = new Worker(import.meta.url, { type: 'module' });
   let started = false;
@@ -54,11 +57,19 @@ function runInWorker(options: RunOptions, view: View): void {
     view.show(message);
     if (message.kind === 'end' || message.kind === 'error') worker.terminate();
   };
+  // While a debugger listens, WebDriver's too, Firefox may block a worker for ever that starts another.
+  const late = setTimeout(() => {
+    if (options.threads === 1) return;
+    worker.terminate();
+    runInWorker({ ...options, threads: 1, noThreads: 'a worker with threads did not start' }, view);
+  }, BRING_UP_MS);
   worker.addEventListener('message', ({ data }) => {
+    clearTimeout(late);
     started = true;
     show(data as Message);
   });
   worker.addEventListener('error', (event) => {
+    clearTimeout(late);
     if (started) show({ kind: 'error', text: event.message || 'the worker failed' });
     else {
       // Chromium starts no module worker for a page opened from disk.
