@@ -46,9 +46,9 @@ export interface FitResult {
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
   checkFitOptions(options);
-  const { task, data, budget, seed = 0, signal, onRecipe, onProgress, quiet = false } = options;
+  const { task, data, budget, seed = 0, signal, onRecipe, onProgress, quiet = false, worker } = options;
   await init();
-  const { recipe, place, labels } = await planFit({ task, data, budget, seed, signal });
+  const { recipe, place, labels } = await planFit({ task, data, budget, seed, signal, worker });
   if (!quiet) console.log(describeRecipe(recipe));
   onRecipe?.(recipe);
   const run = await place.open(recipe, signal);

@@ -1,5 +1,4 @@
 /** @file Trainings of `fit` in this thread. */
-import type { StateDict } from '../nn/index.js';
 import { buildRun, openData, type ReadData, type Recipe, type Sources } from '../recipe/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { Trainer } from '../train/index.js';
@@ -25,15 +24,11 @@ export class Here implements Place {
     this.#tokenizers.set(size, made);
     const { model, options } = buildRun(recipe, data);
     const trainer = new Trainer({ ...options, signal });
-    let best: { validNll: number; weights: StateDict } | null = null;
-    trainer.on('evaluate', ({ validNll }) => {
-      if (best === null || validNll < best.validNll) best = { validNll, weights: model.stateDict() };
-    });
     return {
       tokens: data.tokens,
       run: () => trainer.run(),
       async finish() {
-        if (best) model.loadStateDict(best.weights);
+        if (trainer.best) model.loadStateDict(trainer.best.weights);
         model.eval();
         return { model, tokenizer: made };
       },

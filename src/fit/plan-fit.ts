@@ -1,10 +1,12 @@
 /** @file What `fit` and `prenorm fit` do before step 1: read the data, and choose the recipe. */
 import { DataError } from '../errors.js';
 import { checkRecipe, type ReadData, type Recipe, readData, type Sources } from '../recipe/index.js';
+import type { WorkerSource } from '../worker/index.js';
 import { recipeFor } from './budget.js';
 import { type ChosenRecipe, type FitTask, fitLeast, vocabularySize } from './choose-recipe.js';
 import { type DataFacts, factsOf } from './facts.js';
 import { Here } from './here.js';
+import { InWorker } from './in-worker.js';
 import type { FitBudget, FitData } from './options.js';
 import { dataKindOf, findOrigin } from './origin.js';
 import type { Place } from './place.js';
@@ -25,15 +27,27 @@ export interface FitPlanOptions {
   budget: FitBudget;
   seed: number;
   signal?: AbortSignal;
+  /** As in `FitOptions`. */
+  worker?: boolean | WorkerSource;
 }
 
 /** @throws DataError for data that cannot be read, or are too little */
-export async function planFit({ task, data, budget, seed, signal }: FitPlanOptions): Promise<FitPlan> {
+export async function planFit({
+  task,
+  data,
+  budget,
+  seed,
+  signal,
+  worker = false,
+}: FitPlanOptions): Promise<FitPlan> {
   const origin = await findOrigin(task, data);
   const content = { kind: dataKindOf(task), ...origin.content };
   const read = await readContent(task, content as Recipe['data'], origin.sources);
   const facts = factsOf(task, read, origin.hasValid);
-  const place = new Here(read, origin.sources);
+  const place =
+    worker === false
+      ? new Here(read, origin.sources)
+      : new InWorker(task, read, origin.hasValid, worker === true ? undefined : worker);
   const whole = (chosen: ChosenRecipe): Recipe =>
     checkRecipe({ ...chosen, data: { ...chosen.data, ...origin.content } }, 'fit');
   const counted = task === 'lm' ? { tokens: await countTokens(facts, content as Recipe['data'], place) } : {};

@@ -30,7 +30,7 @@ export function openWorker(
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node && typeof source !== 'function') {
     // A loader that runs these sources as they are does not reach into workers: there the built file serves.
-    const built = import.meta.url.endsWith('.ts') ? '../../dist/worker/' : './';
+    const built = import.meta.url.endsWith('.ts') ? '../../dist/worker/' : '../worker/';
     const url = source ? new URL(source) : new URL(`${built}trainer-worker.js`, import.meta.url);
     const worker = new node.Worker(url, { execArgv: [] });
     worker.on('message', receive);
@@ -64,6 +64,7 @@ export function openWorker(
 function makeWorker(source: WorkerSource | undefined): Worker {
   if (typeof source === 'function') return source();
   if (source) return new Worker(source, { type: 'module' });
-  // Written out, because bundlers look for exactly this call.
-  return new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' });
+  // Written out, because bundlers look for exactly this call. The file that this is built into has a folder beside
+  // worker/, or is worker/ itself: this way leads there from both.
+  return new Worker(new URL('../worker/trainer-worker.js', import.meta.url), { type: 'module' });
 }

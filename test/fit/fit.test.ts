@@ -92,6 +92,30 @@ test('what is saved is loaded with the same weights, tokenizer and labels, and w
   assert.equal(loaded.recipe, { ...recipe, data });
 });
 
+test('a worker comes to the same bits, from what is given and from a folder with a part to validate with', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
+  try {
+    const lines = (rows: [string, string][]) => rows.map((row) => `${row.join('\t')}\n`).join('');
+    writeFileSync(join(folder, 'train.tsv'), lines(pairs.slice(0, 47)));
+    writeFileSync(join(folder, 'valid.tsv'), lines(pairs.slice(47)));
+    for (const options of [
+      { task: 'lm', data: text },
+      { task: 'translate', data: folder },
+      { task: 'classify', data: labelled },
+    ] as const) {
+      const here = await fit({ ...quick, ...options, budget: { steps: 3 } });
+      const there = await fit({ ...quick, ...options, budget: { steps: 3 }, worker: true });
+      assert.equal(there.recipe, here.recipe);
+      assert.equal(there.metrics, here.metrics);
+      assert.equal(there.labels, here.labels);
+      assert.is(bits(there.model), bits(here.model));
+      assert.equal(there.save(), here.save());
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('strings, bytes, lists and files say the same', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
   try {
@@ -165,6 +189,7 @@ test('unknown keys and values out of range are refused by name', async () => {
     [{ onProgress: 1 }, 'onProgress must be a function'],
     [{ onRecipe: 1 }, 'onRecipe must be a function'],
     [{ quiet: 'yes' }, 'quiet must be'],
+    [{ worker: 3 }, 'worker must be'],
     [{ data: 3 }, 'data must be a text'],
     [{ data: undefined }, 'data must be a text'],
   ];
