@@ -113,6 +113,7 @@ export function chooseRecipe(facts: FitFacts): ChosenRecipe {
     ...(task === 'translate' ? { labelSmoothing: 0.1 } : {}),
     steps,
     evalEvery: Math.ceil(steps / evaluations),
+    stopOnDivergence: true,
     seed,
   };
 }
