@@ -108,6 +108,26 @@ test('translation: dry run, training on the embedded pairs, evaluation, translat
     assert.is(lines.length, 4);
     assert.is(lines[1], '');
     assert.is(JSON.parse(fromFile.stdout).length, 1);
+    const input = 'Hallo\n\nDatei öffnen\n';
+    const nBest = ['translate', 'runs/c', '--beam', '3', '--length-penalty', '0', '--n-best', '3'];
+    const [listed, json, tooMany] = await Promise.all([
+      prenorm(nBest, { cwd, input }),
+      prenorm([...nBest, '--json'], { cwd, input }),
+      prenorm([...nBest, '--n-best', '4'], { cwd, input }),
+    ]);
+    const rows = listed.stdout.trimEnd().split('\n');
+    assert.equal(
+      rows.map((row) => row.split('\t')[0]),
+      ['1', '1', '1', '2', '3', '3', '3'],
+    );
+    const scored = JSON.parse(json.stdout)[2].hypotheses as { text: string; score: number }[];
+    assert.equal(
+      rows.slice(4),
+      scored.map(({ text, score }) => `3\t${score.toFixed(4)}\t${text}`),
+    );
+    assert.ok(scored[0].score >= scored[1].score && scored[1].score >= scored[2].score);
+    assert.is(tooMany.code, 2);
+    assert.match(tooMany.stderr, /nBest must be a whole number from 1 to 3, got 4/);
   }));
 
 test('a run killed before its first checkpoint begins again with --resume', () =>

@@ -103,7 +103,7 @@ test('pauses, is looked at, generates and goes on with the same bits', async () 
     assert.is(ids.length, 50);
     assert.is(drawn?.length, 50);
     assert.equal((await trainer.generate({ prompt: 'In the', length: 50, seed: 1 })).text, drawn);
-    // What `sample` refuses is refused here, in the same words.
+    // What `generate` of the library refuses is refused here, in the same words.
     for (const [wrong, says] of [
       [{ topq: 1 }, 'generate: unknown key "topq"'],
       [{ topP: 1.5 }, 'generate: topP must be a number above 0, at most 1, got 1.5'],
