@@ -924,6 +924,7 @@ test('numbers that are no options are looked at too', async () => {
     ['setRandomPosition: step', () => lm.runtime().setRandomPosition(0.5, 0)],
     ['clipGradNorm: maxNorm', () => new optim.SGD([w], { lr: 1 }).clipGradNorm('1' as never)],
     ['optimizer: number 0 is no parameter', () => new optim.SGD([f32(2) as never], { lr: 1 })],
+    ['decayGroups: weightDecay', () => optim.decayGroups([w], 0)],
     ['SGD: nesterov', () => new optim.SGD([w], { lr: 1, nesterov: true })],
     ['Adam: betas', () => new optim.Adam([w], { lr: 1, betas: [0.9] as never })],
     ['cosine: minLr', () => optim.cosine({ maxLr: 1, warmupSteps: 0, totalSteps: 2, minLr: 2 })],

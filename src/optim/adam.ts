@@ -92,12 +92,15 @@ export class Adam extends AdamFamily {
   }
 }
 
+/** AdamW's `weightDecay` where none is given. @internal */
+export const ADAMW_DECAY = 0.01;
+
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019); default weightDecay 0.01. */
 export class AdamW extends AdamFamily {
   readonly kind = 'adamw';
 
   constructor(params: Iterable<Parameter> | ParamGroup[], options: AdamOptions) {
-    super('AdamW', params, options, 0.01);
+    super('AdamW', params, options, ADAMW_DECAY);
   }
 
   /** @internal */

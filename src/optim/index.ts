@@ -3,6 +3,7 @@
  * @module prenorm/optim
  */
 export { Adam, type AdamOptions, AdamW, RAdam } from './adam.js';
+export { decayGroups } from './decay-groups.js';
 export {
   clipGradNorm,
   Optimizer,

@@ -9,7 +9,7 @@ import type { Must } from './data/kind.js';
 import { dataKind, dataKinds } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
 import { metricModels } from './metrics.js';
-import { optimizerKinds } from './optimizers.js';
+import { optimizerKinds, weightDecayOf } from './optimizers.js';
 import type {
   GroupRecipe,
   ModelRecipe,
@@ -203,6 +203,10 @@ function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {
   const { betas } = optimizer as { betas?: unknown };
   const isPair = Array.isArray(betas) && betas.length === 2 && betas.every(isNumber);
   must(betas === undefined || isPair, 'optimizer.betas', 'two numbers', betas);
+  checkValueAt(must, 'optimizer.decay', optimizer.decay, optional(oneOf('all', 'matrices')));
+  const { decay } = optimizer;
+  const decays = decay !== 'matrices' || weightDecayOf(optimizer) !== 0;
+  must(decays, 'optimizer.decay', 'left out where weightDecay is 0, as nothing decays', decay);
   checkGroups(optimizer, must, path);
   if (seeds) checkSection(path, 'seeds', seeds, seedRules);
   if (!earlyStopping) return;

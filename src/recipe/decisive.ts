@@ -33,10 +33,16 @@ export function decisive(recipe: Recipe, opened: OpenedData): Decisive {
 
 function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
   const model = withKindOfToday(recipe.model);
-  const { trainable = 'all', optimizer, schedule = null, accumulate = 1 } = recipe;
+  const { trainable = 'all', schedule = null, accumulate = 1 } = recipe;
+  const optimizer = withoutDefault(recipe.optimizer);
   const { clipNorm = null, labelSmoothing = 0 } = recipe;
   const seeds = seedsOf(recipe);
   return { recipe: 1, model, trainable, optimizer, schedule, accumulate, clipNorm, labelSmoothing, seeds };
+}
+
+/** `decay: 'all'` is the default, written or not. */
+function withoutDefault<O extends { decay?: unknown }>(optimizer: O): O {
+  return optimizer.decay === 'all' ? { ...optimizer, decay: undefined } : optimizer;
 }
 
 /** A textClassifier was called pairClassifier in version 0.2. */

@@ -2,8 +2,9 @@
 import type { Parameter } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from '../nn/index.js';
-import { Adam, AdamW, type Optimizer, type ParamGroup, RAdam, SGD } from '../optim/index.js';
-import type { TrainingRecipe } from './recipe.js';
+import { ADAMW_DECAY } from '../optim/adam.js';
+import { Adam, AdamW, decayGroups, type Optimizer, type ParamGroup, RAdam, SGD } from '../optim/index.js';
+import type { OptimizerRecipe, TrainingRecipe } from './recipe.js';
 import { select } from './selection.js';
 
 /** Kinds of optimizers by their names in recipes. */
@@ -14,14 +15,19 @@ export function baseRate({ optimizer, schedule }: Pick<TrainingRecipe, 'optimize
   return schedule?.maxLr ?? (optimizer.lr as number);
 }
 
+/** The optimizer's own weight decay, written or not. */
+export function weightDecayOf({ kind, weightDecay }: OptimizerRecipe): number {
+  return weightDecay ?? (kind === 'adamw' ? ADAMW_DECAY : 0);
+}
+
 /**
  * Freezes what the recipe does not train, and makes the optimizer over the rest.
  * @throws ConfigError for a selection that matches nothing, an option that the kind does not have, and a group that
- *   is empty because an earlier one took everything
+ *   is empty because an earlier one took everything; for `decay: 'matrices'` where nothing would decay
  */
 export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer {
   const { trainable = 'all', optimizer } = recipe;
-  const { kind, groups = [], lr: _, ...options } = optimizer;
+  const { kind, groups = [], decay, lr: _, ...options } = optimizer;
   const chosen = select(model, trainable, 'trainable');
   model.setTrainable((path) => chosen.has(path));
   const left = new Map([...model.namedParameters()].filter(([path]) => chosen.has(path)));
@@ -42,5 +48,6 @@ export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer
   });
   const rest = left.size > 0 ? [{ params: [...left.values()] }] : [];
   const params = groups.length > 0 ? [...made, ...rest] : [...left.values()];
-  return new optimizerKinds[kind](params, { ...options, lr: baseRate(recipe) } as never);
+  const own = decay === 'matrices' ? decayGroups(params as ParamGroup[], weightDecayOf(optimizer)) : params;
+  return new optimizerKinds[kind](own, { ...options, lr: baseRate(recipe) } as never);
 }

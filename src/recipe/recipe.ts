@@ -45,10 +45,14 @@ export interface GroupRecipe {
 }
 
 /** The optimizer and its options. The rate is `schedule.maxLr`, or `lr` where there is no schedule. */
-export type OptimizerRecipe = { groups?: readonly GroupRecipe[] } & (
-  | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
-  | ({ kind: 'sgd' } & Partial<SGDOptions>)
-);
+export type OptimizerRecipe = {
+  groups?: readonly GroupRecipe[];
+  /**
+   * What `weightDecay` is for: everything (default), or the matrices of linear layers, which spares norms, biases, embeddings
+   * (a tied output projection is one) and positions. Groups with a `weightDecay` of their own keep it.
+   */
+  decay?: 'all' | 'matrices';
+} & (({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>) | ({ kind: 'sgd' } & Partial<SGDOptions>));
 
 /** How a text becomes ids. */
 export type TokenizerRecipe =

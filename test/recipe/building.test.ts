@@ -143,6 +143,63 @@ test('groups: one that is left nothing is refused, with what to do', () => {
   assert.match(option.message, /SGD: unknown key "eps"/);
 });
 
+test("decay 'matrices' spares the rest, within groups too, and resumes", async () => {
+  const model = small();
+  const optimizer = {
+    ...base.optimizer,
+    decay: 'matrices',
+    groups: [
+      { match: '*linear1*', lr: 0.2 },
+      { match: 'norms', weightDecay: 0.1 },
+    ],
+  } as const;
+  const { groups } = buildOptimizer({ ...base, optimizer, trainable: ['all', '!*self_attn*'] }, model);
+  const named = new Map([...model.namedParameters()].map(([path, parameter]) => [parameter, path]));
+  const found = groups.map(({ lr, weightDecay, params }) => ({
+    ...{ lr, weightDecay },
+    paths: params.map((p) => named.get(p) as string),
+  }));
+  assert.equal(
+    found.map(({ lr, weightDecay }) => [lr, weightDecay]),
+    [
+      [0.2, 0.5],
+      [0.2, 0],
+      [0.1, 0.1],
+      [0.1, 0.5],
+      [0.1, 0],
+    ],
+  );
+  assert.ok(found[0].paths.every((path) => path.endsWith('linear1.weight')));
+  assert.ok(found[1].paths.every((path) => path.endsWith('linear1.bias')));
+  assert.ok(found[3].paths.length > 0 && found[3].paths.every((path) => path.endsWith('.weight')));
+  assert.ok(found[4].paths.some((path) => path.includes('embedding')));
+  const nothing = refusal(() => buildOptimizer({ ...base, optimizer, trainable: 'norms' }, small()));
+  assert.match(nothing.message, /matches no parameter|is empty|nothing would decay/);
+  const alone = { ...base.optimizer, decay: 'matrices' } as const;
+  assert.match(
+    refusal(() => buildOptimizer({ ...base, optimizer: alone, trainable: 'norms' }, small())).message,
+    /no trainable matrix of a linear layer, so nothing would decay/,
+  );
+
+  const run = async (decay: 'all' | 'matrices', steps = 4) => {
+    const adamw = { kind: 'adamw', weightDecay: 0.5, decay } as const;
+    return new Trainer((await prepare(recipes.text, { optimizer: adamw, steps })).options);
+  };
+  const finish = (trainer: Trainer<never>) => {
+    while (trainer.step < 4) trainer.trainStep();
+    return trainer.hash();
+  };
+  const whole = finish((await run('matrices')) as never);
+  const donor = await run('matrices');
+  for (let i = 0; i < 2; i++) donor.trainStep();
+  const resumed = await run('matrices');
+  resumed.restore(donor.save());
+  assert.is(finish(resumed as never), whole);
+  const all = await run('all');
+  assert.match(refusal(() => all.restore(donor.save())).message, /decay/);
+  assert.is.not(finish(all as never), whole);
+});
+
 test('groups keep their ratio to the schedule', async () => {
   const optimizer = { kind: 'sgd', groups: [{ match: 'biases', lr: 0.03 }] } as const;
   const schedule = { kind: 'linearDecay', maxLr: 0.01, warmupSteps: 2, totalSteps: 4 } as const;

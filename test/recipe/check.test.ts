@@ -301,6 +301,25 @@ test('the rate is in the schedule or in the optimizer', () => {
   refused(change(text, { 'schedule.maxLr': -1 }), /maxLr must be a finite number >= 0, got -1/);
 });
 
+test('decay says what a weight decay above 0 is for', () => {
+  const optimizer = { kind: 'adam', weightDecay: 0.1 };
+  const make = (more: object) => change(text, { optimizer: { ...optimizer, ...more } });
+  for (const more of [
+    { decay: 'all' },
+    { decay: 'matrices' },
+    { decay: 'all', weightDecay: 0 },
+    { decay: 'matrices', weightDecay: undefined, kind: 'adamw' },
+  ])
+    assert.ok(checkRecipe(make(more), 'r.json'));
+  for (const decay of ['weights', true, null])
+    refused(make({ decay }), /optimizer\.decay must be one of all, matrices, got/);
+  for (const weightDecay of [0, undefined])
+    refused(
+      make({ decay: 'matrices', weightDecay }),
+      /optimizer\.decay must be left out where weightDecay is 0, as nothing decays, got "matrices"/,
+    );
+});
+
 test('what reads data of its own has the training part alone', () => {
   const { model: _m, data: _d, tokenizer: _t, ...training } = text;
   assert.is(checkTrainingRecipe(training, 'x'), training);
