@@ -1,5 +1,6 @@
 /** @file One clear line and the right exit code for whatever ended a command. */
 import { ConfigError, NumericError, PrenormError } from '../errors.js';
+import { hasCursor } from './terminal.js';
 
 /** Done; a claim or check failed; bad usage or input; interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -61,7 +62,7 @@ function listenForInterrupt(): AbortSignal {
   const stop = () => {
     if (controller.signal.aborted) {
       // A progress bar may have hidden the cursor.
-      if (process.stderr.isTTY) process.stderr.write('\x1b[?25h\n');
+      if (hasCursor(process.stderr)) process.stderr.write('\x1b[?25h\n');
       process.exit(EXIT.interrupted);
     }
     process.stderr.write(`${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`);

@@ -143,6 +143,11 @@ command('train', 'train a model on your own data')
   .option('--resume', 'go on from the last checkpoint')
   .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
+  .option(
+    '--log-every <n>',
+    'a line of progress every n steps, also with --json (default: without a terminal, one every 5 seconds)',
+    whole(1),
+  )
   .addHelpText('after', TRAIN_HELP)
   .action(async (recipe, options) => {
     exitCode = await (await import('./train.js')).train(recipe, options);

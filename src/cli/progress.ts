@@ -1,8 +1,13 @@
 /** @file Progress on a terminal as bars, elsewhere as a line now and then. Goes to stderr: stdout is for results. */
+import { moveCursor } from 'node:readline';
 import cliProgress from 'cli-progress';
+import stringWidth from 'string-width';
 import { note } from './errors.js';
+import { Pace, type ProgressState, plainLine, progressLine } from './progress-line.js';
+import { columnsOf, hasCursor } from './terminal.js';
 
 export interface ProgressBar {
+  /** @param text what is measured, with commas between, most important first */
   update(done: number, text: string): void;
   stop(): void;
 }
@@ -17,75 +22,134 @@ export interface ProgressBars {
   stop(): void;
 }
 
-const FORMAT = '{label} {bar} {value}/{total} {rate} {eta_formatted} left {text}';
-const LABEL_WIDTH = 44;
-/** Without a terminal, a bar is one line in this many milliseconds at most. */
-const LINE_EVERY = 10_000;
+export interface ProgressOptions {
+  /** No progress, for --json; lines that `logEvery` asks for come all the same. */
+  quiet?: boolean;
+  /** A line every so many steps: beside the bar on a terminal, instead of one every few seconds elsewhere. */
+  logEvery?: number;
+  /** Default: standard error. */
+  stream?: NodeJS.WriteStream;
+}
 
-export function progressBars(options: { quiet?: boolean } = {}): ProgressBars {
-  if (options.quiet) return { add: () => ({ update() {}, stop() {} }), log() {}, warn: note, stop() {} };
-  if (!process.stderr.isTTY) return plainProgress();
+/** Without a terminal, a bar is one line in this many milliseconds at most. */
+const LINE_EVERY = 5000;
+
+export function progressBars(options: ProgressOptions = {}): ProgressBars {
+  const { quiet = false, logEvery, stream = process.stderr } = options;
+  if (quiet && logEvery === undefined) {
+    return { add: () => ({ update() {}, stop() {} }), log() {}, warn: note, stop() {} };
+  }
+  if (quiet || !hasCursor(stream)) return plainProgress(stream, logEvery, quiet);
+  return terminalProgress(stream, logEvery);
+}
+
+function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): ProgressBars {
+  const states = new Map<object, ProgressState>();
+  let labelWidth = 0;
+  /** What stands on the screen, to find it again when a terminal that became narrower has broken it into more lines. */
+  const drawn = new Map<object, string>();
   const multi = new cliProgress.MultiBar(
     {
-      format: FORMAT,
-      stream: process.stderr,
-      barsize: 20,
+      format: (_options, _params, payload) => {
+        const state = states.get(payload.key) as ProgressState;
+        // A line that fills the last column wraps in some terminals.
+        const line = progressLine(state, columnsOf(stream) - 1, labelWidth);
+        drawn.set(payload.key, line);
+        return line;
+      },
+      stream,
       hideCursor: true,
       clearOnComplete: true,
-      etaBuffer: 30,
     },
     cliProgress.Presets.shades_classic,
   );
+  const onResize = (): void => {
+    const columns = columnsOf(stream);
+    const rows = [...drawn.values()].reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / columns)),
+      0,
+    );
+    if (rows === 0) return;
+    moveCursor(stream, 0, drawn.size - rows);
+    stream.write('\x1b[J');
+    multi.update();
+  };
+  stream.on('resize', onResize);
+  const log = (line: string): void => multi.log(`${line}\n`);
   return {
     add(label, total, from = 0) {
-      const bar = multi.create(total, from, {
-        label: label.slice(0, LABEL_WIDTH).padEnd(LABEL_WIDTH),
-        text: '',
-        rate: '',
-      });
-      const rateOf = rateSince(from);
+      const key = {};
+      const pace = new Pace(from);
+      const state: ProgressState = { label, done: from, total, rate: Number.NaN, measured: [] };
+      states.set(key, state);
+      labelWidth = Math.max(labelWidth, stringWidth(label));
+      const bar = multi.create(total, from, { key });
       return {
-        update: (done, text) => bar.update(done, { text, rate: formatRate(rateOf(done)) }),
+        update(done, text) {
+          Object.assign(state, { done, rate: pace.at(done), measured: partsOf(text) });
+          bar.update(done);
+          if (logEvery !== undefined && isDue(done, total, from, logEvery)) log(plainLine(state));
+        },
         stop() {
           bar.stop();
           multi.remove(bar);
+          drawn.delete(key);
+          states.delete(key);
         },
       };
     },
-    log: (line) => multi.log(`${line}\n`),
-    warn: (line) => multi.log(`prenorm: ${line}\n`),
-    stop: () => multi.stop(),
+    log,
+    warn: (line) => log(`prenorm: ${line}`),
+    stop() {
+      stream.off('resize', onResize);
+      // What was logged last is written with the next drawing, which would not come any more.
+      multi.update();
+      multi.stop();
+    },
   };
 }
 
-function plainProgress(): ProgressBars {
+/** The first line comes at once, the last always. */
+function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = false): ProgressBars {
+  const write = (line: string): void => {
+    stream.write(`${line}\n`);
+  };
   return {
     add(label, total, from = 0) {
-      const rateOf = rateSince(from);
-      let last = performance.now();
+      const pace = new Pace(from);
+      let written = -1;
+      let last = Number.NEGATIVE_INFINITY;
+      let state: ProgressState | undefined;
+      const say = (): void => {
+        if (!state || state.done === written) return;
+        written = state.done;
+        last = performance.now();
+        write(plainLine(state));
+      };
       return {
         update(done, text) {
-          const now = performance.now();
-          if (now - last < LINE_EVERY) return;
-          last = now;
-          const rate = rateOf(done);
-          const left = rate > 0 ? `, ${Math.ceil((total - done) / rate)} s left` : '';
-          process.stderr.write(`${label}: ${done}/${total}, ${formatRate(rate)}${left}, ${text}\n`);
+          state = { label, done, total, rate: pace.at(done), measured: partsOf(text) };
+          const due =
+            logEvery === undefined
+              ? performance.now() - last >= LINE_EVERY || done === total
+              : isDue(done, total, from, logEvery);
+          if (due) say();
         },
-        stop() {},
+        stop: say,
       };
     },
-    log: (line) => process.stderr.write(`${line}\n`),
+    log: (line) => {
+      if (!quiet) write(line);
+    },
     warn: note,
     stop() {},
   };
 }
 
-function rateSince(from: number): (done: number) => number {
-  const started = performance.now();
-  return (done) => (done - from) / ((performance.now() - started) / 1000);
+function isDue(done: number, total: number, from: number, every: number): boolean {
+  return done % every === 0 || done === total || done === from + 1;
 }
 
-function formatRate(rate: number): string {
-  return `${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
+function partsOf(text: string): string[] {
+  return text.split(', ').filter((part) => part !== '');
 }

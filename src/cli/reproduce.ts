@@ -24,6 +24,7 @@ import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { RunStore } from './run-store.js';
 import { type EngineOptions, start } from './start.js';
+import { columnsOf, hasColor } from './terminal.js';
 import { packageVersion } from './version.js';
 
 export interface ReproduceOptions extends EngineOptions {
@@ -79,8 +80,8 @@ async function reproduceInto(
   if (options.json) process.stdout.write(text);
   else {
     const terminal = {
-      color: process.stdout.isTTY === true && !process.env.NO_COLOR,
-      width: Math.min(process.stdout.columns ?? 100, 120),
+      color: hasColor(process.stdout),
+      width: columnsOf(process.stdout),
     };
     process.stdout.write(`\n${renderRuns(results, terminal)}\n\n${renderClaims(results, terminal)}\n\n`);
     process.stdout.write(`Report: ${join(out, 'report.html')}\n`);

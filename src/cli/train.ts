@@ -33,6 +33,8 @@ export interface TrainCommandOptions extends EngineOptions {
   /** Go on under the recipe's schedule, though the run began under another. */
   newSchedule?: boolean;
   dryRun?: boolean;
+  /** A line of progress every so many steps. */
+  logEvery?: number;
   json?: boolean;
   seed?: number;
 }
@@ -116,7 +118,7 @@ class Training {
     readonly run: PreparedRun,
     readonly options: TrainCommandOptions,
   ) {
-    this.#bars = progressBars({ quiet: options.json });
+    this.#bars = progressBars({ quiet: options.json, logEvery: options.logEvery });
     this.#trainer = new Trainer({
       ...run.options,
       checkpointEvery: run.recipe.checkpointEvery ?? CHECKPOINT_EVERY,
@@ -142,6 +144,7 @@ class Training {
     try {
       await this.#train(bar);
     } catch (error) {
+      bar.stop();
       this.#bars.stop();
       if (!isAbort(error)) throw error;
       const { step } = this.#trainer;
