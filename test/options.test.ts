@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import * as classifying from '../src/classify/index.js';
 import { PrenormError } from '../src/errors.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
@@ -139,6 +140,8 @@ const rowKeys = {
   lengthMultiple: 'positiveWhole',
 } as const;
 const { seed: _rowSeed, ...evaluationRowKeys } = rowKeys;
+const marked = text.trainBPE(['a a b'], { vocabSize: 259 });
+const classifier = new nn.TextClassifier({ ...sizes, vocabSize: 260, numClasses: 2, multiLabel: true });
 const two = Int32Array.of(5, 6);
 const pairs = [{ source: two, target: two }];
 const labelled = [{ first: two, second: two, label: 0 }];
@@ -625,14 +628,38 @@ const table: Row[] = [
     of: ['LabelledPairBatches'],
     call: (o) => new data.LabelledPairBatches(labelled, o),
     good: { ...rows, seed: 0 },
-    keys: rowKeys,
+    keys: { ...rowKeys, numClasses: 'positiveWhole' },
     required: ['marks', 'maxLen', 'batchSize', 'seed'],
+  },
+  {
+    of: ['parseLabelledTexts'],
+    call: (o) => data.parseLabelledTexts('a\tb', 'x.tsv', undefined, o),
+    good: {},
+    keys: { labelSeparator: 'text' },
+  },
+  {
+    of: ['parseLabelledPairs'],
+    call: (o) => data.parseLabelledPairs('a\ta\tb', 'x.tsv', undefined, o),
+    good: {},
+    keys: { labelSeparator: 'text' },
+  },
+  {
+    of: ['classify'],
+    call: (o) => classifying.classify(classifier, marked, ['a', 'b'], ['a'], o),
+    good: {},
+    keys: { threshold: 'fraction', onTooLong: 'choice', batchSize: 'positiveWhole' },
+  },
+  {
+    of: ['describeReport'],
+    call: (o) => classifying.describeReport(classifying.classificationReport(['a'], ['a'], ['a']), o),
+    good: {},
+    keys: { columns: 'positiveWhole' },
   },
   {
     of: ['evaluationLabelledPairs'],
     call: (o) => [...data.evaluationLabelledPairs(labelled, o)],
     good: rows,
-    keys: evaluationRowKeys,
+    keys: { ...evaluationRowKeys, numClasses: 'positiveWhole' },
     required: ['marks', 'maxLen', 'batchSize'],
   },
   {
@@ -839,7 +866,9 @@ test('whoever takes options is in the table', async () => {
     ),
   );
   const exported = new Set<unknown>(
-    [...entries, nn, optim, data, text, textual, io, theory].flatMap((module) => Object.values(module)),
+    [...entries, nn, optim, data, text, textual, classifying, io, theory].flatMap((module) =>
+      Object.values(module),
+    ),
   );
   const known = new Set([...table, ...models].flatMap(({ of }) => of).concat(Object.keys(elsewhere)));
   const missing: string[] = [];

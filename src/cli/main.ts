@@ -101,13 +101,17 @@ command('prepare', 'check, clean and split your own text into a folder that trai
   .argument('<input...>', 'a folder (train.de, train.en, …, or train.tsv), two files, or one file')
   .requiredOption('--out <dir>', 'folder to write')
   .addOption(
-    new Option('--kind <name>', 'pairs: source TAB target; labelled: text TAB text TAB label; text: plain')
+    new Option(
+      '--kind <name>',
+      'pairs: source TAB target; labelled: text TAB label, or text TAB text TAB label; text: plain',
+    )
       .choices(['pairs', 'labelled', 'text'])
       .default('pairs'),
   )
   .option('--languages <a-b>', 'source and target, as the files are named, e.g. de-en')
   .option('--test <name>', 'test set of a folder with several, e.g. test_2016_flickr')
   .option('--columns <list>', 'columns of a tab-separated file to take, e.g. 4,5,1', columns)
+  .option('--label-separator <text>', 'what stands between the labels of a text that has several, e.g. ,')
   .option('--header', 'the first line of a tab-separated file names the columns')
   .option('--tokenize', 'words and punctuation apart')
   .option('--lowercase', 'small letters only')

@@ -11,7 +11,7 @@ import {
   type RawExample,
   withoutRepeats,
 } from '../data/index.js';
-import { ConfigError, DataError } from '../errors.js';
+import { brief, ConfigError, DataError } from '../errors.js';
 import { lowercase, tokenizeWords, type WordLanguage } from '../text/index.js';
 import { splitWords } from '../text/tokenize-13a.js';
 import { findPairs, findTable, type Part, parts, readExamples, readLines } from './prepare-input.js';
@@ -24,6 +24,8 @@ export interface PrepareOptions extends EngineOptions {
   test?: string;
   columns?: number[];
   header?: boolean;
+  /** Between the labels of a text that may have several. */
+  labelSeparator?: string;
   tokenize?: boolean;
   lowercase?: boolean;
   maxWords?: number;
@@ -50,6 +52,8 @@ export interface Prepared {
   training: string[];
   languages: [string, string] | null;
   leaks: Leak[];
+  /** The kind of data that a recipe finds in the folder. */
+  dataKind: 'pairs' | 'labelledTexts' | 'labelledPairs' | 'text';
 }
 
 /** The limits in force; only pairs have some unless they are asked for. */
@@ -73,7 +77,7 @@ function normalizer({ tokenize, lowercase: lower }: PrepareOptions, languages: r
   };
 }
 
-/** Pairs and labelled pairs: train.tsv, valid.tsv and test.tsv. */
+/** Pairs, and labelled texts and pairs: train.tsv, valid.tsv and test.tsv. */
 export async function prepareTable(
   inputs: readonly string[],
   options: PrepareOptions,
@@ -89,22 +93,25 @@ export async function prepareTable(
     });
   }
   const normalize = normalizer(options, found.languages ?? []);
+  const picked = columns ?? (kind === 'pairs' ? [1, 2] : await labelledColumns(found.files.train, header));
+  const numTexts = kind === 'pairs' ? 2 : picked.length - 1;
   const own = (line: string, column: number): string =>
-    column < 2 ? normalize(line, column) : splitWords(line).join(' ');
+    column < numTexts ? normalize(line, column) : splitWords(line).join(' ');
   const read: Partial<Record<Part, { all: number; examples: RawExample[]; from: string }>> = {};
   for (const part of parts) {
     const files = found.files[part];
     if (!files) continue;
-    const picked = columns ?? (kind === 'pairs' ? [1, 2] : [1, 2, 3]);
     const wanted = { columns: picked, exact: columns === undefined, header };
     const raw = await readExamples(files, wanted, report);
-    const examples = normalizedExamples(raw.examples, own, report);
+    // A text without a label is one, where there may be several.
+    const mayBeEmpty = options.labelSeparator === undefined ? undefined : numTexts;
+    const examples = normalizedExamples(raw.examples, own, report, mayBeEmpty);
     read[part] = { all: raw.lines, examples, from: files.join(' and ') };
   }
   if (strict) report.refuse();
   const train = read.train as NonNullable<typeof read.train>;
   // Only training data is cleaned: what is measured on stays as it was given.
-  const limited = cleanExamples(train.examples, 2, limits(options), report);
+  const limited = cleanExamples(train.examples, numTexts, limits(options), report);
   const given = { valid: read.valid?.examples ?? [], test: read.test?.examples ?? [] };
   const clean = options.dedupe ? withoutRepeats(limited, given, report) : limited;
   let rest = clean;
@@ -123,49 +130,73 @@ export async function prepareTable(
       { path: inputs[0], actual: report.list(), hint: 'give more data, looser limits, or other --columns' },
     );
   }
-  if (kind === 'labelled') checkLabels(read as Record<Part, { examples: RawExample[] }>);
+  const all = read as Record<Part, { examples: RawExample[] }>;
+  if (kind === 'labelled') checkLabels(all, options.labelSeparator);
   return {
     files: Object.fromEntries(
       parts.map((part) => {
-        const { all, examples, from } = read[part] as NonNullable<(typeof read)[Part]>;
+        const { all: lines, examples, from } = read[part] as NonNullable<(typeof read)[Part]>;
         const content = `${examples.map((example) => example.columns.join('\t')).join('\n')}\n`;
-        return [`${part}.tsv`, { text: content, report: { read: all, kept: examples.length, from } }];
+        return [`${part}.tsv`, { text: content, report: { read: lines, kept: examples.length, from } }];
       }),
     ),
-    training: rest.flatMap((example) => example.columns.slice(0, 2)),
+    training: rest.flatMap((example) => example.columns.slice(0, numTexts)),
     languages: found.languages,
-    leaks: findLeaks(read as Record<Part, { examples: RawExample[] }>),
+    leaks: findLeaks(all, numTexts),
+    dataKind: kind === 'pairs' ? 'pairs' : numTexts === 1 ? 'labelledTexts' : 'labelledPairs',
   };
 }
 
+/** Text and label, or two texts and a label: what the first line says that is one of both. */
+async function labelledColumns(train: string[] | undefined, header: boolean): Promise<number[]> {
+  const lines = train ? (await readLines(train[0])).slice(header ? 1 : 0) : [];
+  const counts = lines.map((line) => line?.split('\t').length ?? 0);
+  return counts.find((count) => count === 2 || count === 3) === 2 ? [1, 2] : [1, 2, 3];
+}
+
 /** Each part against those that training or selection has seen before it. */
-function findLeaks(read: Record<Part, { examples: RawExample[] }>): Leak[] {
+function findLeaks(read: Record<Part, { examples: RawExample[] }>, numTexts: number): Leak[] {
   return parts.flatMap((part, i) =>
-    parts.slice(0, i).map((before) => findLeak([part, read[part].examples], [before, read[before].examples])),
+    parts
+      .slice(0, i)
+      .map((before) => findLeak([part, read[part].examples], [before, read[before].examples], numTexts)),
   );
 }
 
 const leftOut = (report: DropReport): string => (report.total > 0 ? `; left out: ${report.describe()}` : '');
 
 /** A label that training never sees can never be right. */
-function checkLabels(read: Record<Part, { examples: RawExample[] }>): void {
-  const known = new Set(read.train.examples.map(({ columns }) => columns[2]));
-  if (known.size < 2) {
-    throw new DataError(`the training part has ${known.size} label, at least 2 are needed`, {
-      path: read.train.examples[0].where,
-      expected: 2,
-      actual: [...known],
-      hint: 'is the third column the label? choose with --columns',
-    });
+function checkLabels(read: Record<Part, { examples: RawExample[] }>, separator: string | undefined): void {
+  const labelsOf = ({ columns }: RawExample): string[] => {
+    const label = columns[columns.length - 1];
+    if (separator === undefined) return [label];
+    return label === '' ? [] : label.split(separator).map((name) => name.trim());
+  };
+  const known = new Set(read.train.examples.flatMap(labelsOf));
+  const least = separator === undefined ? 2 : 1;
+  if (known.size < least) {
+    const only = known.size === 1 ? `, ${brief([...known][0])},` : '';
+    throw new DataError(
+      `the training part has ${known.size} label${only} at least ${least} ${least === 1 ? 'is' : 'are'} needed`,
+      {
+        path: read.train.examples[0].where,
+        expected: least,
+        actual: [...known],
+        hint: 'is the last column the label? choose with --columns, e.g. --columns 2,1 where it comes first',
+      },
+    );
   }
   for (const part of ['valid', 'test'] as const) {
-    const bad = read[part].examples.find(({ columns }) => !known.has(columns[2]));
-    if (!bad) continue;
-    throw new DataError(`the label "${bad.columns[2]}" does not occur in the training part`, {
-      path: bad.where,
-      expected: [...known],
-      actual: bad.columns[2],
-    });
+    for (const example of read[part].examples) {
+      const bad = labelsOf(example).find((label) => !known.has(label));
+      if (bad === undefined) continue;
+      throw new DataError(`the label ${brief(bad)} does not occur in the training part`, {
+        path: example.where,
+        expected: [...known],
+        actual: bad,
+        hint: `its labels are ${brief([...known])}`,
+      });
+    }
   }
 }
 
@@ -208,5 +239,6 @@ export async function prepareText(
     training: [content],
     languages: null,
     leaks: [],
+    dataKind: 'text',
   };
 }

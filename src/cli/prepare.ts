@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkValue } from '../checks.js';
 import { type DropCount, DropReport, type Leak } from '../data/index.js';
+import { separatorRule } from '../data/labelled-pairs.js';
 import { ConfigError, DataError } from '../errors.js';
 import { trainBPE, UNICODE_VERSION } from '../text/index.js';
 import { EXIT } from './errors.js';
@@ -22,6 +24,8 @@ import { start } from './start.js';
 /** What prepare.json says. */
 interface PrepareReport {
   kind: PrepareOptions['kind'];
+  /** The kind of data that a recipe finds in the folder. */
+  dataKind: Prepared['dataKind'];
   inputs: string[];
   options: Record<string, unknown>;
   unicode: string;
@@ -59,6 +63,7 @@ async function prepareInto(inputs: readonly string[], options: PrepareOptions): 
   const tokenizer = vocabSize === undefined ? undefined : trainBPE(prepared.training, { vocabSize });
   const summary: PrepareReport = {
     kind: options.kind,
+    dataKind: prepared.dataKind,
     inputs: [...inputs],
     options: settings(options, prepared.languages),
     unicode: UNICODE_VERSION,
@@ -83,7 +88,8 @@ async function prepareInto(inputs: readonly string[], options: PrepareOptions): 
   return EXIT.done;
 }
 
-function checkOptions({ kind, columns, header, dedupe, languages, test, maxRatio }: PrepareOptions): void {
+function checkOptions(options: PrepareOptions): void {
+  const { kind, columns, header, dedupe, languages, test, maxRatio, labelSeparator } = options;
   const refuse = (option: string, only: string): void => {
     throw new ConfigError(`--${option} is for ${only}`, { op: 'prepare', actual: option });
   };
@@ -94,10 +100,15 @@ function checkOptions({ kind, columns, header, dedupe, languages, test, maxRatio
   if (kind !== 'pairs' && languages) refuse('languages', '--kind pairs');
   if (kind !== 'pairs' && test) refuse('test', '--kind pairs');
   if (kind !== 'pairs' && maxRatio !== undefined) refuse('max-ratio', '--kind pairs');
-  const wanted = kind === 'pairs' ? 2 : 3;
-  if (columns && columns.length !== wanted) {
+  if (kind !== 'labelled' && labelSeparator !== undefined) refuse('label-separator', '--kind labelled');
+  if (labelSeparator !== undefined) {
+    checkValue('prepare', '--label-separator', labelSeparator, separatorRule);
+  }
+  const wanted = kind === 'pairs' ? [2] : [2, 3];
+  if (columns && !wanted.includes(columns.length)) {
+    const named = kind === 'pairs' ? 'source,target' : 'text,label or text,text,label';
     throw new ConfigError(
-      `--columns must name ${wanted} columns (${kind === 'pairs' ? 'source,target' : 'text,text,label'}), got ${columns.length}`,
+      `--columns must name ${wanted.join(' or ')} columns (${named}), got ${columns.length}`,
       { op: 'prepare', expected: wanted, actual: columns },
     );
   }
@@ -105,7 +116,7 @@ function checkOptions({ kind, columns, header, dedupe, languages, test, maxRatio
 
 function settings(options: PrepareOptions, languages: Prepared['languages']): Record<string, unknown> {
   const { tokenize = false, lowercase: lower = false, dedupe = false, header = false } = options;
-  const { vocabSize, columns } = options;
+  const { vocabSize, columns, labelSeparator } = options;
   const { maxWords, maxRatio } = limits(options);
   const finite = (value: number) => (Number.isFinite(value) ? value : null);
   return {
@@ -117,6 +128,7 @@ function settings(options: PrepareOptions, languages: Prepared['languages']): Re
     maxRatio: finite(maxRatio),
     ...(columns ? { columns } : {}),
     ...(header ? { header } : {}),
+    ...(labelSeparator === undefined ? {} : { labelSeparator }),
     ...(vocabSize === undefined ? {} : { vocabSize }),
   };
 }
@@ -142,8 +154,10 @@ function describe(summary: PrepareReport, options: PrepareOptions, vocabSize: nu
   const { languages } = summary.options as { languages?: string[] };
   if (languages) lines.push(`source ${languages[0]}, target ${languages[1]} (--languages changes it)`);
   if (vocabSize !== undefined) lines.push(`tokenizer.json: joint BPE of ${vocabSize}`);
-  const kinds = { pairs: 'pairs', labelled: 'labelledPairs', text: 'text' } as const;
-  const recipe = `"data": { "kind": "${kinds[options.kind]}", "source": "${options.out}", … } in a recipe`;
+  const { labelSeparator } = options;
+  const separated =
+    labelSeparator === undefined ? '' : `, "labelSeparator": ${JSON.stringify(labelSeparator)}`;
+  const recipe = `"data": { "kind": "${summary.dataKind}", "source": "${options.out}"${separated} } in a recipe`;
   const use = options.kind === 'pairs' ? `${recipe}, or prenorm reproduce --data ${options.out}` : recipe;
   return `${lines.join('\n')}\n${use}\n`;
 }

@@ -94,15 +94,17 @@ export function columnExamples(
 /**
  * Examples with every column passed through `normalize` (white space, tokens, case) and none empty.
  * @param normalize gets the text and the number of its column; its result holds no tab and no line break
+ * @param mayBeEmpty a column, counted from 0, in which nothing may stand
  */
 export function normalizedExamples(
   examples: readonly RawExample[],
   normalize: (text: string, column: number) => string,
   report: DropReport,
+  mayBeEmpty?: number,
 ): RawExample[] {
   return examples.flatMap(({ columns, where }) => {
     const normal = columns.map(normalize);
-    if (normal.every((column) => column !== '')) return [{ columns: normal, where }];
+    if (normal.every((column, c) => column !== '' || c === mayBeEmpty)) return [{ columns: normal, where }];
     report.add(EMPTY, where);
     return [];
   });

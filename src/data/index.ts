@@ -30,14 +30,17 @@ export {
   type PairSplits,
 } from './embedded.js';
 export {
+  balancedWeights,
   evaluationLabelledPairs,
   type LabelledBatch,
+  type LabelledOptions,
   type LabelledPair,
   LabelledPairBatches,
   type LabelledPairs,
   type LabelledText,
   type LabelledTexts,
   type LabelledTokens,
+  type LabelOptions,
   parseLabelledPairs,
   parseLabelledTexts,
 } from './labelled-pairs.js';

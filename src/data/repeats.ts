@@ -1,4 +1,5 @@
 /** @file Examples that stand in the data more than once: inside a part, and on both sides of a split. */
+import { checkValue, integer } from '../checks.js';
 import type { RawExample } from './clean.js';
 import type { DropReport } from './raw-lines.js';
 
@@ -43,16 +44,22 @@ export function withoutRepeats(
   });
 }
 
-/** What `part` shares with `seenIn`; examples are judged by their first two columns, whatever their label. */
+/**
+ * What `part` shares with `seenIn`; examples are judged by their first `numTexts` columns (default 2), whatever their
+ * label.
+ */
 export function findLeak(
   [part, examples]: readonly [string, readonly RawExample[]],
   [seenIn, before]: readonly [string, readonly RawExample[]],
+  numTexts = 2,
 ): Leak {
-  const texts = new Set(before.map(({ columns }) => keyOf(columns.slice(0, 2))));
+  checkValue('findLeak', 'numTexts', numTexts, integer(1));
+  const textsOf = ({ columns }: RawExample): string => keyOf(columns.slice(0, numTexts));
+  const texts = new Set(before.map(textsOf));
   const sources = new Set(before.map(({ columns }) => columns[0]));
-  const same = examples.filter(({ columns }) => texts.has(keyOf(columns.slice(0, 2))));
+  const same = examples.filter((example) => texts.has(textsOf(example)));
   const sameSource = examples.filter(
-    ({ columns }) => sources.has(columns[0]) && !texts.has(keyOf(columns.slice(0, 2))),
+    (example) => sources.has(example.columns[0]) && !texts.has(textsOf(example)),
   );
   const first = [...same, ...sameSource].slice(0, NAMED).map(({ where }) => where);
   return { part, seenIn, same: same.length, sameSource: sameSource.length, first };

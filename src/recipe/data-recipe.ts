@@ -21,14 +21,14 @@ export interface TextOrigin {
   validation?: number;
 }
 
-/** Bounds of a batch of rows; one of the two is needed. */
+/** Bounds of a batch of rows. */
 export interface RowBounds {
-  /** Rows per batch. */
+  /** Rows per batch. Default 32, where there is no `maxTokens`. */
   batchSize?: number;
   /** Bound of rows times padded length. */
   maxTokens?: number;
-  /** Longest row, marks included; longer ones are cut. */
-  maxLen: number;
+  /** Longest row, marks included; longer ones are cut. Default: the longest of the training part, 256 at most. */
+  maxLen?: number;
   /** Rows are padded to a multiple of this. Default 8. */
   lengthMultiple?: number;
 }
@@ -63,13 +63,22 @@ export interface PairsData extends TextOrigin {
   onTooLong?: 'error' | 'drop';
 }
 
+/** How the column of labels is read. */
+export interface LabelColumn {
+  /**
+   * What stands between the labels of a text that may have several, or none: `multiLabel` of the model then is true.
+   * Default: the column is one label.
+   */
+  labelSeparator?: string;
+}
+
 /** Pairs of texts with a class, for a textClassifier: text TAB text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
-export interface LabelledPairsData extends TextOrigin, RowBounds {
+export interface LabelledPairsData extends TextOrigin, RowBounds, LabelColumn {
   kind: 'labelledPairs';
 }
 
 /** Texts with a class, for a textClassifier: text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
-export interface LabelledTextsData extends TextOrigin, RowBounds {
+export interface LabelledTextsData extends TextOrigin, RowBounds, LabelColumn {
   kind: 'labelledTexts';
 }
 

@@ -9,14 +9,15 @@ export { type Content, contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';
 export type { DataSizes, Example, HeldOutPart, OpenedData, ReadData } from './data/kind.js';
+export { divideDocuments } from './data/masked.js';
 export type { ModuleDataset } from './data/module.js';
 export type { OpenedPairs, ReadPairs } from './data/pairs.js';
-export { divideDocuments } from './data/rows.js';
 export type { OpenedText } from './data/text.js';
 export type {
   DataKindName,
   DataRecipe,
   ImagesData,
+  LabelColumn,
   LabelledPairsData,
   LabelledTextsData,
   MaskedData,

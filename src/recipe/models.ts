@@ -12,8 +12,8 @@ const sizesOf: Readonly<Record<ModelKind, readonly (keyof DataSizes)[]>> = {
   causalLM: ['vocabSize', 'maxSeqLen'],
   transformer: ['vocabSize'],
   maskedLM: ['vocabSize', 'maxSeqLen', 'numSegments', 'nextSentence'],
-  textClassifier: ['vocabSize', 'maxSeqLen', 'numClasses'],
-  pairClassifier: ['vocabSize', 'maxSeqLen', 'numClasses'],
+  textClassifier: ['vocabSize', 'maxSeqLen', 'numClasses', 'multiLabel'],
+  pairClassifier: ['vocabSize', 'maxSeqLen', 'numClasses', 'multiLabel'],
   visionTransformer: ['imageSize', 'channels', 'numClasses'],
 };
 
@@ -21,7 +21,7 @@ const sizesOf: Readonly<Record<ModelKind, readonly (keyof DataSizes)[]>> = {
 export type RecipeModel = LibraryModel;
 
 /** Sizes that must be the data's; the others may leave room. */
-const EXACT: readonly string[] = ['imageSize', 'channels', 'nextSentence'];
+const EXACT: readonly string[] = ['imageSize', 'channels', 'nextSentence', 'multiLabel'];
 /** Sizes that a model has no default for. */
 const REQUIRED: readonly string[] = ['vocabSize', 'numClasses', 'imageSize'];
 
@@ -31,11 +31,28 @@ const REQUIRED: readonly string[] = ['vocabSize', 'numClasses', 'imageSize'];
  */
 export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecipe {
   const complete: Record<string, unknown> = { ...recipe };
+  if (complete.causal === true && sizes.unmaskedVocabSize !== undefined) {
+    sizes = { ...sizes, vocabSize: sizes.unmaskedVocabSize };
+  }
+  if (complete.classWeights === 'balanced') {
+    const { balancedWeights } = sizes;
+    if (!balancedWeights) {
+      throw new ConfigError(
+        'classWeights is balanced, and the data does not know how often its classes are',
+        {
+          op: 'model',
+          hint: 'give a number for each class',
+        },
+      );
+    }
+    complete.classWeights = [...balancedWeights];
+  }
   for (const key of sizesOf[recipe.kind]) {
     const known = sizes[key];
     const given = complete[key];
     if (given === undefined) {
-      if (known !== undefined) complete[key] = known;
+      // What a model is not unless it says so is left unsaid.
+      if (known !== undefined && known !== false) complete[key] = known;
       else if (REQUIRED.includes(key)) {
         throw new ConfigError(`${key} is missing, and the data does not know it`, { op: 'model' });
       }

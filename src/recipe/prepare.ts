@@ -73,7 +73,11 @@ export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings =
  */
 export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weights'): PreparedRun {
   const seeds = seedsOf(recipe);
-  const complete: Recipe = { ...recipe, model: completeModel(recipe.model, data.sizes) };
+  const complete: Recipe = {
+    ...recipe,
+    model: completeModel(recipe.model, data.sizes),
+    data: { ...recipe.data, ...data.decided },
+  };
   currentRuntime().manualSeed(seeds.dropout);
   const model = buildModel(complete.model, seeds.model);
   const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };

@@ -239,7 +239,25 @@ test('labelled pairs: columns may be picked, a header skipped; labels must be kn
   await refused(['l'], /valid\.tsv:1: the label "maybe" does not occur in the training part/, {
     kind: 'labelled',
   });
-  await refused(['one'], /1 label, at least 2 are needed.*--columns/, { kind: 'labelled' });
+  await refused(['one'], /1 label, "yes", at least 2 are needed.*--columns/, { kind: 'labelled' });
+});
+
+test('labelled texts: two columns are text and label, several labels have a separator', async () => {
+  write({ 'two.tsv': lines(46, (i) => `message  ${i}\t${i % 2 ? 'spam' : 'ham'}`) });
+  await good(['two.tsv'], { kind: 'labelled' });
+  assert.is(kept('train.tsv')[0], 'message 0\tham');
+  const { dataKind } = JSON.parse(readFileSync(at('out/prepare.json'), 'utf8'));
+  assert.is(dataKind, 'labelledTexts');
+  rmSync(at('out'), { recursive: true });
+  write({ 'first.tsv': lines(46, (i) => `${i % 2 ? 'spam' : 'ham'}\tmessage ${i}`) });
+  await good(['first.tsv'], { kind: 'labelled', columns: [2, 1] });
+  assert.is(kept('train.tsv')[1], 'message 1\tspam');
+  rmSync(at('out'), { recursive: true });
+  write({ 'tags.tsv': lines(69, (i) => `note ${i}\t${['a,b', 'b', '', 'a , c'][i % 4]}`) });
+  await good(['tags.tsv'], { kind: 'labelled', labelSeparator: ',' });
+  assert.ok(kept('train.tsv').includes('note 2\t'));
+  rmSync(at('out'), { recursive: true });
+  await refused(['two.tsv'], /--label-separator is for --kind labelled/, { labelSeparator: ',' });
 });
 
 test('text: one file or several; empty lines part documents and are not doubled', async () => {

@@ -101,7 +101,7 @@ const values: [object, string, string, unknown[]][] = [
     [base, 'data.batchSize', count, counts],
     [base, 'data.maxTokens', count, counts],
     [base, 'data.lengthMultiple', count, counts],
-    [base, 'data.maxLen', 'a positive integer, the longest row', [...counts, undefined]],
+    [base, 'data.maxLen', 'a positive integer, the longest row', counts],
   ]),
   [masked, 'data.maskedShare', 'a share above 0, at most 1', [0, 1.1, -1, '0.1', null]],
   [
@@ -255,8 +255,10 @@ test('content stands in the recipe or has a name, not both', () => {
   );
   refused(change(images, { 'data.labels': undefined }), /images and labels, got "1 of the two"/);
   refused(change(images, { 'data.labels': undefined, 'data.images': undefined }), /"0 of the two"/);
-  const { batchSize: _, ...unbounded } = labelledPairs.data as never as Changes;
-  refused({ ...labelledPairs, data: unbounded }, /data must be bounded by batchSize or maxTokens/);
+  refused(
+    change(labelledPairs, { 'data.labelSeparator': '\t' }),
+    /labelSeparator must be a text without tabs/,
+  );
 });
 
 test('tokenizers where there are texts, and of a kind that has the marks', () => {

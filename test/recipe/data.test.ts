@@ -281,7 +281,18 @@ test('one class is nothing to learn, and a module without a cursor is no source:
     const text = contents[kind].replace(/\t\w+$/gm, '\tsame');
     const error = await rejection(openData(checkRecipe(withData(kind, { text }), 'test')));
     assert.instance(error, DataError);
-    assert.match(error.message, 'data.text: there is one class only');
+    assert.match(error.message, 'data.text:1: there is one class only, "same" in all lines');
+    // Sorted by its labels: what is held out has one that nothing trained on has.
+    const rows = contents[kind].trimEnd().split('\n');
+    const sorted = rows.map((row, i) => row.replace(/\w+$/, i < 20 ? 'early' : i < 28 ? 'mid' : 'late'));
+    const unseen = await rejection(
+      openData(checkRecipe(withData(kind, { text: sorted.join('\n') }), 'test')),
+    );
+    assert.instance(unseen, DataError);
+    assert.match(
+      unseen.message,
+      /data\.text:2\d: the label "late" does not occur in the training part .*shuffle/,
+    );
   }
   const labels = Int32Array.from((recipes.images.data as { labels: ArrayLike<number> }).labels, () => 1);
   const images = await rejection(openData(checkRecipe(withData('images', { labels }), 'test')));

@@ -120,6 +120,29 @@ test('every key of every kind of data but those of its content', async () => {
   }
 });
 
+test('what the content decides of a kind of rows is as if the recipe said so', async () => {
+  for (const kind of ['labelledTexts', 'labelledPairs', 'masked'] as const) {
+    const {
+      batchSize: _,
+      maxLen: __,
+      ...rest
+    } = recipes[kind].data as { batchSize?: number; maxLen?: number };
+    const { recipe, options } = await prepareRun(checkRecipe({ ...recipes[kind], data: rest }, 'test'));
+    const { batchSize, maxLen } = recipe.data as { batchSize: number; maxLen: number };
+    assert.is(batchSize, 32);
+    assert.ok(maxLen >= 5 && maxLen < 60, `${kind}: ${maxLen}`);
+    assert.is((recipe.model as { maxSeqLen?: number }).maxSeqLen, maxLen);
+    assert.equal(
+      await decided({ ...recipes[kind], data: { ...rest, batchSize, maxLen } as never }),
+      options.config,
+    );
+    const bounded = await prepareRun(
+      checkRecipe({ ...recipes[kind], data: { ...rest, maxTokens: 200 } }, 'test'),
+    );
+    assert.is((bounded.recipe.data as { batchSize?: number }).batchSize, undefined);
+  }
+});
+
 test('it is plain JSON, with nothing of what is secret or large', async () => {
   for (const recipe of Object.values(recipes)) {
     const config = await decided(recipe);

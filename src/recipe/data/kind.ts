@@ -17,6 +17,8 @@ export interface OpenedData extends ReadData {
   readonly tokens: number | null;
   /** What the model's options follow from the data; the recipe may only repeat it, or have more room. */
   readonly sizes: DataSizes;
+  /** What the content decides of keys that the recipe leaves out; they decide bits as if it said so. */
+  readonly decided?: Readonly<Record<string, number>>;
   /** Names of the classes in the order of their numbers. */
   readonly classes?: readonly string[];
   /** Parts that can be evaluated on. */
@@ -54,6 +56,12 @@ export interface DataSizes {
   channels?: number;
   numSegments?: number;
   nextSentence?: boolean;
+  /** Rows of the token table for a model that never sees a mask; `vocabSize` where that is the same. */
+  unmaskedVocabSize?: number;
+  /** Whether a text may have several classes. */
+  multiLabel?: boolean;
+  /** Weights of the classes under which each weighs the same. */
+  balancedWeights?: readonly number[];
 }
 
 /** Content as it was read. */

@@ -2,9 +2,11 @@
 import type { DataKindName, DataRecipe } from '../data-recipe.js';
 import { imagesKind } from './images.js';
 import type { DataKind } from './kind.js';
+import { labelledPairsKind, labelledTextsKind } from './labelled.js';
+import { maskedKind } from './masked.js';
 import { moduleKind } from './module.js';
 import { pairsKind } from './pairs.js';
-import { labelledPairsKind, labelledTextsKind, maskedKind } from './rows.js';
+
 import { textKind, tokensKind } from './text.js';
 
 const kinds = {

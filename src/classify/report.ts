@@ -1,0 +1,175 @@
+/** @file How good a classifier is: accuracy, F1, and which class is taken for which. */
+import { checkOptions, integer, optional } from '../checks.js';
+import { brief, DataError } from '../errors.js';
+
+/** How good the predictions of one class are. */
+export interface ClassScore {
+  label: string;
+  /** Share of the texts said to have the class that have it; 0 where none is said to. */
+  precision: number;
+  /** Share of the texts with the class that are said to have it; 0 where none has it. */
+  recall: number;
+  /** Harmonic mean of the two. */
+  f1: number;
+  /** Texts that have the class. */
+  support: number;
+  /** Texts that are said to have it. */
+  predicted: number;
+}
+
+/** How good predictions are. */
+export interface ClassificationReport {
+  /** Texts in all. */
+  count: number;
+  /** Share of the texts whose label, or whole set of labels, is right. */
+  accuracy: number;
+  /** Mean F1 of the classes, each weighing the same; classes that no text has and none is said to have are left out. */
+  macroF1: number;
+  /** In the order of the labels. */
+  classes: ClassScore[];
+  /** `confusion[t][p]`: texts of class t said to be of class p; null where texts have sets of labels. */
+  confusion: number[][] | null;
+}
+
+/** A text's label; or its labels, where it may have several. */
+export type Labelling = string | readonly string[];
+
+/**
+ * Compares what is right with what was predicted, text by text.
+ * @param labels names of all classes; what is in neither list may be among them
+ * @throws DataError for lists of different length, no text at all, or a label that is not among `labels`
+ */
+export function classificationReport(
+  truth: readonly Labelling[],
+  predicted: readonly Labelling[],
+  labels: readonly string[],
+): ClassificationReport {
+  const op = 'classificationReport';
+  if (truth.length === 0 || truth.length !== predicted.length) {
+    throw new DataError(`${truth.length} labels that are right, ${predicted.length} predictions`, {
+      op,
+      expected: 'as many of both, one at least',
+      actual: [truth.length, predicted.length],
+    });
+  }
+  const index = new Map(labels.map((label, i) => [label, i]));
+  const single = typeof truth[0] === 'string';
+  const numbersOf = (list: string, labelling: Labelling, i: number): number[] => {
+    if ((typeof labelling === 'string') !== single) {
+      throw new DataError(`${list}[${i}] is ${brief(labelling)}, truth[0] is ${brief(truth[0])}`, {
+        op,
+        actual: labelling,
+        hint: 'give one label to every text, or a list of labels to every text',
+      });
+    }
+    return [...new Set(typeof labelling === 'string' ? [labelling] : labelling)].map((label) => {
+      const number = index.get(label);
+      if (number !== undefined) return number;
+      throw new DataError(`${list}[${i}] has the label ${brief(label)}, which is not among the labels`, {
+        op,
+        expected: labels,
+        actual: label,
+      });
+    });
+  };
+  const counts = labels.map(() => ({ both: 0, support: 0, predicted: 0 }));
+  const confusion = labels.map(() => new Array<number>(labels.length).fill(0));
+  let right = 0;
+  truth.forEach((labelling, i) => {
+    const known = numbersOf('truth', labelling, i);
+    const said = numbersOf('predicted', predicted[i], i);
+    const both = known.filter((label) => said.includes(label));
+    for (const label of known) counts[label].support++;
+    for (const label of said) counts[label].predicted++;
+    for (const label of both) counts[label].both++;
+    if (both.length === known.length && both.length === said.length) right++;
+    if (single) confusion[known[0]][said[0]]++;
+  });
+  const classes = counts.map(
+    ({ both, support, predicted: said }, i): ClassScore => ({
+      label: labels[i],
+      precision: said === 0 ? 0 : both / said,
+      recall: support === 0 ? 0 : both / support,
+      f1: both === 0 ? 0 : (2 * both) / (support + said),
+      support,
+      predicted: said,
+    }),
+  );
+  const judged = classes.filter(({ support, predicted: said }) => support + said > 0);
+  return {
+    count: truth.length,
+    accuracy: right / truth.length,
+    macroF1: judged.length === 0 ? 0 : judged.reduce((sum, { f1 }) => sum + f1, 0) / judged.length,
+    classes,
+    confusion: single ? confusion : null,
+  };
+}
+
+const widthOf = (text: string): number => [...text].length;
+const cutTo = (text: string, width: number): string =>
+  widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
+const padEnd = (text: string, width: number): string => text + ' '.repeat(width - widthOf(text));
+const padStart = (text: string, width: number): string => ' '.repeat(width - widthOf(text)) + text;
+
+/** Longest label that a table shows whole. */
+const LABEL = 24;
+/** How many confusions are listed where there is no room for a table of them. */
+const LISTED = 10;
+
+/** A report as text for people: the scores, a line per class, and which class is taken for which. */
+export function describeReport(report: ClassificationReport, options: { columns?: number } = {}): string {
+  checkOptions('describeReport', options, { columns: optional(integer(40)) });
+  const { columns = 80 } = options;
+  const { accuracy, macroF1, count, classes } = report;
+  const names = classes.map(({ label }) => cutTo(label, LABEL));
+  const wide = Math.max(5, ...names.map(widthOf));
+  const score = (value: number): string => value.toFixed(4);
+  const lines = classes.map(({ precision, recall, f1, support }, c) => {
+    const cells = [precision, recall, f1].map((value) => padStart(score(value), 10));
+    return `${padEnd(names[c], wide)}${cells.join('')}${padStart(String(support), 8)}`;
+  });
+  const head = `${padEnd('class', wide)}${['precision', 'recall', 'F1'].map((name) => padStart(name, 10)).join('')}${padStart('texts', 8)}`;
+  const summary = `accuracy ${score(accuracy)}, macro F1 ${score(macroF1)}, ${count} texts`;
+  const confused = describeConfusion(report, names, columns);
+  return [summary, '', head, ...lines, ...(confused.length > 0 ? ['', ...confused] : [])].join('\n');
+}
+
+function describeConfusion(
+  { confusion }: ClassificationReport,
+  names: readonly string[],
+  columns: number,
+): string[] {
+  if (!confusion) return [];
+  const digits = Math.max(...confusion.flat().map((n) => String(n).length));
+  const table = (rows: readonly string[], heads: readonly string[]): string[] => {
+    const wide = Math.max(...rows.map(widthOf));
+    const cell = Math.max(digits, ...heads.map(widthOf)) + 2;
+    if (wide + cell * heads.length > columns) return [];
+    const line = (name: string, cells: readonly string[]): string =>
+      padEnd(name, wide) + cells.map((text) => padStart(text, cell)).join('');
+    return [
+      'rows: what is right; columns: what was predicted',
+      line('', heads),
+      ...rows.map((name, t) => line(name, confusion[t].map(String))),
+    ];
+  };
+  const named = table(names, names);
+  if (named.length > 0) return named;
+  const numbers = names.map((_, c) => String(c + 1));
+  const numbered = table(
+    names.map((name, c) => `${numbers[c]} ${name}`),
+    numbers,
+  );
+  if (numbered.length > 0) return numbered;
+  const wrong = confusion
+    .flatMap((row, t) => row.map((n, p) => ({ n, t, p })))
+    .filter(({ n, t, p }) => n > 0 && t !== p);
+  wrong.sort((a, b) => b.n - a.n || a.t - b.t || a.p - b.p);
+  const listed = wrong
+    .slice(0, LISTED)
+    .map(({ n, t, p }) => `${padStart(String(n), digits)}  ${names[t]} -> ${names[p]}`);
+  const more = wrong.length > LISTED ? `, the ${LISTED} most frequent of ${wrong.length}` : '';
+  return wrong.length === 0
+    ? []
+    : [`what is taken for what${more}:`, ...listed.map((line) => cutTo(line, columns))];
+}

@@ -1,0 +1,199 @@
+/** @file Classified texts and pairs of texts. */
+import type { Rules } from '../../checks.js';
+import {
+  balancedWeights,
+  evaluationLabelledPairs,
+  LabelledPairBatches,
+  type LabelledTokens,
+  type LabelOptions,
+  parseLabelledPairs,
+  parseLabelledTexts,
+} from '../../data/index.js';
+import { separatorRule, unknownLabel } from '../../data/labelled-pairs.js';
+import { rowLength } from '../../data/row-batches.js';
+import { brief, DataError } from '../../errors.js';
+import { maskedMarks } from '../../text/index.js';
+import type {
+  LabelColumn,
+  LabelledPairsData,
+  LabelledTextsData,
+  RowBounds,
+  TextOrigin,
+} from '../data-recipe.js';
+import { withMarks } from '../tokenizers.js';
+import { checkOrigin, contentHash, divide, originKeys, type Parts, readContent } from './content.js';
+import type { DataKind } from './kind.js';
+import { boundsOf, decidedBounds, MAX_LEN, rowDefaults, rowRules } from './rows.js';
+
+const labelledRules: Rules<TextOrigin & RowBounds & LabelColumn> = {
+  ...rowRules,
+  labelSeparator: separatorRule,
+};
+
+interface Labelled {
+  texts: readonly string[];
+  label: number;
+  labels?: readonly number[];
+}
+
+interface ReadLabelled {
+  sha256: string;
+  source: string | null;
+  parts: Parts<Labelled[]>;
+  classes: string[];
+}
+
+type LabelledKind = Pick<
+  DataKind<LabelledPairsData | LabelledTextsData, ReadLabelled>,
+  'check' | 'read' | 'open'
+> &
+  Pick<DataKind, 'contentKeys' | 'models'> & { rules: typeof labelledRules; defaults: typeof rowDefaults };
+
+/** Both kinds differ in their lines only. */
+function labelled(
+  parse: (
+    text: string,
+    path: string,
+    classes: readonly string[] | undefined,
+    options: LabelOptions,
+  ) => { rows: Labelled[]; classes: string[] },
+  format: string,
+): LabelledKind {
+  return {
+    rules: labelledRules,
+    contentKeys: originKeys,
+    models: ['textClassifier', 'pairClassifier'],
+    defaults: rowDefaults,
+    check: checkOrigin,
+    async read(data, sources) {
+      const layout = { kind: data.kind, embedded: {}, file: 'train.tsv', format } as const;
+      const content = await readContent(data, layout, sources);
+      // Of the training part, which comes first; the others must know no further ones.
+      let classes: string[] | undefined;
+      const { labelSeparator } = data;
+      const several = labelSeparator !== undefined;
+      const parts = divide(content, data.validation, (text, path) => {
+        const found = parse(text, path, classes, several ? { labelSeparator } : {});
+        classes ??= found.classes;
+        return found.rows;
+      });
+      const path = 'whole' in content.names ? content.names.whole : content.names.train;
+      checkClasses(parts, classes ?? [], several, path, 'whole' in content.names);
+      return {
+        source: content.source,
+        parts,
+        classes: classes ?? [],
+        sha256: contentHash([parts.train, parts.valid]),
+      };
+    },
+    async open(data, { source, parts, classes, sha256 }, make) {
+      const multiLabel = data.labelSeparator !== undefined;
+      const training = parts.train.flatMap((row) => row.texts);
+      const tokenizer = withMarks(await make(training, source), data.kind);
+      const marks = maskedMarks(tokenizer);
+      const encode = (part: Labelled[] = []): LabelledTokens[] =>
+        part.map(({ texts: [a, b], ...labels }) => ({
+          first: tokenizer.encode(a),
+          ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
+          ...labels,
+        }));
+      const train = encode(parts.train);
+      const longest = train.reduce((most, { first, second }) => {
+        return Math.max(most, rowLength(first.length, second?.length ?? 0, MAX_LEN));
+      }, 0);
+      const decided = decidedBounds(data, longest);
+      const bounds = boundsOf(data, decided);
+      const numClasses = classes.length;
+      const options = { ...bounds, marks, ...(multiLabel ? { numClasses } : {}) };
+      return {
+        sha256,
+        tokenizer,
+        classes,
+        decided,
+        tokens: null,
+        sizes: {
+          vocabSize: marks.vocabSize,
+          unmaskedVocabSize: marks.endId,
+          maxSeqLen: bounds.maxLen,
+          numClasses,
+          multiLabel,
+          balancedWeights: balancedWeights(parts.train, numClasses, multiLabel),
+        },
+        heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
+        train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
+        evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+        examples: (count) =>
+          (parts.valid ?? []).slice(0, count).map((row) => ({
+            text: row.texts.join(' / '),
+            reference: (row.labels ?? [row.label]).map((label) => classes[label]).join(', '),
+            batch: [...evaluationLabelledPairs(encode([row]), options)][0],
+          })),
+      };
+    },
+  };
+}
+
+/**
+ * Refuses data with nothing to learn, and a text whose label was seen in no text that is trained on: of one file, the
+ * end is held out, and a file may be sorted by its labels.
+ */
+function checkClasses(
+  parts: Parts<Labelled[]>,
+  classes: readonly string[],
+  several: boolean,
+  path: string,
+  isWhole: boolean,
+): void {
+  const labelsOf = ({ label, labels }: Labelled): readonly number[] => labels ?? [label];
+  const seen = new Set(parts.train.flatMap(labelsOf));
+  const unseen = (parts.valid ?? []).findIndex((row) => labelsOf(row).some((label) => !seen.has(label)));
+  const least = several ? 1 : 2;
+  if (classes.length < least || seen.size < least) {
+    const [only] = seen;
+    const trained = isWhole && classes.length >= least ? `the first ${parts.train.length}` : 'all';
+    throw new DataError(
+      several
+        ? 'no text has a label, so there is nothing to learn'
+        : `there is one class only, ${brief(classes[only])} in ${trained} lines, so there is nothing to learn`,
+      {
+        path: `${path}:1`,
+        expected: several ? 'a label' : 'two classes at least',
+        actual: [...seen].map((label) => classes[label]),
+        hint: isWhole
+          ? 'the label is the last column; shuffle the lines when they are sorted by it'
+          : 'the label is the last column',
+      },
+    );
+  }
+  if (unseen < 0) return;
+  const row = (parts.valid as Labelled[])[unseen];
+  const label = labelsOf(row).find((one) => !seen.has(one)) as number;
+  const known = [...seen].sort((a, b) => a - b).map((one) => classes[one]);
+  throw unknownLabel(
+    classes[label],
+    known,
+    `${path}:${parts.train.length + unseen + 1}`,
+    'shuffle the lines, or give parts of their own',
+  );
+}
+
+/** Classified pairs of texts. */
+export const labelledPairsKind: DataKind<LabelledPairsData, ReadLabelled> = {
+  kind: 'labelledPairs',
+  ...labelled((text, path, known, options) => {
+    const { pairs, classes } = parseLabelledPairs(text, path, known, options);
+    return {
+      rows: pairs.map(({ first, second, ...labels }) => ({ texts: [first, second], ...labels })),
+      classes,
+    };
+  }, 'one a line: text TAB text TAB label'),
+};
+
+/** Classified texts. */
+export const labelledTextsKind: DataKind<LabelledTextsData, ReadLabelled> = {
+  kind: 'labelledTexts',
+  ...labelled((text, path, known, options) => {
+    const { texts, classes } = parseLabelledTexts(text, path, known, options);
+    return { rows: texts.map(({ text: only, ...labels }) => ({ texts: [only], ...labels })), classes };
+  }, 'one a line: text TAB label'),
+};
