@@ -6,7 +6,7 @@ import type { OpenedPairs } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { evaluateLoss, type Trainable } from '../train/index.js';
 import { EXIT, note } from './errors.js';
-import { openRunData, RunFolder } from './run-folder.js';
+import { openRun, openRunData } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
 import { type Common, type Decoding, translateLines } from './use-run.js';
@@ -17,8 +17,8 @@ export async function evaluate(
 ): Promise<number> {
   await start(options);
   const { split } = options;
-  const run = await new RunFolder(folder).open();
-  const data = await openRunData(run);
+  const run = await openRun(folder);
+  const data = await openRunData(run, folder);
   const isSame = run.dataHash === null || run.dataHash === data.sha256;
   if (!isSame) {
     note(

@@ -1,27 +1,21 @@
 /**
  * @file The folder that `prenorm train` writes and the other commands read: config.json (the recipe, with the sizes of
- * its data), tokenizer.json, checkpoint.safetensors, and what its steps measured (metrics-log.ts).
+ * its data), tokenizer.json, checkpoint.safetensors, model.safetensors, and what its steps measured (metrics-log.ts).
  */
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ConfigError, DataError } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
-import { decodeCheckpoint } from '../io/index.js';
+import { encodeModel, type ModelContent } from '../io/model-file.js';
 import {
-  buildModel,
   checkRecipe,
-  completeModel,
   isVersion01,
-  type OpenedData,
-  openData,
   type Recipe,
-  type RecipeModel,
   readTokenizer,
   recipeOf01,
   type Sources,
   type TextCodec,
 } from '../recipe/index.js';
-import { loadCheckpointWeights } from '../train/index.js';
 import { inConfig } from './errors.js';
 import { readJson, writeText } from './files.js';
 import { tableOf } from './metrics-log.js';
@@ -41,22 +35,17 @@ export async function readRecipe(path: string): Promise<RecipeFile> {
   return { recipe, path, sources: fileSources(dirname(path)) };
 }
 
-function toRecipe(value: unknown, path: string): Recipe {
+/** A value as a recipe, whatever version wrote it. */
+export function toRecipe(value: unknown, path: string): Recipe {
   return checkRecipe(isVersion01(value) ? recipeOf01(value) : value, path);
-}
-
-/** A trained run: its model with the weights of the last checkpoint, ready for evaluation. */
-export interface TrainedRun extends RecipeFile {
-  tokenizer: TextCodec | null;
-  model: RecipeModel;
-  step: number;
-  /** SHA-256 of the data that the run was trained on; null where version 0.1 did not say it so. */
-  dataHash: string | null;
 }
 
 /** Files of a run; each `.jsonl` has a table beside it, which ends in `.csv`. */
 export type RunFiles = Readonly<
-  Record<'config' | 'tokenizer' | 'checkpoint' | 'metrics' | 'gradients' | 'samples' | 'speed', string>
+  Record<
+    'config' | 'tokenizer' | 'checkpoint' | 'model' | 'metrics' | 'gradients' | 'samples' | 'speed',
+    string
+  >
 >;
 
 export class RunFolder {
@@ -67,6 +56,7 @@ export class RunFolder {
       config: join(path, 'config.json'),
       tokenizer: join(path, 'tokenizer.json'),
       checkpoint: join(path, 'checkpoint.safetensors'),
+      model: join(path, 'model.safetensors'),
       metrics: join(path, 'metrics.jsonl'),
       gradients: join(path, 'gradients.jsonl'),
       samples: join(path, 'samples.jsonl'),
@@ -139,44 +129,20 @@ export class RunFolder {
     await writeText(this.files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
   }
 
-  /** The trained run. */
-  async open(): Promise<TrainedRun> {
-    const { config, checkpoint } = this.files;
-    for (const path of [config, checkpoint]) {
-      if (existsSync(path)) continue;
-      throw new DataError('there is no such file, so this is not a run', {
-        path,
-        hint: 'give the folder that `prenorm train` wrote (its --out)',
-      });
-    }
-    const { recipe, path, sources } = await this.#readConfig();
-    const tokenizer = await this.tokenizer();
-    // Version 0.1 stored the model without the sizes of its data.
-    const { seqLen } = recipe.data as { seqLen?: number };
-    const sizes = { vocabSize: tokenizer?.vocabSize, ...(seqLen === undefined ? {} : { maxSeqLen: seqLen }) };
-    recipe.model = completeModel(recipe.model, sizes);
-    const model = buildModel(recipe.model, 0);
-    const bytes = await this.checkpoint();
-    const step = loadCheckpointWeights(model, bytes, checkpoint);
-    model.eval();
-    const saved = decodeCheckpoint(bytes, checkpoint).config as {
-      recipe?: number;
-      data?: { sha256?: string };
-    };
-    const dataHash = (saved.recipe && saved.data?.sha256) || null;
-    return { recipe, path, sources, tokenizer, model, step, dataHash };
+  /**
+   * Writes the file that is the run's model, whole or not at all. Whatever keeps better weights than the last ones
+   * gives those.
+   */
+  async writeModel(content: ModelContent): Promise<void> {
+    await writeFileAtomic(this.files.model, encodeModel(content), 'model');
   }
 
-  async #readConfig(): Promise<RecipeFile> {
+  /** The recipe of the run. */
+  async readConfig(): Promise<RecipeFile> {
     const { config } = this.files;
     const stored = ((await readJson(config)) ?? {}) as Record<string, unknown>;
     const path = [stored.recipePath, stored.configPath].find((value) => typeof value === 'string') ?? config;
     const recipe = toRecipe('config' in stored ? stored.config : stored.recipe, config);
     return { recipe, path: path as string, sources: fileSources(dirname(path as string)) };
   }
-}
-
-/** The data of a trained run. */
-export function openRunData({ recipe, sources, tokenizer }: TrainedRun): Promise<OpenedData> {
-  return openData(recipe, { sources, ...(tokenizer ? { tokenizer } : {}) });
 }

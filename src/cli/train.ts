@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../io/files-node.js';
 import {
   type Decisive,
   hasSamples,
+  modelInfo,
   type PreparedRun,
   prepareRun,
   type Recipe,
@@ -184,11 +185,27 @@ class Training {
     try {
       await writeFileAtomic(this.folder.files.checkpoint, bytes, 'checkpoint');
       this.#savedStep = step;
+      await this.#keepModel(step);
     } catch (error) {
       throw step === this.run.recipe.steps || this.#trainer.stopped
         ? lastCheckpointLost(error, this.#savedStep)
         : error;
     }
+  }
+
+  /** The model of the run as a file for whoever uses it: with the best weights, or where none are kept the last. */
+  async #keepModel(last: number): Promise<void> {
+    const { model, data, recipe } = this.run;
+    const { weights, step } = this.#trainer.best ?? { weights: model.stateDict(), step: last };
+    await this.folder.writeModel({
+      ...modelInfo(recipe, data),
+      kind: model.kind,
+      config: model.config,
+      weights,
+      spareIds: true,
+      step,
+      dataHash: data.sha256,
+    });
   }
 
   async #train(bar: ProgressBar): Promise<void> {

@@ -9,7 +9,7 @@ import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
 import { EXIT } from './errors.js';
 import { readText } from './files.js';
-import { RunFolder, type TrainedRun } from './run-folder.js';
+import { openRun, type TrainedRun } from './open-run.js';
 import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
@@ -29,9 +29,9 @@ export async function translate(
   options: Common & Decoding & { input?: string; nBest?: number; maxNewTokens?: number },
 ): Promise<number> {
   await start(options);
-  const run = await new RunFolder(folder).open();
+  const run = await openRun(folder);
   if (!(run.model instanceof Transformer)) {
-    const { kind } = run.recipe.model;
+    const { kind } = run;
     throw new ConfigError(`this run is a ${kind}, which does not translate`, {
       path: folder,
       ...(kind === 'causalLM' ? { hint: 'use `prenorm generate`' } : {}),
@@ -101,9 +101,8 @@ interface Continuing extends Omit<GenerateOptions, 'signal'> {
 
 export async function generate(folder: string, options: Common & Continuing): Promise<number> {
   await start(options);
-  const { model, tokenizer, recipe } = await new RunFolder(folder).open();
+  const { model, tokenizer, kind } = await openRun(folder);
   if (!(model instanceof CausalLM) || !tokenizer) {
-    const { kind } = recipe.model;
     throw new ConfigError(
       `this run is a ${kind}${tokenizer ? '' : ' without a tokenizer'}, which does not continue a text`,
       {

@@ -17,13 +17,14 @@ import {
   modelClasses,
 } from '../nn/model-kinds.js';
 import { withinFile } from '../nn/room.js';
+import { nodeBuiltin } from '../runtime/node-builtin.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import type { CharTokenizer } from '../text/char-tokenizer.js';
 import { readTokenizer } from '../text/read-tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { labelsProblem } from './model-file.js';
 import { type ModelParts, partsOf } from './model-parts.js';
-import { type ModelSource, readSource } from './model-source.js';
+import { type FileReader, type ModelSource, readSource } from './model-source.js';
 import type { Json } from './sealed-file.js';
 
 export type { ModelSource } from './model-source.js';
@@ -72,13 +73,22 @@ export async function loadModel<K extends ModelKind = ModelKind>(
   source: ModelSource,
   options: LoadModelOptions<K> = {},
 ): Promise<LoadedModel<K>> {
+  return loadModelWith(nodeBuiltin('node:fs/promises') as FileReader | null, source, options);
+}
+
+/** `loadModel` with whatever reads files. @internal */
+export async function loadModelWith<K extends ModelKind = ModelKind>(
+  fs: FileReader | null,
+  source: ModelSource,
+  options: LoadModelOptions<K> = {},
+): Promise<LoadedModel<K>> {
   checkOptions<LoadModelOptions<K>>('loadModel', options, {
     kind: optional(oneOf(...Object.keys(modelClasses))),
     path: optional(text),
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
-  const { bytes, path, beside } = await readSource(source, options.path);
+  const { bytes, path, beside } = await readSource(source, options.path, fs);
   const parts = partsOf(bytes, path, beside);
   const { kind } = options;
   if (kind !== undefined && isModelKind(parts.kind) && modelClasses[kind] !== modelClasses[parts.kind]) {

@@ -108,6 +108,9 @@ function weightsOf(bytes: Uint8Array, header: SafetensorsHeader, prefix: string,
   };
 }
 
+/** Tokens of a window where a configuration of version 0.1 did not say. */
+const SEQ_LEN_OF_01 = 64;
+
 /** Kind and options as checkpoints before 0.3 said them: with the configuration of the run, if at all. */
 function olderModel(config: Json, header: SafetensorsHeader, path: string): { kind: Json; config: Json } {
   const { model, task, data, seqLen, seeds } = (isJsonObject(config) ? config : {}) as Record<string, Json>;
@@ -122,7 +125,8 @@ function olderModel(config: Json, header: SafetensorsHeader, path: string): { ki
   }
   // What version 0.1 filled in without saying so.
   const shapeOf = (name: string) => header.tensors.find((tensor) => tensor.name === `model.${name}`)?.shape;
-  const length = seqLen ?? (isJsonObject(data) ? (data.seqLen as Json) : undefined);
+  const given = seqLen ?? (isJsonObject(data) ? (data.seqLen as Json) : undefined);
+  const length = given ?? (task === 'lm' ? SEQ_LEN_OF_01 : undefined);
   const filled = {
     vocabSize: shapeOf('embedding.tokens.weight')?.[0],
     maxSeqLen: shapeOf('embedding.positions.weight')?.[0] ?? (kind === 'causalLM' ? length : undefined),

@@ -15,6 +15,9 @@ export interface ReadSource {
   beside?: RunParts;
 }
 
+/** What is asked of `node:fs/promises`. */
+export type FileReader = Pick<typeof import('node:fs/promises'), 'readFile' | 'stat'>;
+
 /** The files in the folder of a run that `loadModel` looks at. */
 const NAMES = {
   model: 'model.safetensors',
@@ -27,8 +30,12 @@ const NAMES = {
  * @throws ConfigError for what is no source; CheckpointError for what cannot be read; EnvironmentError for a path where
  * there are no files
  */
-export async function readSource(source: ModelSource, name: string | undefined): Promise<ReadSource> {
-  if (typeof source === 'string' || source instanceof URL) return readPath(source, name);
+export async function readSource(
+  source: ModelSource,
+  name: string | undefined,
+  fs: FileReader | null,
+): Promise<ReadSource> {
+  if (typeof source === 'string' || source instanceof URL) return readPath(source, name, fs);
   const path = name ?? 'model';
   if (source instanceof Uint8Array) return { bytes: source, path };
   if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), path };
@@ -51,17 +58,19 @@ export async function readSource(source: ModelSource, name: string | undefined):
   });
 }
 
-async function readPath(source: string | URL, name: string | undefined): Promise<ReadSource> {
-  const fs = nodeBuiltin('node:fs/promises') as typeof import('node:fs/promises') | null;
-  const url = nodeBuiltin('node:url') as typeof import('node:url') | null;
-  if (!fs || !url) {
+async function readPath(
+  source: string | URL,
+  name: string | undefined,
+  fs: FileReader | null,
+): Promise<ReadSource> {
+  if (!fs) {
     throw new EnvironmentError('there are no files here, so a model cannot be loaded by its path', {
       op: 'loadModel',
       actual: String(source),
       hint: 'give its bytes: loadModel(await fetch(address)), in Node before 20.16 loadModel(await readFile(path))',
     });
   }
-  const path = typeof source === 'string' ? source : fileOf(source, url.fileURLToPath);
+  const path = typeof source === 'string' ? source : fileOf(source);
   /** null: there is none. */
   const find = async (file: string): Promise<Uint8Array | null> => {
     try {
@@ -100,8 +109,9 @@ async function readPath(source: string | URL, name: string | undefined): Promise
   }
 }
 
-function fileOf(url: URL, toPath: (url: URL) => string): string {
-  if (url.protocol === 'file:') return toPath(url);
+function fileOf(url: URL): string {
+  const node = nodeBuiltin('node:url') as typeof import('node:url') | null;
+  if (url.protocol === 'file:' && node) return node.fileURLToPath(url);
   throw new ConfigError(`an address of the network is not read here: ${brief(url.href)}`, {
     op: 'loadModel',
     hint: 'use loadModel(await fetch(address))',

@@ -1,0 +1,92 @@
+/**
+ * @file RUN, as the commands take it: the folder of a run, the file of its model or of any other that `saveModel` made,
+ * or a checkpoint.
+ */
+import { existsSync, statSync } from 'node:fs';
+import fs from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { ConfigError, DataError } from '../errors.js';
+import { type LoadedModel, loadModelWith } from '../io/load-model.js';
+import { type OpenedData, openData, storedData } from '../recipe/index.js';
+import { inConfig } from './errors.js';
+import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
+import { fileSources } from './sources.js';
+
+/** A trained model, ready for evaluation, and what is known of its training. */
+export interface TrainedRun extends LoadedModel {
+  /** What it was trained by, and where names in that lead; null where nobody knows. */
+  recipeFile: RecipeFile | null;
+}
+
+/**
+ * The trained run at a path.
+ * @throws DataError where there is none; CheckpointError for a file that is no whole model
+ */
+export async function openRun(path: string): Promise<TrainedRun> {
+  if (!existsSync(path)) throw noRun(path);
+  return statSync(path).isDirectory() ? openFolder(path) : openFile(path);
+}
+
+/** A folder has the names of its recipe, whatever its model says. */
+async function openFolder(path: string): Promise<TrainedRun> {
+  const folder = new RunFolder(path);
+  const { config, model, checkpoint } = folder.files;
+  for (const file of [config, existsSync(model) ? model : checkpoint])
+    if (!existsSync(file)) throw noRun(file);
+  const recipeFile = await folder.readConfig();
+  return { ...(await loadModelWith(fs, path)), recipeFile };
+}
+
+async function openFile(path: string): Promise<TrainedRun> {
+  const loaded = await loadModelWith(fs, path);
+  return { ...loaded, recipeFile: (await ofFolder(path, loaded)) ?? (await ownRecipe(path, loaded)) };
+}
+
+/** The recipe of the folder in which the file lies, when it was trained there. */
+async function ofFolder(path: string, { recipe }: LoadedModel): Promise<RecipeFile | null> {
+  const folder = new RunFolder(dirname(path));
+  const { model, checkpoint, config } = folder.files;
+  const isPart = [model, checkpoint].some((file) => basename(file) === basename(path));
+  if (!isPart || !existsSync(config)) return null;
+  const found = await folder.readConfig();
+  const isSame = recipe === null || sortedJson(recipe.data) === sortedJson(storedData(found.recipe.data));
+  return isSame ? found : null;
+}
+
+/** The recipe in the file; names in it are relative to the file. */
+async function ownRecipe(path: string, { recipe }: LoadedModel): Promise<RecipeFile | null> {
+  if (recipe === null) return null;
+  const checked = await inConfig(path, async () => toRecipe(recipe, path)).catch(() => null);
+  return checked && { recipe: checked, path, sources: fileSources(dirname(path)) };
+}
+
+function noRun(path: string): DataError {
+  return new DataError('there is no such file, so this is not a run', {
+    path,
+    hint: 'give the folder that `prenorm train` wrote (its --out), or its model.safetensors',
+  });
+}
+
+/**
+ * The data of a trained run.
+ * @throws ConfigError where its recipe is not known, or had its content in itself
+ */
+export function openRunData({ recipeFile, tokenizer }: TrainedRun, path: string): Promise<OpenedData> {
+  if (!recipeFile) {
+    throw new ConfigError('the file does not say which data it was trained on', {
+      path,
+      hint: 'give the folder of the run',
+    });
+  }
+  const { recipe, sources } = recipeFile;
+  return openData(recipe, { sources, ...(tokenizer ? { tokenizer } : {}) });
+}
+
+/** JSON whose keys have one order: files sort them, recipes do not. */
+function sortedJson(value: unknown): string {
+  return JSON.stringify(value, (_, part) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,51 @@
+/** @file What the file of a run's model says beside the weights: tokenizer, labels, and the recipe without its content. */
+import type { SaveModelOptions } from '../io/index.js';
+import { CharTokenizer, Tokenizer } from '../text/index.js';
+import type { OpenedData } from './data/kind.js';
+import { dataKind } from './data/table.js';
+import type { DataRecipe } from './data-recipe.js';
+import type { Recipe } from './recipe.js';
+
+/** For `saveModel`, and for the checkpoints of a trainer. */
+export interface ModelInfo extends Pick<SaveModelOptions, 'tokenizer' | 'labels'> {
+  recipe: object;
+}
+
+/**
+ * What belongs to the model of a run.
+ * @param recipe complete
+ */
+export function modelInfo(recipe: Recipe, { tokenizer, classes }: OpenedData): ModelInfo {
+  // A tokenizer of a data module cannot be made again from a file.
+  const isKnown = tokenizer instanceof Tokenizer || tokenizer instanceof CharTokenizer;
+  const { numClasses } = recipe.model as { numClasses?: number };
+  return {
+    tokenizer: isKnown ? tokenizer : null,
+    labels: classes && classes.length === numClasses ? classes : null,
+    recipe: storedRecipe(recipe),
+  };
+}
+
+/**
+ * A recipe as plain data, for a file that goes to others: names of files and of embedded data stay, content that stands
+ * in the recipe itself, texts of many megabytes perhaps, does not.
+ */
+export function storedRecipe({ weights, ...recipe }: Recipe): object {
+  return JSON.parse(
+    JSON.stringify({
+      ...recipe,
+      ...(typeof weights === 'string' ? { weights } : {}),
+      data: storedData(recipe.data),
+    }),
+  );
+}
+
+/** The part of a recipe that says where the data are, as it is stored. */
+export function storedData(data: DataRecipe): object {
+  const { contentKeys } = dataKind(data);
+  const isName = (key: string, value: unknown) =>
+    key === 'source' || key === 'url' || typeof value === 'number';
+  return Object.fromEntries(
+    Object.entries(data).filter(([key, value]) => !contentKeys.includes(key) || isName(key, value)),
+  );
+}

@@ -1,0 +1,81 @@
+/** The run's model as one file: what every command takes in place of a folder, here, moved, and of version 0.1. */
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { loadModel } from '../../src/io/index.js';
+import { init } from '../../src/runtime/runtime.js';
+import { writeCorpus } from './corpus.js';
+import { inFolder, prenorm } from './spawn.js';
+
+const test = suite('cli: the model of a run');
+const fixtures = join(import.meta.dirname, '../fixtures/version-0.1');
+
+test('the folder, its model and its checkpoint are the same to every command', () =>
+  inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    const trained = await prenorm(['train', 'lm.json', '--out', 'run', '--json'], { cwd });
+    assert.is(trained.code, 0, trained.stderr);
+    const outputs = [];
+    for (const run of ['run', 'run/model.safetensors']) {
+      const judged = await prenorm(['evaluate', run, '--json'], { cwd });
+      assert.is(judged.code, 0, judged.stderr);
+      const text = await prenorm(['generate', run, '--prompt', 'the', '--length', '4'], { cwd });
+      assert.is(text.code, 0, text.stderr);
+      outputs.push([judged.stdout, text.stdout]);
+    }
+    assert.equal(outputs[1], outputs[0]);
+
+    // Elsewhere it still generates; its data are looked for beside it.
+    mkdirSync(join(cwd, 'elsewhere'));
+    cpSync(join(cwd, 'run/model.safetensors'), join(cwd, 'elsewhere/mine.safetensors'));
+    const moved = join('elsewhere', 'mine.safetensors');
+    const text = await prenorm(['generate', moved, '--prompt', 'the', '--length', '4'], { cwd });
+    assert.is(text.stdout, outputs[0][1]);
+    const lost = await prenorm(['evaluate', moved, '--json'], { cwd });
+    assert.is(lost.code, 2);
+    assert.match(lost.stderr, /elsewhere\/text\.txt/);
+    cpSync(join(cwd, 'text.txt'), join(cwd, 'elsewhere/text.txt'));
+    const found = await prenorm(['evaluate', moved, '--json'], { cwd });
+    assert.is(found.stdout, outputs[0][0]);
+    const wrong = await prenorm(['translate', moved], { cwd });
+    assert.match(wrong.stderr, /this run is a causalLM, which does not translate/);
+  }));
+
+test('the library loads what the command wrote, and the folders of version 0.1', () =>
+  inFolder(async (cwd) => {
+    await init();
+    for (const [run, kind] of [
+      ['lm', 'causalLM'],
+      ['translation', 'transformer'],
+    ] as const) {
+      const loaded = await loadModel(join(fixtures, run), { kind });
+      assert.is(loaded.tokenizer?.vocabSize, (loaded.config as { vocabSize: number }).vocabSize);
+      assert.is(loaded.step, run === 'lm' ? 6 : 4);
+      assert.not(loaded.model.training);
+      const alone = await loadModel(join(fixtures, run, 'checkpoint.safetensors'));
+      assert.is(alone.tokenizer, null);
+      assert.equal(alone.config, loaded.config);
+    }
+    const worker = await loadModel(readFileSync(join(fixtures, 'worker-text.safetensors')));
+    assert.is(worker.kind, 'causalLM');
+    assert.is(worker.config.seed, 4);
+
+    writeCorpus(cwd);
+    const trained = await prenorm(['train', 'lm.json', '--out', 'run', '--json'], { cwd });
+    const loaded = await loadModel(join(cwd, 'run'));
+    assert.is(loaded.step, JSON.parse(trained.stdout).steps);
+    assert.ok(loaded.dataHash && loaded.tokenizer && loaded.recipe);
+    const { data } = loaded.recipe as { data: { source: string } };
+    assert.is(data.source, 'text.txt', 'names stay as the recipe has them');
+    assert.not(
+      JSON.stringify(loaded.recipe).includes(cwd),
+      'no place of this machine goes out with the file',
+    );
+    rmSync(join(cwd, 'run/model.safetensors'));
+    const before = await loadModel(join(cwd, 'run'));
+    assert.equal(before.config, loaded.config);
+    assert.equal(before.tokenizer?.toJSON(), loaded.tokenizer?.toJSON());
+  }));
+
+test.run();
