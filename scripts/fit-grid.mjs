@@ -81,7 +81,8 @@ async function jobsOf(name, dir) {
       .join(),
   );
   return jobs.map((job) => {
-    const { data: read, ...rest } = job.recipe;
+    // What ends a run early is no part of what it computes.
+    const { data: read, stopOnDivergence: _, ...rest } = job.recipe;
     const known = { ...rest, data: { ...read, source: sha256 } };
     return { ...job, key: hash(JSON.stringify(known)).slice(0, 24) };
   });

@@ -101,7 +101,7 @@ export function chooseRecipe(facts: FitFacts): ChosenRecipe {
       kind: 'adamw',
       betas: [0.9, 0.98],
       weightDecay: 0.1,
-      groups: [{ match: ['norms', 'biases', 'embedding.*'], weightDecay: 0 }],
+      decay: 'matrices',
     },
     schedule: {
       kind: 'cosine',
@@ -143,7 +143,7 @@ export function sizeFor(bytes: number): number {
 
 /** Adam's best rate falls as the width grows (Yang et al. 2022); for short trainings about as its square root. */
 function rateOf(task: FitTask, dModel: number): number {
-  const at128 = task === 'classify' ? 0.002 : 0.005;
+  const at128 = task === 'classify' ? 0.003 : 0.005;
   return Math.round(at128 * Math.sqrt(128 / dModel) * 1e5) / 1e5;
 }
 
