@@ -44,7 +44,7 @@ export const cells = {
   'script module, external': () => withoutBundler(both, 'external', trainingPage(external)),
   importmap: () => withImportMap(chromium, 'importmap', trainingPage()),
 
-  // The snippet of README.md: a worker trains
+  // The snippet of docs/browsers.md: a worker trains
   'browser snippet, vite dev': () => snippetInViteDev(chromium),
   'browser snippet, vite build': () => snippetInViteBuild(chromium),
   'browser snippet, script module': () => snippetWithoutBundler(both),

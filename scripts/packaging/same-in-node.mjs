@@ -6,12 +6,12 @@ import { blank, fixture, folder, inNode, installIn, project, root } from './fold
 import { digest } from './outcome.mjs';
 import { html, withoutBundler } from './pages.mjs';
 
-/** As it is between the markers of README.md. */
+/** As it is between the markers of docs/browsers.md. */
 function snippet() {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const document = readFileSync(join(root, 'docs/browsers.md'), 'utf8');
   const [, text] =
-    readme.match(/<!-- browser-snippet -->\n```js\n([\s\S]*?)```\n<!-- browser-snippet -->/) ?? [];
-  if (!text) throw new Error('README.md has no snippet between its markers');
+    document.match(/<!-- browser-snippet -->\n```js\n([\s\S]*?)```\n<!-- browser-snippet -->/) ?? [];
+  if (!text) throw new Error('docs/browsers.md has no snippet between its markers');
   return text;
 }
 

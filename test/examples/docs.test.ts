@@ -178,6 +178,10 @@ test('docs/paper.md says of the presets what they are', () => {
   }
 });
 
+test('docs/commands.md is what the commands say of themselves', () => {
+  execFileSync(process.execPath, [join(root, 'scripts/commands-doc.mjs'), '--check'], { stdio: 'pipe' });
+});
+
 test('docs/ops.md is what the sources say', () => {
   execFileSync(process.execPath, [join(root, 'scripts/op-table.mjs'), '--check'], { stdio: 'pipe' });
 });

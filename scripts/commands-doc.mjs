@@ -1,0 +1,40 @@
+/**
+ * @file Writes docs/commands.md from what `prenorm COMMAND --help` says: `node scripts/commands-doc.mjs [--check]`; with
+ * `--check` it writes nothing and fails when the document is stale.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const path = join(root, 'docs/commands.md');
+const help = (...command) =>
+  execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), ...command, '--help'], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', COLUMNS: '80' },
+  }).trimEnd();
+
+/** Names in the list of commands stand at its margin; what a line goes on with is indented. */
+const names = [
+  ...help()
+    .split('Commands:\n')[1]
+    .matchAll(/^ {2}(\w+)/gm),
+].map(([, name]) => name);
+const sections = names
+  .filter((name) => name !== 'help')
+  .map((name) => `## \`prenorm ${name}\`\n\n\`\`\`text\n${help(name)}\n\`\`\``);
+const text = `<!-- Generated from the commands' own help by \`node scripts/commands-doc.mjs\`. Do not edit. -->
+# Commands
+
+Where a command takes a \`run\`, that is the folder that \`fit\` or \`train\` wrote, a model file, or a checkpoint. What each is
+for, with examples: [training.md](training.md). Exit codes: 0 done; 1 a claim or check failed, or a training diverged; 2 bad
+usage or input, with one line that says what and how to mend it; 130 interrupted.
+
+${sections.join('\n\n')}
+`;
+if (!process.argv.includes('--check')) writeFileSync(path, text);
+else if (readFileSync(path, 'utf8') !== text) {
+  console.error('docs/commands.md is stale: run `node scripts/commands-doc.mjs`');
+  process.exitCode = 1;
+}
