@@ -162,7 +162,21 @@ command('evaluate', 'NLL of a run on held-out data, and BLEU when it translates'
   .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
   .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
   .addOption(
-    new Option('--split <name>', 'sentences to judge by').choices(['valid', 'test']).default('valid'),
+    new Option('--split <name>', 'part of its data to judge by (default: "valid")').choices([
+      'valid',
+      'test',
+    ]),
+  )
+  .option(
+    '--input <file>',
+    'a file of your own instead: text, or source TAB target, or text TAB label, as the run was trained on',
+  )
+  .option('--limit <n>', 'only the first n examples (lines, or windows of a text)', whole(1))
+  .addOption(
+    new Option('--nll-only', 'no translation: the NLL alone, in a fraction of the time').conflicts([
+      'beam',
+      'lengthPenalty',
+    ]),
   )
   .action(async (run, options) => {
     exitCode = await (await import('./evaluate.js')).evaluate(run, options);

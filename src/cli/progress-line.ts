@@ -4,6 +4,8 @@ import stringWidth from 'string-width';
 /** What is known of something that runs. */
 export interface ProgressState {
   label: string;
+  /** What is counted, e.g. `step`. */
+  unit: string;
   done: number;
   total: number;
   /** Steps per second; NaN when that is not known yet. */
@@ -55,8 +57,8 @@ export function progressLine(state: ProgressState, columns: number, labelWidth =
 
 /** The line where there is no terminal: everything, with names. */
 export function plainLine(state: ProgressState): string {
-  const { label, done, total, measured } = state;
-  const parts = [`step ${done}/${total}`, ...measured, formatRate(state.rate), timeLeft(state)];
+  const { label, unit, done, total, measured } = state;
+  const parts = [`${unit} ${done}/${total}`, ...measured, formatRate(state.rate), timeLeft(state)];
   return `${label}: ${parts.filter((part) => part !== '').join(', ')}`;
 }
 

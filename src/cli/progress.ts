@@ -13,8 +13,8 @@ export interface ProgressBar {
 }
 
 export interface ProgressBars {
-  /** `from` is what was done before, in an earlier process. */
-  add(label: string, total: number, from?: number): ProgressBar;
+  /** `from` is what was done before, in an earlier process; `unit` is what is counted. */
+  add(label: string, total: number, from?: number, unit?: string): ProgressBar;
   /** A line above the bars. */
   log(line: string): void;
   /** A line that must be seen, even when progress is quiet. */
@@ -33,6 +33,8 @@ export interface ProgressOptions {
 
 /** Without a terminal, a bar is one line in this many milliseconds at most. */
 const LINE_EVERY = 5000;
+/** Bars are drawn by a timer, and by what moves them where no timer gets its turn for so many milliseconds. */
+const DRAW_EVERY = 250;
 
 export function progressBars(options: ProgressOptions = {}): ProgressBars {
   const { quiet = false, logEvery, stream = process.stderr } = options;
@@ -48,6 +50,7 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
   let labelWidth = 0;
   /** What stands on the screen, to find it again when a terminal that became narrower has broken it into more lines. */
   const drawn = new Map<object, string>();
+  let lastDrawn = performance.now();
   const multi = new cliProgress.MultiBar(
     {
       format: (_options, _params, payload) => {
@@ -55,6 +58,7 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
         // A line that fills the last column wraps in some terminals.
         const line = progressLine(state, columnsOf(stream) - 1, labelWidth);
         drawn.set(payload.key, line);
+        lastDrawn = performance.now();
         return line;
       },
       stream,
@@ -77,10 +81,10 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
   stream.on('resize', onResize);
   const log = (line: string): void => multi.log(`${line}\n`);
   return {
-    add(label, total, from = 0) {
+    add(label, total, from = 0, unit = 'step') {
       const key = {};
       const pace = new Pace(from);
-      const state: ProgressState = { label, done: from, total, rate: Number.NaN, measured: [] };
+      const state: ProgressState = { label, unit, done: from, total, rate: Number.NaN, measured: [] };
       states.set(key, state);
       labelWidth = Math.max(labelWidth, stringWidth(label));
       const bar = multi.create(total, from, { key });
@@ -88,6 +92,7 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
         update(done, text) {
           Object.assign(state, { done, rate: pace.at(done), measured: partsOf(text) });
           bar.update(done);
+          if (performance.now() - lastDrawn >= DRAW_EVERY) multi.update();
           if (logEvery !== undefined && isDue(done, total, from, logEvery)) log(plainLine(state));
         },
         stop() {
@@ -115,7 +120,7 @@ function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = fa
     stream.write(`${line}\n`);
   };
   return {
-    add(label, total, from = 0) {
+    add(label, total, from = 0, unit = 'step') {
       const pace = new Pace(from);
       let written = -1;
       let last = Number.NEGATIVE_INFINITY;
@@ -128,7 +133,7 @@ function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = fa
       };
       return {
         update(done, text) {
-          state = { label, done, total, rate: pace.at(done), measured: partsOf(text) };
+          state = { label, unit, done, total, rate: pace.at(done), measured: partsOf(text) };
           const due =
             logEvery === undefined
               ? performance.now() - last >= LINE_EVERY || done === total

@@ -20,6 +20,7 @@ const test = suite('cli: progress');
 
 const state = (over: Partial<ProgressState> = {}): ProgressState => ({
   label: 'german-english-peri-ln-warmup-0.002',
+  unit: 'step',
   done: 1200,
   total: 60000,
   rate: 12.34,

@@ -146,15 +146,18 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
           reference: String(valid.labels[i]),
           batch: pickImages(valid, [i]),
         })),
-      evaluation: () =>
-        Array.from({ length: Math.ceil(valid.labels.length / batchSize) }, (_, b) => {
+      evaluation: (_, __, count = valid.labels.length) => {
+        const all = Math.min(count, valid.labels.length);
+        return Array.from({ length: Math.ceil(all / batchSize) }, (_, b) => {
           const from = b * batchSize;
-          const rows = Math.min(batchSize, valid.labels.length - from);
+          const rows = Math.min(batchSize, all - from);
           return pickImages(
             valid,
-            Array.from({ length: rows }, (__, i) => from + i),
+            Array.from({ length: rows }, (_, i) => from + i),
           );
-        }),
+        });
+      },
+      numExamples: () => valid.labels.length,
     };
   },
 };

@@ -25,13 +25,15 @@ export interface OpenedData extends ReadData {
   readonly heldOut: readonly HeldOutPart[];
   /** Endless batches to train on; `maxSeqLen` is the model's. */
   train(seed: number, maxSeqLen: number): BatchSource<unknown>;
-  /** Every example of a part once. */
-  evaluation(part: HeldOutPart, maxSeqLen: number): unknown[];
+  /** Every example of a part once, or the first `count` of them. */
+  evaluation(part: HeldOutPart, maxSeqLen: number, count?: number): unknown[];
+  /** Examples of a part: lines, windows of a text, images; null where batches are all there is. */
+  numExamples(part: HeldOutPart, maxSeqLen: number): number | null;
   /**
    * Bytes (UTF-8) of the text that the targets of `evaluation(part)` spell, marks not counted; null where they spell
    * none, or nobody knows.
    */
-  textBytes?(part: HeldOutPart, maxSeqLen: number): number | null;
+  textBytes?(part: HeldOutPart, maxSeqLen: number, count?: number): number | null;
   /** The first examples of what is held out to validate with, to be looked at. */
   examples?(count: number): readonly Example[];
   /** The content's hashes as version 0.1 stored them in checkpoints. */

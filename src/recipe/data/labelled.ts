@@ -121,7 +121,10 @@ function labelled(
         },
         heldOut: (['valid', 'test'] as const).filter((part) => parts[part]),
         train: (seed) => new LabelledPairBatches(train, { ...options, seed }),
-        evaluation: (part) => [...evaluationLabelledPairs(encode(parts[part]), options)],
+        evaluation: (part, _, count) => [
+          ...evaluationLabelledPairs(encode(parts[part]?.slice(0, count)), options),
+        ],
+        numExamples: (part) => parts[part]?.length ?? 0,
         examples: (count) =>
           (parts.valid ?? []).slice(0, count).map((row) => ({
             text: row.texts.join(' / '),

@@ -91,6 +91,8 @@ export const maskedKind: DataKind<MaskedData, ReadMasked> = {
       heldOut: parts.valid ? ['valid'] : [],
       train: (seed) => new MaskedPairBatches(train, { ...options, seed }),
       evaluation: () => [...evaluationMaskedPairs(encode(parts.valid), { ...options, seed: 0 })],
+      // Which tokens are masked depends on all of them.
+      numExamples: () => null,
     };
   },
 };

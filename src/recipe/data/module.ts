@@ -70,6 +70,7 @@ export const moduleKind: DataKind<ModuleData, { sha256: string; made: ModuleData
       heldOut: held?.length ? ['valid'] : [],
       train: () => data,
       evaluation: () => held ?? [],
+      numExamples: () => null,
       oldHashes: () => (made.sha256 === undefined ? [] : [made.sha256]),
     };
   },

@@ -100,8 +100,8 @@ async function openPairs(
     bosId: tokenizer.bosId,
     eosId: tokenizer.eosId,
   });
-  const fitting = (part: keyof Parts<unknown>, maxLen: number): TokenPair[] => {
-    const chosen = pairs[part] as TokenPair[];
+  const fitting = (part: keyof Parts<unknown>, maxLen: number, count?: number): TokenPair[] => {
+    const chosen = (pairs[part] as TokenPair[]).slice(0, count);
     // Of one file, the held-out lines come last.
     const isCut = part === 'valid' && ('whole' in content.texts || content.texts.valid === undefined);
     const before = isCut ? pairs.train.length : 0;
@@ -117,9 +117,12 @@ async function openPairs(
     sizes: { vocabSize: tokenizer.vocabSize },
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
-    evaluation: (part, maxLen) => [...evaluationPairBatches(fitting(part, maxLen), options(maxLen))],
-    textBytes: (part, maxLen) => {
-      const batches = evaluationPairBatches(fitting(part, maxLen), options(maxLen));
+    evaluation: (part, maxLen, count) => [
+      ...evaluationPairBatches(fitting(part, maxLen, count), options(maxLen)),
+    ],
+    numExamples: (part) => pairs[part]?.length ?? 0,
+    textBytes: (part, maxLen, count) => {
+      const batches = evaluationPairBatches(fitting(part, maxLen, count), options(maxLen));
       return [...batches].reduce((sum, { targetOutput }) => sum + bytesOf(tokenizer, targetOutput), 0);
     },
     examples: (count) => (valid ?? []).slice(0, count).map(([text, reference]) => ({ text, reference })),

@@ -60,7 +60,8 @@ export const textKind: DataKind<TextData, ReadText> = {
       sha256,
       tokenizer,
       ...(valid && {
-        textBytes: () => targetBytes(tokenizer, whole, valid),
+        textBytes: (_, __, count) =>
+          targetBytes(tokenizer, whole, valid, firstWindows(valid, count, { ...WINDOWS, ...data }).length),
         examples: () => [{ text: firstWords(tokenizer.decode(valid)) }],
       }),
       // The command line of 0.1, which hashed the text, always held out that share.
@@ -72,13 +73,67 @@ export const textKind: DataKind<TextData, ReadText> = {
   },
 };
 
-/** Every held-out token but the first is a target once. A character that has no token counts by its own bytes. */
-function targetBytes(tokenizer: TextCodec, whole: string, held: Int32Array): number | null {
-  if (tokenizer instanceof Tokenizer) return bytesOf(tokenizer, held.subarray(1));
+/**
+ * Every held-out token but the first is a target once, of the first `length` tokens. A character that has no token
+ * counts by its own bytes.
+ * @param held the tokens that `whole` ends with
+ */
+function targetBytes(
+  tokenizer: TextCodec,
+  whole: string,
+  held: Int32Array,
+  length = held.length,
+): number | null {
+  if (tokenizer instanceof Tokenizer) return bytesOf(tokenizer, held.subarray(1, length));
   if (!(tokenizer instanceof CharTokenizer)) return null;
-  let at = whole.length;
-  for (let n = 1; n < held.length; n++) at -= (whole.codePointAt(at - 2) ?? 0) > 0xffff ? 2 : 1;
-  return encodeBytes(whole.slice(at)).length;
+  let from = whole.length;
+  for (let n = 1; n < held.length; n++) from -= (whole.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;
+  let to = from;
+  for (let n = 1; n < length; n++) to += (whole.codePointAt(to) ?? 0) > 0xffff ? 2 : 1;
+  return encodeBytes(whole.slice(from, to)).length;
+}
+
+/** The ids of the first windows of a text, and the target of the last. */
+function firstWindows(
+  ids: Int32Array,
+  count: number | undefined,
+  { seqLen }: { seqLen: number },
+): Int32Array {
+  return count === undefined ? ids : ids.subarray(0, count * seqLen + 1);
+}
+
+/**
+ * A text that a trained model is judged by, all of it.
+ * @throws DataError for fewer than two tokens
+ */
+export function textToJudge(
+  whole: string,
+  path: string,
+  tokenizer: TextCodec,
+  size: { batchSize: number; seqLen: number },
+): Pick<OpenedData, 'evaluation' | 'numExamples' | 'textBytes'> {
+  const ids = tokenizer.encode(whole);
+  if (ids.length < 2) {
+    throw new DataError('the text has one token only, so there is nothing to predict', {
+      path,
+      expected: 2,
+      actual: ids.length,
+    });
+  }
+  return {
+    ...judged(ids, size),
+    textBytes: (_, __, count) => targetBytes(tokenizer, whole, ids, firstWindows(ids, count, size).length),
+  };
+}
+
+function judged(
+  ids: Int32Array,
+  size: { batchSize: number; seqLen: number },
+): Pick<OpenedData, 'evaluation' | 'numExamples'> {
+  return {
+    evaluation: (_, __, count) => [...evaluationTextWindows(firstWindows(ids, count, size), size)],
+    numExamples: () => Math.ceil((ids.length - 1) / size.seqLen),
+  };
 }
 
 const WORDS = 6;
@@ -148,7 +203,7 @@ function windows(
     sizes: { maxSeqLen: seqLen },
     heldOut: held ? ['valid'] : [],
     train: (seed) => new TextWindows(ids, { ...size, seed }),
-    evaluation: () => [...evaluationTextWindows(held as Int32Array, size)],
+    ...judged(held ?? new Int32Array(0), size),
   };
 }
 
