@@ -6,7 +6,6 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
-import { encodeModel, type ModelContent } from '../io/model-file.js';
 import {
   checkRecipe,
   isVersion01,
@@ -129,12 +128,9 @@ export class RunFolder {
     await writeText(this.files.tokenizer, `${JSON.stringify(tokenizer.toJSON())}\n`);
   }
 
-  /**
-   * Writes the file that is the run's model, whole or not at all. Whatever keeps better weights than the last ones
-   * gives those.
-   */
-  async writeModel(content: ModelContent): Promise<void> {
-    await writeFileAtomic(this.files.model, encodeModel(content), 'model');
+  /** Writes the file that is the run's model, whole or not at all. */
+  async writeModel(bytes: Uint8Array): Promise<void> {
+    await writeFileAtomic(this.files.model, bytes, 'model');
   }
 
   /** The recipe of the run. */

@@ -4,8 +4,8 @@ import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { writeFileAtomic } from '../io/files-node.js';
 import {
   type Decisive,
+  encodeRun,
   hasSamples,
-  modelInfo,
   type PreparedRun,
   prepareRun,
   type Recipe,
@@ -185,27 +185,12 @@ class Training {
     try {
       await writeFileAtomic(this.folder.files.checkpoint, bytes, 'checkpoint');
       this.#savedStep = step;
-      await this.#keepModel(step);
+      await this.folder.writeModel(encodeRun(this.run, this.#trainer));
     } catch (error) {
       throw step === this.run.recipe.steps || this.#trainer.stopped
         ? lastCheckpointLost(error, this.#savedStep)
         : error;
     }
-  }
-
-  /** The model of the run as a file for whoever uses it: with the best weights, or where none are kept the last. */
-  async #keepModel(last: number): Promise<void> {
-    const { model, data, recipe } = this.run;
-    const { weights, step } = this.#trainer.best ?? { weights: model.stateDict(), step: last };
-    await this.folder.writeModel({
-      ...modelInfo(recipe, data),
-      kind: model.kind,
-      config: model.config,
-      weights,
-      spareIds: true,
-      step,
-      dataHash: data.sha256,
-    });
   }
 
   async #train(bar: ProgressBar): Promise<void> {

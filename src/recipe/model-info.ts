@@ -1,9 +1,11 @@
 /** @file What the file of a run's model says beside the weights: tokenizer, labels, and the recipe without its content. */
-import type { SaveModelOptions } from '../io/index.js';
+import { encodeModel, type SaveModelOptions } from '../io/model-file.js';
+import type { StateDict } from '../nn/module.js';
 import { CharTokenizer, Tokenizer } from '../text/index.js';
 import type { OpenedData } from './data/kind.js';
 import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
+import type { RecipeModel } from './models.js';
 import type { Recipe } from './recipe.js';
 
 /** For `saveModel`, and for the checkpoints of a trainer. */
@@ -24,6 +26,25 @@ export function modelInfo(recipe: Recipe, { tokenizer, classes }: OpenedData): M
     labels: classes && classes.length === numClasses ? classes : null,
     recipe: storedRecipe(recipe),
   };
+}
+
+/**
+ * The file of a run's model: with the best weights so far, or where none are kept the last.
+ * @param best as `Trainer.best`
+ */
+export function encodeRun(
+  { recipe, data, model }: { recipe: Recipe; data: OpenedData; model: RecipeModel },
+  { best, step }: { best: { weights: StateDict; step: number } | null; step: number },
+): Uint8Array<ArrayBuffer> {
+  return encodeModel({
+    ...modelInfo(recipe, data),
+    kind: model.kind,
+    config: model.config,
+    weights: best?.weights ?? model.stateDict(),
+    spareIds: true,
+    step: best?.step ?? step,
+    dataHash: data.sha256,
+  });
 }
 
 /**

@@ -10,6 +10,7 @@ import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
 import { metricOf } from './metrics.js';
+import { modelInfo } from './model-info.js';
 import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
 import { buildOptimizer } from './optimizers.js';
 import { type Recipe, seedsOf, type TrainingRecipe } from './recipe.js';
@@ -91,11 +92,16 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
     validation,
     config: decisive(complete, data),
   });
+  const { tokenizer, labels } = modelInfo(complete, data);
   return {
     recipe: complete,
     data,
     model,
-    options: { ...options, ...evaluationOptions(complete, model, data, validation) },
+    options: {
+      ...options,
+      ...evaluationOptions(complete, model, data, validation),
+      companions: { tokenizer, labels },
+    },
   };
 }
 

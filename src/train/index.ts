@@ -6,6 +6,7 @@ export { averageCheckpoints } from './average.js';
 export type { BestWeights, EarlyStopping, Metric, Stopped } from './best.js';
 export { type Divergence, type DivergenceOptions, judgeDivergence, uninformedLoss } from './divergence.js';
 export { type BatchesLoss, bitsPerByte, evaluateBatches, evaluateLoss } from './evaluate.js';
+export type { ModelCompanions } from './model-info.js';
 export { cyclicTuning, normParameters, normShift, rescaleNorms } from './norm-tuning.js';
 export type {
   Evaluation,

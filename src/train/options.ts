@@ -8,15 +8,18 @@ import {
   integer,
   notNegative,
   optional,
+  type Rule,
   type Rules,
   share,
   text,
 } from '../checks.js';
 import type { BatchSource } from '../data/cursor.js';
 import { ConfigError, type PrenormError } from '../errors.js';
+import { isJsonObject } from '../json.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
 import type { EarlyStopping, Metric, Stopped } from './best.js';
+import type { ModelCompanions } from './model-info.js';
 import type { Trainable } from './trainable.js';
 
 /** What to train, on what, how long, and what happens in between. */
@@ -66,6 +69,8 @@ export interface TrainerOptions<B> {
   checkpointEvery?: number;
   /** Stored in checkpoints and compared on resume; its key `schedule` may change with `{ schedule: 'new' }`. */
   config?: Record<string, unknown>;
+  /** What `loadModel` is to find in checkpoints beside the model: its tokenizer, the names of its classes. */
+  companions?: ModelCompanions;
   /** Ends `run()` between two steps. */
   signal?: AbortSignal;
   /** Record steps and replay them, to the same bits but faster. Default true. */
@@ -154,6 +159,18 @@ export function emitStep(
 /** The batches of a step are made before its first backward, so there is a limit. */
 const MAX_ACCUMULATE = 65536;
 
+const companions: Rule = {
+  wanted: 'an object with tokenizer (which has toJSON) and labels (a list of strings)',
+  holds: (value) => {
+    if (!isJsonObject(value)) return false;
+    const { tokenizer = null, labels = null, ...rest } = value;
+    const { toJSON } = (tokenizer ?? {}) as { toJSON?: unknown };
+    const isList = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
+    const isKnown = (tokenizer === null || typeof toJSON === 'function') && (labels === null || isList);
+    return isKnown && Object.keys(rest).length === 0;
+  },
+};
+
 const rules: Rules<TrainerOptions<unknown>> = {
   model: anything,
   data: anything,
@@ -178,6 +195,7 @@ const rules: Rules<TrainerOptions<unknown>> = {
   onCheckpoint: optional(callback),
   checkpointEvery: optional(integer(1)),
   config: optional(anything),
+  companions: optional(companions),
   signal: optional(anything),
   replay: optional(flag),
 };

@@ -18,6 +18,7 @@ import { bitsPerByte, evaluateBatches, evaluateLoss, repeatable } from './evalua
 import { layerNorms, layersOf } from './layer-norms.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
+import { modelState } from './model-info.js';
 import {
   checkTrainerOptions,
   type Evaluation,
@@ -293,7 +294,7 @@ export class Trainer<B> {
 
   /** Everything needed to go on bit for bit: weights, the best ones too, moments, rate, random position, data cursor. */
   save(): Uint8Array {
-    const { model, optimizer, data, config, schedule } = this.options;
+    const { model, optimizer, data, config, schedule, companions } = this.options;
     const tensors = new Map<
       string,
       { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
@@ -319,6 +320,7 @@ export class Trainer<B> {
         optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
         schedule: scheduleState(schedule),
         ...(best === null ? {} : { best }),
+        ...modelState(model, companions),
       },
     });
   }

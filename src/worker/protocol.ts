@@ -47,6 +47,11 @@ export interface Snapshot {
   /** Everything a run needs to go on, as `Trainer.save()` makes it. */
   checkpoint: Uint8Array<ArrayBuffer>;
   tokenizer: unknown;
+  /**
+   * The model as one file, as `saveModel` makes it, with tokenizer, labels and the recipe without its content: with the
+   * best weights so far, or where none are kept those of `step`.
+   */
+  model: Uint8Array<ArrayBuffer>;
   /** The best evaluation so far; null before the first. */
   best: BestSnapshot | null;
 }

@@ -4,7 +4,14 @@ import { ConfigError, DataError, EnvironmentError } from '../errors.js';
 import { generateNow } from '../generate/generate.js';
 import { CheckpointStore, encodeSafetensors } from '../io/index.js';
 import { CausalLM, type StateDict } from '../nn/index.js';
-import { checkRecipe, type Decisive, type PreparedRun, prepareRun, readDecisive } from '../recipe/index.js';
+import {
+  checkRecipe,
+  type Decisive,
+  encodeRun,
+  type PreparedRun,
+  prepareRun,
+  readDecisive,
+} from '../recipe/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
@@ -225,7 +232,7 @@ export class RunHost {
   }
 
   #snapshot(): Snapshot {
-    const { trainer, model, data } = this.#started;
+    const { trainer, model, data, recipe } = this.#started;
     const { best } = trainer;
     const encode = (weights: StateDict, step: number) =>
       encodeSafetensors(weights, { format: 'pt', step: String(step) });
@@ -234,6 +241,7 @@ export class RunHost {
       weights: encode(model.stateDict(), trainer.step),
       checkpoint: new Uint8Array(trainer.save()),
       tokenizer: data.tokenizer?.toJSON?.() ?? null,
+      model: encodeRun({ recipe, data, model }, trainer),
       best: best && { ...best, weights: encode(best.weights, best.step) },
     };
   }

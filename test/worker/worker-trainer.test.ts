@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { evaluationTextWindows, TextWindows } from '../../src/data/index.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError, NumericError } from '../../src/errors.js';
-import { decodeSafetensors } from '../../src/io/index.js';
+import { decodeSafetensors, loadModel } from '../../src/io/index.js';
 import { CausalLM } from '../../src/nn/index.js';
 import { AdamW, makeSchedule } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -70,6 +70,24 @@ test.before(async () => {
   for await (const _ of trainer.run());
   expected = trainer.hash();
   expectedNll = trainer.evaluate();
+});
+
+test('a snapshot has the model as one file, with all it takes but the text it was trained on', async () => {
+  const trainer = start();
+  for await (const { step } of trainer.run()) if (step === 4) break;
+  const { model: file, weights, best, tokenizer } = await trainer.snapshot();
+  assert.is(best, null, 'nothing was evaluated yet');
+  const loaded = await loadModel(file, { kind: 'causalLM' });
+  assert.is(loaded.step, 4);
+  assert.equal(loaded.tokenizer?.toJSON(), tokenizer);
+  for (const [name, { data }] of decodeSafetensors(weights, 'weights').tensors)
+    assert.equal(loaded.model.stateDict().get(name)?.data, data, name);
+  assert.equal(loaded.recipe?.data, { kind: 'text', batchSize: 4, seqLen: 16 });
+  assert.not(Buffer.from(file).includes('In the beginning'));
+  for await (const _ of trainer.run());
+  const last = await trainer.snapshot();
+  assert.is((await loadModel(last.model)).step, last.best?.step);
+  await loadModel(last.checkpoint, { kind: 'causalLM' });
 });
 
 test('gives the bits of this thread, and every step in order', async () => {
