@@ -1,5 +1,5 @@
 /** @file Bytes and SHA-256 of what an item computed. Equal values give equal bytes, whatever a NaN carries. */
-import { decodeCheckpoint, encodeCheckpoint } from '../io/checkpoint-file.js';
+import { decodeCheckpoint, encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256, sha256 } from '../io/sha256.js';
 
 type Numbers = Float32Array | Float64Array | Int32Array;
@@ -42,10 +42,13 @@ export function hashText(text: string): string {
 }
 
 /**
- * SHA-256 of a checkpoint without the name of the kernels that made it: a build whose kernels have other bytes but
- * compute the same numbers conforms. The file is decoded and encoded again, so both directions count.
+ * SHA-256 of a checkpoint without the name of the kernels that made it, and without what it says of its model: a build
+ * whose kernels have other bytes but compute the same numbers conforms, and the hashes were pinned before checkpoints said
+ * their model. The file is decoded and encoded again, so both directions count.
  */
 export function hashCheckpoint(bytes: Uint8Array): string {
   const content = decodeCheckpoint(bytes, 'conformance');
-  return sha256(encodeCheckpoint({ ...content, kernelHash: '' }));
+  const { model: _m, tokenizer: _t, labels: _l, ...kept } = (content.extra ?? {}) as Record<string, Json>;
+  const extra = content.extra === null ? null : kept;
+  return sha256(encodeCheckpoint({ ...content, extra, kernelHash: '' }));
 }
