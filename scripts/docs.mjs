@@ -1,5 +1,5 @@
 /**
- * @file `npm run docs [-- --check]`: what is generated from the sources for readers. The op table (docs/ops.md) and
+ * @file `npm run docs [-- --check]`: what is generated from the sources for readers. The op tables (docs/ops.md, docs/op-kernels.md) and
  * the API pages (docs/reference/, not committed), which TypeDoc makes from the comments of everything that is
  * exported. `--check` writes nothing and fails when the table is stale or something public is undocumented, links
  * nowhere or mentions a type that nobody can import. The sources must be built, because some of them are generated.

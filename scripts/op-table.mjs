@@ -1,7 +1,8 @@
 /**
- * @file Writes docs/ops.md from the sources: which kernels every op calls forward and backward, where each kernel,
- * its double-precision reference and its test are, and which ops have gradcheck and parity cases.
- * `node scripts/op-table.mjs` writes it, `--check` fails when it is stale, `--json` prints the table for
+ * @file Writes two documents from the sources. docs/ops.md, for users: every op, how it is called and what it computes.
+ * docs/op-kernels.md, for contributors: which kernels every op calls forward and backward, where each kernel, its
+ * double-precision reference and its test are, and which ops have gradcheck and parity cases.
+ * `node scripts/op-table.mjs` writes them, `--check` fails when one is stale, `--json` prints the table for
  * test/kernels/op-table.test.ts, which fails when something is missing. It reads text, so it needs no build.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const OPS = 'src/autograd/ops';
 const GRADCHECK = 'test/parity/gradcheck.test.ts';
 const PARITY = 'test/parity/ops.test.ts';
-const OUTPUT = 'docs/ops.md';
+const KERNEL_TABLE = 'docs/op-kernels.md';
+const OP_LIST = 'docs/ops.md';
 const read = (path) => readFileSync(join(root, path), 'utf8');
 const list = (folder, end) =>
   readdirSync(join(root, folder))
@@ -143,7 +145,7 @@ function entriesOf(text, constant) {
 
 const CONSTANTS = ['ones', 'zeros'];
 
-/** What docs/ops.md shows. */
+/** What docs/op-kernels.md shows. */
 function readTable() {
   const functions = readOps();
   const kernelFiles = exportsOf('assembly');
@@ -204,9 +206,9 @@ function renderOpTable({ ops, kernels }) {
   });
 
   return `<!-- Auto-generated from src/autograd/ops, assembly, src/reference and test by \`node scripts/op-table.mjs\`. Do not edit. -->
-# Ops and kernels
+# Ops and their kernels
 
-An op is a function on tensors that records one node with a backward of its own (or is composed of such ops).
+What each op computes: [ops.md](ops.md). An op is a function on tensors that records one node with a backward of its own (or is composed of such ops).
 A kernel is a function on raw memory. Every kernel exists twice: in \`assembly/\` (float32, SIMD) and in
 \`src/reference/\` (double precision, plain loops, the same signature).
 
@@ -238,13 +240,64 @@ ${opRows.length} ops, ${kernelRows.length} kernels.
 `;
 }
 
+/** A comment's prose in one line: what comes before its first tag, and what it throws. */
+function proseOf(comment) {
+  const lines = comment.split('\n').map((line) => line.replace(/^\s*\*? ?/, ''));
+  const [prose, ...tags] = lines.join('\n').split(/^(?=@)/m);
+  const thrown = tags
+    .filter((tag) => tag.startsWith('@throws'))
+    .map((tag) => tag.replace('@throws', 'Throws'));
+  return [prose, ...thrown]
+    .map((part) => part.replace(/\s+/g, ' ').trim())
+    .map((part) => (/[.:]$/.test(part) ? part : `${part}.`))
+    .join(' ');
+}
+
+/** How each exported op is called and what it says of itself; an op without a comment of its own is an error. */
+function readSignatures() {
+  return exportedOps().map((name) => {
+    for (const file of list(OPS, '.ts').filter((each) => each !== 'index.ts')) {
+      const source = read(`${OPS}/${file}`);
+      const found = source.match(
+        new RegExp(
+          `/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport (?:function|const) ${name}\\b(?: = )?(?=\\()`,
+        ),
+      );
+      if (!found) continue;
+      const open = found.index + found[0].length;
+      const parameters = argumentsOf(codeOf(source), open)
+        .map(([from, to]) => source.slice(from, to).trim())
+        .map((parameter) => parameter.replace(/^(\w+)\??: [\s\S]*?( = [\s\S]*)?$/, '$1$2'))
+        .map((parameter) => parameter.replace(/^(\w+) = \{\}$/, '$1?'));
+      return { name, call: `${name}(${parameters.join(', ')})`, says: proseOf(found[1]) };
+    }
+    throw new Error(`op-table: ${name} has no comment that says what it computes`);
+  });
+}
+
+function renderOpList(ops) {
+  const rows = ops.map(({ call, says }) => `| \`${call}\` | ${says.replaceAll('|', '\\|')} |`);
+  return `<!-- Auto-generated from the comments in src/autograd/ops by \`node scripts/op-table.mjs\`. Do not edit. -->
+# Ops
+
+Functions on tensors, all of the entry \`prenorm\`. Each has a gradient, except where it says otherwise. Tensors are float32,
+ids and targets \`i32\`. B is the batch, T a length, C a width, V a vocabulary; … stands for any leading axes. Elementwise
+ops of two operands broadcast, as NumPy does, and take plain numbers too. An argument with \`?\` may be left out.
+
+| call | computes |
+|---|---|
+${rows.join('\n')}
+`;
+}
+
 const table = readTable();
-const text = renderOpTable(table);
+const documents = { [KERNEL_TABLE]: renderOpTable(table), [OP_LIST]: renderOpList(readSignatures()) };
 if (process.argv.includes('--json')) console.log(JSON.stringify(table));
-else if (process.argv.includes('--check')) {
-  const current = existsSync(join(root, OUTPUT)) ? read(OUTPUT) : '';
-  if (current !== text) {
-    console.error(`${OUTPUT} is stale: run \`node scripts/op-table.mjs\``);
-    process.exitCode = 1;
+else
+  for (const [path, text] of Object.entries(documents)) {
+    if (!process.argv.includes('--check')) writeFileSync(join(root, path), text);
+    else if (!existsSync(join(root, path)) || read(path) !== text) {
+      console.error(`${path} is stale: run \`node scripts/op-table.mjs\``);
+      process.exitCode = 1;
+    }
   }
-} else writeFileSync(join(root, OUTPUT), text);

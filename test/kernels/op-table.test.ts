@@ -50,7 +50,7 @@ for (const [build, { kernels, reference }] of await loadBuilds()) {
   });
 }
 
-/** A row of docs/ops.md. */
+/** A row of docs/op-kernels.md. */
 interface Op {
   name: string;
   forward: string[];

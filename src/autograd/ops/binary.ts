@@ -26,7 +26,7 @@ function constant(value: number, other: Variable | number): Variable {
   return typeof other === 'number' ? tensor(value) : withRuntime(other.runtime, () => tensor(value));
 }
 
-/** a + b */
+/** a + b, elementwise */
 export function add(a: Variable | number, b: Variable | number): Variable {
   const [x, y] = align('add', a, b);
   const { kernels } = runtimeOf('add', x, y);
@@ -40,7 +40,7 @@ export function add(a: Variable | number, b: Variable | number): Variable {
   return out;
 }
 
-/** a - b */
+/** a - b, elementwise */
 export function sub(a: Variable | number, b: Variable | number): Variable {
   const [x, y] = align('sub', a, b);
   const { kernels } = runtimeOf('sub', x, y);

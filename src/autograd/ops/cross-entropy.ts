@@ -37,7 +37,8 @@ export interface CrossEntropyResult {
 }
 
 /**
- * logits (…, V), targets (…) i32; a target below 0 is ignored (padding).
+ * Mean of -log softmax(logits) at the targets, with label smoothing if asked for: logits (…, V), targets (…) i32; a target
+ * below 0 is ignored (padding). Result: `{ loss, nll, count }`, loss and the sum nll as scalars.
  * @throws DataError when a target lies outside the vocabulary or no row is valid.
  */
 export function crossEntropy(

@@ -21,7 +21,8 @@ const rules: Rules<LinearOptions> = {
 };
 
 /**
- * x (…, in), weight (out, in), bias (out) or null; result (…, out).
+ * x · weightᵀ + bias, and an activation behind it if asked for: x (…, in), weight (out, in), bias (out) or null;
+ * result (…, out).
  * @throws ShapeError when the inner sizes do not agree.
  */
 export function linear(

@@ -13,7 +13,7 @@ export interface MatmulOptions {
 }
 
 /**
- * a (…, m, k) times b (…, k, n). Leading axes agree, or b has none (then it is shared).
+ * a (…, m, k) times b (…, k, n); result (…, m, n). Leading axes agree, or b has none (then it is shared).
  * @throws ShapeError when the inner sizes or the leading axes do not agree.
  */
 export function matmul(a: Variable, b: Variable, options: MatmulOptions = {}): Variable {

@@ -33,7 +33,7 @@ function split(op: string, x: Variable, options: ReduceOptions): Split {
   return { outer: sizeOf(before), n: x.shape[axis], inner: sizeOf(after), shape };
 }
 
-/** Sum over one axis or over everything, in a fixed order. */
+/** Sum over one axis, which the result lacks (`keepDim`: has as 1), or over everything, in a fixed order. */
 export function sum(x: Variable, options: ReduceOptions = {}): Variable {
   const { outer, n, inner, shape } = split('sum', x, options);
   const { kernels } = x.runtime;

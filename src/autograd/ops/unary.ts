@@ -89,7 +89,7 @@ export const sqrt = (x: Variable): Variable =>
     },
   );
 
-/** Sine; NaN from |x| = 2^30 on. */
+/** Sine of radians; NaN from |x| = 2^30 on. */
 export const sin = (x: Variable): Variable =>
   unary(
     'sin',
@@ -101,7 +101,7 @@ export const sin = (x: Variable): Variable =>
     },
   );
 
-/** Cosine; NaN from |x| = 2^30 on. */
+/** Cosine of radians; NaN from |x| = 2^30 on. */
 export const cos = (x: Variable): Variable =>
   unary(
     'cos',
