@@ -2,7 +2,7 @@
  * @file What `prenorm reproduce` runs: presets, runs, claims and their verdicts.
  * @module prenorm/experiments
  */
-export { translateAll } from '../generate/translate.js';
+export { type SourceSearch, translateAll } from '../generate/translate.js';
 export { placementName } from '../nn/placement-names.js';
 export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {

@@ -3,6 +3,7 @@
  * @module prenorm/generate
  */
 export {
+  type AttendingLayer,
   type AttendingModel,
   type AttentionWeightsOptions,
   attentionWeights,

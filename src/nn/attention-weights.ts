@@ -24,7 +24,7 @@ export interface AttentionWeightsOptions {
 }
 
 /** A layer's attentions. */
-interface AttendingLayer {
+export interface AttendingLayer {
   selfAttn: MultiHeadAttention;
   multiheadAttn?: MultiHeadAttention;
 }
@@ -33,6 +33,7 @@ interface AttendingLayer {
 export interface AttendingModel<B> extends Module {
   encoder: { layers: readonly AttendingLayer[] };
   decoder?: { layers: readonly AttendingLayer[] };
+  /** The pass that the weights are of. */
   forward(batch: B): unknown;
 }
 

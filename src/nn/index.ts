@@ -23,7 +23,7 @@ export {
   type MaskedLMInput,
   type MaskedLMOptions,
 } from './masked-lm.js';
-export { type LibraryModel, type ModelKind, modelKind } from './model-kinds.js';
+export { type LibraryModel, type ModelKind, type ModelOfKind, modelKind } from './model-kinds.js';
 export { CausalLM, type ForwardOptions, type LmInput, type PairInput, Transformer } from './models.js';
 export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
@@ -41,6 +41,7 @@ export type { PooledHead } from './pooled-head.js';
 export { type PositionKind, Positions, sinusoids } from './positions.js';
 export type { ModelSummary, ModuleSummary } from './summary.js';
 export {
+  type ClassifierPart,
   type PairClassInput,
   PairClassifier,
   type PairClassifierConfig,

@@ -13,16 +13,26 @@ export const modelClasses = {
   transformer: Transformer,
   maskedLM: MaskedLM,
   textClassifier: TextClassifier,
-  /** The name that it had in version 0.2. */
   pairClassifier: TextClassifier,
   visionTransformer: VisionTransformer,
-} as const;
+} as const satisfies Record<ModelKind, unknown>;
+
+/** Models by the name of their kind. */
+export interface ModelOfKind {
+  causalLM: CausalLM;
+  transformer: Transformer;
+  maskedLM: MaskedLM;
+  textClassifier: TextClassifier;
+  /** The name of `textClassifier` in version 0.2. */
+  pairClassifier: TextClassifier;
+  visionTransformer: VisionTransformer;
+}
 
 /** The name of a kind of model. */
-export type ModelKind = keyof typeof modelClasses;
+export type ModelKind = keyof ModelOfKind;
 
 /** A model of the library; with `K`, one of that kind. */
-export type LibraryModel<K extends ModelKind = ModelKind> = InstanceType<(typeof modelClasses)[K]>;
+export type LibraryModel<K extends ModelKind = ModelKind> = ModelOfKind[K];
 
 /** Whether a value, out of a file perhaps, names a kind of model. */
 export function isModelKind(value: unknown): value is ModelKind {

@@ -35,7 +35,7 @@ import { TransformerEncoder } from './transformer.js';
 export type Pooling = 'first' | 'mean' | 'last';
 
 /** What a text classifier has beside the stack. */
-interface ClassifierPart {
+export interface ClassifierPart {
   /** Rows of the segment table, as in a masked language model of pairs; 0 (default) for none. */
   numSegments: number;
   /** Classes; logits per text. */

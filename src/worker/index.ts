@@ -18,6 +18,7 @@ export type {
   Generated,
   GenerateOptions,
   Restored,
+  RuntimeOptions,
   Snapshot,
   WorkerReady,
   WorkerRun,
