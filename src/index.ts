@@ -3,7 +3,7 @@
  * @module prenorm
  */
 export * from './autograd/index.js';
-export * as data from './data/index.js';
+export * as data from './data/sources.js';
 export {
   CheckpointError,
   ConfigError,
@@ -21,7 +21,7 @@ export {
 export * as generate from './generate/searches.js';
 export * as io from './io/formats.js';
 export * as nn from './nn/index.js';
-export * as optim from './optim/index.js';
+export * as optim from './optim/optimizers.js';
 export { type Capabilities, capabilities } from './runtime/capabilities.js';
 export {
   createRuntime,

@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as classifying from '../src/classify/index.js';
+import { parseLabelledTexts } from '../src/data/index.js';
 import { PrenormError } from '../src/errors.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
+import { decayGroups } from '../src/optim/index.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
 
 const test = suite('options');
@@ -633,7 +635,7 @@ const table: Row[] = [
   },
   {
     of: ['parseLabelledTexts'],
-    call: (o) => data.parseLabelledTexts('a\tb', 'x.tsv', undefined, o),
+    call: (o) => parseLabelledTexts('a\tb', 'x.tsv', undefined, o),
     good: {},
     keys: { labelSeparator: 'text' },
   },
@@ -953,7 +955,7 @@ test('numbers that are no options are looked at too', async () => {
     ['setRandomPosition: step', () => lm.runtime().setRandomPosition(0.5, 0)],
     ['clipGradNorm: maxNorm', () => new optim.SGD([w], { lr: 1 }).clipGradNorm('1' as never)],
     ['optimizer: number 0 is no parameter', () => new optim.SGD([f32(2) as never], { lr: 1 })],
-    ['decayGroups: weightDecay', () => optim.decayGroups([w], 0)],
+    ['decayGroups: weightDecay', () => decayGroups([w], 0)],
     ['SGD: nesterov', () => new optim.SGD([w], { lr: 1, nesterov: true })],
     ['Adam: betas', () => new optim.Adam([w], { lr: 1, betas: [0.9] as never })],
     ['cosine: minLr', () => optim.cosine({ maxLr: 1, warmupSteps: 0, totalSteps: 2, minLr: 2 })],

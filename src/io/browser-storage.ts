@@ -5,7 +5,7 @@
  */
 import { anything, checkOptions, oneOf, optional } from '../checks.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../errors.js';
-import { indexedDbSlots, originPrivateSlots, type SlotName, type Slots } from './browser-slots.js';
+import type { SlotName, Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
 
 /** What a store gives back. */
@@ -199,6 +199,8 @@ function readWhole(bytes: Uint8Array): StoredCheckpoint | null {
 }
 
 async function openSlots(name: string, backend?: 'opfs' | 'indexeddb'): Promise<Slots> {
+  // A module without imports, loaded only where a browser keeps something.
+  const { indexedDbSlots, originPrivateSlots } = await import('./browser-slots.js');
   const causes: unknown[] = [];
   for (const open of [originPrivateSlots, indexedDbSlots]) {
     if (backend && (open === originPrivateSlots) !== (backend === 'opfs')) continue;

@@ -9,6 +9,7 @@ import {
   PrenormError,
 } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { withinFile } from '../nn/file-room.js';
 import {
   isModelKind,
   type LibraryModel,
@@ -16,7 +17,6 @@ import {
   makeModel,
   modelClasses,
 } from '../nn/model-kinds.js';
-import { withinFile } from '../nn/room.js';
 import { nodeBuiltin } from '../runtime/node-builtin.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import type { CharTokenizer } from '../text/char-tokenizer.js';

@@ -5,9 +5,9 @@
 import { anything, checkOptions, flag, integer, optional } from '../checks.js';
 import { brief, ConfigError } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { tableProblem } from '../nn/file-room.js';
 import { type LibraryModel, type ModelKind, modelKind } from '../nn/model-kinds.js';
 import type { StateDict } from '../nn/module.js';
-import { tableProblem } from '../nn/room.js';
 import { CharTokenizer } from '../text/char-tokenizer.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { VERSION } from '../version.js';

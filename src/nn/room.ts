@@ -1,4 +1,4 @@
-/** @file Whether a model fits into memory, and belongs to the file it comes from: asked before any of it is made. */
+/** @file Whether a model fits into memory, asked before any of it is made. */
 import { ConfigError, MemoryError } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { ModelConfig } from './config.js';
@@ -6,29 +6,30 @@ import type { ModelConfig } from './config.js';
 /** Elements of a table of sinusoids: 8192 positions of 8192 dimensions, some seconds of work. */
 const MAX_TABLE = 1 << 26;
 
-/** What a file has, which is all that a model made for it may be. */
-export interface FileRoom {
-  /** Values of all its tensors. */
+/** What a configuration asks for. */
+export interface Needs {
+  /** Values of its matrices. */
   elements: number;
-  tensors: number;
+  /** What takes most of them, and how many. */
+  what: string;
+  most: number;
+  layers: number;
+  /** Values of its table of sinusoids. */
+  sinusoids: number;
 }
 
-/** Matrices of the smallest layer: q, k and v, output, and the two of the feed-forward. */
-const TENSORS_PER_LAYER = 4;
-/** A table of sinusoids is in no file: so large it may always be, or so many times larger than what is. */
-const FREE_TABLE = 1 << 20;
-const TABLE_RATIO = 64;
+type Limit = (op: string, needs: Needs) => void;
 
-let room: FileRoom | null = null;
+let limit: Limit | null = null;
 
-/** Makes models of which none is larger than a file's content allows: beyond it `checkRoom` throws a ConfigError. */
-export function withinFile<T>(file: FileRoom, make: () => T): T {
-  const outer = room;
-  room = file;
+/** Makes models that `refuse` judges before anything of them is made. */
+export function withLimit<T>(refuse: Limit, make: () => T): T {
+  const outer = limit;
+  limit = refuse;
   try {
     return make();
   } finally {
-    room = outer;
+    limit = outer;
   }
 }
 
@@ -39,7 +40,7 @@ export type RoomConfig = ModelConfig & { numSegments?: number; numClasses?: numb
  * Refuses a model whose matrices alone need more than the memory may grow to, or than its file has. Counting the
  * matrices only, it never refuses what would fit.
  * @throws MemoryError with the bytes needed and what needs most of them; nothing has been allocated then
- * @throws ConfigError when the table of sinusoids is absurd, or a file has less than the model
+ * @throws ConfigError when the table of sinusoids is absurd; what `withLimit` refuses with
  */
 export function checkRoom(
   op: string,
@@ -74,14 +75,14 @@ export function checkRoom(
   ];
   const elements = parts.reduce((sum, [, count]) => sum + count, 0);
   const [what, most] = parts.reduce((a, b) => (b[1] > a[1] ? b : a));
-  if (room) checkFile(op, room, { elements, what, most, layers, sinusoids });
+  limit?.(op, { elements, what, most, layers, sinusoids });
   const needed = 4 * elements;
   const runtime = currentRuntime();
-  const limit = runtime.heap.maxBytes ?? Number.POSITIVE_INFINITY;
-  const free = limit - runtime.memory().persistentInUse;
+  const memory = runtime.heap.maxBytes ?? Number.POSITIVE_INFINITY;
+  const free = memory - runtime.memory().persistentInUse;
   if (needed <= free) return;
   throw new MemoryError(
-    `its parameters need ${needed} bytes, ${4 * most} of them for ${what}; ${free} of ${limit} are free`,
+    `its parameters need ${needed} bytes, ${4 * most} of them for ${what}; ${free} of ${memory} are free`,
     {
       op,
       expected: needed,
@@ -89,41 +90,4 @@ export function checkRoom(
       hint: 'lower vocabSize, dModel, dFF or the number of layers, or raise init({ maxMemory })',
     },
   );
-}
-
-interface Needs {
-  elements: number;
-  what: string;
-  most: number;
-  layers: number;
-  sinusoids: number;
-}
-
-function checkFile(op: string, file: FileRoom, { elements, what, most, layers, sinusoids }: Needs): void {
-  const refuse = (message: string, expected: number, actual: number) => {
-    throw new ConfigError(message, { op, expected, actual });
-  };
-  if (elements > file.elements) {
-    const asked = `it asks for ${elements} values at least, ${most} of them for ${what}`;
-    refuse(`${asked}; the file has ${file.elements}`, elements, file.elements);
-  }
-  const tensors = layers * TENSORS_PER_LAYER;
-  if (tensors > file.tensors) {
-    refuse(
-      `its ${layers} layers have more tensors than the ${file.tensors} of the file`,
-      tensors,
-      file.tensors,
-    );
-  }
-  const problem = tableProblem({ positions: 'sinusoidal', maxSeqLen: sinusoids, dModel: 1 }, file.elements);
-  if (problem) refuse(problem, file.elements, sinusoids);
-}
-
-/** What is wrong with the table of sinusoids of a model that has so many values; null for nothing. */
-export function tableProblem(config: object, elements: number): string | null {
-  const { positions, maxSeqLen, dModel } = config as Partial<ModelConfig>;
-  const table = positions === 'sinusoidal' ? (maxSeqLen as number) * (dModel as number) : 0;
-  const most = Math.max(FREE_TABLE, TABLE_RATIO * elements);
-  if (table <= most) return null;
-  return `its table of sinusoids has ${table} values, a file of ${elements} values justifies ${most}: lower maxSeqLen`;
 }
