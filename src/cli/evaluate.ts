@@ -1,12 +1,15 @@
 /** @file `prenorm evaluate`: how good a trained run is, on what was held out or on a file of one's own. */
+import { describeReport } from '../classify/index.js';
+import type { LabelledBatch } from '../data/index.js';
 import { ConfigError } from '../errors.js';
 import { scoreTranslations } from '../experiments/index.js';
 import { readFileChecked } from '../io/files-node.js';
-import { Transformer } from '../nn/index.js';
+import { TextClassifier, Transformer } from '../nn/index.js';
 import { type Judge, type OwnFile, openOwnFile } from '../recipe/data/own-file.js';
 import type { OpenedPairs } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { bitsPerByte, evaluateBatches, type Trainable } from '../train/index.js';
+import { judgeClasses } from './classify.js';
 import { EXIT, note } from './errors.js';
 import { openRun, openRunData, type TrainedRun } from './open-run.js';
 import { progressBars } from './progress.js';
@@ -62,6 +65,16 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
     const { line, ...bleu } = translated(run, pairs, options);
     result.bleu = bleu;
     text += `\n${line}`;
+  }
+  const classes = run.labels ?? data.classes;
+  if (run.model instanceof TextClassifier && classes) {
+    const report = judgeClasses(
+      run.model,
+      data.evaluation(part, maxSeqLen, count) as LabelledBatch[],
+      classes,
+    );
+    result.classification = report;
+    text += `\n${describeReport(report)}`;
   }
   print(options, result, text);
   return EXIT.done;

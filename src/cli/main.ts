@@ -157,7 +157,7 @@ command('train', 'train a model on your own data')
     exitCode = await (await import('./train.js')).train(recipe, options);
   });
 
-command('evaluate', 'NLL of a run on held-out data, and BLEU when it translates')
+command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')
   .argument('<run>', 'folder of the run')
   .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
   .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
@@ -221,6 +221,22 @@ command('generate', 'continue a text with a run')
   .option('--stop <text...>', 'end before the first of these')
   .action(async (run, options) => {
     exitCode = await (await import('./use-run.js')).generate(run, options);
+  });
+
+command('classify', 'label and probability of each line of text, by a run of labelled texts or pairs')
+  .argument('<run>', 'folder of the run, or its model.safetensors')
+  .option('--input <file>', 'a text a line, or text TAB text for a run of pairs (default: standard input)')
+  .option(
+    '--cut',
+    'cut texts that are longer than the model holds, as training does, instead of refusing them',
+  )
+  .option(
+    '--threshold <x>',
+    'of a run with several labels: the probability from which a text has one',
+    number(0),
+  )
+  .action(async (run, options) => {
+    exitCode = await (await import('./classify.js')).classify(run, options);
   });
 
 command('gradients', 'gradient and activation norms at initialisation, layer by layer, beside the theory')

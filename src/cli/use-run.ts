@@ -38,7 +38,7 @@ export async function translate(
     });
   }
   const path = options.input ?? 'standard input';
-  const text = options.input === undefined ? await readStdin() : await readText(options.input);
+  const text = options.input === undefined ? await readStdin('sentence') : await readText(options.input);
   if (text.trim() === '') {
     throw new DataError('there is nothing to translate', { path, hint: 'give one sentence a line' });
   }
@@ -133,8 +133,9 @@ export async function generate(folder: string, options: Common & Continuing): Pr
   return EXIT.done;
 }
 
-async function readStdin(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('one sentence a line, Ctrl-D at the end:\n');
+/** All of standard input; `unit` is what a line is, for who sits in front of it. */
+export async function readStdin(unit: 'sentence' | 'text'): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(`one ${unit} a line, Ctrl-D at the end:\n`);
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return decodeText(new Uint8Array(Buffer.concat(chunks)), 'standard input');

@@ -219,8 +219,6 @@ function checkEvaluation({ metric, samples, model }: Recipe, must: Must, path: s
   if (metric !== undefined) {
     const models: readonly string[] = metricModels[metric];
     must(models.includes(kind), 'metric', `left out, or one of a ${kind}`, metric);
-    const isMulti = (model as { multiLabel?: boolean }).multiLabel === true;
-    must(!isMulti, 'metric', 'left out where texts have several labels', metric);
   }
   if (samples === undefined || samples === false) return;
   must(canSample(model), 'samples', `left out, or false, for a ${kind}`, samples);
@@ -245,7 +243,7 @@ export function hasSamples({ model, data }: Recipe): boolean {
 
 /** Whether a model makes something of an input that people can look at. */
 function canSample(model: ModelRecipe): boolean {
-  return model.kind !== 'maskedLM' && (model as { multiLabel?: boolean }).multiLabel !== true;
+  return model.kind !== 'maskedLM';
 }
 
 function checkGroups({ groups }: OptimizerRecipe, must: Must, path: string): void {

@@ -44,25 +44,34 @@ function bleu(model: Transformer, { tokenizer, texts: { valid = [] } }: OpenedPa
   return BLEU(found, [fitting.map(({ target }) => target)]).score;
 }
 
-/** Share of right labels, and the mean of the classes' F1 over those that are there or were predicted; 0 to 1. */
+/**
+ * Share of right labels (of several per text: of right sets of them), and the mean of the classes' F1 over those that are
+ * there or were predicted; 0 to 1.
+ */
 function classScores(
   model: TextClassifier | VisionTransformer,
   batches: readonly unknown[],
 ): { accuracy: number; macroF1: number } {
   const { numClasses } = model.config;
+  const several = 'multiLabel' in model.config && model.config.multiLabel;
   const right = new Int32Array(numClasses);
   const said = new Int32Array(numClasses);
   const there = new Int32Array(numClasses);
+  let [rows, exact] = [0, 0];
   for (const batch of batches) {
     const { labels } = batch as { labels: Int32Array };
-    for (const [row, label] of predictions(model, batch as never).entries()) {
-      if (labels[row] < 0) continue;
-      said[label]++;
-      there[labels[row]]++;
-      if (label === labels[row]) right[label]++;
+    for (const [row, predicted] of predictions(model, batch as never).entries()) {
+      if (!several && labels[row] < 0) continue;
+      const own = labels.subarray(row * numClasses, (row + 1) * numClasses);
+      const known = several ? [...own.keys()].filter((i) => own[i] === 1) : [labels[row]];
+      const both = known.filter((label) => predicted.includes(label));
+      for (const label of predicted) said[label]++;
+      for (const label of known) there[label]++;
+      for (const label of both) right[label]++;
+      rows++;
+      if (both.length === known.length && both.length === predicted.length) exact++;
     }
   }
   const f1 = Array.from(right, (n, i) => (2 * n) / (said[i] + there[i])).filter((x) => !Number.isNaN(x));
-  const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
-  return { accuracy: sum(right) / sum(there), macroF1: sum(f1) / f1.length };
+  return { accuracy: exact / rows, macroF1: f1.reduce((a, b) => a + b, 0) / f1.length };
 }

@@ -48,20 +48,25 @@ export function samplesOf(
   }
   return async () =>
     examples.map((example) => {
-      const [label] = predictions(model, example.batch as never);
-      return sampleOf(example, data.classes?.[label] ?? String(label));
+      const [labels] = predictions(model, example.batch as never);
+      return sampleOf(example, labels.map((label) => data.classes?.[label] ?? String(label)).join(', '));
     });
 }
 
-/** The most probable class of each row; the smallest of equals. */
-export function predictions(model: TextClassifier | VisionTransformer, batch: never): number[] {
+/**
+ * The classes of each row: the most probable one, the smallest of equals; of a model with `multiLabel` all that are more
+ * probable than not.
+ */
+export function predictions(model: TextClassifier | VisionTransformer, batch: never): number[][] {
   const { numClasses } = model.config;
+  const several = 'multiLabel' in model.config && model.config.multiLabel;
   const logits = withRuntime(model.runtime(), () => noGrad(() => model.forward(batch).toArray()));
   return Array.from({ length: logits.length / numClasses }, (_, row) => {
+    const own = logits.subarray(row * numClasses, (row + 1) * numClasses);
+    if (several) return [...own.keys()].filter((i) => own[i] > 0);
     let best = 0;
-    for (let i = 1; i < numClasses; i++)
-      if (logits[row * numClasses + i] > logits[row * numClasses + best]) best = i;
-    return best;
+    for (let i = 1; i < numClasses; i++) if (own[i] > own[best]) best = i;
+    return [best];
   });
 }
 
