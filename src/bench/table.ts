@@ -1,4 +1,7 @@
 /** @file The benchmark's rows as text: one line a row for terminals, a Markdown table for documents. */
+
+import { type Column, table } from '../terminal/table.js';
+import { wrap } from '../terminal/wrap.js';
 import type { Comparison } from './compare.js';
 import { type Row, reachesStretch, type Target } from './row.js';
 
@@ -68,16 +71,18 @@ const HEAD: Cells = {
   verdict: '',
 };
 
-/** Aligned columns, notes of what was not measured below them. */
-export function formatTable(rows: readonly Row[]): string {
-  const all = [HEAD, ...rows.map(cells)];
-  const widths = KEYS.map((key) => Math.max(...all.map((row) => row[key].length)));
-  const lines = all.map((row) =>
-    KEYS.map((key, i) => (key === 'value' ? row[key].padStart(widths[i]) : row[key].padEnd(widths[i])))
-      .join('  ')
-      .trimEnd(),
+const COLUMNS: Column[] = KEYS.map((key) => ({ title: HEAD[key], right: key === 'value' }));
+
+/** Aligned columns, notes of what was not measured below them; by default a row is a line. */
+export function formatTable(rows: readonly Row[], columns = Number.POSITIVE_INFINITY): string {
+  const lines = table(
+    COLUMNS,
+    rows.map(cells).map((row) => KEYS.map((key) => row[key])),
+    { columns },
   );
-  const notes = rows.filter((row) => row.value === null).map((row) => `${row.name}: ${row.note}`);
+  const notes = rows
+    .filter((row) => row.value === null)
+    .flatMap((row) => wrap(`${row.name}: ${row.note}`, columns, 2));
   return `${[...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')}\n`;
 }
 
@@ -101,7 +106,11 @@ export function summarize(rows: readonly Row[]): string {
   return `${judged.length - missed.length} of ${judged.length} targets met`;
 }
 
-export function formatComparison(comparisons: readonly Comparison[]): string {
+/** Two results beside each other; by default a row is a line. */
+export function formatComparison(
+  comparisons: readonly Comparison[],
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const number = (value: number | null, { basis, unit }: Comparison): string => {
     if (value === null) return '-';
     return basis === 'share' ? value.toFixed(3) : `${formatNumber(value)} ${unit}`;
@@ -115,15 +124,14 @@ export function formatComparison(comparisons: readonly Comparison[]): string {
     c.interval === null ? '' : `± ${(100 * c.interval).toFixed(1)} %`,
     c.verdict,
   ]);
-  const all = [['what', 'before', 'after', 'change', 'interval', ''], ...lines];
-  const widths = all[0].map((_, i) => Math.max(...all.map((line) => line[i].length)));
+  const titles = ['what', 'before', 'after', 'change', 'interval', ''];
+  const text = table(
+    titles.map((title, i) => ({ title, right: i > 0 && i < 5 })),
+    lines,
+    { columns },
+  );
   const counts = new Map<string, number>();
   for (const { verdict } of comparisons) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
-  const text = all.map((line) =>
-    line
-      .map((cell, i) => (i === 0 || i === 5 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${text.join('\n')}\n\n${[...counts].map(([verdict, n]) => `${n} ${verdict}`).join(', ')}\n`;
+  const summary = [...counts].map(([verdict, n]) => `${n} ${verdict}`).join(', ');
+  return `${text.join('\n')}\n\n${wrap(summary, columns).join('\n')}\n`;
 }

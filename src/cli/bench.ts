@@ -8,6 +8,7 @@ import type { Row } from '../bench/row.js';
 import { type Part, parts } from '../bench/suite.js';
 import { formatComparison, formatTable, summarize } from '../bench/table.js';
 import { ConfigError, FormatError } from '../errors.js';
+import { columnsOf, forOutput } from '../terminal/output.js';
 import { beginRun, enableRelaxedSimd } from './bench-machine.js';
 import { EXIT } from './errors.js';
 import { readJson, writeText } from './files.js';
@@ -91,7 +92,11 @@ export async function report(
 ): Promise<number> {
   const text = `${JSON.stringify(results, null, 1)}\n`;
   if (options.out !== undefined) await writeText(options.out, text);
-  process.stdout.write(options.json ? text : `${heading(results)}\n\n${formatTable(results.rows)}\n`);
+  process.stdout.write(
+    options.json
+      ? text
+      : `${forOutput(heading(results), process.stdout)}\n\n${formatTable(results.rows, columnsOf(process.stdout))}\n`,
+  );
   const missed = results.rows.filter((row) => row.met === false);
   if (!options.json) process.stdout.write(`${summarize(results.rows)}\n`);
   return options.check && missed.length > 0 ? EXIT.failed : EXIT.done;
@@ -122,6 +127,10 @@ async function compare(files: readonly string[], json?: boolean): Promise<number
     });
   }
   const comparisons = compareResults(before, after);
-  process.stdout.write(json ? `${JSON.stringify(comparisons, null, 1)}\n` : formatComparison(comparisons));
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(comparisons, null, 1)}\n`
+      : formatComparison(comparisons, columnsOf(process.stdout)),
+  );
   return EXIT.done;
 }

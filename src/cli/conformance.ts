@@ -2,6 +2,7 @@
 import { type ConformanceResult, type ItemResult, runConformance } from '../conformance/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
+import { forOutput } from '../terminal/output.js';
 import { EXIT, note } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -18,7 +19,7 @@ export async function conformance(options: ConformanceCommand): Promise<number> 
     note(`conformance: ${threads} thread instead of ${options.threads}: ${threadsReason}`);
   const host = `Node ${process.version}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`;
   const write = (line: string): void => {
-    if (!options.json) process.stdout.write(`${line}\n`);
+    if (!options.json) process.stdout.write(`${forOutput(line, process.stdout)}\n`);
   };
   write(`prenorm ${packageVersion()}; ${host}; ${simd} kernels; threads: ${threads}`);
   const result = await runConformance({
@@ -42,8 +43,11 @@ function line({ name, hash, ok, expected }: ItemResult): string {
 function writeEnd(result: ConformanceResult, simd: string): void {
   if (result.total !== null) {
     const ok = result.total === result.expected;
-    process.stdout.write(`${mark(ok)} ${`total of list ${result.list}`.padEnd(18)} ${result.total}\n`);
+    const total = `${mark(ok)} ${`total of list ${result.list}`.padEnd(18)} ${result.total}`;
+    process.stdout.write(`${forOutput(total, process.stdout)}\n`);
   }
   if (!result.ok && simd === 'relaxed')
-    process.stdout.write('relaxed kernels are not promised to give the same bits: see docs/determinism.md\n');
+    process.stdout.write(
+      `${forOutput('relaxed kernels are not promised to give the same bits: see docs/determinism.md', process.stdout)}\n`,
+    );
 }

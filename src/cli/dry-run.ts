@@ -10,6 +10,8 @@ import {
 } from '../experiments/index.js';
 import { prepareRun } from '../recipe/index.js';
 import { formatDuration } from '../report/wording.js';
+import { columnsOf, forOutput } from '../terminal/output.js';
+import { table } from '../terminal/table.js';
 import { Trainer } from '../train/index.js';
 import { workingFolder } from './sources.js';
 
@@ -37,16 +39,30 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
     );
     return;
   }
-  const width = Math.max(...rows.map(({ id }) => id.length));
-  const lines = rows.map(
-    (row) =>
-      `${row.id.padEnd(width)} ${String(row.steps).padStart(6)} steps  seeds ${seedList(row.seeds).padEnd(12)} ${
-        row.megabytes === undefined ? '       ' : `${row.megabytes.toFixed(0).padStart(4)} MB`
-      } ${String(row.seconds).padStart(5)} s`,
+  const lines = table(
+    [
+      { title: 'run' },
+      { title: 'steps', right: true },
+      { title: 'seeds' },
+      { title: 'memory', right: true },
+      { title: 'time', right: true },
+    ],
+    rows.map((row) => [
+      row.id,
+      `${row.steps} steps`,
+      seedList(row.seeds),
+      row.megabytes === undefined ? '' : `${row.megabytes.toFixed(0)} MB`,
+      `${row.seconds} s`,
+    ]),
+    { columns: columnsOf(process.stdout) },
   );
   const parts = preset.experiments.map(({ experiment, runs }) => `${experiment.name} (${runs.length} runs)`);
-  process.stdout.write(
-    `${preset.name}: ${preset.description}\n${parts.join(', ')}; runs that several share are listed once\n${lines.join('\n')}\n${rows.length} runs, about ${formatDuration(total)} on ${processes} processes (budget ${formatDuration(preset.budgetSeconds)})\n`,
+  const say = (text: string): void => void process.stdout.write(`${forOutput(text, process.stdout)}\n`);
+  say(`${preset.name}: ${preset.description}`);
+  say(`${parts.join(', ')}; runs that several share are listed once`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  say(
+    `${rows.length} runs, about ${formatDuration(total)} on ${processes} processes (budget ${formatDuration(preset.budgetSeconds)})`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** @file One clear line and the right exit code for whatever ended a command. */
 import { ConfigError, NumericError, PrenormError } from '../errors.js';
-import { hasCursor } from './terminal.js';
+import { hasCursor } from '../terminal/output.js';
 
 /** Done; a claim or check failed; bad usage or input; interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;

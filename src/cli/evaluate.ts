@@ -8,6 +8,7 @@ import { TextClassifier, Transformer } from '../nn/index.js';
 import { type Judge, type OwnFile, openOwnFile } from '../recipe/data/own-file.js';
 import type { OpenedPairs } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
+import { columnsOf, forOutput } from '../terminal/output.js';
 import { bitsPerByte, evaluateBatches, type Trainable } from '../train/index.js';
 import { judgeClasses } from './classify.js';
 import { EXIT, note } from './errors.js';
@@ -74,9 +75,10 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
       classes,
     );
     result.classification = report;
-    text += `\n${describeReport(report)}`;
+    const columns = columnsOf(process.stdout);
+    text += `\n${describeReport(report, Number.isFinite(columns) ? { columns: Math.max(40, columns) } : {})}`;
   }
-  print(options, result, text);
+  print(options, result, forOutput(text, process.stdout));
   return EXIT.done;
 }
 

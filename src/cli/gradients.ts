@@ -5,6 +5,9 @@ import { TOY_POSITIONS } from '../experiments/kinds/gradients.js';
 import { mean } from '../experiments/statistics.js';
 import { type NormPlacement, normPlacements } from '../nn/index.js';
 import { placementName } from '../nn/placement-names.js';
+import { columnsOf } from '../terminal/output.js';
+import { table } from '../terminal/table.js';
+import { wrap } from '../terminal/wrap.js';
 import {
   lastLayerGradient,
   periHiddenNorm,
@@ -89,9 +92,10 @@ export async function gradients(options: GradientsOptions): Promise<number> {
     }
   }
   bars.stop();
-  const text = table(
+  const text = gradientTables(
     out,
     `${setting} setting, d ${dModel}, mean of ${seeds.length} seed${seeds.length > 1 ? 's' : ''}`,
+    columnsOf(process.stdout),
   );
   process.stdout.write(
     options.json ? `${JSON.stringify({ setting, dModel, results: out }, null, 1)}\n` : text,
@@ -119,7 +123,8 @@ function theoryOf(placement: NormPlacement, d: number, r: number, numLayers: num
   }
 }
 
-interface Row {
+/** What was measured at one depth of one placement, and the theory. */
+export interface Row {
   placement: string;
   numLayers: number;
   lastW2: number;
@@ -129,38 +134,60 @@ interface Row {
   predictedProfile: number[] | null;
 }
 
-/** Placements that stand beside each other in one table of profiles. */
-const COLUMNS = 4;
+/** Columns of one placement in a table of profiles: measured and theory, and the most that stand beside each other. */
+const PROFILE = 18;
+const MOST = 4;
 
 /** Two tables: the last layer at every depth, and every layer at the largest depth. */
-function table(rows: Row[], setting: string): string {
-  const width = Math.max(9, ...rows.map((row) => placementName(row.placement).length + 1));
+export function gradientTables(rows: Row[], setting: string, columns: number): string {
   const lines = [
-    `Gradient of the last feed-forward W2 at initialisation (${setting})`,
+    ...wrap(`Gradient of the last feed-forward W2 at initialisation (${setting})`, columns),
     '',
-    `${' '.repeat(width)}  layers  ||dL/dW2||   theory  E||x||²/d`,
+    ...lastLayers(rows, columns),
   ];
-  rows.forEach((row, i) => {
-    const isFirst = row.placement !== rows[i - 1]?.placement;
-    if (isFirst && i > 0) lines.push('');
-    const { numLayers, lastW2, predictedLastW2, hidden } = row;
-    lines.push(
-      (isFirst ? placementName(row.placement) : '').padEnd(width) +
-        String(numLayers).padStart(8) +
-        lastW2.toFixed(4).padStart(12) +
-        (predictedLastW2?.toFixed(4) ?? '-').padStart(9) +
-        hidden[numLayers - 1].toFixed(2).padStart(11),
-    );
-  });
   const deepest = Math.max(...rows.map((row) => row.numLayers));
-  const profiles = rows.filter((row) => row.numLayers === deepest);
   lines.push(
     '',
-    `Layer by layer at ${deepest} layers: ||dL/dW2|| over that of the last layer, and the theory`,
+    ...wrap(
+      `Layer by layer at ${deepest} layers: ||dL/dW2|| over that of the last layer, and the theory`,
+      columns,
+    ),
+    ...profiles(
+      rows.filter((row) => row.numLayers === deepest),
+      deepest,
+      columns,
+    ),
+    '',
+    ...wrap(
+      'Post-LN: the theory predicts the last layer; of the profile it says only "flat for uniform tokens".\nPre-LN: the last layer and the profile follow from the measured E||x||²/d. Peri-LN: the profile does.',
+      columns,
+    ),
   );
-  for (let first = 0; first < profiles.length; first += COLUMNS) {
-    const block = profiles.slice(first, first + COLUMNS);
-    const names = block.map((row) => placementName(row.placement).padStart(11).padEnd(18));
+  return `${lines.join('\n')}\n`;
+}
+
+function lastLayers(rows: Row[], columns: number): string[] {
+  const cells = rows.map(({ placement, numLayers, lastW2, predictedLastW2, hidden }) => [
+    placementName(placement),
+    String(numLayers),
+    lastW2.toFixed(4),
+    predictedLastW2?.toFixed(4) ?? '-',
+    hidden[numLayers - 1].toFixed(2),
+  ]);
+  const titles = ['', 'layers', '||dL/dW2||', 'theory', 'E||x||²/d'];
+  return table(
+    titles.map((title, i) => ({ title, right: i > 0 })),
+    cells,
+    { columns },
+  );
+}
+
+function profiles(rows: Row[], deepest: number, columns: number): string[] {
+  const most = Math.max(1, Math.min(MOST, Math.floor((columns - 5) / PROFILE)));
+  const lines: string[] = [];
+  for (let first = 0; first < rows.length; first += most) {
+    const block = rows.slice(first, first + most);
+    const names = block.map((row) => ` ${placementName(row.placement).padStart(10)}`.padEnd(PROFILE));
     lines.push('', `layer${names.join('')}`.trimEnd());
     for (let l = 0; l < deepest; l++) {
       const cells = block.map(({ w2, lastW2, predictedProfile }) => {
@@ -172,10 +199,5 @@ function table(rows: Row[], setting: string): string {
       lines.push(String(l + 1).padStart(5) + cells.join(''));
     }
   }
-  lines.push(
-    '',
-    'Post-LN: the theory predicts the last layer; of the profile it says only "flat for uniform tokens".',
-    'Pre-LN: the last layer and the profile follow from the measured E||x||²/d. Peri-LN: the profile does.',
-  );
-  return `${lines.join('\n')}\n`;
+  return lines;
 }

@@ -2,6 +2,7 @@
 import { arch, cpus, platform } from 'node:os';
 import { capabilities } from '../runtime/capabilities.js';
 import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
+import { forOutput } from '../terminal/output.js';
 import { EXIT } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -29,7 +30,7 @@ export async function info(options: EngineOptions & { json?: boolean }): Promise
       `strict kernels  ${strictWasmHash}`,
       `relaxed kernels ${relaxedWasmHash}`,
     ];
-    process.stdout.write(`${lines.join('\n')}\n`);
+    process.stdout.write(`${forOutput(lines.join('\n'), process.stdout)}\n`);
   }
   return EXIT.done;
 }

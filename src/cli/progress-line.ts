@@ -1,5 +1,6 @@
 /** @file One line of progress that fits the columns there are: what goes when they shrink, and what never does. */
 import stringWidth from 'string-width';
+import { pad, shorten } from '../terminal/wrap.js';
 
 /** What is known of something that runs. */
 export interface ProgressState {
@@ -50,7 +51,9 @@ export function progressLine(state: ProgressState, columns: number, labelWidth =
     if (room < least + level.bar) continue;
     const bar = level.bar > 0 ? Math.max(level.bar, Math.min(WIDEST_BAR, room - wanted, room - least)) : 0;
     const width = least > 0 ? Math.min(wanted, room - bar) : 0;
-    return [fit(label, width), drawBar(done / total, bar), rest].filter((part) => part !== '').join('  ');
+    return [pad(shorten(label, width), width), drawBar(done / total, bar), rest]
+      .filter((part) => part !== '')
+      .join('  ');
   }
   return shorten([step, measured[0] ?? '', timeLeft(state)].filter((part) => part !== '').join(' '), columns);
 }
@@ -79,22 +82,6 @@ export function formatRate(rate: number): string {
   if (!(rate > 0) || !Number.isFinite(rate)) return '';
   if (rate < 1) return `${(1 / rate).toFixed(1)}s each`;
   return `${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
-}
-
-/** A text in at most so many columns, with … for what is cut off. */
-export function shorten(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
-  let kept = '';
-  for (const character of text) {
-    if (stringWidth(kept + character) > columns - 1) break;
-    kept += character;
-  }
-  return columns > 0 ? `${kept}…` : '';
-}
-
-function fit(label: string, columns: number): string {
-  const short = shorten(label, columns);
-  return short + ' '.repeat(Math.max(0, columns - stringWidth(short)));
 }
 
 function drawBar(share: number, columns: number): string {

@@ -2,9 +2,9 @@
 import { moveCursor } from 'node:readline';
 import cliProgress from 'cli-progress';
 import stringWidth from 'string-width';
+import { columnsOf, hasCursor } from '../terminal/output.js';
 import { note } from './errors.js';
 import { Pace, type ProgressState, plainLine, progressLine } from './progress-line.js';
-import { columnsOf, hasCursor } from './terminal.js';
 
 export interface ProgressBar {
   /** @param text what is measured, with commas between, most important first */

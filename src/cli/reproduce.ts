@@ -16,6 +16,7 @@ import {
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
+import { columnsOf, hasColor } from '../terminal/output.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { makeFolder, writeText } from './files.js';
@@ -24,7 +25,6 @@ import { type RunExecutor, runPool } from './pool.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { RunStore } from './run-store.js';
 import { type EngineOptions, start } from './start.js';
-import { columnsOf, hasColor } from './terminal.js';
 import { packageVersion } from './version.js';
 
 export interface ReproduceOptions extends EngineOptions {

@@ -12,6 +12,8 @@ import {
   readDecisive,
 } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
+import { columnsOf, forOutput } from '../terminal/output.js';
+import { shorten } from '../terminal/wrap.js';
 import {
   type Evaluation,
   judgeDivergence,
@@ -99,7 +101,10 @@ function dryRun({ model, options: given, recipe }: PreparedRun, options: TrainCo
   print(
     options,
     result,
-    `${result.parameters} parameters, ${vocabSize === undefined ? '' : `vocabulary ${vocabSize}, `}${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${steps} steps`,
+    forOutput(
+      `${result.parameters} parameters, ${vocabSize === undefined ? '' : `vocabulary ${vocabSize}, `}${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${steps} steps`,
+      process.stdout,
+    ),
   );
   return EXIT.done;
 }
@@ -237,7 +242,10 @@ class Training {
         hash: trainer.hash(),
         out: this.folder.path,
       },
-      `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}`,
+      forOutput(
+        `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}`,
+        process.stdout,
+      ),
     );
     if (stopped) note(`stopped early: ${stopped.message}`);
     const uninformed = Math.max(trainer.losses[0], uninformedLoss(this.run.model) ?? trainer.losses[0]);
@@ -269,8 +277,7 @@ class Training {
 function sampleLine({ prompt, text, reference }: Sample, kind: string): string {
   const right = reference === undefined ? '' : ` (${reference})`;
   const line = oneLine(`${prompt}${kind === 'causalLM' ? '' : ' -> '}${text}${right}`);
-  const width = (process.stderr.columns ?? 100) - 4;
-  return `  ${line.length > width ? `${line.slice(0, width - 1)}…` : line}`;
+  return `  ${shorten(line, Math.min(columnsOf(process.stderr), 100) - 4)}`;
 }
 
 function lastCheckpointLost(error: unknown, savedStep: number): unknown {

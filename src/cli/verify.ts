@@ -15,6 +15,7 @@ import {
 } from '../experiments/index.js';
 import { recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
+import { forOutput } from '../terminal/output.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
 import { progressBars } from './progress.js';
 import { hasOurBits, readResults } from './results-file.js';
@@ -89,12 +90,15 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   process.stdout.write(
     options.json
       ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, refused, ...judged }, null, 1)}\n`
-      : `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit${refused.length > 0 ? `, ${refused.length} not carried out` : ''}
+      : forOutput(
+          `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit${refused.length > 0 ? `, ${refused.length} not carried out` : ''}
 claims judged again from the runs of the file: ${count(judged.claims)} equal
 statuses of runs set again: ${count(judged.statuses)} equal
 figures drawn again: ${count(judged.figures)} equal
 not compared: times, machine, settings
 ${closing[outcome]}`,
+          process.stdout,
+        ),
   );
   return outcome === 'differs' ? EXIT.failed : EXIT.done;
 }

@@ -1,5 +1,8 @@
 /** @file The tables `reproduce` prints: claims with their verdicts, and runs. Plain ASCII, wrapped to the width. */
+import stringWidth from 'string-width';
 import type { ClaimRow, Results, RunRecord } from '../experiments/results.js';
+import { type Cell, type Column, type Paint, table } from '../terminal/table.js';
+import { clean, wrap as wrapped } from '../terminal/wrap.js';
 import {
   formatDuration,
   formatNumber,
@@ -14,22 +17,11 @@ import {
 export interface TerminalOptions {
   /** ANSI colours; leave off when NO_COLOR is set or the output is no terminal. */
   color: boolean;
-  /** Columns of the terminal; more than 100 are not used for text. */
+  /** Columns of the terminal; more than 100 are not used, since text in longer lines reads badly; Infinity for no terminal. */
   width: number;
 }
 
-interface Column {
-  title: string;
-  width: number;
-  right?: boolean;
-}
-
-type Paint = (text: string) => string;
-
-interface Cell {
-  text: string;
-  paint?: Paint;
-}
+type PaintedCell = Exclude<Cell, string>;
 
 const widest = 100;
 const gap = 2;
@@ -45,12 +37,13 @@ export function renderClaims(results: Results, options: TerminalOptions): string
       for (const claim of claims) lines.push(...stacked(claim, width, paint), '');
     }
   } else {
-    const fixed = [26, 15, 13, 12];
-    const rest = width - fixed.reduce((sum, value) => sum + value + gap, 0);
-    const columns = ['Claim', 'Measured', 'Bar', 'Verdict', 'Expected'].map((title, index) => ({
-      title,
-      width: index === 0 ? rest : fixed[index - 1]!,
-    }));
+    const columns = [
+      { title: 'Claim' },
+      { title: 'Measured', most: 26 },
+      { title: 'Bar', most: 15 },
+      { title: 'Verdict', most: 13 },
+      { title: 'Expected', most: 12 },
+    ];
     const rowOf = (claim: ClaimRow): Cell[] => [
       { text: `${claim.statement} (${claim.figure})${claim.reason ? `\n  ${claim.reason}` : ''}` },
       { text: measured(claim) },
@@ -60,7 +53,7 @@ export function renderClaims(results: Results, options: TerminalOptions): string
     ];
     for (const { title, claims } of grouped(results)) {
       if (title) lines.push(...wrap(`== ${title}`, width).map(paint.strong));
-      lines.push(...table(columns, claims.map(rowOf), paint, true));
+      lines.push(...table(columns, claims.map(rowOf), { ...drawn(width, paint), spaced: true }));
     }
   }
   const all = results.claims.every(isExpected);
@@ -95,17 +88,14 @@ function summarised(runs: readonly RunRecord[], width: number, paint: Painter): 
     const key = JSON.stringify([run.experiment, run.label]);
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
-  const fixed = [5, 24, 8, 12];
-  const label = Math.max(12, width - fixed.reduce((sum, value) => sum + value + gap, 0));
   const columns: Column[] = [
-    { title: 'Run', width: label },
-    { title: 'Seeds', width: 5, right: true },
-    { title: 'Status', width: 24 },
-    { title: 'NLL', width: 8, right: true },
-    { title: 'Time', width: 12, right: true },
+    { title: 'Run' },
+    { title: 'Seeds', right: true },
+    { title: 'Status' },
+    { title: 'NLL', right: true },
+    { title: 'Time', right: true },
   ];
   const kept = width < 74 ? columns.slice(0, 3) : columns;
-  if (kept.length === 3) columns[0]!.width = width - 5 - 24 - 2 * gap > 8 ? width - 5 - 24 - 2 * gap : 8;
   const rows = [...groups.values()].map((group) => {
     const counts = [...new Set(group.map(({ status }) => status))].map(
       (status) => `${group.filter((run) => run.status === status).length} ${status}`,
@@ -123,7 +113,7 @@ function summarised(runs: readonly RunRecord[], width: number, paint: Painter): 
     return cells.slice(0, kept.length).map((text) => ({ text }));
   });
   const note = `${runs.length} runs in ${groups.size} arms; NLL is the median of the runs that have one. All runs: results.json.`;
-  return `${[...table(kept, rows, paint, false), ...wrap(note, width)].join('\n')}\n`;
+  return `${[...table(kept, rows, drawn(width, paint)), '', ...wrap(note, width)].join('\n')}\n`;
 }
 
 /** One line per run, or per arm where there are many: progress, NLL, BLEU with its interval, time and the hash to compare. */
@@ -132,25 +122,22 @@ export function renderRuns(results: Results, options: TerminalOptions): string {
   const width = usable(options.width);
   const { runs } = results;
   if (runs.length > mostRuns) return summarised(runs, width, paint);
-  let entries = runColumns.map((entry): RunColumn & Column => {
-    const cells = runs.map((run) => [...clean(entry.text(run))].length);
-    return { ...entry, width: Math.max(entry.title.length, ...cells) };
-  });
+  const widthOf = (entry: RunColumn): number =>
+    Math.max(...[entry.title, ...runs.map((run) => clean(entry.text(run)))].map((text) => stringWidth(text)));
   // In a narrow terminal columns go, the ones easiest to do without first, until a label has room.
-  const label = entries[0]!;
-  const wanted = Math.min(label.width, 36);
-  const taken = () => entries.slice(1).reduce((sum, entry) => sum + entry.width + gap, 0);
+  let entries = runColumns;
+  const wanted = Math.min(widthOf(entries[0]!), 36);
+  const taken = () => entries.slice(1).reduce((sum, entry) => sum + widthOf(entry) + gap, 0);
   for (let drop = 6; drop > 0 && taken() + wanted > width; drop--) {
     entries = entries.filter((entry) => entry.drop !== drop);
   }
-  label.width = Math.max(12, Math.min(label.width, width - taken()));
   const rows = runs.map((run) =>
     entries.map((entry) => ({
       text: entry.text(run),
       ...(entry.title === 'Status' ? { paint: statusPaint(run, paint) } : {}),
     })),
   );
-  return `${table(entries, rows, paint, false).join('\n')}\n`;
+  return `${table(entries, rows, drawn(width, paint)).join('\n')}\n\n`;
 }
 
 interface RunColumn {
@@ -199,7 +186,7 @@ function stacked(claim: ClaimRow, width: number, paint: Painter): string[] {
   ];
 }
 
-function expectation(claim: ClaimRow, paint: Painter): Cell {
+function expectation(claim: ClaimRow, paint: Painter): PaintedCell {
   if (isExpected(claim)) return { text: '= expected', paint: paint.good };
   return { text: `! expected ${claim.expected}`, paint: paint.bad };
 }
@@ -215,66 +202,17 @@ function statusPaint(run: RunRecord, paint: Painter): Paint {
   return paint.quiet;
 }
 
-function table(columns: Column[], rows: Cell[][], paint: Painter, spaced: boolean): string[] {
-  const total = columns.reduce((sum, { width }) => sum + width + gap, 0) - gap;
-  const head = columns.map(({ title }): Cell => ({ text: title, paint: paint.strong }));
-  const lines = [...row(columns, head), paint.quiet('-'.repeat(total))];
-  for (const cells of rows) {
-    lines.push(...row(columns, cells));
-    if (spaced) lines.push('');
-  }
-  if (!spaced) lines.push('');
-  return lines;
-}
-
-function row(columns: Column[], cells: Cell[]): string[] {
-  const wrapped = cells.map((cell, index) => wrap(cell.text, columns[index]!.width));
-  const height = Math.max(...wrapped.map((lines) => lines.length));
-  const lines: string[] = [];
-  for (let line = 0; line < height; line++) {
-    const parts = columns.map(({ width, right }, index) => {
-      const text = wrapped[index]![line] ?? '';
-      const padding = ' '.repeat(Math.max(0, width - [...text].length));
-      const painted = text && cells[index]!.paint ? cells[index]!.paint!(text) : text;
-      return right ? padding + painted : painted + padding;
-    });
-    lines.push(parts.join(' '.repeat(gap)).trimEnd());
-  }
-  return lines;
-}
-
-/** Breaks at spaces, inside a word only when it is longer than a line. Leading spaces indent all lines. */
+/** Lines of a text of which a file may have written a part. */
 function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
-    const indent = paragraph.match(/^ */)![0];
-    const room = Math.max(1, width - indent.length);
-    let line = '';
-    for (let word of clean(paragraph).split(' ').filter(Boolean)) {
-      while (word.length > room) {
-        if (line) lines.push(indent + line);
-        line = '';
-        lines.push(indent + word.slice(0, room));
-        word = word.slice(room);
-      }
-      if (line && line.length + 1 + word.length > room) {
-        lines.push(indent + line);
-        line = '';
-      }
-      line = line ? `${line} ${word}` : word;
-    }
-    if (line) lines.push(indent + line);
-  }
-  return lines;
+  return wrapped(clean(text), width);
 }
 
-/** Without control characters, so that a file from elsewhere cannot drive the terminal. */
-function clean(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ');
+function drawn(width: number, paint: Painter) {
+  return { columns: width, strong: paint.strong, rule: paint.quiet };
 }
 
 function usable(width: number): number {
-  return Math.min(widest, Math.max(44, Number.isFinite(width) ? Math.floor(width) : 80));
+  return Math.min(widest, Math.max(20, Math.floor(width)));
 }
 
 type Painter = Record<'strong' | 'quiet' | 'good' | 'bad', Paint>;

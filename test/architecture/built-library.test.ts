@@ -29,6 +29,7 @@ const apart: Record<string, string> = {
   cli: 'the command line: files, times, tables for people',
   bench: 'measures time',
   report: 'draws what was computed',
+  terminal: 'lines and tables for people',
   reference: "double-precision oracles with the host's own functions; not promised to be equal to the bit",
 };
 

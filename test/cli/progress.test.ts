@@ -12,7 +12,7 @@ import {
   progressLine,
   timeLeft,
 } from '../../src/cli/progress-line.js';
-import { columnsOf, hasColor, hasCursor } from '../../src/cli/terminal.js';
+import { columnsOf, hasColor, hasCursor } from '../../src/terminal/output.js';
 import { writeCorpus } from './corpus.js';
 import { inFolder, prenorm } from './spawn.js';
 
@@ -203,7 +203,7 @@ test('colours and cursor: NO_COLOR, FORCE_COLOR, TERM=dumb', () => {
   assert.is(hasColor(tty, { TERM: 'dumb' }), false);
   assert.equal([hasCursor(tty, {}), hasCursor(tty, { NO_COLOR: '1' })], [true, true]);
   assert.equal([hasCursor(tty, { TERM: 'dumb' }), hasCursor(pipe, { FORCE_COLOR: '1' })], [false, false]);
-  assert.equal([tty, pipe, { isTTY: true }, { columns: 30 }].map(columnsOf), [60, 80, 80, 80]);
+  assert.equal([tty, pipe, { isTTY: true }, { columns: 30 }].map(columnsOf), [60, Infinity, 80, Infinity]);
 });
 
 test('train tells its steps without a terminal, and each one that --log-every asks for', async () => {

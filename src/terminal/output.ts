@@ -1,4 +1,6 @@
 /** @file What the terminal on the other side of a stream can do, and whether it was asked to do less. */
+import stringWidth from 'string-width';
+import { wrap } from './wrap.js';
 
 /** As much of `process.stdout` as is asked for. */
 export interface Output {
@@ -6,7 +8,7 @@ export interface Output {
   columns?: number;
 }
 
-/** Columns that are taken where nobody says how many there are. */
+/** Columns of a terminal that does not say how many it has. */
 const USUAL = 80;
 
 /**
@@ -25,7 +27,20 @@ export function hasCursor(output: Output, env: NodeJS.ProcessEnv = process.env):
   return output.isTTY === true && env.TERM !== 'dumb';
 }
 
-/** Columns of a line; for a terminal that does not say, and for files and pipes, 80, so that these are always the same. */
+/**
+ * Columns of a line; 80 for a terminal that does not say. What goes to a file or a pipe is never wrapped, so that a row
+ * is a line there, whatever window it was written from.
+ */
 export function columnsOf({ isTTY, columns }: Output): number {
-  return isTTY && columns !== undefined && columns > 0 ? columns : USUAL;
+  if (!isTTY) return Number.POSITIVE_INFINITY;
+  return columns !== undefined && columns > 0 ? columns : USUAL;
+}
+
+/** Text whose lines are wrapped to a terminal; as it is for a file or a pipe. */
+export function forOutput(text: string, output: Output): string {
+  const columns = columnsOf(output);
+  return text
+    .split('\n')
+    .flatMap((line) => (stringWidth(line) <= columns ? [line] : wrap(line, columns, 2)))
+    .join('\n');
 }
