@@ -24,7 +24,7 @@ import { readTokenizer } from '../text/read-tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { labelsProblem } from './model-file.js';
 import { type ModelParts, partsOf } from './model-parts.js';
-import { type FileReader, type ModelSource, readSource } from './model-source.js';
+import { type FileReader, type ModelSource, type ReadSource, readSource } from './model-source.js';
 import type { Json } from './sealed-file.js';
 
 export type { ModelSource } from './model-source.js';
@@ -88,13 +88,17 @@ export async function loadModelWith<K extends ModelKind = ModelKind>(
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
-  const { bytes, path, beside } = await readSource(source, options.path, fs);
+  const read = await readSource(source, options.path, fs);
+  return withRuntime(runtime, () => modelFrom(read, options.kind)) as unknown as LoadedModel<K>;
+}
+
+/** The model in bytes that are read. */
+export function modelFrom({ bytes, path, beside }: ReadSource, kind?: ModelKind): LoadedModel {
   const parts = partsOf(bytes, path, beside);
-  const { kind } = options;
   if (kind !== undefined && isModelKind(parts.kind) && modelClasses[kind] !== modelClasses[parts.kind]) {
     refuse(path, `the model is a ${parts.kind}, a ${kind} is wanted`, { expected: kind, actual: parts.kind });
   }
-  return withRuntime(runtime, () => assemble(parts, path)) as unknown as LoadedModel<K>;
+  return assemble(parts, path);
 }
 
 /** Everything is judged before the model is made, and the model before it gets its weights. */

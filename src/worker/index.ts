@@ -1,5 +1,5 @@
 /**
- * @file Training off the main thread.
+ * @file Training, and models that are trained, off the main thread.
  * @module prenorm/worker
  */
 export type {
@@ -13,6 +13,7 @@ export type {
   TokenizerRecipe,
   TrainingRecipe,
 } from '../recipe/index.js';
+export type { WorkerModelReady } from './model-protocol.js';
 export type {
   BestSnapshot,
   Generated,
@@ -23,5 +24,6 @@ export type {
   WorkerReady,
   WorkerRun,
 } from './protocol.js';
+export { WorkerModel, type WorkerModelOptions } from './worker-model.js';
 export type { WorkerSource } from './worker-port.js';
 export { WorkerTrainer, type WorkerTrainerEvents, type WorkerTrainerOptions } from './worker-trainer.js';

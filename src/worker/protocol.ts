@@ -6,6 +6,7 @@ import type { Generated as GeneratedText, GenerateOptions as TextOptions } from 
 import type { Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
+import type { ModelRequests } from './model-protocol.js';
 import type { WireError } from './wire-error.js';
 
 /** `init()` in the worker. */
@@ -86,7 +87,7 @@ export interface GenerateOptions extends Omit<TextOptions, 'signal'> {
 export type Generated = GeneratedText<string | null>;
 
 /** Name of a request: what goes, what comes back. */
-export interface Requests {
+export interface Requests extends ModelRequests {
   /** The runtime, before anything else. */
   init: [runtime: RuntimeOptions, capabilities: Capabilities];
   start: [

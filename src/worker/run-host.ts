@@ -15,6 +15,7 @@ import {
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
+import { ModelHost } from './model-host.js';
 import type {
   FromWorker,
   Generated,
@@ -80,6 +81,7 @@ export class RunHost {
   }
 
   readonly #handlers: Handlers = {
+    ...new ModelHost().handlers,
     init: async (runtime) => {
       await init(runtime);
       return capabilities();

@@ -10,6 +10,7 @@ import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
 import { emitStep } from '../train/options.js';
 import { pause } from '../train/pause.js';
+import { checkPlain } from './plain.js';
 import type {
   Generated,
   GenerateOptions,
@@ -62,8 +63,8 @@ export class WorkerTrainer {
     const { worker, signal, onCheckpoint, runtime, ...config } = options;
     if (config.data?.kind === 'module') config.data = { ...config.data, url: String(config.data.url) };
     if (config.weights instanceof Uint8Array) checkAttached('weights', config.weights);
-    checkPlain(config, 'options');
-    checkPlain(runtime, 'options.runtime');
+    checkPlain('WorkerTrainer', config, 'options');
+    checkPlain('WorkerTrainer', runtime, 'options.runtime');
     this.#options = options;
     // Before there is a worker that would be left running; and now, though the worker gets it later.
     const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
@@ -258,18 +259,4 @@ function checkAttached(key: string, value: ArrayBuffer | ArrayBufferView): void 
       hint: 'give each trainer a copy, e.g. bytes.slice()',
     });
   }
-}
-
-/** A closure would be refused by the browser with a message that names nothing. */
-function checkPlain(value: unknown, path: string, depth = 0): void {
-  if (typeof value === 'function' || typeof value === 'symbol') {
-    throw new ConfigError(`${path} is a ${typeof value}, which cannot go to a worker`, {
-      op: 'WorkerTrainer',
-      actual: typeof value,
-      hint: 'give plain data; for data of your own, the address of a module that exports dataset()',
-    });
-  }
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 16) return;
-  if (value instanceof ArrayBuffer || (typeof Blob === 'function' && value instanceof Blob)) return;
-  for (const [key, part] of Object.entries(value)) checkPlain(part, `${path}.${key}`, depth + 1);
 }

@@ -1,0 +1,16 @@
+/** @file What can cross to a worker. */
+import { ConfigError } from '../errors.js';
+
+/** A closure would be refused by the browser with a message that names nothing. */
+export function checkPlain(op: string, value: unknown, path: string, depth = 0): void {
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw new ConfigError(`${path} is a ${typeof value}, which cannot go to a worker`, {
+      op,
+      actual: typeof value,
+      hint: `give plain data${op === 'WorkerTrainer' ? '; for data of your own, the address of a module that exports dataset()' : ''}`,
+    });
+  }
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 16) return;
+  if (value instanceof ArrayBuffer || (typeof Blob === 'function' && value instanceof Blob)) return;
+  for (const [key, part] of Object.entries(value)) checkPlain(op, part, `${path}.${key}`, depth + 1);
+}
