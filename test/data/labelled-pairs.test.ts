@@ -7,6 +7,7 @@ import {
   LabelledPairBatches,
   parseLabelledPairs,
 } from '../../src/data/index.js';
+import { balancedWeights, parseLabelledTexts } from '../../src/data/labelled-pairs.js';
 import { DataError } from '../../src/errors.js';
 import { RandomStream } from '../../src/random.js';
 import { refusal } from '../support.js';
@@ -91,6 +92,40 @@ test('evaluation is every pair once, by length', () => {
     refusal(() => new LabelledPairBatches(empty, { ...options, seed: 0 })).message,
     /pair 1 has an empty text/,
   );
+});
+
+test('several labels: a separator in the column, an empty column is none, batches say of each class whether', () => {
+  const options = { labelSeparator: ',' };
+  const { texts, classes } = parseLabelledTexts('x\tb, a\ny\t\nz\tb,b\n', 'm.tsv', undefined, options);
+  assert.equal(classes, ['a', 'b']);
+  assert.equal(texts, [
+    { text: 'x', label: 1, labels: [0, 1] },
+    { text: 'y', label: -1, labels: [] },
+    { text: 'z', label: 1, labels: [1] },
+  ]);
+  assert.equal(balancedWeights(texts, 2, true), [2, 1 / 2]);
+  const rows = texts.map(({ label, labels }) => ({ first: Int32Array.of(5), label, labels }));
+  const several = { marks: { padId: 0, clsId: 1, sepId: 2 }, maxLen: 5, batchSize: 8, numClasses: 2 };
+  const [batch] = evaluationLabelledPairs(rows, several);
+  assert.equal([...batch.labels], [1, 1, 0, 0, 0, 1]);
+  assert.match(
+    refusal(() => parseLabelledTexts('x\ta,,b', 'm.tsv', undefined, options)).message,
+    /m\.tsv:1: .*empty label/,
+  );
+  assert.match(
+    refusal(() => parseLabelledTexts('x\tc', 'v.tsv', classes, options)).message,
+    /v\.tsv:1: the label "c"/,
+  );
+  const beyond = [{ ...rows[0], labels: [2] }];
+  assert.match(refusal(() => [...evaluationLabelledPairs(beyond, several)]).message, /pair 1: labels/);
+});
+
+test('balanced weights: every class weighs the same in all, and the mean weight is 1', () => {
+  const labels = [0, 0, 0, 1, 2, 2].map((label) => ({ label }));
+  const weights = balancedWeights(labels, 3);
+  assert.equal(weights, [6 / 9, 2, 1]);
+  assert.ok(Math.abs(labels.reduce((sum, { label }) => sum + weights[label], 0) / 6 - 1) < 1e-12);
+  assert.equal(balancedWeights([{ label: -1 }, { label: 0 }], 2), [1 / 2, 1]);
 });
 
 test.run();

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { fileSources } from '../../src/cli/sources.js';
 import { ConfigError, FormatError } from '../../src/errors.js';
 import { encodeSafetensors } from '../../src/io/index.js';
-import { CausalLM, MaskedLM, type Module, profileAdmin } from '../../src/nn/index.js';
+import { CausalLM, MaskedLM, type Module, profileAdmin, type TextClassifier } from '../../src/nn/index.js';
 import {
   buildModel,
   buildOptimizer,
@@ -337,6 +337,40 @@ test('a pairClassifier of 0.2 is a textClassifier: the same bits, and its checkp
     assert.match(hash, hashes[kind]);
     assert.is(await finish(now), hash);
   }
+});
+
+test('a causal classifier begins from a causal model; balanced weights are those of the training part', async () => {
+  const language = await prepare({ ...recipes.text, tokenizer: { kind: 'bpe', vocabSize: 270 } } as Recipe);
+  const tokenizer = { kind: 'saved', json: language.data.tokenizer?.toJSON?.() } as const;
+  const { model: small } = recipes.text;
+  const { kind: _, ...stack } = { ...small } as Record<string, unknown>;
+  const { maxSeqLen } = language.recipe.model as { maxSeqLen: number };
+  const model = {
+    ...stack,
+    kind: 'textClassifier',
+    causal: true,
+    classWeights: 'balanced',
+    maxSeqLen: Math.max(24, maxSeqLen),
+  };
+  const weights = encodeSafetensors(language.model.stateDict());
+  const run = await prepare(recipes.labelledTexts, { model: model as never, weights, tokenizer });
+  for (const [path, { data }] of language.model.stateDict()) {
+    if (path.startsWith('encoder.')) assert.equal(run.model.stateDict().get(path)?.data, data, path);
+  }
+  const { classWeights, pooling } = (run.model as TextClassifier).config;
+  assert.is(pooling, 'last');
+  // Of the 27 texts that are trained on, 9 are bad and 18 are good.
+  assert.equal(classWeights, [27 / 18, 27 / 36]);
+  assert.is.not(
+    await finish(run),
+    await finish(
+      await prepare(recipes.labelledTexts, {
+        model: { ...model, classWeights: [1, 1] } as never,
+        weights,
+        tokenizer,
+      }),
+    ),
+  );
 });
 
 test('Admin is profiled on the first batch, which is trained on all the same; loaded weights bring their own scales', async () => {
