@@ -188,11 +188,7 @@ command('translate', 'translate lines of text with a run')
   .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
   .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
   .option('--n-best <n>', 'the n best of every line, each as: line TAB score TAB text', whole(1))
-  .option(
-    '--max-new-tokens <n>',
-    'longest translation (default: twice the longest line of a batch and 10)',
-    whole(1),
-  )
+  .option('--max-new-tokens <n>', 'longest translation (default: twice the line and 10)', whole(1))
   .action(async (run, options) => {
     exitCode = await (await import('./use-run.js')).translate(run, options);
   });

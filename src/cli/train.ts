@@ -97,12 +97,13 @@ function dryRun({ model, options: given, recipe }: PreparedRun, options: TrainCo
   new Trainer(given); // checks what belongs together
   const memory = plan(trained, data.next());
   const { vocabSize } = recipe.model as { vocabSize?: number };
-  const result = { parameters: model.numParameters(), vocabSize, steps, memory };
+  const summary = model.summary();
+  const result = { parameters: model.numParameters(), vocabSize, steps, memory, summary };
   print(
     options,
     result,
     forOutput(
-      `${result.parameters} parameters, ${vocabSize === undefined ? '' : `vocabulary ${vocabSize}, `}${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${steps} steps`,
+      `${result.parameters} parameters, ${vocabSize === undefined ? '' : `vocabulary ${vocabSize}, `}${(memory.peakBytes / 1e6).toFixed(1)} MB at the first batch, ${steps} steps\n\n${summary}`,
       process.stdout,
     ),
   );

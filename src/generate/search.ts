@@ -60,6 +60,12 @@ export function greedy(stepper: Stepper, options: SearchOptions): Hypothesis[] {
 /** A search that stops behind every step, so that its host may breathe; at the end the hypotheses of each row. */
 export type SearchSteps = Generator<void, ScoredHypothesis[][], void>;
 
+/** Where the search for row i ends: every row at `maxLength`, or each at its own. */
+type Limits = { maxLength: number | Int32Array };
+
+const limitOf = ({ maxLength }: Limits, row: number): number =>
+  typeof maxLength === 'number' ? maxLength : maxLength[row];
+
 /** All steps at once. */
 export function drained<T>(steps: Generator<void, T, void>): T {
   for (;;) {
@@ -69,15 +75,19 @@ export function drained<T>(steps: Generator<void, T, void>): T {
 }
 
 /** `greedy` step by step; the score is the log-probability. */
-export function* greedySteps(stepper: Stepper, options: SearchOptions): SearchSteps {
+export function* greedySteps(
+  stepper: Stepper,
+  options: Omit<SearchOptions, 'maxLength'> & Limits,
+): SearchSteps {
   const rows = stepper.batch;
   const out = Array.from({ length: rows }, () => ({ ids: [] as number[], logProb: 0, done: false }));
   let next = new Int32Array(rows).fill(options.bos);
-  for (let t = 0; t <= options.maxLength && out.some((row) => !row.done); t++) {
+  const goesOn = (t: number): boolean => out.some(({ done }, row) => !done && t <= limitOf(options, row));
+  for (let t = 0; goesOn(t); t++) {
     const logProbs = stepper.step(next);
     next = new Int32Array(rows);
     for (let row = 0; row < rows; row++) {
-      const ends = out[row].done || t === options.maxLength;
+      const ends = out[row].done || t >= limitOf(options, row);
       const best = ends
         ? options.eos
         : argmax(logProbs.subarray(row * stepper.vocabSize, (row + 1) * stepper.vocabSize));
@@ -200,8 +210,8 @@ export function nBestSearch(stepper: Stepper, options: NBestOptions): ScoredHypo
 }
 
 /** Beam search step by step; all finished hypotheses of each row, best first. */
-export function* beamSteps(stepper: Stepper, options: BeamOptions): SearchSteps {
-  const { beamSize, lengthPenalty = 1, bos, eos, maxLength } = options;
+export function* beamSteps(stepper: Stepper, options: Omit<BeamOptions, 'maxLength'> & Limits): SearchSteps {
+  const { beamSize, lengthPenalty = 1, bos, eos } = options;
   const sentences = stepper.batch;
   const vocab = stepper.vocabSize;
   const score = (logProb: number, length: number): number => logProb / pow64(length, lengthPenalty);
@@ -222,7 +232,7 @@ export function* beamSteps(stepper: Stepper, options: BeamOptions): SearchSteps 
       const done = finished[sentence];
       const finish = ({ ids }: Beam, logProb: number) =>
         done.push({ ids, logProb, score: score(logProb, ids.length + 1) });
-      if (t === maxLength) {
+      if (t === limitOf(options, sentence)) {
         for (let row = from; row < to; row++)
           finish(live[row].beam, live[row].beam.logProb + logProbs[row * vocab + eos]);
         from = to;

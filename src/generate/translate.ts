@@ -24,7 +24,7 @@ export interface TranslateOptions {
   lengthPenalty?: number;
   /** Hypotheses to give per sentence, at most `beamSize`. Default 1. */
   nBest?: number;
-  /** Most tokens of a translation. Default: 10 more than twice the longest source of its batch. */
+  /** Most tokens of a translation. Default: 10 more than twice its source, its end counted. */
   maxNewTokens?: number;
   /** Sentences at once. Default 16, greedily 64. */
   batchSize?: number;
@@ -92,6 +92,11 @@ export interface SourceSearch {
   maxNewTokens?: number;
   /** Sources at once. Default 16, greedily 64. */
   batch?: number;
+  /**
+   * Whether the default of `maxNewTokens` follows each source (default), so that no result depends on the others, or the
+   * longest of a batch.
+   */
+  defaultLimit?: 'source' | 'batch';
 }
 
 /** Translations of encoded sources, in batches of similar length, in the order given; stops behind every step. */
@@ -101,7 +106,7 @@ export function* translateSteps(
   tokenizer: MarkedCodec,
   options: SourceSearch,
 ): Generator<void, ScoredHypothesis[][], void> {
-  const { beamSize, lengthPenalty, nBest = 1, maxNewTokens } = options;
+  const { beamSize, lengthPenalty, nBest = 1, maxNewTokens, defaultLimit = 'source' } = options;
   const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
   const out = new Array<ScoredHypothesis[]>(sources.length);
   const size = options.batch ?? (beamSize > 1 ? 16 : 64);
@@ -117,7 +122,9 @@ export function* translateSteps(
     const search = {
       bos: tokenizer.bosId,
       eos: tokenizer.eosId,
-      maxLength: Math.min(maxNewTokens ?? 2 * longestRow + 10, room),
+      maxLength: lengths.map((length) =>
+        Math.min(maxNewTokens ?? 2 * (defaultLimit === 'batch' ? longestRow : length) + 10, room),
+      ),
     };
     const stepper = translationStepper(model, source, lengths);
     try {
@@ -134,16 +141,18 @@ export function* translateSteps(
   return out;
 }
 
-/** Translations of encoded sources at once, the best of each as text. */
+/**
+ * Translations of encoded sources at once, the best of each as text. Their default limit is that of the longest source in
+ * a batch: the results of the registered experiments were made so.
+ */
 export function translateAll(
   model: Transformer,
   sources: readonly Int32Array[],
   tokenizer: MarkedCodec,
   options: SourceSearch,
 ): string[] {
-  return drained(translateSteps(model, sources, tokenizer, options)).map(([{ ids }]) =>
-    tokenizer.decode(ids),
-  );
+  const found = drained(translateSteps(model, sources, tokenizer, { defaultLimit: 'batch', ...options }));
+  return found.map(([{ ids }]) => tokenizer.decode(ids));
 }
 
 /** @throws ConfigError for an unknown option or one out of range. @internal */

@@ -85,6 +85,10 @@ test('translation: dry run, training on the embedded pairs, evaluation, translat
     const planned = JSON.parse(dry.stdout);
     assert.is(planned.vocabSize, 300);
     assert.ok(planned.memory.peakBytes > 4 * planned.parameters);
+    assert.is(planned.summary.parameters, planned.parameters);
+    const told = await prenorm(['train', 'c.json', '--dry-run'], { cwd });
+    assert.match(told.stdout, /^part +module +shapes +parameters$/m);
+    assert.match(told.stdout, `${planned.parameters} parameters, vocabulary 300, `);
     assert.equal(readdirSync(cwd), ['c.json']);
 
     const trained = await prenorm(['train', 'c.json', '--json'], { cwd });

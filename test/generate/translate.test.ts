@@ -9,7 +9,8 @@ import {
   translate,
   translationStepper,
 } from '../../src/generate/index.js';
-import { translateAll } from '../../src/generate/translate.js';
+import { drained } from '../../src/generate/search.js';
+import { translateAll, translateSteps } from '../../src/generate/translate.js';
 import { init } from '../../src/runtime/runtime.js';
 import { trainBPE } from '../../src/text/index.js';
 import { asyncRefusal, close, refusal, smallPair } from '../support.js';
@@ -43,7 +44,7 @@ test('the hypotheses are those of the search, best first, in the order given, in
         assert.is(text, tokenizer.decode(ids));
         if (n > 0) assert.ok(score <= hypotheses[n - 1].score);
       });
-      if (batchSize !== 1 || hypotheses.length === 0) return;
+      if (hypotheses.length === 0) return;
       assert.equal(
         hypotheses.map(({ text: _, ...rest }) => rest),
         alone(sentences[i], 4, 1.2),
@@ -65,13 +66,41 @@ test('the first of n is what beam search gives, and a beam of 1 is greedy', asyn
   assert.equal(one.hypotheses[0].ids, greedy(stepper(), search)[0].ids);
 });
 
+test('a sentence that never ends stops where it does alone, whatever stands beside it', async () => {
+  const limit = (sentence: string) => Math.min(2 * tokenizer.encode(sentence, { eos: true }).length + 10, 38);
+  const full = sentences.filter((sentence) => sentence.trim() !== '');
+  for (const beamSize of [1, 3]) {
+    const alone: Awaited<ReturnType<typeof translate>> = [];
+    for (const sentence of full) alone.push(...(await translate(model, tokenizer, [sentence], { beamSize })));
+    // Most of them run into a limit, and the limits differ.
+    const cut = full.filter((sentence, i) => alone[i].hypotheses[0].ids.length === limit(sentence));
+    assert.ok(new Set(cut.map(limit)).size > 1, `beam of ${beamSize}: ${cut.length} cut`);
+    for (const batchSize of [2, 3, undefined]) {
+      assert.equal(await translate(model, tokenizer, full, { beamSize, batchSize }), alone);
+      const turned = await translate(model, tokenizer, [...full].reverse(), { beamSize, batchSize });
+      assert.equal(turned.reverse(), alone);
+    }
+  }
+});
+
+test('what the experiments call has the limit of the longest of a batch', () => {
+  const sources = ['a', 'cat and dog and the'].map((text) => tokenizer.encode(text, { eos: true }));
+  const search = { beamSize: 1, lengthPenalty: 1 };
+  const length = (defaultLimit?: 'source' | 'batch') =>
+    drained(translateSteps(model, sources, tokenizer, { ...search, defaultLimit }))[0][0].ids.length;
+  assert.equal([length(), length('batch')], [14, Math.min(2 * sources[1].length + 10, 38)]);
+  const [text] = translateAll(model, sources, tokenizer, search);
+  const [shorter] = translateAll(model, sources.slice(0, 1), tokenizer, search);
+  assert.ok(text.length > shorter.length);
+});
+
 test('all at once and step by step are the same', async () => {
   const full = sentences.filter((sentence) => sentence.trim() !== '');
   const sources = full.map((sentence) => tokenizer.encode(sentence, { eos: true }));
   const found = await translate(model, tokenizer, full, { beamSize: 3, lengthPenalty: 1 });
   assert.equal(
     found.map(({ text }) => text),
-    translateAll(model, sources, tokenizer, { beamSize: 3, lengthPenalty: 1 }),
+    translateAll(model, sources, tokenizer, { beamSize: 3, lengthPenalty: 1, defaultLimit: 'source' }),
   );
 });
 
