@@ -22,13 +22,13 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { deflateRawSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 import binaryen from 'assemblyscript/binaryen';
 import esbuild from 'esbuild';
 import { pruneDeclarations } from './prune-declarations.mjs';
 
 const require = createRequire(import.meta.url);
+const { deflateAsync } = require('@gfx/zopfli');
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined;
@@ -54,7 +54,7 @@ async function buildWasm() {
       throw error;
     }
   }
-  writeBindings();
+  await writeBindings();
   await buildPeak();
 }
 
@@ -87,7 +87,7 @@ async function buildPeak() {
 }
 
 /** One typed interface for both implementations, from the declarations the compiler emits. */
-function writeBindings() {
+async function writeBindings() {
   const declarations = readFileSync('build/kernels.d.ts', 'utf8');
   // What joins threads is no kernel: it has no reference and is never recorded.
   const joining = new Set(
@@ -124,11 +124,11 @@ function writeBindings() {
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${deflated(strict)}';\n`,
+    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${await deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
-    `${header('build/kernels.relaxed.wasm')}\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${deflated(relaxed)}';\n`,
+    `${header('build/kernels.relaxed.wasm')}\n/** Deflated. */\nexport const relaxedWasmBase64: string =\n  '${await deflated(relaxed)}';\n`,
   );
   // Apart, because who wants to name the kernels need not load them.
   writeIfChanged(
@@ -138,7 +138,7 @@ function writeBindings() {
   const forward = forwardOnly(strict);
   writeIfChanged(
     'src/runtime/generated/wasm-forward.ts',
-    `${header('build/kernels.wasm')}\n/** Names of the kernels that are not in it. */\nexport const leftOut: string =\n  '${forward.leftOut.join(' ')}';\n/** Deflated. */\nexport const forwardWasmBase64: string =\n  '${deflated(forward.bytes)}';\n`,
+    `${header('build/kernels.wasm')}\n/** Names of the kernels that are not in it. */\nexport const leftOut: string =\n  '${forward.leftOut.join(' ')}';\n/** Deflated. */\nexport const forwardWasmBase64: string =\n  '${await deflated(forward.bytes)}';\n`,
   );
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
 }
@@ -322,8 +322,10 @@ function checkOnDemand(entries) {
   }
 }
 
-function deflated(bytes) {
-  return deflateRawSync(bytes, { level: 9 }).toString('base64');
+/** By zopfli, which finds 6 % more than zlib: every page that trains downloads these bytes. */
+async function deflated(bytes) {
+  const packed = await deflateAsync(bytes, { numiterations: 15 });
+  return Buffer.from(packed).toString('base64');
 }
 
 function sha256(bytes) {
