@@ -5,7 +5,10 @@ import { isJsonObject } from '../json.js';
 /** What belongs to the model besides its weights and configuration. */
 export interface ModelCompanions {
   /** The tokenizer of the texts it is trained on: a `Tokenizer` or a `CharTokenizer`. */
-  tokenizer?: { toJSON(): unknown } | null;
+  tokenizer?: {
+    /** What `Tokenizer.fromJSON` or its like reads. */
+    toJSON(): unknown;
+  } | null;
   /** Names of its classes, in the order of their numbers. */
   labels?: readonly string[] | null;
 }
