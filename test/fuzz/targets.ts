@@ -2,10 +2,14 @@
 import { createHash } from 'node:crypto';
 import { type PairBatch, parsePairs, TextWindows } from '../../src/data/index.js';
 import { CheckpointError, FormatError, MemoryError, NumericError, PrenormError } from '../../src/errors.js';
+import { modelFrom } from '../../src/io/load-model.js';
+import { saveModel } from '../../src/io/model-file.js';
 import { decodeSafetensors, encodeSafetensors, readSafetensorsHeader } from '../../src/io/safetensors.js';
 import { loadTorchSafetensors, saveTorchSafetensors } from '../../src/io/torch.js';
 import { parseJson } from '../../src/json.js';
+import { CausalLM } from '../../src/nn/models.js';
 import type { StateDict } from '../../src/nn/module.js';
+import { TextClassifier } from '../../src/nn/text-classifier.js';
 import type { RandomStream } from '../../src/random.js';
 import { buildRun, checkRecipe, noFiles, openData, type Sources } from '../../src/recipe/index.js';
 import { createRuntime, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
@@ -244,6 +248,70 @@ function checkpointTarget(): FuzzTarget {
       loadCheckpointWeights(other, bytes);
       trainer.restore(baseline as Uint8Array);
       must(Buffer.compare(trainer.save(), baseline as Uint8Array) === 0, 'the state cannot be restored');
+    },
+    repair: seal,
+  };
+}
+
+/** Files of models whose seal is right and whose content is not, mostly in what lies beside the weights. */
+function modelTarget(): FuzzTarget {
+  let runtime: Runtime;
+  let baselines: { bytes: Uint8Array; header: Tree & { kind: 'object' }; data: Uint8Array }[] = [];
+  return {
+    name: 'model',
+    async reset() {
+      if (baselines.length > 0) return;
+      runtime = await createRuntime();
+      const sizes = { dModel: 8, numHeads: 2, numLayers: 1, dFF: 8, vocabSize: trained.vocabSize };
+      const recipe = { model: { kind: 'causalLM' }, data: { kind: 'text', source: 'a.txt' }, steps: 3 };
+      const labels = ['a', 'b', 'c'];
+      baselines = withRuntime(runtime, () => [
+        saveModel(new CausalLM(sizes), { tokenizer: trained, recipe, step: 3 }),
+        saveModel(new TextClassifier({ ...sizes, numClasses: 3 }), { tokenizer: trained, labels }),
+      ]).map((bytes) => {
+        const parsed = readSafetensorsHeader(bytes, 'baseline');
+        const header = treeOf(JSON.parse(parsed.text)) as Tree & { kind: 'object' };
+        return { bytes, header, data: bytes.subarray(parsed.dataStart) };
+      });
+    },
+    make(random) {
+      const { bytes, header, data } = pick(random, baselines);
+      if (random.nextInt(4) === 0) return seal(rebuilt(bytes, random));
+      let tree = structuredClone(header);
+      if (random.nextInt(5) > 0) {
+        const metadata = tree.entries.find(([key]) => key === '__metadata__')?.[1] as typeof tree;
+        const entry = pick(
+          random,
+          metadata.entries.filter(([key]) => key !== 'sha256'),
+        );
+        const inner = (entry[1] as { text: string }).text;
+        entry[1] = text(
+          /^[[{\d]/.test(inner)
+            ? serialize(several(treeOf(JSON.parse(inner)), random))
+            : pick(random, ['', '0', '2', 'null', 'maskedLM', '__proto__', '0.2.1']),
+        );
+      } else if (random.nextInt(2) === 0) reshuffle(tree, random);
+      else tree = mutate(tree, random) as typeof tree;
+      const file = safetensorsFile(serialize(tree), data, random);
+      return random.nextInt(8) === 0 ? file : seal(file);
+    },
+    run(bytes) {
+      only([CheckpointError], () => {
+        withRuntime(runtime, () => {
+          const { model, tokenizer, labels, recipe, step } = modelFrom({ bytes, path: 'x' });
+          const beside = { tokenizer, labels, recipe, step: step ?? undefined, spareIds: true };
+          const again = modelFrom({ bytes: saveModel(model, beside), path: 'y' });
+          for (const [name, { data }] of model.stateDict()) {
+            const other = again.model.stateDict().get(name)?.data;
+            must(Buffer.compare(bytesOf(data), bytesOf(other)) === 0, 'weights changed');
+          }
+          must(JSON.stringify(again.config) === JSON.stringify(model.config), 'the configuration changed');
+          const ids = Int32Array.of(3);
+          const row = { ids, batchSize: 1, seqLen: 1 };
+          (model as CausalLM).forward(row).toArray();
+          runtime.endStep();
+        });
+      });
     },
     repair: seal,
   };
@@ -531,6 +599,7 @@ const textFile: FuzzTarget = {
 export const targets: readonly FuzzTarget[] = [
   safetensors,
   checkpointTarget(),
+  modelTarget(),
   torchTarget(),
   tokenizer,
   recipeTarget(),
