@@ -15,6 +15,8 @@ export interface FitCommandOptions extends EngineOptions {
   steps?: number;
   minutes?: number;
   out: string;
+  /** A line of progress every so many steps. */
+  logEvery?: number;
   resume?: boolean;
   json?: boolean;
   seed?: number;

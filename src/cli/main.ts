@@ -36,18 +36,32 @@ function columns(text: string): number[] {
   return text.split(',').map(whole(1));
 }
 
+/** Progress in lines, of commands that train one model. */
+function logEvery(): Option {
+  return new Option(
+    '--log-every <n>',
+    'a line of progress every n steps, also with --json (default: without a terminal, one every 5 seconds)',
+  ).argParser(whole(1));
+}
+
 const TRAIN_HELP = `
 A recipe for the embedded German-English pairs:
-  { "model": { "kind": "transformer", "dModel": 64, "numLayers": 3, "normPlacement": "pre", "dropout": 0.1 },
-    "data": { "kind": "pairs", "source": "ui-de-en" }, "tokenizer": { "kind": "bpe", "vocabSize": 1000 },
+  { "model": { "kind": "transformer", "dModel": 64, "numLayers": 3,
+      "normPlacement": "pre", "dropout": 0.1 },
+    "data": { "kind": "pairs", "source": "ui-de-en" },
+    "tokenizer": { "kind": "bpe", "vocabSize": 1000 },
     "optimizer": { "kind": "adam", "betas": [0.9, 0.98] },
     "schedule": { "kind": "inverseSqrt", "maxLr": 0.002, "warmupSteps": 100 },
     "labelSmoothing": 0.1, "steps": 600, "evalEvery": 100 }
 and for a text file of your own ("kjv" is embedded):
   { "model": { "kind": "causalLM", "dModel": 64, "numLayers": 2 },
-    "data": { "kind": "text", "source": "book.txt", "seqLen": 64, "batchSize": 16 },
-    "tokenizer": { "kind": "bpe", "vocabSize": 500 }, "optimizer": { "kind": "adamw" },
-    "schedule": { "kind": "cosine", "maxLr": 0.003, "warmupSteps": 50, "totalSteps": 500 }, "steps": 500 }
+    "data": { "kind": "text", "source": "book.txt",
+      "seqLen": 64, "batchSize": 16 },
+    "tokenizer": { "kind": "bpe", "vocabSize": 500 },
+    "optimizer": { "kind": "adamw" },
+    "schedule": { "kind": "cosine", "maxLr": 0.003,
+      "warmupSteps": 50, "totalSteps": 500 },
+    "steps": 500 }
 Every key, every kind of data: docs/recipe.md of the package.
 `;
 
@@ -137,6 +151,7 @@ command('fit', 'choose a recipe for your text by its size and the time there is,
   .option('--minutes <x>', 'time to train, turned into steps before step 1 (default: 5)', number(0, true))
   .requiredOption('--out <dir>', 'folder of the run')
   .option('--resume', 'go on from the last checkpoint')
+  .addOption(logEvery())
   .action(async (data, options) => {
     exitCode = await (await import('./fit.js')).fit(data, options);
   });
@@ -147,11 +162,7 @@ command('train', 'train a model on your own data')
   .option('--resume', 'go on from the last checkpoint')
   .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
-  .option(
-    '--log-every <n>',
-    'a line of progress every n steps, also with --json (default: without a terminal, one every 5 seconds)',
-    whole(1),
-  )
+  .addOption(logEvery())
   .addHelpText('after', TRAIN_HELP)
   .action(async (recipe, options) => {
     exitCode = await (await import('./train.js')).train(recipe, options);

@@ -2,7 +2,7 @@
 import { moveCursor } from 'node:readline';
 import cliProgress from 'cli-progress';
 import stringWidth from 'string-width';
-import { columnsOf, hasCursor } from '../terminal/output.js';
+import { columnsOf, forOutput, hasCursor } from '../terminal/output.js';
 import { note } from './errors.js';
 import { Pace, type ProgressState, plainLine, progressLine } from './progress-line.js';
 
@@ -79,7 +79,8 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
     multi.update();
   };
   stream.on('resize', onResize);
-  const log = (line: string): void => multi.log(`${line}\n`);
+  // While bars are drawn the terminal itself wraps nothing.
+  const log = (line: string): void => multi.log(`${forOutput(line, stream)}\n`);
   return {
     add(label, total, from = 0, unit = 'step') {
       const key = {};

@@ -10,6 +10,7 @@ import {
   prepareRun,
   type Recipe,
   readDecisive,
+  type Sources,
 } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
@@ -80,10 +81,27 @@ async function trainIn(folder: RunFolder, path: string, options: TrainCommandOpt
   // Everything that can be refused is refused before anything is written.
   const tokenizer = (resume && (await folder.tokenizer())) || undefined;
   const recipe = lookedAfter(file.recipe);
-  const run = await inConfig(path, () => prepareRun(recipe, { sources: file.sources, tokenizer }));
+  const sources = options.json ? file.sources : tellingSources(file.sources);
+  const run = await inConfig(path, () => prepareRun(recipe, { sources, tokenizer }));
   if (options.dryRun) return dryRun(run, options);
   const stored: RecipeFile = { ...file, recipe: { ...run.recipe, weights: file.recipe.weights } };
   return new Training(folder, run, options).carryOut(stored, resume);
+}
+
+/** Bytes of a file that takes seconds to become tokens. */
+const LARGE = 2e6;
+
+/** Tells of large files, which nothing else is heard of until they are tokens. */
+function tellingSources(sources: Sources): Sources {
+  return {
+    ...sources,
+    async read(path) {
+      const bytes = await sources.read(path);
+      const size = `${(bytes.length / 1e6).toFixed(1)} MB`;
+      if (bytes.length >= LARGE) process.stderr.write(`${path}: making tokens of ${size}\n`);
+      return bytes;
+    },
+  };
 }
 
 /** What the command does unless the recipe says otherwise. */

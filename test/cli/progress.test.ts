@@ -150,9 +150,12 @@ test('bars follow the terminal when it is resized, and what was logged last is w
       assert.match(line, / left$/);
     }
   }
+  stream.columns = 40;
+  bars.log('step 500: loss 2.2524, valid NLL 2.3332 (best so far)');
   bars.log('step 600: the last words');
   bar.stop();
   bars.stop();
+  assert.match(stream.written, 'step 500: loss 2.2524, valid NLL 2.3332\n  (best so far)\n');
   assert.match(stream.written, 'step 600: the last words\n');
   assert.is(stream.listenerCount('resize'), 0);
 });
