@@ -1,6 +1,6 @@
 /** @file One clear line and the right exit code for whatever ended a command. */
 import { ConfigError, NumericError, PrenormError } from '../errors.js';
-import { hasCursor } from '../terminal/output.js';
+import { forOutput, hasCursor } from '../terminal/output.js';
 
 /** Done; a claim or check failed; bad usage or input; interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -14,9 +14,9 @@ export function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, ' ');
 }
 
-/** A line on standard error that a reader of the results does not see. */
+/** A line, wrapped where there is a terminal, on standard error that a reader of the results does not see. */
 export function note(line: string): void {
-  process.stderr.write(`prenorm: ${oneLine(line)}\n`);
+  process.stderr.write(`${forOutput(`prenorm: ${oneLine(line)}`, process.stderr)}\n`);
 }
 
 /** Prints the error as one line and returns the exit code. Unexpected errors keep their stack: they are bugs. */
