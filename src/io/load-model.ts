@@ -109,15 +109,20 @@ function assemble(parts: ModelParts, path: string): LoadedModel {
     const hint = `known here are ${known.join(', ')}: a newer Prenorm may know it`;
     return refuse(path, `there is no kind of model ${brief(kind)}`, { expected: known, actual: kind, hint });
   }
+  const must = (ok: boolean, wanted: string, value: unknown): void => {
+    if (!ok) refuse(path, `${wanted}, got ${brief(value)}`);
+  };
   if (!isJsonObject(config)) return refuse(path, `the configuration must be an object, got ${brief(config)}`);
   const problem = labelsProblem(labels, config);
   if (problem) return refuse(path, problem);
-  if (recipe !== null && !isJsonObject(recipe))
-    return refuse(path, `the recipe must be an object or null, got ${brief(recipe)}`);
-  if (step !== null && !(Number.isSafeInteger(step) && (step as number) >= 0))
-    return refuse(path, `the number of steps must be a whole number or null, got ${brief(step)}`);
-  if (dataHash !== null && typeof dataHash !== 'string')
-    return refuse(path, `the hash of the data must be a string or null, got ${brief(dataHash)}`);
+  must(recipe === null || isJsonObject(recipe), 'the recipe must be an object or null', recipe);
+  const isCount = Number.isSafeInteger(step) && (step as number) >= 0;
+  must(step === null || isCount, 'the number of steps must be a whole number or null', step);
+  must(
+    dataHash === null || typeof dataHash === 'string',
+    'the hash of the data must be a string or null',
+    dataHash,
+  );
   const tokenizer = tokenizerOf(parts, config, path);
   const model = inFile(path, 'the configuration is refused', () =>
     withinFile(parts.room, () => makeModel(kind, config)),

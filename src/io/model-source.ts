@@ -43,17 +43,12 @@ export async function readSource(
   if (isResponse || (typeof Blob === 'function' && source instanceof Blob)) {
     const place = name ?? ((isResponse && source.url) || path);
     if (isResponse && !source.ok) {
-      throw new CheckpointError(`the server answered ${source.status} instead of the model`, {
-        path: place,
-        actual: source.status,
-        hint: 'check the address',
-      });
+      throw new CheckpointError(`the server answered ${source.status} instead of the model`, { path: place });
     }
     return { bytes: new Uint8Array(await source.arrayBuffer()), path: place };
   }
   throw new ConfigError(`the model must come as bytes, a Blob, a Response or a path, got ${brief(source)}`, {
     op: 'loadModel',
-    expected: 'Uint8Array, ArrayBuffer, Blob, Response, or in Node a path',
     actual: source,
   });
 }
@@ -67,7 +62,7 @@ async function readPath(
     throw new EnvironmentError('there are no files here, so a model cannot be loaded by its path', {
       op: 'loadModel',
       actual: String(source),
-      hint: 'give its bytes: loadModel(await fetch(address)), in Node before 20.16 loadModel(await readFile(path))',
+      hint: 'give its bytes, e.g. await fetch(address)',
     });
   }
   const path = typeof source === 'string' ? source : fileOf(source);

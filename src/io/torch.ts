@@ -74,11 +74,12 @@ export interface TorchState {
 /** Anything by name that has shapes: a state dict, or a decoded file. */
 export type TensorShapes = ReadonlyMap<string, { shape: readonly number[] }>;
 
-const rules: Rules<TorchOptions> = {
+// Made when asked for: bundlers leave it out then where nothing of PyTorch is read.
+const rules = (): Rules<TorchOptions> => ({
   prefix: optional(text),
   embedding: optional(text),
   output: optional(text),
-};
+});
 const EMBEDDING = 'embedding.tokens.weight';
 const OUTPUT = 'output.linear.weight';
 
@@ -87,7 +88,7 @@ const OUTPUT = 'output.linear.weight';
  * @throws FormatError naming the missing or unexpected keys, or the tensor whose shape does not fit.
  */
 export function inferTorchConfig(state: TensorShapes, options: TorchOptions = {}): TorchConfig {
-  checkOptions('inferTorchConfig', options, rules);
+  checkOptions('inferTorchConfig', options, rules());
   const { prefix = '' } = options;
   const body = bodyOf(state, options);
   const kind = kindOf(body);
@@ -121,7 +122,7 @@ export function fromTorchState(
   options: TorchOptions & { causalLM?: boolean } = {},
 ): TorchState {
   checkOptions<TorchOptions & { causalLM?: boolean }>('fromTorchState', options, {
-    ...rules,
+    ...rules(),
     causalLM: optional(flag),
   });
   const { causalLM = false, ...where } = options;
@@ -200,7 +201,7 @@ export function loadTorchState(model: Module, state: StateDict, options: TorchOp
  * @throws FormatError for a model that PyTorch cannot express (Peri-LN, RMSNorm).
  */
 export function toTorchState(model: Module, options: TorchOptions = {}): StateDict {
-  checkOptions('toTorchState', options, rules);
+  checkOptions('toTorchState', options, rules());
   const { inBody, strip } = placeOf(model);
   const { prefix = '' } = options;
   const body: StateDict = new Map();

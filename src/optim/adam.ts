@@ -14,7 +14,8 @@ export interface AdamOptions {
   weightDecay?: number;
 }
 
-const rules: Rules<AdamOptions> = {
+// Made when asked for: bundlers leave it out then where nothing trains.
+const rules = (): Rules<AdamOptions> => ({
   lr: notNegative,
   betas: optional({
     wanted: 'two numbers in [0, 1)',
@@ -22,7 +23,7 @@ const rules: Rules<AdamOptions> = {
   }),
   eps: optional(positive),
   weightDecay: optional(notNegative),
-};
+});
 
 /** Moments and bias corrections, which all of the family share. */
 abstract class AdamFamily extends Optimizer {
@@ -39,7 +40,7 @@ abstract class AdamFamily extends Optimizer {
     options: AdamOptions,
     weightDecay: number,
   ) {
-    checkOptions(name, options, rules);
+    checkOptions(name, options, rules());
     super(params, options.lr, options.weightDecay ?? weightDecay);
     [this.beta1, this.beta2] = options.betas ?? [0.9, 0.999];
     this.eps = options.eps ?? 1e-8;

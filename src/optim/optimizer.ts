@@ -81,7 +81,7 @@ export abstract class Optimizer {
     const given = [...params];
     const groups =
       given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];
-    for (const group of groups) checkOptions('optimizer', group, groupRules);
+    for (const group of groups) checkOptions('optimizer', group, groupRules());
     this.#lr = lr;
     const places = new Map<Parameter, string>();
     this.groups = groups.map((group, g) => {
@@ -261,11 +261,11 @@ export abstract class Optimizer {
   }
 }
 
-const groupRules: Rules<ParamGroup> = {
+const groupRules = (): Rules<ParamGroup> => ({
   params: anything,
   lr: optional(notNegative),
   weightDecay: optional(notNegative),
-};
+});
 
 /** Infinity measures and clips nothing. */
 const clipNorm = {

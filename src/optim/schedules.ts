@@ -31,8 +31,9 @@ export interface InverseSqrtOptions {
   tailStart?: number;
 }
 
-const warmup = { maxLr: notNegative, warmupSteps: integer(0) };
-const optionalWarmup = { maxLr: notNegative, warmupSteps: optional(integer(0)) };
+// Made when asked for: bundlers leave them out then where nothing trains.
+const warmup = () => ({ maxLr: notNegative, warmupSteps: integer(0) });
+const optionalWarmup = () => ({ maxLr: notNegative, warmupSteps: optional(integer(0)) });
 
 function warm(
   config: ScheduleConfig & { warmupSteps: number },
@@ -47,7 +48,7 @@ function warm(
 
 /** Linear warm-up, then maxLr · min(1, sqrt(T0 / t)) (paper, section 3.2; Vaswani et al. 2017). */
 export function inverseSqrt(options: InverseSqrtOptions): Schedule {
-  checkOptions('inverseSqrt', options, { ...warmup, tailStart: optional(integer(1)) });
+  checkOptions('inverseSqrt', options, { ...warmup(), tailStart: optional(integer(1)) });
   const { maxLr, warmupSteps } = options;
   const tailStart = options.tailStart ?? Math.max(1, warmupSteps);
   const config = { kind: 'inverseSqrt', maxLr, warmupSteps, tailStart } as const;
@@ -81,7 +82,7 @@ function checkFall(op: string, { maxLr, minLr = 0 }: { maxLr: number; minLr?: nu
 
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
 export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
-  checkOptions('linearDecay', options, { ...warmup, totalSteps: integer(1) });
+  checkOptions('linearDecay', options, { ...warmup(), totalSteps: integer(1) });
   checkRise('linearDecay', options);
   const { maxLr, warmupSteps, totalSteps } = options;
   return warm(
@@ -98,7 +99,7 @@ export function cosine(options: {
   totalSteps: number;
   minLr?: number;
 }): Schedule {
-  checkOptions('cosine', options, { ...warmup, totalSteps: integer(1), minLr: optional(notNegative) });
+  checkOptions('cosine', options, { ...warmup(), totalSteps: integer(1), minLr: optional(notNegative) });
   checkRise('cosine', options);
   checkFall('cosine', options);
   const { maxLr, warmupSteps, totalSteps, minLr = 0 } = options;
@@ -112,7 +113,7 @@ export function cosine(options: {
 
 /** Linear warm-up, then maxLr for good. */
 export function constant(options: { maxLr: number; warmupSteps?: number }): Schedule {
-  checkOptions('constant', options, optionalWarmup);
+  checkOptions('constant', options, optionalWarmup());
   const { maxLr, warmupSteps = 0 } = options;
   return warm({ kind: 'constant', maxLr, warmupSteps }, () => maxLr);
 }
@@ -125,7 +126,7 @@ export function stepDecay(options: {
   factor?: number;
 }): Schedule {
   checkOptions('stepDecay', options, {
-    ...optionalWarmup,
+    ...optionalWarmup(),
     steps: {
       wanted: 'a list of positive integers',
       holds: (list) => Array.isArray(list) && list.every(integer(1).holds),
@@ -171,7 +172,7 @@ const decayShapes: { [K in NonNullable<WsdOptions['decayShape']>]: (left: number
  */
 export function wsd(options: WsdOptions): Schedule {
   checkOptions('wsd', options, {
-    ...warmup,
+    ...warmup(),
     totalSteps: integer(1),
     decaySteps: optional(integer(1)),
     decayShape: optional(oneOf(...Object.keys(decayShapes))),
