@@ -118,7 +118,10 @@ async function compare(files: readonly string[], json?: boolean): Promise<number
       hint: 'prenorm bench --compare before.json after.json',
     });
   }
-  const [before, after] = await Promise.all(files.map(async (f) => checkResults(await readJson(f), f)));
+  const [before, after] = [
+    checkResults(await readJson(files[0]), files[0]),
+    checkResults(await readJson(files[1]), files[1]),
+  ];
   for (const key of ['simd', 'quick'] as const) {
     if (before[key] === after[key]) continue;
     throw new FormatError(`${key} is ${after[key]}, it is ${before[key]} in ${files[0]}`, {

@@ -103,7 +103,9 @@ export async function readExamples(
   columns: ColumnOptions,
   report: DropReport,
 ): Promise<{ lines: number; examples: RawExample[] }> {
-  const read = await Promise.all(files.map(async (path) => ({ path, lines: await readLines(path) })));
+  const read: { path: string; lines: (string | null)[] }[] = [];
+  // One after the other: of several that are refused, the first is always the one that is named.
+  for (const path of files) read.push({ path, lines: await readLines(path) });
   const empty = read.find(({ lines }) => lines.length === 0);
   if (empty) throw new DataError('the file is empty', { path: empty.path, hint: 'check the path' });
   const { length } = read[0].lines;

@@ -304,4 +304,25 @@ test('one class is nothing to learn, and a module without a cursor is no source:
   assert.match(source.message, 'next(), state(), restore()');
 });
 
+test('of several parts that are refused, the first is named, whichever is read faster', async () => {
+  const parts = ['train', 'valid', 'test'];
+  const slow: Sources = {
+    canRead: true,
+    resolve: (name) => name,
+    exists: () => true,
+    join: (_, name) => name,
+    moduleUrl: (name) => name,
+    read: (name) =>
+      new Promise((resolve) => {
+        // The later a part, the sooner it is there.
+        const wait = 20 * (parts.length - parts.findIndex((part) => name.startsWith(part)));
+        setTimeout(() => resolve(new Uint8Array([0xff])), wait);
+      }),
+  };
+  const recipe = checkRecipe(withData('pairs', { text: undefined, source: 'folder' }), 'test');
+  const refused = await rejection(openData(recipe, { sources: slow }));
+  assert.ok(refused instanceof DataError);
+  assert.match(refused.message, /^train\.tsv/);
+});
+
 test.run();

@@ -94,8 +94,10 @@ export async function readContent(
       (part) => part === 'train' || sources.exists(sources.join(path, `${part}.tsv`)),
     );
     const names = Object.fromEntries(found.map((part) => [part, sources.join(path, `${part}.tsv`)]));
-    const texts = await Promise.all(found.map(async (part) => [part, await readFile(names[part])]));
-    return { source: path, texts: Object.fromEntries(texts), names: names as unknown as Parts<string> };
+    const texts: Partial<Parts<string>> = {};
+    // One after the other: of several that are refused, the first is always the one that is named.
+    for (const part of found) texts[part] = await readFile(names[part]);
+    return { source: path, texts: texts as Parts<string>, names: names as unknown as Parts<string> };
   }
   const whole = sources.exists(inFolder) ? inFolder : path;
   if (sources.exists(whole) || sources.exists(path)) {
