@@ -47,6 +47,11 @@ export const fraction: Rule = numeric('a number in [0, 1]', (value) => value >= 
 export const flag: Rule = { wanted: 'true or false', holds: (value) => typeof value === 'boolean' };
 export const text: Rule = { wanted: 'a string', holds: (value) => typeof value === 'string' };
 export const callback: Rule = { wanted: 'a function', holds: (value) => typeof value === 'function' };
+/** An AbortSignal, or as much of one as is asked for. */
+export const abortSignal: Rule = {
+  wanted: 'an AbortSignal',
+  holds: (value) => typeof (value as { aborted?: unknown } | null)?.aborted === 'boolean',
+};
 /** For what is checked elsewhere. */
 export const anything: Rule = { wanted: 'anything', holds: () => true };
 

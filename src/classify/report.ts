@@ -72,20 +72,15 @@ export function classificationReport(
       });
     });
   };
-  const counts = labels.map(() => ({ both: 0, support: 0, predicted: 0 }));
+  const tally = new ClassTally(labels.length);
   const confusion = labels.map(() => new Array<number>(labels.length).fill(0));
-  let right = 0;
   truth.forEach((labelling, i) => {
     const known = numbersOf('truth', labelling, i);
     const said = numbersOf('predicted', predicted[i], i);
-    const both = known.filter((label) => said.includes(label));
-    for (const label of known) counts[label].support++;
-    for (const label of said) counts[label].predicted++;
-    for (const label of both) counts[label].both++;
-    if (both.length === known.length && both.length === said.length) right++;
+    tally.add(known, said);
     if (single) confusion[known[0]][said[0]]++;
   });
-  const classes = counts.map(
+  const classes = tally.classes.map(
     ({ both, support, predicted: said }, i): ClassScore => ({
       label: labels[i],
       precision: said === 0 ? 0 : both / said,
@@ -95,14 +90,50 @@ export function classificationReport(
       predicted: said,
     }),
   );
-  const judged = classes.filter(({ support, predicted: said }) => support + said > 0);
+  const { accuracy, macroF1 } = tally;
   return {
     count: truth.length,
-    accuracy: right / truth.length,
-    macroF1: judged.length === 0 ? 0 : judged.reduce((sum, { f1 }) => sum + f1, 0) / judged.length,
+    accuracy,
+    macroF1: Number.isNaN(macroF1) ? 0 : macroF1,
     classes,
     confusion: single ? confusion : null,
   };
+}
+
+/** Counts of classes by their numbers, text by text, and the scores that follow from them. */
+export class ClassTally {
+  readonly classes: { both: number; support: number; predicted: number }[];
+  #count = 0;
+  #right = 0;
+
+  constructor(numClasses: number) {
+    this.classes = Array.from({ length: numClasses }, () => ({ both: 0, support: 0, predicted: 0 }));
+  }
+
+  /** Takes in a text: the classes that it has, and those that it is said to have. */
+  add(known: readonly number[], said: readonly number[]): void {
+    const both = known.filter((label) => said.includes(label));
+    for (const label of known) this.classes[label].support++;
+    for (const label of said) this.classes[label].predicted++;
+    for (const label of both) this.classes[label].both++;
+    if (both.length === known.length && both.length === said.length) this.#right++;
+    this.#count++;
+  }
+
+  /** Share of the texts whose classes, all of them, are right; NaN without a text. */
+  get accuracy(): number {
+    return this.#right / this.#count;
+  }
+
+  /** Mean F1 of the classes that a text has or is said to have; NaN where there is none. */
+  get macroF1(): number {
+    const judged = this.classes.filter(({ support, predicted }) => support + predicted > 0);
+    const sum = judged.reduce(
+      (f1, { both, support, predicted }) => f1 + (2 * both) / (support + predicted),
+      0,
+    );
+    return sum / judged.length;
+  }
 }
 
 const widthOf = (text: string): number => [...text].length;

@@ -7,11 +7,10 @@ import type { LabelledBatch } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
 import { TextClassifier } from '../nn/index.js';
 import { EXIT, note } from './errors.js';
-import { readText } from './files.js';
 import { openRun, openRunData, type TrainedRun } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
-import { type Common, readStdin } from './use-run.js';
+import { type Common, inputLines } from './use-run.js';
 
 export async function classify(
   path: string,
@@ -28,12 +27,7 @@ export async function classify(
     });
   }
   const labels = run.labels ?? (await openRunData(run, path)).classes ?? null;
-  const input = options.input ?? 'standard input';
-  const text = options.input === undefined ? await readStdin('text') : await readText(options.input);
-  if (text.trim() === '') {
-    throw new DataError('there is nothing to classify', { path: input, hint: 'give one text a line' });
-  }
-  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
+  const { path: input, lines } = await inputLines(options.input, 'classify', 'text');
   // One result per line, so that both sides stay parallel: an empty line gives an empty one.
   const full = [...lines.keys()].filter((i) => lines[i].trim() !== '');
   const pairs = readsPairs(run);

@@ -15,6 +15,7 @@ import {
 import { exp64 } from '../runtime/math.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { shorten } from '../terminal/wrap.js';
+import { baseline } from '../train/divergence.js';
 import {
   type Evaluation,
   judgeDivergence,
@@ -267,7 +268,7 @@ class Training {
       ),
     );
     if (stopped) note(`stopped early: ${stopped.message}`);
-    const uninformed = Math.max(trainer.losses[0], uninformedLoss(this.run.model) ?? trainer.losses[0]);
+    const uninformed = baseline(trainer.losses, uninformedLoss(this.run.model));
     const judged = judgeDivergence(trainer.losses, {
       ...(Number.isFinite(uninformed) ? { uninformed } : {}),
       ...(nll === undefined ? {} : { validNll: nll }),

@@ -37,12 +37,7 @@ export async function translate(
       ...(kind === 'causalLM' ? { hint: 'use `prenorm generate`' } : {}),
     });
   }
-  const path = options.input ?? 'standard input';
-  const text = options.input === undefined ? await readStdin('sentence') : await readText(options.input);
-  if (text.trim() === '') {
-    throw new DataError('there is nothing to translate', { path, hint: 'give one sentence a line' });
-  }
-  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
+  const { path, lines } = await inputLines(options.input, 'translate', 'sentence');
   const translations = translationsOf(run, lines, options, path);
   const { nBest } = options;
   print(
@@ -133,8 +128,25 @@ export async function generate(folder: string, options: Common & Continuing): Pr
   return EXIT.done;
 }
 
-/** All of standard input; `unit` is what a line is, for who sits in front of it. */
-export async function readStdin(unit: 'sentence' | 'text'): Promise<string> {
+/**
+ * The lines of a file, or of standard input, and what messages call it; `unit` is what a line is.
+ * @throws DataError when there is nothing in it
+ */
+export async function inputLines(
+  input: string | undefined,
+  verb: 'translate' | 'classify',
+  unit: 'sentence' | 'text',
+): Promise<{ path: string; lines: string[] }> {
+  const path = input ?? 'standard input';
+  const text = input === undefined ? await readStdin(unit) : await readText(input);
+  if (text.trim() === '') {
+    throw new DataError(`there is nothing to ${verb}`, { path, hint: `give one ${unit} a line` });
+  }
+  return { path, lines: text.replace(/\r?\n$/, '').split(/\r?\n/) };
+}
+
+/** All of standard input; `unit` is for who sits in front of it. */
+async function readStdin(unit: 'sentence' | 'text'): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write(`one ${unit} a line, Ctrl-D at the end:\n`);
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);

@@ -66,7 +66,7 @@ export function vocabularySize(task: FitTask, bytes: number): number {
 }
 
 /** Share that is held out of data without a part to validate with: a tenth, but no more than 100 kB or 1000 lines. */
-export function heldOutShare(bytes: number, rows?: number): number {
+function heldOutShare(bytes: number, rows?: number): number {
   const most = Math.min(100_000 / bytes, rows === undefined ? 1 : 1000 / rows);
   return Math.min(0.1, Math.max(1, Math.round(most * 10_000)) / 10_000);
 }

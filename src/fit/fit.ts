@@ -1,6 +1,6 @@
 /** @file `fit`: from a text to a model that can be used, in one call. */
 import { saveModel } from '../io/index.js';
-import type { Recipe, RecipeModel } from '../recipe/index.js';
+import { type Recipe, type RecipeModel, storedRecipe } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { init } from '../runtime/runtime.js';
 import type { Tokenizer } from '../text/index.js';
@@ -57,8 +57,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   for await (const step of run.run()) {
     metrics.steps = step.step;
     metrics.loss = step.loss;
-    if (step.validNll !== undefined && step.validNll < metrics.validNll) {
-      metrics.validNll = step.validNll;
+    if (step.isBest) {
+      metrics.validNll = step.validNll as number;
       metrics.bestStep = step.step;
     }
     onProgress?.(progressOf(step, recipe.steps, begun));
@@ -74,7 +74,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       saveModel(model, {
         tokenizer,
         labels,
-        recipe: withoutText(recipe),
+        recipe: storedRecipe(recipe),
         step: metrics.bestStep,
         // Rows of classifiers begin with a mark that no tokenizer has.
         spareIds: task === 'classify',
@@ -96,9 +96,4 @@ export function describeRecipe(recipe: Recipe): string {
   const { text, ...rest } = recipe.data as { text?: unknown };
   const data = text === undefined ? rest : { ...rest, text: `(${(text as string).length} characters)` };
   return JSON.stringify({ ...recipe, data }, null, 1);
-}
-
-function withoutText(recipe: Recipe): object {
-  const { text: _, ...data } = recipe.data as { text?: unknown };
-  return { ...recipe, data };
 }

@@ -1,15 +1,6 @@
 /** @file Trainings of `fit` in a worker, which has no files: the content goes there as text. */
-import { decodeSafetensors } from '../io/index.js';
-import type { StateDict } from '../nn/index.js';
-import {
-  buildModel,
-  completeModel,
-  type Parts,
-  type ReadData,
-  type ReadPairs,
-  type Recipe,
-  readTokenizer,
-} from '../recipe/index.js';
+import { loadModel } from '../io/index.js';
+import type { Parts, ReadData, ReadPairs, Recipe } from '../recipe/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { type WorkerSource, WorkerTrainer } from '../worker/index.js';
 import type { FitTask } from './choose-recipe.js';
@@ -23,12 +14,10 @@ interface Labelled {
 /** Starts a worker for each training. */
 export class InWorker implements Place {
   readonly #content: { text: string; validation?: number };
-  readonly #numClasses: number | undefined;
   readonly #worker: WorkerSource | undefined;
 
   constructor(task: FitTask, read: ReadData, hasValid: boolean, worker?: WorkerSource) {
     this.#content = contentOf(task, read, hasValid);
-    this.#numClasses = (read as { classes?: readonly string[] }).classes?.length;
     this.#worker = worker;
   }
 
@@ -46,18 +35,10 @@ export class InWorker implements Place {
         tokens: ready.tokens,
         run: () => trainer.run(),
         finish: async () => {
-          const { best, weights, tokenizer } = await trainer.snapshot();
+          const { model: file } = await trainer.snapshot();
           trainer.close();
-          const { seqLen, maxLen } = data as { seqLen?: number; maxLen?: number };
-          const sizes = {
-            vocabSize: ready.vocabSize as number,
-            ...(seqLen === undefined && maxLen === undefined ? {} : { maxSeqLen: seqLen ?? maxLen }),
-            ...(this.#numClasses === undefined ? {} : { numClasses: this.#numClasses }),
-          };
-          const model = buildModel(completeModel(recipe.model, sizes), 0);
-          model.loadStateDict(decodeSafetensors(best?.weights ?? weights, 'weights').tensors as StateDict);
-          model.eval();
-          return { model, tokenizer: readTokenizer(tokenizer, 'tokenizer') as Tokenizer };
+          const { model, tokenizer } = await loadModel(file);
+          return { model, tokenizer: tokenizer as Tokenizer };
         },
         close: () => trainer.close(),
       };

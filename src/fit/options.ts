@@ -1,5 +1,15 @@
 /** @file What `fit` takes, and the check of it. */
-import { anything, callback, checkOptions, flag, oneOf, optional, type Rules, seed } from '../checks.js';
+import {
+  abortSignal,
+  anything,
+  callback,
+  checkOptions,
+  flag,
+  oneOf,
+  optional,
+  type Rules,
+  seed,
+} from '../checks.js';
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import type { Recipe, TextContent } from '../recipe/index.js';
@@ -57,7 +67,7 @@ const RULES: Rules<FitOptions> = {
   budget: { wanted: 'an object with steps or minutes', holds: isJsonObject },
   seed: optional(seed),
   worker: optional({ wanted: 'true, false, or a worker as WorkerTrainer takes it', holds: isWorker }),
-  signal: optional({ wanted: 'an AbortSignal', holds: (value) => isJsonObject(value) && 'aborted' in value }),
+  signal: optional(abortSignal),
   onRecipe: optional(callback),
   onProgress: optional(callback),
   quiet: optional(flag),
@@ -70,7 +80,7 @@ export function checkFitOptions(options: FitOptions): void {
 }
 
 /** @throws ConfigError for what is neither steps nor minutes, or both */
-export function checkBudget(budget: FitBudget): void {
+function checkBudget(budget: FitBudget): void {
   checkKeys('fit: budget', budget, ['steps', 'minutes']);
   const { steps, minutes } = budget as { steps?: unknown; minutes?: unknown };
   const given = [steps, minutes].filter((value) => value !== undefined);

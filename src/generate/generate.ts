@@ -1,8 +1,8 @@
 /** @file A language model continues texts: as an iterator of text, or the whole at once. */
 import {
+  abortSignal,
   checkOptions,
   checkValue,
-  flag,
   fraction,
   integer,
   notNegative,
@@ -65,10 +65,6 @@ const topP: Rule = {
   wanted: 'a number above 0, at most 1',
   holds: (value) => typeof value === 'number' && value > 0 && value <= 1,
 };
-const signalRule: Rule = {
-  wanted: 'an AbortSignal',
-  holds: (value) => flag.holds((value as AbortSignal)?.aborted),
-};
 const nullable = ({ wanted, holds }: Rule): Rule => ({
   wanted: `${wanted}, or null`,
   holds: (value) => value === null || holds(value),
@@ -91,7 +87,7 @@ const rules = (vocabSize: number, maxSeqLen: number, count: number | null): Rule
   repetitionPenalty: optional(positive),
   seed: optional(seeds(count)),
   stop: optional(stopRule),
-  signal: optional(signalRule),
+  signal: optional(abortSignal),
   eos: optional(nullable(integer(0, vocabSize - 1))),
   context: optional(integer(1, maxSeqLen)),
 });

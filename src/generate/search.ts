@@ -118,8 +118,8 @@ export interface SampleOptions {
   eos?: number;
 }
 
-/** @throws ConfigError for what `sample` does not take. @internal */
-export function checkSample(op: string, options: SampleOptions, vocabSize: number): void {
+/** @throws ConfigError for what `sample` does not take. */
+function checkSample(op: string, options: SampleOptions, vocabSize: number): void {
   checkOptions<SampleOptions>(op, options, {
     prompt: { wanted: 'ids, at least one', holds: (ids) => ((ids as ArrayLike<number>)?.length ?? 0) > 0 },
     length: integer(0),

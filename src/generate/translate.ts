@@ -1,11 +1,10 @@
 /** @file Translations of sentences by beam search, in batches of similar length. */
 import {
+  abortSignal,
   checkOptions,
-  flag,
   integer,
   notNegative,
   optional,
-  type Rule,
   type Rules,
   text as textRule,
 } from '../checks.js';
@@ -45,18 +44,13 @@ export interface Translation {
   hypotheses: ScoredTranslation[];
 }
 
-const signalRule: Rule = {
-  wanted: 'an AbortSignal',
-  holds: (value) => flag.holds((value as AbortSignal)?.aborted),
-};
-
 const rules = (beamSize: number): Rules<TranslateOptions> => ({
   beamSize: optional(integer(1)),
   lengthPenalty: optional(notNegative),
   nBest: optional(integer(1, beamSize)),
   maxNewTokens: optional(integer(1)),
   batchSize: optional(integer(1)),
-  signal: optional(signalRule),
+  signal: optional(abortSignal),
 });
 
 /**

@@ -128,7 +128,7 @@ function checkTokenizer(config: object, tokenizer: unknown, spareIds: boolean): 
 }
 
 /** Ids that a model of this configuration knows; 0 for one of images. */
-export function vocabularyOf(config: object): number {
+function vocabularyOf(config: object): number {
   return (config as { vocabSize?: number }).vocabSize ?? 0;
 }
 

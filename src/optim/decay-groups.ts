@@ -8,7 +8,7 @@ import { ConfigError } from '../errors.js';
 import type { ParamGroup } from './optimizer.js';
 
 /** Whether it is the matrix of a linear layer; a table of embeddings is none, tied as output projection or not. */
-export const isMatrix = ({ role }: Parameter): boolean => role === 'weight' || role === 'inProj';
+const isMatrix = ({ role }: Parameter): boolean => role === 'weight' || role === 'inProj';
 
 /**
  * Groups for an optimizer: the matrices of linear layers decay by `weightDecay`, and norms, biases, embeddings, positions

@@ -1,4 +1,5 @@
 /** @file What a recipe's `metric` measures on the held-out part. */
+import { ClassTally } from '../classify/report.js';
 import { encodeSource } from '../generate/source.js';
 import { translateAll } from '../generate/translate.js';
 import type { TextClassifier, Transformer, VisionTransformer } from '../nn/index.js';
@@ -48,30 +49,17 @@ function bleu(model: Transformer, { tokenizer, texts: { valid = [] } }: OpenedPa
  * Share of right labels (of several per text: of right sets of them), and the mean of the classes' F1 over those that are
  * there or were predicted; 0 to 1.
  */
-function classScores(
-  model: TextClassifier | VisionTransformer,
-  batches: readonly unknown[],
-): { accuracy: number; macroF1: number } {
+function classScores(model: TextClassifier | VisionTransformer, batches: readonly unknown[]): ClassTally {
   const { numClasses } = model.config;
   const several = 'multiLabel' in model.config && model.config.multiLabel;
-  const right = new Int32Array(numClasses);
-  const said = new Int32Array(numClasses);
-  const there = new Int32Array(numClasses);
-  let [rows, exact] = [0, 0];
+  const tally = new ClassTally(numClasses);
   for (const batch of batches) {
     const { labels } = batch as { labels: Int32Array };
     for (const [row, predicted] of predictions(model, batch as never).entries()) {
       if (!several && labels[row] < 0) continue;
       const own = labels.subarray(row * numClasses, (row + 1) * numClasses);
-      const known = several ? [...own.keys()].filter((i) => own[i] === 1) : [labels[row]];
-      const both = known.filter((label) => predicted.includes(label));
-      for (const label of predicted) said[label]++;
-      for (const label of known) there[label]++;
-      for (const label of both) right[label]++;
-      rows++;
-      if (both.length === known.length && both.length === predicted.length) exact++;
+      tally.add(several ? [...own.keys()].filter((i) => own[i] === 1) : [labels[row]], predicted);
     }
   }
-  const f1 = Array.from(right, (n, i) => (2 * n) / (said[i] + there[i])).filter((x) => !Number.isNaN(x));
-  return { accuracy: exact / rows, macroF1: f1.reduce((a, b) => a + b, 0) / f1.length };
+  return tally;
 }

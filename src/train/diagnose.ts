@@ -5,6 +5,7 @@ import { NumericError } from '../errors.js';
 import { type AnomalyContext, locateNonFinite, locateNonFiniteGradient } from '../nn/anomaly.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { layersOf } from './layer-norms.js';
 import type { Trainable } from './trainable.js';
 
 interface Parts<B> {
@@ -35,21 +36,18 @@ export class GradientHistory {
     return {
       step: trainer.step + 1,
       gradNorms: [...this.#norms],
-      layerGradNorms: known ? layerNorms(trainer.options.model) : undefined,
+      layerGradNorms: known ? normsOf(trainer.options.model) : undefined,
     };
   }
 }
 
 /** Gradient norm of each layer, or of each part that is no layer, in the model's order. */
-function layerNorms(model: Module): { path: string; norm: number }[] {
-  const squares = new Map<string, number>();
-  for (const [path, parameter] of model.namedParameters()) {
-    const layer = path.match(/^(?:.*\.)?layers\.\d+/)?.[0] ?? path.replace(/\.[^.]+$/, '');
-    let sum = squares.get(layer) ?? 0;
-    for (const value of parameter.grad?.toArray() ?? []) sum += value * value;
-    squares.set(layer, sum);
-  }
-  return [...squares].map(([path, sum]) => ({ path, norm: Math.sqrt(sum) }));
+function normsOf(model: Module): { path: string; norm: number }[] {
+  return [...layersOf(model.namedParameters())].map(([path, parameters]) => {
+    let sum = 0;
+    for (const { grad } of parameters) for (const value of grad?.toArray() ?? []) sum += value * value;
+    return { path, norm: Math.sqrt(sum) };
+  });
 }
 
 /** @throws NumericError always: naming the first module and op when the loss can be computed again */

@@ -72,6 +72,11 @@ export function uninformedLoss(model: object): number | undefined {
   return log64(nextSentence === true ? classes * 2 : classes);
 }
 
+/** What divergence is measured from: the loss of knowing nothing, or that of step 1 where it is larger. */
+export function baseline(losses: ArrayLike<number>, uninformed: number | undefined): number {
+  return Math.max(losses[0], uninformed ?? losses[0]);
+}
+
 /**
  * Refuses to go on with a training that has diverged. Looked at are its last steps, a tenth of all but 50 at least and
  * 500 at most: more than half of them have a loss of more than 1 nat above the uninformed one, and it is not coming
@@ -87,7 +92,7 @@ export function refuseDivergence(
 ): void {
   const window = Math.min(MOST, Math.max(FEWEST, Math.ceil(steps / 10)));
   if (losses.length < window) return;
-  const limit = Math.max(losses[0], uninformed ?? losses[0]) + MARGIN;
+  const limit = baseline(losses, uninformed) + MARGIN;
   const last = Array.from({ length: window }, (_, i) => losses[losses.length - window + i]);
   const above = last.reduce((count, loss) => (loss > limit ? count + 1 : count), 0);
   if (2 * above <= window) return;

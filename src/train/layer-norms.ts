@@ -5,16 +5,20 @@ import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
 
 /** `encoder.layers.3` of `encoder.layers.3.attention.qkv.weight`; of a path without a number, all but its last name. */
-export function layerOf(path: string): string {
+function layerOf(path: string): string {
   return /^(?:.*?\.)?\d+(?=\.)/.exec(path)?.[0] ?? (path.replace(/\.[^.]*$/, '') || path);
 }
 
 /** The trained parameters of each layer, in the model's order. */
-export function layersOf(model: Module, optimizer: Optimizer): Map<string, Parameter[]> {
+export function trainedLayers(model: Module, optimizer: Optimizer): Map<string, Parameter[]> {
   const trained = new Set(optimizer.groups.flatMap(({ params }) => params));
+  return layersOf([...model.namedParameters()].filter(([, parameter]) => trained.has(parameter)));
+}
+
+/** Parameters by layer, in their order. */
+export function layersOf(parameters: Iterable<[path: string, Parameter]>): Map<string, Parameter[]> {
   const layers = new Map<string, Parameter[]>();
-  for (const [path, parameter] of model.namedParameters()) {
-    if (!trained.has(parameter)) continue;
+  for (const [path, parameter] of parameters) {
     const name = layerOf(path);
     const list = layers.get(name) ?? [];
     list.push(parameter);

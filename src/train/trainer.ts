@@ -15,7 +15,7 @@ import { checkEnd, checkOwner } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
 import { refuseDivergence, uninformedLoss } from './divergence.js';
 import { bitsPerByte, evaluateBatches, evaluateLoss, repeatable } from './evaluate.js';
-import { layerNorms, layersOf } from './layer-norms.js';
+import { layerNorms, trainedLayers } from './layer-norms.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
 import { modelState } from './model-info.js';
@@ -75,7 +75,7 @@ export class Trainer<B> {
       : options;
     const { model, optimizer, metric, keepBest = validation !== undefined } = this.options;
     this.#best = new BestSoFar(metric, keepBest, options.earlyStopping);
-    this.#layers = options.gradNormEvery ? layersOf(model, optimizer) : new Map();
+    this.#layers = options.gradNormEvery ? trainedLayers(model, optimizer) : new Map();
     this.#guard = new MemoryGuard(options.model, options.optimizer);
     this.#recorded = new RecordedSteps(options.model, options.optimizer.runtime, options.replay ?? true);
   }

@@ -1,6 +1,8 @@
 /** @file A model out of a file in a worker of its own: the page stays free while it computes, and needs no data set. */
+
+import { abortSignal, checkValue, optional } from '../checks.js';
 import type { Classification, ClassifyOptions, TextOrPair } from '../classify/index.js';
-import { brief, ConfigError, checkKeys } from '../errors.js';
+import { checkKeys } from '../errors.js';
 import type {
   Generated,
   GenerateOptions,
@@ -148,13 +150,7 @@ export class WorkerModel {
   async #begin<O extends { signal?: { readonly aborted: boolean } }>(op: string, given: O) {
     await this.ready;
     const { signal, ...options } = given;
-    if (signal !== undefined && typeof signal?.aborted !== 'boolean') {
-      throw new ConfigError(`signal must be an AbortSignal, got ${brief(signal)}`, {
-        op,
-        expected: 'an AbortSignal',
-        actual: signal,
-      });
-    }
+    checkValue(op, 'signal', signal, optional(abortSignal));
     checkPlain(op, options, 'options');
     const call = this.#calls++;
     const abort = () => void this.#link.ask('abort', call).catch(() => {});

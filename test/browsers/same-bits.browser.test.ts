@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findBrowser, launch, skipMessage } from '../browser.js';
+import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 import { serve } from './static-server.js';
 import { tinyRecipe, tinyTraining } from './tiny-training.mjs';
 
@@ -55,13 +55,7 @@ for (const name of ['chromium', 'firefox'] as const) {
     const browser = await launch(name);
     try {
       const page = await browser.newPage();
-      const problems: string[] = [];
-      page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-      page.on('pageerror', (error) => problems.push(String(error)));
-      page.on('request', (request) => {
-        if (!request.url().startsWith(url) && !request.url().startsWith('data:'))
-          problems.push(`request to ${request.url()}`);
-      });
+      const problems = problemsOf(page, url);
       await page.goto(url);
       const actual = await page.evaluate(async () => {
         const path = '/test/browsers/tiny-training.mjs';
