@@ -1,7 +1,8 @@
 /** Memory stays flat: what a step takes is known before it, and no step leaves anything behind. */
+import { closeSync, openSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { soak } from '../../scripts/soak.mjs';
+import { added, openThings, soak } from '../../scripts/soak.mjs';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { plan } from '../../src/train/index.js';
 import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';
@@ -90,6 +91,24 @@ test('a run with evaluation, checkpoints, listeners and restores leaves nothing 
   const problems = await soak({ steps: 500, warmUp: 300, log: (line) => lines.push(line) });
   assert.equal(problems, [], lines.join('\n'));
   assert.ok(lines.length >= 4);
+});
+
+test('what is left open is seen, what is closed meanwhile is not', async () => {
+  const before = openThings();
+  const file = openSync(new URL(import.meta.url), 'r');
+  const listener = () => {};
+  process.on('SIGUSR2', listener);
+  try {
+    const after = openThings();
+    if (process.platform === 'linux')
+      assert.ok(added(before.files, after.files).some((f) => f.endsWith('memory.test.ts')));
+    assert.equal(added(before.listeners, after.listeners), ['SIGUSR2']);
+    assert.equal(added(after.files, before.files), []);
+  } finally {
+    closeSync(file);
+    process.off('SIGUSR2', listener);
+  }
+  assert.equal(added(['a', 'b'], ['b', 'b']), ['b']);
 });
 
 test.run();
