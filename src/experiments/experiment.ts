@@ -41,6 +41,8 @@ export interface Claim {
   paper?: string;
   /** Where it says so. */
   figure: string;
+  /** Id of the figure among its experiment's that shows it, where one does. */
+  drawnIn?: string;
   /** How it is judged here, one sentence. */
   protocol: string;
   /** The verdict registered before the runs. */

@@ -3,7 +3,7 @@
  * The script finds the data in the page's list of figures by their index.
  */
 import type { Figure } from '../experiments/results.js';
-import { prose } from './fragments.js';
+import { prose } from './formulas.js';
 import { type Content, html, type Markup } from './markup.js';
 
 export interface FigurePlace {

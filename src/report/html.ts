@@ -5,7 +5,8 @@
  */
 import type { ClaimRow, Figure, Results, Series } from '../experiments/results.js';
 import { chart, heatmapTables } from './charts.js';
-import { badge, prose } from './fragments.js';
+import { prose } from './formulas.js';
+import { badge } from './fragments.js';
 import {
   pageScript,
   pageScriptHash,

@@ -1,7 +1,15 @@
 /** @file Figures as data: they hold every run, and numbers come from the runs unchanged. */
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { classifyRuns, type Figure, makeFigures, type RunRecord } from '../../src/experiments/index.js';
+import {
+  classifyRuns,
+  experiments,
+  type Figure,
+  makeFigures,
+  type Results,
+  type RunRecord,
+} from '../../src/experiments/index.js';
 import { lastLayerGradient, postHiddenNorm } from '../../src/theory/index.js';
 import { close } from '../support.js';
 import {
@@ -137,6 +145,28 @@ test('figures are plain data without holes that JSON would change', () => {
   );
   assert.not.match(text, 'NOT FINITE');
   for (const { series } of all) for (const line of series) assert.is(line.x.length, line.y.length);
+});
+
+test('captions are true for one seed', () => {
+  const one = figures(allRuns([1]));
+  assert.match(get(one, 'valid-nll-fig2').caption, 'per target token, one seed; solid');
+  for (const { id, caption } of one.filter(({ id }) => /^valid-nll|after-warmup/.test(id)))
+    assert.not.match(caption, /\bseeds\b/, id);
+  assert.match(get(figures(), 'valid-nll-fig2').caption, 'per target token, mean over seeds; solid');
+});
+
+test('a claim that says where it is drawn names a figure of its experiment', () => {
+  const results: Results = JSON.parse(readFileSync('docs/results/standard.json', 'utf8'));
+  let named = 0;
+  for (const { name, claims } of experiments) {
+    const drawn = results.figures.filter(({ experiment }) => experiment === name).map(({ id }) => id);
+    if (drawn.length === 0) continue;
+    for (const { claim, drawnIn } of claims.filter((one) => one.drawnIn)) {
+      assert.ok(drawn.includes(drawnIn!), `${name}/${claim}: ${drawnIn}`);
+      named++;
+    }
+  }
+  assert.ok(named > 40, `${named} claims`);
 });
 
 test.run();

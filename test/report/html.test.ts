@@ -19,6 +19,7 @@ function shown(html: string): string {
 
 function textOf(html: string): string {
   return shown(html)
+    .replace(/<math>.*?<annotation[^>]*>(.*?)<\/annotation><\/semantics><\/math>/g, '$1')
     .replace(/<[^>]*>/g, '')
     .replace(/\s+/g, ' ');
 }

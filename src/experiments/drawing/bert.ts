@@ -11,6 +11,7 @@ import {
 } from '../judges/bert.js';
 import type { Figure, RunRecord, Series } from '../results.js';
 import { mean, median } from '../statistics.js';
+import { bySeedCount } from './captions.js';
 
 const FIGURE = 'Fig. 5';
 
@@ -39,8 +40,10 @@ export function bertCurves(runs: readonly RunRecord[]): Figure {
   return {
     id: 'bert-valid-loss',
     title: 'Validation loss over pre-training',
-    caption:
-      'Negative log-likelihood per masked token of held-out text, mean over seeds; dashed without warm-up. Linear decay everywhere.',
+    caption: `Negative log-likelihood per masked token of held-out text, ${bySeedCount(
+      pretrainings(runs),
+      'mean over seeds',
+    )}; dashed without warm-up. Linear decay everywhere.`,
     figure: FIGURE,
     xLabel: 'update',
     yLabel: 'valid loss',

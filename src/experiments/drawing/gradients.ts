@@ -12,6 +12,7 @@ import type { GradientsRecord } from '../judges/judged.js';
 import { TOY_POSITIONS } from '../kinds/gradients.js';
 import type { Figure, RunRecord, Series } from '../results.js';
 import { mean } from '../statistics.js';
+import { bySeedCount } from './captions.js';
 
 const SETTINGS: Record<string, { title: string; text: string; r: number }> = {
   theory: { title: "the theory's model", text: 'one head, uniform attention, dFF = d', r: 1 },
@@ -59,8 +60,10 @@ function warmupFigure(runs: readonly RunRecord[]): Figure[] {
     {
       id: 'profile-after-warmup',
       title: `Gradient of W2 before and after warm-up, ${depth} layers`,
-      caption:
-        'Layers of the decoder on real sentences, gradient averaged over batches; line: mean over seeds.',
+      caption: `Layers of the decoder on real sentences, gradient averaged over batches; ${bySeedCount(
+        after.points,
+        'line: mean over seeds',
+      )}.`,
       figure: 'Fig. 3a, b',
       xLabel: 'layer l',
       yLabel: '||dL/dW2||',
@@ -112,7 +115,10 @@ function depthFigure(setting: string, records: GradientsRecord[]): Figure {
   return {
     id: `depth-${setting}`,
     title: `Gradient of the last feed-forward W2 at initialisation: ${title}`,
-    caption: `Frobenius norm over depth (${text}); line: mean over ${(records[0].config.seeds as number[]).length} seeds. Dotted: ${
+    caption: `Frobenius norm over depth (${text}); ${bySeedCount(
+      records[0].points,
+      `line: mean over ${(records[0].config.seeds as number[]).length} seeds`,
+    )}. Dotted: ${
       setting.startsWith('translation')
         ? 'the shape the theory predicts (Post-LN constant, the others 1/sqrt(xbar) with measured xbar), anchored at the first depth'
         : 'the prediction sqrt(E||h||² / (N xbar)), without free parameters'

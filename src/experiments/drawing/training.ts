@@ -5,6 +5,7 @@ import type { JudgeContext } from '../experiment.js';
 import { armOf } from '../judges/training.js';
 import type { Figure, RunRecord, Series } from '../results.js';
 import { mean, median } from '../statistics.js';
+import { bySeedCount } from './captions.js';
 
 const trained = (runs: readonly RunRecord[]) => runs.filter((run) => run.experiment === 'translation');
 
@@ -33,8 +34,10 @@ export function curves(runs: readonly RunRecord[], context: JudgeContext, experi
   return {
     id: `valid-nll-${experiment}`,
     title: 'Validation NLL over training, De-En translation',
-    caption:
-      'Un-smoothed negative log-likelihood per target token, mean over seeds; solid with the full warm-up, dashed without. A run that stays at the unigram level has learnt word frequencies only.',
+    caption: `Un-smoothed negative log-likelihood per target token, ${bySeedCount(
+      shown.flatMap(([, group]) => group),
+      'mean over seeds',
+    )}; solid with the full warm-up, dashed without. A run that stays at the unigram level has learnt word frequencies only.`,
     figure: 'Figs. 2, 4 and 6',
     xLabel: 'step',
     yLabel: 'valid NLL',
@@ -159,8 +162,7 @@ export function tuningMap(runs: readonly RunRecord[]): Figure[] {
       id: 'tuning',
       kind: 'heatmap',
       title: 'Final validation NLL over rate and warm-up',
-      caption:
-        'Median over seeds; both placements on one colour scale. The more even a map, the less tuning its placement needs. Empty cells were not run or diverged.',
+      caption: `${bySeedCount(grid, 'Median over seeds', 'One seed')}; both placements on one colour scale. The more even a map, the less tuning its placement needs. Empty cells were not run or diverged.`,
       figure: 'Fig. 2 as a grid',
       xLabel: 'maxLr',
       yLabel: 'warm-up',

@@ -78,6 +78,7 @@ export const fig2: Experiment = {
       statement: 'Post-LN does not train without warm-up at the common maximal rate',
       paper: 'BLEU 8.45 without, about 34 with warm-up',
       figure: 'Fig. 2',
+      drawnIn: 'valid-nll-fig2',
       protocol: 'common tail, un-smoothed validation NLL, all seeds',
       expected: 'holds',
       judge: (runs, { commonRate }) =>
@@ -88,6 +89,7 @@ export const fig2: Experiment = {
       statement: 'With warm-up Post-LN trains at that rate',
       paper: 'BLEU about 34',
       figure: 'Fig. 2',
+      drawnIn: 'valid-nll-fig2',
       protocol:
         'the same run with a linear warm-up; the tail is the same. p is 1 by definition at the best rate of this arm, so the NLL must also be clearly below the unigram level',
       expected: 'holds',
@@ -105,6 +107,7 @@ export const fig2: Experiment = {
       statement: 'Warm-up helps Post-LN also when each arm has its own best rate',
       paper: 'both of its rates end worse without',
       figure: 'Fig. 2',
+      drawnIn: 'nll-over-rate-fig2',
       protocol: 'best of the same four rates for each arm, by median validation NLL; paired over seeds',
       expected: 'holds',
       presets: ['standard'],
@@ -115,6 +118,7 @@ export const fig2: Experiment = {
       statement: 'So it is when the schedule without warm-up is read literally, maxLr / sqrt(t)',
       paper: 'T = 1',
       figure: 'Fig. 2',
+      drawnIn: 'valid-nll-fig2',
       protocol: 'the rate falls tenfold in 100 steps; with warm-up as before',
       expected: 'holds',
       presets: ['standard'],
@@ -126,6 +130,7 @@ export const fig2: Experiment = {
         'A longer warm-up ends better: 4,000 steps over 500 over none, and more so at the larger rate',
       paper: '500 steps: BLEU 31.16 at 5e-4, 2.77 at 1e-3; 4,000 steps: about 34',
       figure: 'Fig. 2',
+      drawnIn: 'valid-nll-fig2',
       protocol: 'warm-ups of 400, 50 and 0 steps at the common rate and half of it, common tail',
       expected: 'holds',
       presets: ['standard'],
@@ -136,6 +141,7 @@ export const fig2: Experiment = {
       statement: 'It is not Adam: with plain SGD Post-LN also learns slower without warm-up',
       paper: 'BLEU just above zero after 15 epochs',
       figure: 'Fig. 2',
+      drawnIn: 'valid-nll-fig2',
       protocol: 'plain SGD at the larger of its rates at which the arm with warm-up passes p = 0.25',
       expected: 'does not hold',
       reason:

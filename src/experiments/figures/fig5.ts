@@ -187,6 +187,7 @@ export const fig5: Experiment = {
       statement: 'Pre-LN without warm-up gets where Post-LN with it ends in fewer updates of pre-training',
       paper: 'valid loss 1.69 after 500k and 700k updates, i.e. 0.71',
       figure: 'Fig. 5a',
+      drawnIn: 'bert-valid-loss',
       protocol:
         'each at its best of two rates, linear decay; first evaluation not above the final loss of Post-LN, same seed',
       expected: 'holds',
@@ -197,6 +198,7 @@ export const fig5: Experiment = {
       statement: 'Post-LN at the larger rate ends worse without warm-up than with it',
       paper: 'diverges at 3e-4',
       figure: 'Fig. 5a',
+      drawnIn: 'bert-valid-loss',
       protocol: 'same rate, seed and decay; final valid loss',
       expected: 'holds',
       judge: (found) => {
@@ -214,6 +216,7 @@ export const fig5: Experiment = {
       statement: 'Fine-tuned accuracy rises faster over the checkpoints of Pre-LN',
       paper: 'MRPC and RTE rise faster (curves only)',
       figure: 'Fig. 5b, 5c',
+      drawnIn: 'bert-fine-tuning',
       protocol:
         'judged only if the last checkpoints beat the majority class and training from scratch by two standard errors over 6 seeds',
       expected: 'not tested',

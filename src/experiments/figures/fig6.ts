@@ -44,6 +44,7 @@ export const fig6: Experiment = {
         'A small fixed rate ends better than a large one without warm-up, worse than a large one with it',
       paper: 'better than without, worse than warm-up at 1e-3',
       figure: 'Fig. 6',
+      drawnIn: 'valid-nll-fig6',
       protocol: 'a tenth of the common rate, constant; paired over seeds',
       expected: 'holds',
       presets: ['standard'],

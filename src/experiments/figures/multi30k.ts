@@ -170,6 +170,7 @@ function claimsOf(size: Multi30kSize): Claim[] {
       statement: 'Post-LN fails without warm-up at a rate at which it trains with warm-up',
       paper: 'IWSLT14: BLEU 8.45 without, about 34 with',
       figure: 'Fig. 2',
+      drawnIn: `valid-nll-${prefix}`,
       protocol: `common tail; ${failedBleu} BLEU or ${failedNll} in validation NLL behind Post-LN with warm-up`,
       expected: 'holds',
       judge: (runs) =>
@@ -187,6 +188,7 @@ function claimsOf(size: Multi30kSize): Claim[] {
       statement: 'Pre-LN without warm-up is not behind Post-LN with warm-up',
       paper: 'IWSLT14: BLEU about 34 for both',
       figure: 'Fig. 4',
+      drawnIn: `valid-nll-${prefix}`,
       protocol: `${BLEU}, 1,000 sentences`,
       expected: 'holds',
       judge: (runs) =>
@@ -204,6 +206,7 @@ function claimsOf(size: Multi30kSize): Claim[] {
       statement: 'Where both have converged, Pre-LN and Post-LN end equally good',
       paper: 'IWSLT14: BLEU about 34 for both',
       figure: 'Fig. 4',
+      drawnIn: `valid-nll-${prefix}`,
       protocol: `${BLEU}, judged only when validation NLL of both improved by less than 0.5 % over the last fifth`,
       expected: small ? 'not tested' : 'holds',
       reason: 'validation NLL is still falling at the end',

@@ -9,6 +9,7 @@
  */
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
+import { bySeedCount } from '../drawing/captions.js';
 import type { Experiment, Scale } from '../experiment.js';
 import { everyRun, type Judged } from '../judges/judged.js';
 import { factors, type GrowthRun } from '../kinds/growth.js';
@@ -149,6 +150,7 @@ export const peri: Experiment = {
       claim: 'post-variance-constant',
       statement: 'The hidden variance of Post-LN stays constant over depth while training',
       figure: source,
+      drawnIn: 'peri-variance',
       protocol: 'largest over smallest variance of a layer after the last step, each rate and seed',
       expected: 'holds',
       judge: (runs) =>
@@ -164,6 +166,7 @@ export const peri: Experiment = {
       claim: 'peri-variance-linear',
       statement: 'The hidden variance of Peri-LN stays near linear in depth while training',
       figure: source,
+      drawnIn: 'peri-variance',
       protocol: 'R² of a line through the variances of the layers after the last step, each rate and seed',
       expected: 'holds',
       judge: (runs) =>
@@ -180,6 +183,7 @@ export const peri: Experiment = {
       statement: 'While training, the hidden variance of Pre-LN grows faster than that of Peri-LN',
       paper: 'Pre-LN exceeds the largest fp16 number within 0.5B tokens, Peri-LN never',
       figure: source,
+      drawnIn: 'peri-variance',
       protocol:
         "variance of the last layer after the last step over that before the first: Pre-LN's over Peri-LN's",
       expected: 'holds',
@@ -220,7 +224,7 @@ function makeFigures(runs: readonly RunRecord[]): Figure[] {
       series(placement, layers, ', after', (run, i) => list(run, after)[i]),
     ]);
   const common = { figure: source, xScale: 'linear', yScale: 'log' } as const;
-  const setting = `causal model, d 64, ${layers.length} layers, lr ${lr}, ${STEPS} steps; means and ranges over seeds`;
+  const setting = `causal model, d 64, ${layers.length} layers, lr ${lr}, ${STEPS} steps; ${bySeedCount(runs, 'means and ranges over seeds')}`;
   return [
     {
       ...common,

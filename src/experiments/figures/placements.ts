@@ -133,6 +133,7 @@ export const placementCurves: Experiment = {
       claim: 'every-placement-trains',
       statement: 'With warm-up every placement but DeepNorm trains at depth 6 within 200 steps',
       figure: 'beyond the paper',
+      drawnIn: 'placements-warmup',
       protocol: `${STEPS} steps on characters, warm-up ${WARMUP}; validation NLL against the entropy of the characters`,
       expected: 'holds',
       judge: (runs) =>
@@ -148,6 +149,7 @@ export const placementCurves: Experiment = {
       statement:
         'DeepNorm, made for great depth with small first updates, stays at the unigram level in that time',
       figure: 'beyond the paper',
+      drawnIn: 'placements-warmup',
       protocol: 'the same run; a statement about the first 200 steps, not about where it ends',
       expected: 'holds',
       judge: (runs) => train(runs, ['deepnorm'], `< ${MARGIN}`, (margin) => margin < MARGIN),
@@ -156,6 +158,7 @@ export const placementCurves: Experiment = {
       claim: 'no-warmup-placements',
       statement: 'Pre-LN, ReZero and T-Fixup train without warm-up as with it',
       figure: 'section 4; Bachlechner et al. and Huang et al. 2020',
+      drawnIn: 'placements-none',
       protocol: 'the same run with and without, common tail',
       expected: 'holds',
       judge: (runs) => withoutWarmup(runs, ['pre', 'rezero', 'tfixup']),

@@ -269,6 +269,7 @@ const claims: Claim[] = [
     claim: 'post-hidden-norm',
     statement: 'In Post-LN E||x||² in front of the last norm of a layer is 3d/2, in every layer',
     figure: 'Lemma 2',
+    drawnIn: 'theory-hidden',
     protocol:
       '12 layers, dFF = d; 6 layers, dFF = 2d and 4d, where theory says 1 + 2r / (1 + r)²; seed means',
     expected: 'holds',
@@ -278,6 +279,7 @@ const claims: Claim[] = [
     claim: 'pre-hidden-norm',
     statement: 'In Pre-LN E||x_l||² lies between (1 + l/2)d and (1 + 3l/2)d, and grows linearly',
     figure: 'Lemma 2',
+    drawnIn: 'theory-hidden',
     protocol: '12 layers, dFF = d, seed means',
     expected: 'holds',
     judge: preHidden,
@@ -286,6 +288,7 @@ const claims: Claim[] = [
     claim: 'peri-hidden-norm',
     statement: 'In Peri-LN E||x_l||² = (1 + 2l)d in every layer',
     figure: 'Kim et al., section 3',
+    drawnIn: 'theory-hidden',
     protocol: '12 layers with a norm on the embeddings, seed means',
     expected: 'holds',
     judge: periHidden,

@@ -10,6 +10,7 @@
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
 import type { ScheduleConfig } from '../../optim/index.js';
+import { bySeedCount } from '../drawing/captions.js';
 import type { Experiment, Scale } from '../experiment.js';
 import { type Judged, NOT_RUN } from '../judges/judged.js';
 import type { ToyRun } from '../kinds/toy.js';
@@ -167,7 +168,7 @@ function curves(runs: readonly RunRecord[], id: string, title: string, cells: Om
   return {
     id,
     title,
-    caption: `Reversing 12 tokens: training loss on fresh sequences; line: mean over seeds, band: lowest and highest. Chance is ln 16.`,
+    caption: `Reversing 12 tokens: training loss on fresh sequences; ${bySeedCount(runs, 'line: mean over seeds, band: lowest and highest')}. Chance is ln 16.`,
     figure: 'Figs. 2 and 4, toy task',
     xLabel: 'step',
     yLabel: 'loss',
@@ -189,6 +190,7 @@ export const toy: Experiment = {
       claim: `toy-needs-warmup-${numLayers}`,
       statement: 'Without warm-up Post-LN does not train at a rate at which Pre-LN and Peri-LN do',
       figure: 'Fig. 2, toy task',
+      drawnIn: `toy-${numLayers}`,
       protocol: `reverse 12 tokens, ${numLayers} layers, constant rate ${maxLr}, 700 steps`,
       expected: 'holds' as const,
       judge: (runs: readonly RunRecord[]) => needsWarmup(runs, numLayers, maxLr),
@@ -197,6 +199,7 @@ export const toy: Experiment = {
       claim: 'toy-warmup-rescues',
       statement: 'Warm-up lets Post-LN train at that rate',
       figure: 'Fig. 2, toy task',
+      drawnIn: 'toy-rescue',
       protocol: 'reverse 12 tokens, 6 layers, maxLr 0.003, 1,500 steps, warm-up 400 and inverse square root',
       expected: 'holds',
       judge: rescue,

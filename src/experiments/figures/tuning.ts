@@ -35,6 +35,7 @@ export const tuning: Experiment = {
       claim: 'pre-needs-less-tuning',
       statement: 'Pre-LN depends less on the rate and on the warm-up than Post-LN',
       figure: 'sections 3.2 and 5',
+      drawnIn: 'tuning',
       protocol:
         "largest minus smallest final NLL, per seed, over the cells of the paper's Fig. 2: three warm-ups at the common rate and half of it",
       expected: 'holds',
@@ -45,6 +46,7 @@ export const tuning: Experiment = {
       claim: 'pre-needs-less-tuning-everywhere',
       statement: 'So it is over all four rates, from a quarter of the common rate to twice it',
       figure: 'sections 3.2 and 5',
+      drawnIn: 'tuning',
       protocol: 'the same over every cell that both placements have',
       expected: 'does not hold',
       reason: 'at the lowest rate both are merely slow within this budget, and that alone spreads them alike',

@@ -8,6 +8,7 @@
  * Initialisation: `default`. Cost: some 45 s a seed on one core. Expected: exact claims hold; the gain of cycling
  * and of lambda is reported, not gated.
  */
+import { bySeedCount } from '../drawing/captions.js';
 import type { Experiment, Scale } from '../experiment.js';
 import { everyRun } from '../judges/judged.js';
 import { type ArmName, arms, lambdas, type NormTuningRun, shifts } from '../kinds/norm-tuning.js';
@@ -92,6 +93,7 @@ export const vit: Experiment = {
       claim: 'norm-shift-tracks-data',
       statement: 'The shift of the norms grows with the shift of the data',
       figure: source,
+      drawnIn: 'vit-norm-shift',
       protocol:
         'all target images, joint arm: smallest rise of the norm shift from one data shift to the next larger',
       expected: 'holds',
@@ -130,6 +132,7 @@ export const vit: Experiment = {
       statement: 'Rescaling the step of the norms by a chosen lambda adds accuracy',
       paper: 'below 0.5 points by its reviews',
       figure: source,
+      drawnIn: 'vit-lambda',
       protocol:
         'test accuracy at the lambda chosen on validation minus that at 1, cyclic arm, fractions below 1',
       expected: 'not tested',
@@ -189,8 +192,7 @@ function accuracyFigures(runs: readonly RunRecord[]): Figure[] {
   return shifts.map((shift) => ({
     id: `vit-accuracy-${shift}`,
     title: `Accuracy by tuned part: digits ${shift === 'none' ? 'unchanged' : shift}`,
-    caption:
-      'Test accuracy over the share of 500 target images that is tuned on; means and ranges over seeds.',
+    caption: `Test accuracy over the share of 500 target images that is tuned on; ${bySeedCount(runs, 'means and ranges over seeds')}.`,
     figure: source,
     xLabel: 'share of target images',
     yLabel: 'test accuracy',

@@ -69,6 +69,7 @@ export const wmt14: Experiment = {
       statement: `On WMT14 En-De Pre-LN trains without warm-up at maxLr ${maxLr}`,
       paper: 'similar to IWSLT14 (no number printed)',
       figure: 'Fig. 4 c, d',
+      drawnIn: 'valid-nll-wmt14',
       protocol: 'un-smoothed validation NLL against Post-LN with warm-up at its best rate',
       expected: 'holds',
       judge: (runs) =>
