@@ -1,8 +1,9 @@
 /**
- * @file `npm run docs [-- --check]`: what is generated from the sources for readers. The op tables (docs/ops.md, docs/op-kernels.md) and
- * the API pages (docs/reference/, not committed), which TypeDoc makes from the comments of everything that is
- * exported. `--check` writes nothing and fails when the table is stale or something public is undocumented, links
- * nowhere or mentions a type that nobody can import. The sources must be built, because some of them are generated.
+ * @file `npm run docs [-- --check]`: what is generated from the sources for readers. The op tables (docs/ops.md,
+ * docs/op-kernels.md), the tables of options (docs/options.md) and the API pages (docs/reference/, not committed), which
+ * TypeDoc makes from the comments of everything that is exported. `--check` writes nothing and fails when a table is stale
+ * or something public, or an option of it, is undocumented, links nowhere or mentions a type that nobody can import. The
+ * sources must be built, because some of them are generated.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -22,7 +23,8 @@ function run(command, args, cwd) {
   }
 }
 
-run(process.execPath, ['scripts/op-table.mjs', ...(check ? ['--check'] : [])], root);
+for (const script of ['scripts/op-table.mjs', 'scripts/options-doc.mjs'])
+  run(process.execPath, [script, ...(check ? ['--check'] : [])], root);
 if (!existsSync(join(pages, 'node_modules')))
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], pages);
 const strict = ['--emit', 'none', '--treatWarningsAsErrors', '--treatValidationWarningsAsErrors'];

@@ -8,12 +8,16 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as classifying from '../src/classify/index.js';
+import { runConformance } from '../src/conformance/index.js';
 import { parseLabelledTexts } from '../src/data/index.js';
 import { PrenormError } from '../src/errors.js';
+import { makePreset, multi30kRuns, scoreTranslations, translateAll } from '../src/experiments/index.js';
+import { chooseRecipe, cyclicTuning } from '../src/fit/train.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
 import { decayGroups } from '../src/optim/index.js';
+import { openData, prepareRun } from '../src/recipe/index.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
 
 const test = suite('options');
@@ -200,6 +204,12 @@ const trace = { trace: 'callback' } as const;
 const probeModel = new theory.Probe(probe);
 
 const savedLM = saveModel(lm);
+const imageRecipe = {
+  model: { kind: 'visionTransformer', dModel: 8, numHeads: 2, numLayers: 1, patchSize: 4 },
+  data: { kind: 'images', source: 'digits' },
+  optimizer: { kind: 'adam', lr: 0.003 },
+  steps: 1,
+} as const;
 
 const continuing = { generate: textual.generate, generateText: textual.generateText };
 
@@ -745,6 +755,79 @@ const table: Row[] = [
     good: { slots: {} },
     keys: { backend: 'choice', slots: 'other' },
   },
+  // train, recipe
+  {
+    of: ['cyclicTuning'],
+    call: (o) => cyclicTuning(lm, o),
+    good: { cycles: 1, predictor: () => false, train() {} },
+    keys: { cycles: 'positiveWhole', predictor: 'callback', train: 'callback' },
+    required: ['cycles', 'predictor', 'train'],
+  },
+  {
+    of: ['chooseRecipe'],
+    call: chooseRecipe,
+    good: { task: 'lm', bytes: 1000, tokens: 1000, steps: 10 },
+    keys: {
+      task: 'choice',
+      bytes: 'positiveWhole',
+      tokens: 'whole',
+      rows: 'whole',
+      longest: 'positiveWhole',
+      validRows: 'whole',
+      steps: 'positiveWhole',
+      largest: 'whole',
+      seed: 'whole',
+    },
+    required: ['task', 'bytes', 'steps'],
+  },
+  ...(['openData', 'prepareRun'] as const).map(
+    (name): Row => ({
+      of: [name],
+      call: (o) => (name === 'openData' ? openData(imageRecipe, o) : prepareRun(imageRecipe, o)),
+      good: {},
+      keys: { sources: 'other', tokenizer: 'other' },
+    }),
+  ),
+  // experiments, conformance
+  {
+    of: ['makePreset'],
+    call: (o) => makePreset('quick', o),
+    good: {},
+    keys: { seed: 'whole', data: 'text', only: 'list' },
+  },
+  {
+    of: ['multi30kRuns'],
+    call: multi30kRuns,
+    good: {},
+    keys: { size: 'choice', seed: 'whole', data: 'text' },
+  },
+  {
+    of: ['translateAll'],
+    call: (o) => translateAll(pair, [], bpe, o),
+    good: { beamSize: 2, lengthPenalty: 1 },
+    keys: {
+      beamSize: 'positiveWhole',
+      lengthPenalty: 'notNegative',
+      nBest: 'positiveWhole',
+      maxNewTokens: 'positiveWhole',
+      batch: 'positiveWhole',
+      defaultLimit: 'choice',
+    },
+    required: ['beamSize', 'lengthPenalty'],
+  },
+  {
+    of: ['scoreTranslations'],
+    op: 'BLEU',
+    call: (o) => scoreTranslations(['a b'], ['a b'], o),
+    good: {},
+    keys: bleu,
+  },
+  {
+    of: ['runConformance'],
+    call: runConformance,
+    good: { only: [] },
+    keys: { only: 'list', onItem: 'callback', replay: 'flag' },
+  },
   // theory
   {
     of: ['probe', 'probeHiddenNorms', 'measureInit', 'measureBranchScaling', 'Probe'],
@@ -822,13 +905,14 @@ const elsewhere: Record<string, string> = {
   'WorkerModel.translate': 'test/worker/worker-model.test.ts',
   'WorkerModel.classify': 'test/worker/worker-model.test.ts',
   fit: 'test/fit/fit.test.ts',
-  cyclicTuning: 'test/train/norm-tuning.test.ts',
   'Trainer.restore': 'test/train/refusals.test.ts',
   'WorkerTrainer.restore': 'test/worker/worker-trainer.test.ts',
   judgeDivergence: 'test/train/divergence.test.ts',
   makeNorm: 'takes a whole configuration; its values below',
   TokenEmbedding: 'takes a complete ModelConfig',
   OutputProjection: 'takes a complete ModelConfig',
+  trainerOptions: 'takes parts of what a Trainer takes, which checks them',
+  recipeOf01: 'takes a recipe of version 0.1',
 };
 
 async function refusalOf(row: Row, options: unknown): Promise<PrenormError> {
@@ -867,9 +951,10 @@ for (const row of [...table, ...models]) {
 
 test('whoever takes options is in the table', async () => {
   const entries = await Promise.all(
-    ['index', 'io/index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'].map(
-      (entry) => import(`../src/${entry}.js`),
-    ),
+    [
+      ...['index', 'io/index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'],
+      ...['recipe/index', 'experiments/index', 'conformance/index'],
+    ].map((entry) => import(`../src/${entry}.js`)),
   );
   const exported = new Set<unknown>(
     [...entries, nn, optim, data, text, textual, classifying, io, theory].flatMap((module) =>
@@ -892,6 +977,17 @@ test('whoever takes options is in the table', async () => {
   assert.equal(missing, []);
 });
 
+test('docs/options.md has whoever takes options', () => {
+  const page = readFileSync('docs/options.md', 'utf8');
+  const shown = new Set([...page.matchAll(/^### (.*)$/gm)].flatMap(([, names]) => names.split(', ')));
+  const taken = [...table, ...models].flatMap(({ of }) => of).concat(Object.keys(elsewhere));
+  const others = ['profileAdmin', 'concat', 'recipeOf01']; // what they take are no options
+  assert.equal(
+    taken.filter((name) => !shown.has(`\`${name}\``) && !others.includes(name)),
+    [],
+  );
+});
+
 /** What is between the parenthesis at `open` and the one that closes it. */
 function inParentheses(source: string, open: number): string {
   let depth = 0;
@@ -902,7 +998,7 @@ function inParentheses(source: string, open: number): string {
   return '';
 }
 
-const TAKES = /\b(?:options|config|parts)\??\s*[:=,]|(?:Options|Config|Parts)\b/;
+const TAKES = /\b(?:options|config|parts|facts|given|surroundings)\??\s*[:=,]|(?:Options|Config|Parts)\b/;
 
 /** Exported functions, constructors and public methods of a file (as the formatter leaves it) with options. */
 function takers(file: string): { name: string; owner: string }[] {

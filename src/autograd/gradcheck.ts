@@ -12,13 +12,13 @@ import { Parameter, tensor, type Variable } from './variable.js';
 
 /** How far apart the two gradients may be, and how the numeric one is taken. */
 export interface GradcheckOptions {
-  /** Step of the central difference; 1e-5 in f64, 1e-2 in f32. */
+  /** Step of the central difference. Default: 1e-5 in f64, 1e-2 in f32. */
   epsilon?: number;
-  /** Largest allowed |analytic - numeric| / max(|analytic|, |numeric|, floor); 1e-6 in f64, 2e-2 in f32. */
+  /** Largest allowed |analytic - numeric| / max(|analytic|, |numeric|, floor). Default: 1e-6 in f64, 2e-2 in f32. */
   tolerance?: number;
-  /** Least denominator of the error; 1e-3 in f64, 1e-1 in f32. */
+  /** Least denominator of the error. Default: 1e-3 in f64, 1e-1 in f32. */
   floor?: number;
-  /** At most this many elements of each input are tried, evenly spread; default 64. */
+  /** At most this many elements of each input are tried, evenly spread. Default 64. */
   maxElements?: number;
 }
 

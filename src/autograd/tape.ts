@@ -214,7 +214,7 @@ export class BackwardContext {
 
 /** What `backward` does besides computing gradients. */
 export interface BackwardOptions {
-  /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. */
+  /** Keep the step's tensors and the graph, e.g. to inspect activations; end with `runtime.endStep()`. Default false. */
   retainGraph?: boolean;
   /** Address of the gradient of the loss itself, read while the backward runs; 1 without it. @internal */
   weightAt?: Ptr;

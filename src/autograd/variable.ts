@@ -165,7 +165,14 @@ const roleRule = oneOf<ParameterRole>(
  */
 export function tensor(
   data: number | ArrayLike<number> | NestedNumbers,
-  options: { shape?: Shape; dtype?: DType; requiresGrad?: boolean } = {},
+  options: {
+    /** Size of each axis; the values fill it row by row. Default: as the arrays are nested, else one axis. */
+    shape?: Shape;
+    /** Type of the elements. Default: `i32` of an Int32Array, else `f32`. */
+    dtype?: DType;
+    /** Whether `backward` gives it a gradient. Default false. */
+    requiresGrad?: boolean;
+  } = {},
 ): Variable {
   checkOptions('tensor', options, {
     shape: optional({ wanted: 'a shape', holds: Array.isArray }),

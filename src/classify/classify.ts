@@ -13,8 +13,8 @@ export interface ClassifyOptions {
   /** For a model with `multiLabel`: the probability from which a text has a class. Default 0.5. */
   threshold?: number;
   /**
-   * A text of more tokens than the model has positions is an error (default), or is cut as in training: at its end; of
-   * a pair the longer one, and equal ones both.
+   * A text of more tokens than the model has positions is an error, or is cut as in training: at its end; of a pair the
+   * longer one, and equal ones both. Default `error`.
    */
   onTooLong?: 'error' | 'cut';
   /** Texts computed at once, which changes no bit. Default 32. */

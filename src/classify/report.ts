@@ -148,7 +148,13 @@ const LABEL = 24;
 const LISTED = 10;
 
 /** A report as text for people: the scores, a line per class, and which class is taken for which. */
-export function describeReport(report: ClassificationReport, options: { columns?: number } = {}): string {
+export function describeReport(
+  report: ClassificationReport,
+  options: {
+    /** Width of the text in characters. Default 80. */
+    columns?: number;
+  } = {},
+): string {
   checkOptions('describeReport', options, { columns: optional(integer(40)) });
   const { columns = 80 } = options;
   const { accuracy, macroF1, count, classes } = report;

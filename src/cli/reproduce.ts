@@ -149,7 +149,7 @@ function selectPreset(options: ReproduceOptions): Preset {
       hint: `use one of ${presetNames.join(', ')}`,
     });
   }
-  const preset = makePreset(options.preset, options);
+  const preset = makePreset(options.preset, { seed: options.seed, data: options.data, only: options.only });
   const needed = { multi30k: 'Multi30k De-En', paper: 'IWSLT14 De-En' }[options.preset as string];
   if (needed && !options.data) {
     throw new ConfigError(`the ${preset.name} preset needs your copy of ${needed}`, {

@@ -8,7 +8,7 @@ import { Trainer } from '../train/trainer.js';
 import { hashCheckpoint, NumberHash } from './digest.js';
 
 export interface ItemOptions {
-  /** Whether recorded steps are replayed; left to the trainer when undefined. */
+  /** Whether recorded steps are replayed, which changes no bit. Default: the trainer's, true. */
   replay?: boolean;
 }
 

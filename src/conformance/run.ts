@@ -63,9 +63,9 @@ export interface ConformanceResult {
   ok: boolean;
 }
 
-/** What to run. `replay` is the trainer's, and changes no bit. */
+/** What to run. */
 export interface ConformanceOptions extends ItemOptions {
-  /** Names of the items to run; default: all. */
+  /** Names of the items to run, of `itemNames`. Default: all. */
   only?: readonly string[];
   /** Called after each item; the next begins when its promise is settled. */
   onItem?: (result: ItemResult) => void | Promise<void>;

@@ -42,20 +42,23 @@ export interface PairBatch {
 
 /** How pairs become batches. The ids are the tokenizer's. */
 export interface PairBatchOptions {
-  /** Upper bound of B * S + B * T, padding included. */
+  /** Most tokens of a batch: upper bound of B * S + B * T, padding included. */
   maxTokens: number;
   /** Decides the order of every epoch. */
   seed: number;
+  /** Id that rows are padded with. */
   padId: number;
+  /** Id that the decoder's input begins with. */
   bosId: number;
+  /** Id that the decoder's output ends with. */
   eosId: number;
-  /** Pairs sorted by length at a time; default: the whole epoch. Smaller mixes lengths more and pads more. */
+  /** Pairs sorted by length at a time; smaller mixes lengths more and pads more. Default: the whole epoch. */
   sortWindow?: number;
-  /** Longest source, and longest target with its mark; default: what `maxTokens` holds. */
+  /** Longest source, and longest target with its mark, in tokens. Default: what `maxTokens` holds. */
   maxLen?: number;
-  /** Whether a pair beyond `maxLen` or `maxTokens` is an error (default) or left out. */
+  /** Whether a pair beyond `maxLen` or `maxTokens` is an error or left out. Default `error`. */
   onTooLong?: 'error' | 'drop';
-  /** S and T are rounded up to a multiple of this, so that fewer different shapes occur; default 1. */
+  /** S and T are rounded up to a multiple of this, so that fewer different shapes occur. Default 1. */
   lengthMultiple?: number;
 }
 

@@ -14,11 +14,13 @@ export interface RawExample {
   where: string;
 }
 
-/** Which columns of a line to take, counted from 1, and whether the first line names them. */
+/** Which columns of a line to take, and whether the first line names them. */
 export interface ColumnOptions {
+  /** The columns to take, counted from 1, in the order they are wanted. */
   columns: readonly number[];
-  /** Whether further columns are a mistake of the line (default: no). */
+  /** Whether further columns are a mistake of the line. Default false. */
   exact?: boolean;
+  /** Whether the first line names the columns and is left out. */
   header: boolean;
 }
 

@@ -61,8 +61,8 @@ export interface LabelledTexts {
 /** How the column of labels is read. */
 export interface LabelOptions {
   /**
-   * What stands between the labels of a text that may have several; an empty column then means none. Without it the
-   * column is one label.
+   * What stands between the labels of a text that may have several; an empty column then means none. Default: nothing,
+   * so that the column is one label.
    */
   labelSeparator?: string;
 }
@@ -194,7 +194,10 @@ export interface LabelledTokens {
 
 /** How labelled rows become batches. */
 export interface LabelledOptions extends RowOptions {
-  /** For texts of several labels: how many classes there are, so that a batch says of each whether a text has it. */
+  /**
+   * For texts of several labels: how many classes there are, so that a batch says of each whether a text has it. Default:
+   * one label for each text.
+   */
   numClasses?: number;
 }
 

@@ -27,15 +27,21 @@ export interface MaskedTexts {
   pairs?: readonly (readonly [first: Int32Array, second: Int32Array])[];
 }
 
+/** The ids of rows whose tokens are masked; `maskedMarks` of the tokenizers gives them. */
+export interface MaskingMarks extends RowMarks {
+  /** Stands for a masked token ([MASK]). */
+  maskId: number;
+  /** Random tokens are drawn from this id on. */
+  firstId: number;
+  /** Random tokens are drawn from ids below this one. */
+  endId: number;
+}
+
 /** How texts become rows, and how much of them is masked. */
 export interface MaskedPairOptions extends RowOptions {
-  marks: RowMarks & {
-    maskId: number;
-    /** Random tokens are drawn from [firstId, endId). */
-    firstId: number;
-    endId: number;
-  };
-  /** Share of the tokens, marks aside, that are to be predicted; default 0.15. At least one per row is. */
+  /** Ids that stand beside the text's own, and what is masked with; see `maskedMarks` of the tokenizers. */
+  marks: MaskingMarks;
+  /** Share of the tokens, marks aside, that are to be predicted; at least one per row is. Default 0.15. */
   maskedShare?: number;
 }
 

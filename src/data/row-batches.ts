@@ -9,6 +9,7 @@ import { type BatchSource, type Cursor, checkCursor, checkCursorRange } from './
 
 /** Ids that stand beside the text's own; see `maskedMarks` of the tokenizers. */
 export interface RowMarks {
+  /** Rows are padded with it. */
   padId: number;
   /** Stands first in every row ([CLS]). */
   clsId: number;
@@ -18,16 +19,17 @@ export interface RowMarks {
 
 /** How rows of one or two segments are cut and batched. */
 export interface RowOptions {
+  /** Ids that stand beside the text's own; see `maskedMarks` of the tokenizers. */
   marks: RowMarks;
   /** Decides the order of every epoch, and what is masked. */
   seed: number;
-  /** Longest row, marks included; of two segments the longer one is cut at its end, and of equal ones the second. */
+  /** Longest row in tokens, marks included; of two segments the longer one is cut at its end, and of equal ones the second. */
   maxLen: number;
-  /** Most rows of a batch. */
+  /** Most rows of a batch; this or `maxTokens` is needed. Default: as many as `maxTokens` holds. */
   batchSize?: number;
-  /** Upper bound of rows times padded length. One of the two bounds is needed. */
+  /** Most tokens of a batch, padding included; this or `batchSize` is needed. Default: no bound. */
   maxTokens?: number;
-  /** Rows are padded to a multiple of this, so that few different shapes occur; default 8. */
+  /** Rows are padded to a multiple of this, so that few different shapes occur. Default 8. */
   lengthMultiple?: number;
 }
 

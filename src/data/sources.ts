@@ -43,6 +43,7 @@ export {
   MaskedPairBatches,
   type MaskedPairOptions,
   type MaskedTexts,
+  type MaskingMarks,
 } from './masked-pairs.js';
 
 export { type Pair, parsePairs } from './pairs.js';

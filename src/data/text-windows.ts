@@ -20,10 +20,13 @@ export interface LmBatch {
   tokens: number;
 }
 
-/** B windows of T tokens per batch; the seed decides their order and where an epoch begins. */
+/** How a text is cut into windows. */
 export interface TextWindowsOptions {
+  /** Windows of a batch (B). */
   batchSize: number;
+  /** Tokens of a window (T). */
   seqLen: number;
+  /** Decides the order of the windows, and where in the text an epoch begins. */
   seed: number;
 }
 

@@ -1,4 +1,5 @@
 /** @file All experiments in the order of the report, the runs of a preset, and the judgement of all claims. */
+import { checkOptions, integer, optional, text } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { log64 } from '../runtime/math.js';
 import {
@@ -86,11 +87,11 @@ export interface Preset extends PresetText {
 
 /** What of a preset to run, and on what. */
 export interface PresetOptions {
-  /** Shifts every seed, for a fresh reproduction. */
+  /** Shifts every seed, for a fresh reproduction. Default 0. */
   seed?: number;
-  /** Folder with train.tsv, valid.tsv and test.tsv in place of the preset's data. */
+  /** Folder with train.tsv, valid.tsv and test.tsv. Default: the preset's data. */
   data?: string;
-  /** Names of experiments, kinds or ids of runs; default: all. */
+  /** Names of experiments, kinds or ids of runs. Default: all that are not run on request only. */
   only?: readonly string[];
 }
 
@@ -99,9 +100,14 @@ const aliases: Record<string, string[]> = { gradients: ['fig3'], translation: ['
 
 /**
  * The runs of a preset.
- * @throws ConfigError for a name in `only` that nothing has.
+ * @throws ConfigError for an unknown key or a value out of range, and for a name in `only` that nothing has.
  */
 export function makePreset(name: PresetName, options: PresetOptions = {}): Preset {
+  checkOptions<PresetOptions>('makePreset', options, {
+    seed: optional(integer(0)),
+    data: optional(text),
+    only: optional({ wanted: 'a list of names', holds: Array.isArray }),
+  });
   const scale: Scale = { preset: name, seed: options.seed ?? 0, data: options.data };
   const all = experiments
     .map((experiment) => ({ experiment, runs: experiment.runs(scale) }))

@@ -12,14 +12,15 @@ export type FitTask = 'lm' | 'translate' | 'classify';
 
 /** What the rules look at. */
 export interface FitFacts {
+  /** What is to be trained. */
   task: FitTask;
   /** UTF-8 bytes of the text, or of the lines of pairs or labelled texts to train on. */
   bytes: number;
-  /** Tokens of the whole text with a vocabulary of `vocabularySize(task, bytes)`; only for `lm`. */
+  /** Tokens of the whole text with a vocabulary of `vocabularySize(task, bytes)`; only for `lm`, which needs them. Default 0. */
   tokens?: number;
-  /** Pairs, or labelled texts, held-out ones included; not for `lm`. */
+  /** Pairs, or labelled texts, held-out ones included; not for `lm`, needed by the others. Default 0. */
   rows?: number;
-  /** UTF-8 bytes of the longest side of a pair, or of the longest labelled text; not for `lm`. */
+  /** UTF-8 bytes of the longest side of a pair, or of the longest labelled text; not for `lm`. Default 1. */
   longest?: number;
   /** Rows of a validation part of its own, where there is one. Default: none, so a share is held out. */
   validRows?: number;
@@ -27,7 +28,7 @@ export interface FitFacts {
   steps: number;
   /** Largest entry of `fitSizes` that may be taken: what the minutes allow. Default: the last. */
   largest?: number;
-  /** Default 0. */
+  /** Seed of the recipe. Default 0. */
   seed?: number;
 }
 

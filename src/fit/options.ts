@@ -26,7 +26,15 @@ import type { FitTask } from './choose-recipe.js';
 export type FitData = TextContent | readonly string[] | readonly (readonly [string, string])[];
 
 /** How long to train: steps, or minutes, which are turned into steps once, before step 1. */
-export type FitBudget = { steps: number } | { minutes: number };
+export type FitBudget =
+  | {
+      /** Updates in all. */
+      steps: number;
+    }
+  | {
+      /** Minutes of training, above 0 and at most 44640 (a month), measured on this machine and turned into steps. */
+      minutes: number;
+    };
 
 /** Where a training stands. */
 export interface FitProgress extends StepMetrics {
@@ -38,8 +46,14 @@ export interface FitProgress extends StepMetrics {
 
 /** What `fit` takes. */
 export interface FitOptions {
+  /** What to train: a language model (`lm`), a translator or a classifier of texts. */
   task: FitTask;
+  /**
+   * What to learn from: a text, lines source TAB target or text TAB label, as a string, bytes or a Blob; or a list of texts,
+   * of `[source, target]`, of `[text, label]`; in Node also the name of a file or folder.
+   */
   data: FitData;
+  /** How long to train: one of its two keys. */
   budget: FitBudget;
   /** Seed of initial values, data order and dropout. Default 0. */
   seed?: number;
@@ -51,7 +65,7 @@ export interface FitOptions {
   onRecipe?: (recipe: Recipe) => void;
   /** Called after every step. */
   onProgress?: (progress: FitProgress) => void;
-  /** Do not print the recipe. Default false: it goes to `console.log`. */
+  /** Do not print the recipe, which else goes to `console.log`. Default false. */
   quiet?: boolean;
 }
 

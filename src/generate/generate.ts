@@ -25,7 +25,7 @@ export interface GenerateOptions {
   maxNewTokens?: number;
   /** Below 1 keeps to what is probable, above 1 strays; 0 always takes the most probable token. Default 1. */
   temperature?: number;
-  /** Draw among the k most probable only. */
+  /** Draw among the k most probable only. Default: all. */
   topK?: number;
   /** Draw among the fewest most probable whose probabilities sum to p; above 0, at most 1. Default 1. */
   topP?: number;
@@ -41,7 +41,7 @@ export interface GenerateOptions {
    * prompts give equal texts unless there is a seed for each. Default 0.
    */
   seed?: number | readonly number[];
-  /** A string, or several, that ends the text; neither it nor what follows is yielded. */
+  /** A string, or several, that ends the text; neither it nor what follows is yielded. Default: none. */
   stop?: string | readonly string[];
   /** Ends the text when aborted, with the reason 'aborted'. */
   signal?: { readonly aborted: boolean };

@@ -112,9 +112,9 @@ export interface SampleOptions {
   seed: number;
   /** Below 1 sharpens, above 1 flattens. Default 1. */
   temperature?: number;
-  /** Sample among the k most probable only. */
+  /** Sample among the k most probable only. Default: all. */
   topK?: number;
-  /** Stop at this id. */
+  /** Stop at this id. Default: none. */
   eos?: number;
 }
 
@@ -163,7 +163,7 @@ export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
 export interface BeamOptions extends SearchOptions {
   /** Hypotheses kept per row. */
   beamSize: number;
-  /** Scores are logProb / length^penalty, eos counted in the length; the paper uses 1.2, fairseq's default is 1. */
+  /** Scores are logProb / length^penalty, eos counted in the length; the paper uses 1.2. Default 1, as fairseq's. */
   lengthPenalty?: number;
 }
 
@@ -191,7 +191,7 @@ export function beamSearch(stepper: Stepper, options: BeamOptions): Hypothesis[]
 
 /** How many hypotheses to give. */
 export interface NBestOptions extends BeamOptions {
-  /** At most `beamSize`. */
+  /** Hypotheses to give per row, at most `beamSize`. */
   nBest: number;
 }
 

@@ -4,6 +4,7 @@ import {
   checkOptions,
   integer,
   notNegative,
+  oneOf,
   optional,
   type Rules,
   text as textRule,
@@ -80,15 +81,19 @@ function encodeSentences(
 
 /** What a search over encoded sentences takes. */
 export interface SourceSearch {
+  /** Hypotheses kept per source; 1 is greedy. */
   beamSize: number;
+  /** Scores are logProb / length^penalty. */
   lengthPenalty: number;
+  /** Hypotheses to give per source, at most `beamSize`. Default 1. */
   nBest?: number;
+  /** Most tokens of a translation. Default: 10 more than twice the source, see `defaultLimit`. */
   maxNewTokens?: number;
   /** Sources at once. Default 16, greedily 64. */
   batch?: number;
   /**
-   * Whether the default of `maxNewTokens` follows each source (default), so that no result depends on the others, or the
-   * longest of a batch.
+   * Whether the default of `maxNewTokens` follows each source, so that no result depends on the others, or the longest of
+   * a batch. Default `source`, in translateAll `batch`.
    */
   defaultLimit?: 'source' | 'batch';
 }
@@ -138,6 +143,7 @@ export function* translateSteps(
 /**
  * Translations of encoded sources at once, the best of each as text. Their default limit is that of the longest source in
  * a batch: the results of the registered experiments were made so.
+ * @throws ConfigError for an unknown option or one out of range
  */
 export function translateAll(
   model: Transformer,
@@ -145,9 +151,19 @@ export function translateAll(
   tokenizer: MarkedCodec,
   options: SourceSearch,
 ): string[] {
+  checkOptions<SourceSearch>('translateAll', options, searchRules(options?.beamSize));
   const found = drained(translateSteps(model, sources, tokenizer, { defaultLimit: 'batch', ...options }));
   return found.map(([{ ids }]) => tokenizer.decode(ids));
 }
+
+const searchRules = (beamSize: number): Rules<SourceSearch> => ({
+  beamSize: integer(1),
+  lengthPenalty: notNegative,
+  nBest: optional(integer(1, beamSize)),
+  maxNewTokens: optional(integer(1)),
+  batch: optional(integer(1)),
+  defaultLimit: optional(oneOf('source', 'batch')),
+});
 
 /** @throws ConfigError for an unknown option or one out of range. @internal */
 export function checkTranslateOptions(options: TranslateOptions): void {

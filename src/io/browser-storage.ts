@@ -18,9 +18,9 @@ export interface StoredCheckpoint {
 
 /** Where a store keeps its bytes. */
 export interface CheckpointStoreOptions {
-  /** Default: 'opfs' where it works, else 'indexeddb'. */
+  /** What of the browser keeps the bytes. Default: `opfs` where it works, else `indexeddb`. */
   backend?: 'opfs' | 'indexeddb';
-  /** Slots of one's own in place of the browser's. */
+  /** Two places for bytes of one's own. Default: the browser's. */
   slots?: Slots;
 }
 
@@ -42,6 +42,7 @@ export class CheckpointStore {
   }
 
   /**
+   * Opens the store of a name, or makes it.
    * @param name letters, digits, '-', '_' and '.', at most 64
    * @throws ConfigError for another name; EnvironmentError where the browser keeps nothing for this page
    */

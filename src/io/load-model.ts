@@ -53,7 +53,7 @@ export interface LoadedModel<K extends ModelKind = ModelKind> {
 
 /** What a file has to be. */
 export interface LoadModelOptions<K extends ModelKind = ModelKind> {
-  /** Another kind of model is refused; TypeScript knows the class then. */
+  /** The kind that is wanted: another is refused, and TypeScript knows the class. Default: any. */
   kind?: K;
   /** What messages call the file. Default: its path or address, if it has one. */
   path?: string;

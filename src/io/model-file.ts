@@ -25,13 +25,13 @@ export const modelFormat: SealedFormat = {
 
 /** What goes into the file beside the model. */
 export interface SaveModelOptions {
-  /** The tokenizer that the model was trained with; without it, whoever loads the file has ids only. */
+  /** The tokenizer that the model was trained with; without it, whoever loads the file has ids only. Default: none. */
   tokenizer?: Tokenizer | CharTokenizer | null;
-  /** Names of a classifier's classes, in the order of their numbers. */
+  /** Names of a classifier's classes, one for each, in the order of their numbers. Default: none. */
   labels?: readonly string[] | null;
-  /** The recipe of its training, plain data; `prenorm evaluate` finds the data by it. */
+  /** The recipe of its training, plain data; `prenorm evaluate` finds the data by it. Default: none. */
   recipe?: object | null;
-  /** Steps it was trained. */
+  /** Steps it was trained. Default: not said. */
   step?: number;
   /** Whether the model's vocabulary may be larger than the tokenizer's. Default false. */
   spareIds?: boolean;

@@ -56,11 +56,11 @@ export interface TorchConfig {
 
 /** Where in a larger state to look. */
 export interface TorchOptions {
-  /** Where the module sits in the state of a larger one, e.g. `transformer.`; keys elsewhere are left alone. */
+  /** Where the module sits in the state of a larger one, e.g. `transformer.`; keys elsewhere are left alone. Default: all of it. */
   prefix?: string;
-  /** Full key of the token embedding's weight, which no `torch.nn.Transformer` has. */
+  /** Full key of the token embedding's weight, which no `torch.nn.Transformer` has. Default: none. */
   embedding?: string;
-  /** Full key of an untied output projection's weight. */
+  /** Full key of an untied output projection's weight. Default: none. */
   output?: string;
 }
 
@@ -119,7 +119,10 @@ export function inferTorchConfig(state: TensorShapes, options: TorchOptions = {}
  */
 export function fromTorchState(
   state: StateDict,
-  options: TorchOptions & { causalLM?: boolean } = {},
+  options: TorchOptions & {
+    /** Whether the stack of an `encoder` is to be that of a `CausalLM`. Default false. */
+    causalLM?: boolean;
+  } = {},
 ): TorchState {
   checkOptions<TorchOptions & { causalLM?: boolean }>('fromTorchState', options, {
     ...rules(),
@@ -243,7 +246,10 @@ export function toTorchState(model: Module, options: TorchOptions = {}): StateDi
 export function loadTorchSafetensors(
   model: Module,
   bytes: Uint8Array,
-  options: TorchOptions & { path?: string } = {},
+  options: TorchOptions & {
+    /** What messages call the file. Default `state`. */
+    path?: string;
+  } = {},
 ): TorchConfig {
   const { path = 'state', ...rest } = options;
   return loadTorchState(model, decodeTorchSafetensors(bytes, path), rest);

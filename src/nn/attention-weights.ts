@@ -15,8 +15,8 @@ export interface AttentionWeightsOptions {
   /** Layer of its stack: 0, 1, … as in the keys of the state dict. */
   layer: number;
   /**
-   * `encoder` (default): the only stack of a model that has one. `decoder`: the decoder's self-attention; `cross`: what
-   * it pays to the encoder's result.
+   * `encoder`: of the encoder, and of the only stack of a model that has one; `decoder`: the decoder's self-attention;
+   * `cross`: what it pays to the encoder's result. Default `encoder`.
    */
   attention?: 'encoder' | 'decoder' | 'cross';
   /** Heads 0, 1, … to compute. Default: all. */

@@ -43,19 +43,19 @@ export interface AttentionMask {
 
 /** What attention may have beyond Vaswani's: all absent by default. */
 export interface AttentionParts {
-  /** On queries and keys, per head or over the whole width ('l2' is always per head). */
+  /** Norm of queries and keys, per head or over the whole width (`l2` is always per head). Default: none. */
   qkNorm?: NormKind | 'l2';
-  /** Whether queries and keys are normed per head (default) or over the whole width. */
+  /** Whether queries and keys are normed per head or over the whole width. Default `head`. */
   qkWidth?: 'head' | 'model';
-  /** On the values too (HybridNorm), per head. */
+  /** Norm of the values too (HybridNorm), per head. Default: none. */
   valueNorm?: NormKind;
-  /** On the heads' result, before the output projection (Sub-LN). */
+  /** Norm of the heads' result, before the output projection (Sub-LN). Default: none. */
   innerNorm?: NormKind;
-  /** A factor per head, before that (NormFormer). */
+  /** Whether there is a factor per head, before that (NormFormer). Default false. */
   headGain?: boolean;
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance in these norms. Default 1e-5. */
   eps?: number;
-  /** On the probabilities while training; in [0, 1), default 0. Masks are keyed by the module's path and counted. */
+  /** Share of the probabilities that is dropped while training; masks are keyed by the module's path and counted. Default 0. */
   dropout?: number;
 }
 

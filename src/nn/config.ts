@@ -18,47 +18,47 @@ export interface ModelConfig {
   numHeads: number;
   /** Layers of the stack; for the encoder-decoder, of both stacks unless given apart. Default 6. */
   numLayers: number;
-  /** Default: `numLayers`; only in the encoder-decoder. */
+  /** Layers of the encoder; only in the encoder-decoder. Default: `numLayers`. */
   numEncoderLayers: number;
-  /** Default: `numLayers`; only in the encoder-decoder. */
+  /** Layers of the decoder; only in the encoder-decoder. Default: `numLayers`. */
   numDecoderLayers: number;
   /** Width of the feed-forward hidden layer. Default 4·dModel. */
   dFF: number;
-  /** Most positions a sequence may have. Default 256. */
+  /** Most positions a sequence may have, in tokens. Default 256. */
   maxSeqLen: number;
-  /** Where the norms stand. Default `pre`. */
+  /** Where the norms stand (docs/placements.md). Default `pre`. */
   normPlacement: NormPlacement;
-  /** The decoder's placement. Default: `normPlacement`. */
+  /** The decoder's placement; only in the encoder-decoder. Default: `normPlacement`. */
   decoderNormPlacement: NormPlacement;
-  /** Norm at the end of each stack: 'auto' (default) puts one where the placement needs it. */
+  /** Norm at the end of each stack: 'auto' puts one where the placement needs it. Default `auto`. */
   finalNorm: 'auto' | boolean;
-  /** LayerNorm (default), RMSNorm, DyT or ScaleNorm, wherever the model has a norm. */
+  /** LayerNorm, RMSNorm, DyT or ScaleNorm, wherever the model has a norm. Default `layer`. */
   norm: NormKind;
   /** Added to the variance in every norm. Default 1e-5. */
   eps: number;
-  /** Norm of queries and keys: 'auto' (default) is none but for the placements that have one (`hybrid`, `olmo2`). */
+  /** Norm of queries and keys: 'auto' is none but for the placements that have one (`hybrid`, `olmo2`). Default `auto`. */
   qkNorm: QkNorm;
-  /** 'gpt2': what is added to a stack's residual stream begins smaller by 1/sqrt(number of branches). Default 'none'. */
+  /** 'gpt2': what is added to a stack's residual stream begins smaller by 1/sqrt(number of branches). Default `none`. */
   residualInit: 'none' | 'gpt2';
   /** Share of the layers that are Post-LN under `mix`. Default 0.25. */
   mixFraction: number;
   /** Whether the first layer is Pre-LN under `hybrid`. Default false. */
   preFirst: boolean;
-  /** Inside the feed-forward. Default `relu`. */
+  /** Inside the feed-forward; `gelu` is the exact form with erf. Default `relu`, in VisionTransformer `gelu`. */
   activation: 'relu' | 'gelu';
-  /** On embeddings and on every branch's output; in [0, 1), default 0. */
+  /** Dropout of embeddings and of every branch's output. Default 0. */
   dropout: number;
-  /** Inside the feed-forward, after the activation (fairseq's activation_dropout); default 0. */
+  /** Dropout inside the feed-forward, after the activation (fairseq's activation_dropout). Default 0. */
   activationDropout: number;
-  /** On the attention probabilities (fairseq's attention_dropout); default 0. */
+  /** Dropout of the attention probabilities (fairseq's attention_dropout). Default 0. */
   attentionDropout: number;
-  /** Default `sinusoidal`. */
+  /** What is added to the embeddings for their places. Default `sinusoidal`, in VisionTransformer `learned`. */
   positions: PositionKind;
   /** A norm on the embeddings, before the first layer. Default false. */
   embeddingNorm: boolean;
   /** Use the embedding table as output projection. Default true. */
   tiedEmbeddings: boolean;
-  /** Factor on token embeddings; 'sqrt' (default) is sqrt(dModel). */
+  /** Factor on token embeddings; 'sqrt' is sqrt(dModel). Default `sqrt`. */
   embeddingScale: 'sqrt' | number;
   /** How parameters begin. Default `fairseq`. */
   init: InitScheme;
@@ -88,7 +88,7 @@ const defaults = {
   embeddingScale: 'sqrt',
   init: 'fairseq',
   seed: 0,
-} as const;
+} as const satisfies Partial<ModelConfig>;
 
 /** What a user writes: vocabSize and dModel are required, the rest has defaults. */
 export type ModelOptions = Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize' | 'dModel'>;

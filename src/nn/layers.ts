@@ -32,7 +32,12 @@ export class Linear extends Module {
   constructor(
     inFeatures: number,
     outFeatures: number,
-    options: { bias?: boolean; biasRole?: ParameterRole } = {},
+    options: {
+      /** Whether there is a bias. Default true. */
+      bias?: boolean;
+      /** What the bias is to initialisations and optimizers. Default `bias`. */
+      biasRole?: ParameterRole;
+    } = {},
   ) {
     super();
     checkOptions('Linear', options, { bias: optional(flag), biasRole: optional(text) });

@@ -9,7 +9,7 @@ import {
   reshape,
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { checkValue, flag, integer } from '../checks.js';
+import { checkOptions, flag, integer, type Rules } from '../checks.js';
 import { ConfigError, checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, modelKeys, resolveConfig, stackConfig } from './config.js';
@@ -25,11 +25,16 @@ import { TransformerEncoder } from './transformer.js';
 
 /** A complete configuration of `MaskedLM`. */
 export interface MaskedLMConfig extends ModelConfig {
-  /** Rows of the segment table (BERT has 2); 0 for none. */
+  /** Rows of the segment table (BERT has 2); 0 for none. Default 0. */
   numSegments: number;
-  /** Whether there is a head that judges whether the second segment follows the first. */
+  /** Whether there is a head that judges whether the second segment follows the first. Default false. */
   nextSentence: boolean;
 }
+
+const rules: Rules<Pick<MaskedLMConfig, 'numSegments' | 'nextSentence'>> = {
+  numSegments: integer(0),
+  nextSentence: flag,
+};
 
 /** What a user writes: as `ModelOptions`, without segments and next-sentence head unless asked for. */
 export type MaskedLMOptions = ModelOptions & Partial<Pick<MaskedLMConfig, 'numSegments' | 'nextSentence'>>;
@@ -101,10 +106,9 @@ export class MaskedLM extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: MaskedLMOptions) {
     super();
-    checkKeys('MaskedLM', options, [...modelKeys, 'numSegments', 'nextSentence']);
+    checkKeys('MaskedLM', options, [...modelKeys, ...Object.keys(rules)]);
     const { numSegments = 0, nextSentence = false, ...rest } = options;
-    checkValue('MaskedLM', 'numSegments', numSegments, integer(0));
-    checkValue('MaskedLM', 'nextSentence', nextSentence, flag);
+    checkOptions('MaskedLM', { numSegments, nextSentence }, rules);
     const config = { ...resolveConfig('MaskedLM', rest), numSegments, nextSentence };
     checkRoom('MaskedLM', config, config.numLayers, 0);
     this.config = config;

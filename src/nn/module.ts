@@ -78,7 +78,12 @@ export abstract class Module {
   }
 
   /** Number of parameter elements; with `trainable`, of those that are not frozen. */
-  numParameters(options: { trainable?: boolean } = {}): number {
+  numParameters(
+    options: {
+      /** Count those that are not frozen alone. Default false. */
+      trainable?: boolean;
+    } = {},
+  ): number {
     checkOptions('numParameters', options, { trainable: optional(flag) });
     return this.parameters().reduce((n, p) => (options.trainable && !p.requiresGrad ? n : n + p.size), 0);
   }
@@ -148,7 +153,12 @@ export abstract class Module {
    */
   loadStateDict(
     state: StateDict | ReadonlyMap<string, Tensor>,
-    options: { strict?: boolean; path?: string } = {},
+    options: {
+      /** Whether the keys must agree exactly; else what fits is loaded. Default true. */
+      strict?: boolean;
+      /** What messages call the file that the state is from. Default: nothing. */
+      path?: string;
+    } = {},
   ): void {
     checkOptions('loadStateDict', options, { strict: optional(flag), path: optional(text) });
     const strict = options.strict ?? true;

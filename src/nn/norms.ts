@@ -75,7 +75,14 @@ export class ScaleNorm extends Module implements Norm {
 }
 
 /** The norm of a kind over a last axis of width `dModel`. */
-export function makeNorm(config: { norm: NormKind; dModel: number; eps: number }): Norm {
+export function makeNorm(config: {
+  /** Which norm. */
+  norm: NormKind;
+  /** Width of the vectors. */
+  dModel: number;
+  /** Added to the variance; DyT has none. */
+  eps: number;
+}): Norm {
   checkValue('makeNorm', 'norm', config.norm, oneOf(...normKinds));
   switch (config.norm) {
     case 'rms':

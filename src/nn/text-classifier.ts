@@ -36,11 +36,14 @@ export type Pooling = 'first' | 'mean' | 'last';
 
 /** What a text classifier has beside the stack. */
 export interface ClassifierPart {
-  /** Rows of the segment table, as in a masked language model of pairs; 0 (default) for none. */
+  /** Rows of the segment table, as in a masked language model of pairs; 0 for none. Default 0. */
   numSegments: number;
-  /** Classes; logits per text. */
+  /** Number of classes, which is the number of logits per text. */
   numClasses: number;
-  /** Default `first`; `last` when `causal`, where the first token has seen nothing of the text. */
+  /**
+   * Which vector stands for a text: of its first token, of its last one, or the mean of all. Default `first`; `last` when
+   * `causal`, where the first token has seen nothing of the text.
+   */
   pooling: Pooling;
   /** Whether tokens see only those before them, as in a `CausalLM`, whose weights can be loaded then. Default false. */
   causal: boolean;

@@ -53,20 +53,29 @@ export const qkNorms: readonly QkNorm[] = ['auto', 'none', 'layer', 'rms', 'l2']
 
 /** One layer; the keys mean what they mean in `ModelConfig`. */
 export interface LayerConfig {
+  /** Width of the hidden vectors; a multiple of `numHeads`. */
   dModel: number;
+  /** Attention heads. */
   numHeads: number;
+  /** Width of the feed-forward hidden layer. */
   dFF: number;
+  /** Where the norms stand (docs/placements.md). */
   normPlacement: NormPlacement;
+  /** Which norm stands there. */
   norm: NormKind;
+  /** Added to the variance in every norm. */
   eps: number;
+  /** Dropout of every branch's output. */
   dropout: number;
+  /** Inside the feed-forward; `gelu` is the exact form with erf. */
   activation: 'relu' | 'gelu';
+  /** Dropout inside the feed-forward, after the activation. */
   activationDropout: number;
-  /** Default 0. */
+  /** Dropout of the attention probabilities. Default 0. */
   attentionDropout?: number;
-  /** Default 'auto'. */
+  /** Norm of queries and keys; 'auto' leaves it to the placement. Default `auto`. */
   qkNorm?: QkNorm;
-  /** 'gpt2': a stack's output projections begin smaller by 1/sqrt(branches) (Radford et al. 2019). Default 'none'. */
+  /** 'gpt2': a stack's output projections begin smaller by 1/sqrt(branches) (Radford et al. 2019). Default `none`. */
   residualInit?: 'none' | 'gpt2';
   /** Mix-LN's share of Post-LN layers. Default 0.25. */
   mixFraction?: number;

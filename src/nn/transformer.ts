@@ -20,9 +20,11 @@ import {
 
 /** A stack of equal layers; `finalNorm` 'auto' puts a norm at its end where the placement needs one. */
 export interface StackConfig extends LayerConfig {
+  /** Layers of the stack. */
   numLayers: number;
+  /** Norm at the end of the stack: 'auto' puts one where the placement needs it. */
   finalNorm: 'auto' | boolean;
-  /** Layers of the other stack of an encoder-decoder; 0 (default) where there is none. */
+  /** Layers of the other stack of an encoder-decoder; 0 where there is none. Default 0. */
   otherLayers?: number;
 }
 

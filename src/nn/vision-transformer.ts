@@ -10,7 +10,7 @@ import {
   slice,
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { checkValue, integer } from '../checks.js';
+import { checkOptions, integer, type Rules } from '../checks.js';
 import { ConfigError, checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, resolveConfig, stackConfig } from './config.js';
@@ -47,14 +47,22 @@ const stackKeys = [
 
 /** The images of a `VisionTransformer` and what they are sorted into. */
 export interface ImageShape {
-  /** Height and width of the (square) images. */
+  /** Height and width of the (square) images, in pixels. */
   imageSize: number;
-  /** Height and width of a patch; divides imageSize. */
+  /** Height and width of a patch, in pixels; divides imageSize. */
   patchSize: number;
   /** Numbers per pixel. Default 1. */
   channels: number;
+  /** Number of classes. */
   numClasses: number;
 }
+
+const shapeRules: Rules<ImageShape> = {
+  imageSize: integer(1),
+  patchSize: integer(1),
+  channels: integer(1),
+  numClasses: integer(1),
+};
 
 /** A complete configuration: the keys of a model that mean something without tokens, and the images. */
 export type VisionTransformerConfig = ImageShape &
@@ -101,16 +109,9 @@ export class VisionTransformer extends Module {
   /** @throws ConfigError for an unknown key or a value out of range. */
   constructor(options: VisionTransformerOptions) {
     super();
-    checkKeys('VisionTransformer', options, [
-      ...stackKeys,
-      'imageSize',
-      'patchSize',
-      'channels',
-      'numClasses',
-    ]);
+    checkKeys('VisionTransformer', options, [...stackKeys, ...Object.keys(shapeRules)]);
     const { imageSize, patchSize, channels = 1, numClasses, ...rest } = options;
-    for (const [name, value] of Object.entries({ imageSize, patchSize, channels, numClasses }))
-      checkValue('VisionTransformer', name, value, integer(1));
+    checkOptions('VisionTransformer', { imageSize, patchSize, channels, numClasses }, shapeRules);
     if (imageSize % patchSize !== 0) {
       throw new ConfigError(`imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`, {
         op: 'VisionTransformer',

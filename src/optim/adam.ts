@@ -6,11 +6,11 @@ import { integerPower, Optimizer, type ParamGroup } from './optimizer.js';
 export interface AdamOptions {
   /** Learning rate; a schedule replaces it step by step. */
   lr: number;
-  /** Decay rates of the two moments. Default [0.9, 0.999]; the paper's translation runs use [0.9, 0.98]. */
+  /** Decay rates of the two moments; the paper's translation runs use [0.9, 0.98]. Default [0.9, 0.999]. */
   betas?: readonly [number, number];
   /** Added to the root of the second moment. Default 1e-8. */
   eps?: number;
-  /** Default 0, in AdamW 0.01. */
+  /** L2 penalty, added to the gradient; in AdamW taken off the weights. Default 0, in AdamW 0.01. */
   weightDecay?: number;
 }
 

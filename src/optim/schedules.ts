@@ -81,7 +81,14 @@ function checkFall(op: string, { maxLr, minLr = 0 }: { maxLr: number; minLr?: nu
 }
 
 /** Linear warm-up, then linearly to 0 at `totalSteps` (the paper's BERT and RAdam runs). */
-export function linearDecay(options: { maxLr: number; warmupSteps: number; totalSteps: number }): Schedule {
+export function linearDecay(options: {
+  /** The rate at the end of the warm-up. */
+  maxLr: number;
+  /** Steps of linear rise; 0 for none. */
+  warmupSteps: number;
+  /** Step at which the rate is 0, and from there on. */
+  totalSteps: number;
+}): Schedule {
   checkOptions('linearDecay', options, { ...warmup(), totalSteps: integer(1) });
   checkRise('linearDecay', options);
   const { maxLr, warmupSteps, totalSteps } = options;
@@ -94,9 +101,13 @@ export function linearDecay(options: { maxLr: number; warmupSteps: number; total
 
 /** Linear warm-up, then half a cosine down to `minLr` at `totalSteps`, and `minLr` (default 0) from there on. */
 export function cosine(options: {
+  /** The rate at the end of the warm-up. */
   maxLr: number;
+  /** Steps of linear rise; 0 for none. */
   warmupSteps: number;
+  /** Step at which the rate is `minLr`, and from there on. */
   totalSteps: number;
+  /** The rate at the end, at most `maxLr`. Default 0. */
   minLr?: number;
 }): Schedule {
   checkOptions('cosine', options, { ...warmup(), totalSteps: integer(1), minLr: optional(notNegative) });
@@ -112,7 +123,12 @@ export function cosine(options: {
 }
 
 /** Linear warm-up, then maxLr for good. */
-export function constant(options: { maxLr: number; warmupSteps?: number }): Schedule {
+export function constant(options: {
+  /** The rate after the warm-up. */
+  maxLr: number;
+  /** Steps of linear rise; 0 for none. Default 0. */
+  warmupSteps?: number;
+}): Schedule {
   checkOptions('constant', options, optionalWarmup());
   const { maxLr, warmupSteps = 0 } = options;
   return warm({ kind: 'constant', maxLr, warmupSteps }, () => maxLr);
@@ -120,9 +136,13 @@ export function constant(options: { maxLr: number; warmupSteps?: number }): Sche
 
 /** Constant, times `factor` from each of the given steps on (the paper's Pre-LN runs: 0.1 at epoch 8). */
 export function stepDecay(options: {
+  /** The rate after the warm-up. */
   maxLr: number;
+  /** Steps of linear rise; 0 for none. Default 0. */
   warmupSteps?: number;
+  /** Steps from which on the rate is multiplied by `factor` once more. */
   steps: readonly number[];
+  /** What the rate is multiplied by. Default 0.1. */
   factor?: number;
 }): Schedule {
   checkOptions('stepDecay', options, {
@@ -152,7 +172,7 @@ export interface WsdOptions {
   totalSteps: number;
   /** Steps of the decay, the last before `totalSteps`. Default: a tenth of `totalSteps`, at least 1. */
   decaySteps?: number;
-  /** How it falls over p = 0 … 1 of the decay: 1 - p ('linear', the default), half a cosine, or 1 - sqrt(p). */
+  /** How it falls over p = 0 … 1 of the decay: 1 - p (`linear`), half a cosine, or 1 - sqrt(p). Default `linear`. */
   decayShape?: 'linear' | 'cosine' | '1-sqrt';
   /** The rate at `totalSteps` and after. Default 0. */
   minLr?: number;
@@ -204,7 +224,10 @@ export function wsd(options: WsdOptions): Schedule {
 
 /** A schedule as data. */
 export type ScheduleConfig =
-  | ({ kind: 'inverseSqrt' } & InverseSqrtOptions)
+  | ({
+      /** Name of a schedule; the other keys are the options of the function of that name. */
+      kind: 'inverseSqrt';
+    } & InverseSqrtOptions)
   | ({ kind: 'linearDecay' } & Parameters<typeof linearDecay>[0])
   | ({ kind: 'cosine' } & Parameters<typeof cosine>[0])
   | ({ kind: 'constant' } & Parameters<typeof constant>[0])

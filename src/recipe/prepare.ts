@@ -32,7 +32,7 @@ export interface PreparedRun {
 export interface RunSurroundings {
   /** Where its names lead. Default: to no files. */
   sources?: Sources;
-  /** The tokenizer of a run that goes on, instead of the recipe's. */
+  /** The tokenizer of a run that goes on. Default: the recipe's. */
   tokenizer?: TextCodec;
 }
 
@@ -41,12 +41,17 @@ export function readData(data: DataRecipe, sources: Sources = noFiles): Promise<
   return dataKind(data).read(data, sources);
 }
 
-/** Reads the data of a recipe and makes it tokens. `content` is from `readData`, when it is read already. */
+/**
+ * Reads the data of a recipe and makes it tokens. `content` is from `readData`, when it is read already.
+ * @throws ConfigError for an unknown key of `surroundings`, DataError or FormatError for what the data are not
+ */
 export async function openData(
   { data, tokenizer: recipe = { kind: 'chars' } }: Pick<Recipe, 'data' | 'tokenizer'>,
-  { sources = noFiles, tokenizer }: RunSurroundings = {},
+  surroundings: RunSurroundings = {},
   content?: ReadData,
 ): Promise<OpenedData> {
+  checkKeys('openData', surroundings, ['sources', 'tokenizer']);
+  const { sources = noFiles, tokenizer } = surroundings;
   const make: TokenizerMaker = async (texts, source) =>
     tokenizer ?? makeTokenizer(recipe, texts, source, sources);
   return dataKind(data).open(data, content ?? (await readData(data, sources)), make);

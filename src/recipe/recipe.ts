@@ -68,25 +68,34 @@ export type TokenizerRecipe =
 export interface TrainingRecipe {
   /** What the optimizer may change. Default `all`. */
   trainable?: Selection;
+  /** The optimizer's `kind` and its options. */
   optimizer: OptimizerRecipe;
+  /** The schedule's `kind` and its options. Default: the optimizer's `lr`, constant. */
   schedule?: ScheduleConfig;
   /** Updates in all. */
   steps: number;
   /** Batches per update. Default 1. */
   accumulate?: number;
-  /** Largest joint gradient norm; off by default. */
+  /** Largest joint gradient norm; larger ones are scaled down to it. Default: no bound. */
   clipNorm?: number;
   /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
   labelSmoothing?: number;
   /** Seed of initial values, data order and dropout. Default 0. */
   seed?: number;
-  /** Where one of them has a seed of its own. */
-  seeds?: { model?: number; data?: number; dropout?: number };
+  /** Where one of the three has a seed of its own. Default: `seed` for all. */
+  seeds?: {
+    /** Seed of the initial values. Default: `seed`. */
+    model?: number;
+    /** Seed of the order of the data. Default: `seed`. */
+    data?: number;
+    /** Seed of dropout. Default: `seed`. */
+    dropout?: number;
+  };
   /** Evaluate every so many steps, and after the last. Default: only after the last. */
   evalEvery?: number;
   /** Keep the weights of the best evaluation beside the last. Default true where something is held out. */
   keepBest?: boolean;
-  /** Ends the run after `patience` evaluations in a row that were no better by `minDelta` (0). Needs `evalEvery`. */
+  /** Ends the run when evaluations have not become better for a while; needs `evalEvery`. Default: it goes on to `steps`. */
   earlyStopping?: EarlyStopping;
   /** Ends the run with an error once it has diverged. Default: true by `prenorm train`, else false. */
   stopOnDivergence?: boolean;
@@ -98,16 +107,18 @@ export interface TrainingRecipe {
 
 /** A training, whole. */
 export interface Recipe extends TrainingRecipe {
+  /** The model's `kind` and its options; what the data knows may be left out. */
   model: ModelRecipe;
   /**
-   * Safetensors to begin from instead of initial values: bytes, or a file. A textClassifier also takes those of a
-   * maskedLM (a causal one: of a causalLM), and begins its own head anew.
+   * Safetensors to begin from: bytes, or a file. A textClassifier also takes those of a maskedLM (a causal one: of a
+   * causalLM), and begins its own head anew. Default: initial values by `seed`.
    */
   weights?: Uint8Array | string;
+  /** The data's `kind`, where it is, and how it becomes batches. */
   data: DataRecipe;
-  /** Default: characters for `text`; other kinds of texts need `bpe` or `saved`. */
+  /** How texts become ids; other kinds of texts than `text` need `bpe` or `saved`. Default: characters for `text`. */
   tokenizer?: TokenizerRecipe;
-  /** What evaluations measure beside the loss; then the best weights and early stopping go by it. */
+  /** What evaluations measure beside the loss; then the best weights and early stopping go by it. Default: the loss alone. */
   metric?: MetricName;
   /**
    * What the model makes of the same inputs at each evaluation. Default: true by `prenorm train` with `evalEvery`, where

@@ -18,17 +18,17 @@ export type { WasmSource } from './instantiate.js';
 /** How a runtime computes and what it may use; everything has a default. */
 export interface InitOptions {
   /**
-   * Threads that compute one step, the calling one included; their number changes no bit of any result. Default 1.
-   * 'auto': one per processor. Where a host cannot have more than one, one is used and `capabilities()` says why.
+   * Threads that compute one step, the calling one included; their number changes no bit of any result. 'auto': one per
+   * processor. Where a host cannot have more than one, one is used and `capabilities()` says why. Default 1.
    */
   threads?: number | 'auto';
-  /** `strict` (default) gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. */
+  /** `strict` gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. Default `strict`. */
   simd?: 'strict' | 'relaxed';
-  /** Address of kernel-worker.js, which threads run, where a bundler or a Blob has moved it. */
+  /** Address of kernel-worker.js, which threads run, where a bundler or a Blob has moved it. Default: beside this module. */
   worker?: string | URL;
-  /** Kernel bytes, module or response to use instead of the inlined ones. */
+  /** Kernels as bytes, as a compiled module, or as what `fetch` gave. Default: those of the package. */
   wasm?: WasmSource;
-  /** Most bytes the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
+  /** Most bytes that the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
   maxMemory?: number;
 }
 

@@ -20,14 +20,14 @@ const LOG_OF_ZERO = -9999999999;
 export interface BLEUOptions {
   /** Compare without case. Default false. */
   lowercase?: boolean;
-  /** `13a` (default), or `none` for texts whose tokens are separated by spaces already. */
+  /** `13a`, or `none` for texts whose tokens are separated by spaces already. Default `13a`. */
   tokenize?: '13a' | 'none';
   /**
-   * What an order of n-grams without a match counts as: `exp` (default) halves for each such order, `floor` takes
-   * `smoothValue` matches, `none` gives zero.
+   * What an order of n-grams without a match counts as: `exp` halves for each such order, `floor` takes `smoothValue`
+   * matches, `none` gives zero. Default `exp`.
    */
   smooth?: 'exp' | 'floor' | 'none';
-  /** For `floor`. Default 0.1. */
+  /** Matches that `smooth: 'floor'` takes for none. Default 0.1. */
   smoothValue?: number;
   /** Leave out orders longer than the hypothesis. Default false for a corpus, true for one sentence. */
   effectiveOrder?: boolean;

@@ -21,7 +21,7 @@ import {
 export interface BootstrapOptions extends BLEUOptions {
   /** Resamples. Default 1000. */
   samples?: number;
-  /** Default 12345, which is sacreBLEU's; the numbers drawn are not. */
+  /** Seed of the resamples. Default 12345, as sacreBLEU's, though the numbers drawn are others. */
   seed?: number;
 }
 

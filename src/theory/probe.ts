@@ -37,14 +37,21 @@ import { RandomStream } from '../random.js';
 export interface ProbeConfig {
   /** The theory's simplifications, or a usual Transformer; see the paper, section 3.4. */
   setting: 'theory' | 'toy';
+  /** Where the norms stand (docs/placements.md). */
   placement: NormPlacement;
+  /** Layers of the encoder. */
   numLayers: number;
+  /** Width of the hidden vectors; in `toy` a multiple of 4. */
   dModel: number;
+  /** Number of token ids. */
   vocabSize: number;
+  /** Rows of a batch. */
   batch: number;
+  /** Tokens of a row. */
   length: number;
+  /** Seed of weights and data. */
   seed: number;
-  /** `zipf`: token k with weight 1 / (k + 1), the target being the next token. Default: `uniform`, random targets. */
+  /** `uniform`: random tokens and targets; `zipf`: token k with weight 1 / (k + 1), the target being the next token. Default `uniform`. */
   tokens?: 'uniform' | 'zipf';
   /** Batches whose gradients are averaged before the norm is taken (the paper's expected gradient). Default 1. */
   batches?: number;

@@ -15,7 +15,7 @@ export interface DivergenceOptions {
    * is about that unless training began from trained weights.
    */
   uninformed?: number;
-  /** The last validation loss; one that is not finite is divergence too. */
+  /** The last validation loss in nats; one that is not finite is divergence too. Default 0, which says nothing. */
   validNll?: number;
 }
 

@@ -4,12 +4,12 @@ import { isJsonObject } from '../json.js';
 
 /** What belongs to the model besides its weights and configuration. */
 export interface ModelCompanions {
-  /** The tokenizer of the texts it is trained on: a `Tokenizer` or a `CharTokenizer`. */
+  /** The tokenizer of the texts it is trained on: a `Tokenizer` or a `CharTokenizer`. Default: none. */
   tokenizer?: {
     /** What `Tokenizer.fromJSON` or its like reads. */
     toJSON(): unknown;
   } | null;
-  /** Names of its classes, in the order of their numbers. */
+  /** Names of its classes, in the order of their numbers. Default: none. */
   labels?: readonly string[] | null;
 }
 

@@ -3,6 +3,7 @@
  * how far they moved, the rescaling of their step, and the cycle of head and norms.
  */
 import type { Parameter } from '../autograd/variable.js';
+import { callback, checkOptions, integer } from '../checks.js';
 import { brief, ConfigError, FormatError } from '../errors.js';
 import { LayerNorm, type Module, RMSNorm, type StateDict } from '../nn/index.js';
 
@@ -67,19 +68,16 @@ export function normShift(model: Module, source: StateDict): number {
 export async function cyclicTuning(
   model: Module,
   options: {
+    /** How often both parts are trained. */
     cycles: number;
     /** Whether a path belongs to the predictor. */
     predictor: (path: string) => boolean;
+    /** Trains the part that is not frozen. */
     train: (part: 'predictor' | 'norms', cycle: number) => void | Promise<void>;
   },
 ): Promise<void> {
+  checkOptions('cyclicTuning', options, { cycles: integer(1), predictor: callback, train: callback });
   const { cycles, predictor, train } = options;
-  if (!Number.isInteger(cycles) || cycles < 1) {
-    throw new ConfigError(`cycles must be a positive integer, got ${brief(cycles)}`, {
-      op: 'cyclicTuning',
-      actual: cycles,
-    });
-  }
   const norms = normParameters(model);
   for (let cycle = 0; cycle < cycles; cycle++) {
     model.setTrainable((path) => predictor(path));

@@ -30,27 +30,27 @@ export interface TrainerOptions<B> {
   data: BatchSource<B>;
   /** Over parameters of `model`, all or some; the others stay as they are. */
   optimizer: Optimizer;
-  /** Rate per step (1, 2, …); default: the optimizer's own, constant. It must not end at a rate of 0 before `steps`. */
+  /** Rate per step (1, 2, …); it must not end at a rate of 0 before `steps`. Default: the optimizer's own, constant. */
   schedule?: Schedule;
   /** Steps to train in all, counted from the start of the run, resumed or not. */
   steps: number;
   /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
   labelSmoothing?: number;
-  /** Largest joint gradient norm; off by default, as in the paper. */
+  /** Largest joint gradient norm; larger ones are scaled down to it. Default: no bound, as in the paper. */
   clipNorm?: number;
   /** Batches per update; the loss is the mean over all their targets, as the loss counts them. Default 1. */
   accumulate?: number;
-  /** Fixed-order batches to evaluate on. A generator is read into an array at once. */
+  /** Fixed-order batches to evaluate on. A generator is read into an array at once. Default: none. */
   validation?: Iterable<B>;
-  /** Bytes (UTF-8) of the text that the targets of `validation` spell: then evaluations also give bits per byte. */
+  /** Bytes (UTF-8) of the text that the targets of `validation` spell: then evaluations also give bits per byte. Default: unknown. */
   validationBytes?: number;
   /** Evaluate every so many steps, and after the last. Default: only after the last. */
   evalEvery?: number;
-  /** What evaluations measure beside the loss; then the best weights and early stopping go by it. */
+  /** What evaluations measure beside the loss; then the best weights and early stopping go by it. Default: the loss alone. */
   metric?: Metric;
   /** Keep a copy of the weights of the best evaluation (`Trainer.best`). Default: where there is something to evaluate. */
   keepBest?: boolean;
-  /** Ends the run when evaluations have not become better for a while; needs `evalEvery`. */
+  /** Ends the run when evaluations have not become better for a while; needs `evalEvery`. Default: it goes on to `steps`. */
   earlyStopping?: EarlyStopping;
   /**
    * Ends the run with a NumericError once it has diverged: more than half of its last steps (a tenth of `steps`, at
@@ -67,9 +67,9 @@ export interface TrainerOptions<B> {
   onCheckpoint?: (bytes: Uint8Array, step: number) => void | Promise<void>;
   /** Steps between two checkpoints. Default: none before the end. */
   checkpointEvery?: number;
-  /** Stored in checkpoints and compared on resume; its key `schedule` may change with `{ schedule: 'new' }`. */
+  /** Stored in checkpoints and compared on resume; its key `schedule` may change with `{ schedule: 'new' }`. Default: nothing. */
   config?: Record<string, unknown>;
-  /** What `loadModel` is to find in checkpoints beside the model: its tokenizer, the names of its classes. */
+  /** What `loadModel` is to find in checkpoints beside the model: its tokenizer, the names of its classes. Default: nothing. */
   companions?: ModelCompanions;
   /** Ends `run()` between two steps. */
   signal?: AbortSignal;

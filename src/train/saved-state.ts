@@ -98,8 +98,8 @@ export function loadCheckpointWeights(model: Module, bytes: Uint8Array, path = '
 /** How `Trainer.restore` treats what may change on purpose. */
 export interface RestoreOptions {
   /**
-   * `same` (the default) refuses another schedule than the checkpoint's; `new` goes on with the trainer's own, for
-   * instance one with more `totalSteps`. Two functions of one's own cannot be told apart.
+   * `same` refuses another schedule than the checkpoint's; `new` goes on with the trainer's own, for instance one with more
+   * `totalSteps`. Two functions of one's own cannot be told apart. Default `same`.
    */
   schedule?: 'same' | 'new';
   /** The stored configuration in the words of this version; `own` is the trainer's. @internal */

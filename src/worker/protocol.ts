@@ -5,23 +5,22 @@
 import type { Generated as GeneratedText, GenerateOptions as TextOptions } from '../generate/index.js';
 import type { Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
+import type { InitOptions } from '../runtime/runtime.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
 import type { ModelRequests } from './model-protocol.js';
 import type { WireError } from './wire-error.js';
 
 /** `init()` in the worker. */
-export interface RuntimeOptions {
-  threads?: number | 'auto';
-  simd?: 'strict' | 'relaxed';
-  maxMemory?: number;
+export interface RuntimeOptions extends Pick<InitOptions, 'threads' | 'simd' | 'maxMemory'> {
+  /** Address of kernel-worker.js. Default: beside the worker. */
   worker?: string;
 }
 
 /** A run in a worker: a recipe, and what belongs to the place where it is carried out. Plain data, so no closures. */
 export interface WorkerRun extends Recipe {
-  /** Name of a `CheckpointStore` of the browser that the worker writes checkpoints to. */
+  /** Name of a `CheckpointStore` of the browser that the worker writes checkpoints to. Default: none. */
   store?: string;
-  /** `init()` in the worker. */
+  /** What `init` takes in the worker. Default: its defaults. */
   runtime?: RuntimeOptions;
 }
 
@@ -79,7 +78,7 @@ export interface Restored {
 export interface GenerateOptions extends Omit<TextOptions, 'signal'> {
   /** Text where the data has a tokenizer, else ids. */
   prompt: string | readonly number[];
-  /** The older name of `maxNewTokens`. */
+  /** The older name of `maxNewTokens`. Default: as that. */
   length?: number;
 }
 

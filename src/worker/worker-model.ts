@@ -22,9 +22,9 @@ import type { WorkerSource } from './worker-port.js';
 
 /** Where the model computes. */
 export interface WorkerModelOptions {
-  /** `init()` in the worker. */
+  /** What `init` takes in the worker. Default: its defaults. */
   runtime?: RuntimeOptions;
-  /** Where trainer-worker.js lies when a bundler has moved it, or a function that makes the worker. */
+  /** Where trainer-worker.js lies when a bundler has moved it, or a function that makes the worker. Default: beside this module. */
   worker?: WorkerSource;
 }
 

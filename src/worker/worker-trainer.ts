@@ -169,7 +169,13 @@ export class WorkerTrainer {
    * is none. `schedule: 'new'` goes on under another schedule than the checkpoint's.
    * @throws CheckpointError when it does not fit; nothing is changed then
    */
-  async restore(bytes?: Uint8Array, options: { schedule?: 'same' | 'new' } = {}): Promise<Restored | null> {
+  async restore(
+    bytes?: Uint8Array,
+    options: {
+      /** Whether the schedule must be the checkpoint's, or may be another. Default `same`. */
+      schedule?: 'same' | 'new';
+    } = {},
+  ): Promise<Restored | null> {
     checkKeys('WorkerTrainer.restore', options, ['schedule']);
     const from = bytes === undefined ? 'store' : unshared(bytes);
     const restored = await this.#whenReady('restore', { ...options, bytes: from });

@@ -7,7 +7,7 @@
  * After a deliberate change of the bits, `PRENORM_UPDATE_DOCS=1 node --import tsx test/examples/docs.test.ts`
  * writes the new outputs.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -184,6 +184,13 @@ test('docs/commands.md is what the commands say of themselves', () => {
 
 test('docs/ops.md and docs/op-kernels.md are what the sources say', () => {
   execFileSync(process.execPath, [join(root, 'scripts/op-table.mjs'), '--check'], { stdio: 'pipe' });
+});
+
+test('docs/options.md is what the sources say, and every option says what it is', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/options-doc.mjs'), '--check'], {
+    encoding: 'utf8',
+  });
+  assert.is(status, 0, stderr);
 });
 
 test('the result tables are what docs/results/quick.json says', () => {

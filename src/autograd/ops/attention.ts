@@ -12,13 +12,13 @@ import { drawMask, NO_MASK } from './dropout.js';
 
 /** How q, k and v are read; every head has C / numHeads components and logits are divided by their root. */
 export interface AttentionOptions {
-  /** Divides C. */
+  /** Number of heads; it divides C. */
   numHeads: number;
-  /** Key j is visible to query i only when j <= i + queryOffset. */
+  /** Whether key j is visible to query i only when j <= i + queryOffset. Default false. */
   causal?: boolean;
-  /** Position of the first query among the keys (a key/value cache holds earlier ones). */
+  /** Position of the first query among the keys (a key/value cache holds earlier ones). Default 0. */
   queryOffset?: number;
-  /** (B) i32: number of valid keys per sequence; beyond the keys it counts as all of them, below 0 as none. */
+  /** (B) i32: number of valid keys per sequence; beyond the keys it counts as all of them, below 0 as none. Default: all. */
   lengths?: Variable | null;
   /**
    * Sets this share of the probabilities to 0 and scales the rest by 1 / (1 - dropout), in steps of 2^-16, at every call

@@ -6,13 +6,13 @@ import { record } from '../tape.js';
 import { TokenCount } from '../token-count.js';
 import { requireDType, result, runtimeOf, Variable } from '../variable.js';
 
-/** Smoothing (default 0) and divisor of a loss. */
+/** Smoothing and divisor of a loss. */
 export interface CrossEntropyOptions {
-  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V, s in [0, 1). */
+  /** PyTorch's label smoothing: target (1 - s)·onehot + s / V, s in [0, 1). Default 0. */
   smoothing?: number;
   /**
-   * Divisor of the summed loss; by default the number of targets that are not ignored. A `TokenCount` is told that
-   * number, and lets a batch of nothing but ignored targets pass, with a loss of 0.
+   * Divisor of the summed loss. A `TokenCount` is told how many targets are not ignored, and lets a batch of nothing but
+   * ignored targets pass, with a loss of 0. Default: the number of targets that are not ignored.
    */
   count?: number | TokenCount;
 }
@@ -20,8 +20,8 @@ export interface CrossEntropyOptions {
 /** What the rows of a loss weigh. */
 export interface RowWeights {
   /**
-   * As many numbers as there are rows, constants: factors on the rows' losses (default 1). The divisor stays the
-   * number of rows that are not ignored, so that a row of weight 2 counts like two rows, and `nll` knows no weights.
+   * As many numbers as there are rows, constants: factors on the rows' losses. The divisor stays the number of rows
+   * that are not ignored, so that a row of weight 2 counts like two rows, and `nll` knows no weights. Default: all 1.
    */
   rowWeights?: Variable;
 }

@@ -9,7 +9,14 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
  * padding: a row of zeros, and no gradient.
  * @throws DataError when an id lies outside the table.
  */
-export function embedding(weight: Variable, ids: Variable, options: { scale?: number } = {}): Variable {
+export function embedding(
+  weight: Variable,
+  ids: Variable,
+  options: {
+    /** Factor on the rows. Default 1. */
+    scale?: number;
+  } = {},
+): Variable {
   checkOptions('embedding', options, { scale: optional(finite) });
   requireDType('embedding', 'ids', ids, 'i32');
   if (weight.rank !== 2) {

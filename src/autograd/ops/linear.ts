@@ -8,10 +8,11 @@ import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 /** What follows a linear layer; `gelu` is the exact form with erf. */
 export type Activation = 'none' | 'relu' | 'gelu';
 
-/** Activation (default none) and rows (default all). */
+/** What follows the product, and how much of the weight takes part in it. */
 export interface LinearOptions {
+  /** Applied to every element of the result; `gelu` is the exact form with erf. Default `none`. */
   activation?: Activation;
-  /** Use only rows [from, to) of weight and bias: a part of a packed projection. */
+  /** Use only rows [from, to) of weight and bias: a part of a packed projection. Default: all. */
   rows?: readonly [number, number];
 }
 

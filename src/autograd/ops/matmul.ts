@@ -5,10 +5,11 @@ import { sizeOf } from '../../tensor/shape.js';
 import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 
-/** Which operands are read transposed; default neither. */
+/** Which operands are read transposed. */
 export interface MatmulOptions {
-  /** Use a with its last two axes swapped; nothing is copied. */
+  /** Use a with its last two axes swapped; nothing is copied. Default false. */
   transposeA?: boolean;
+  /** The same of b. Default false. */
   transposeB?: boolean;
 }
 

@@ -9,10 +9,11 @@ import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
-/** `eps` (default 1e-5) is added to the variance or the mean square. */
+/** What is added in front of a norm and inside it. */
 export interface NormOptions {
+  /** Added to the variance, of RMSNorm to the mean square. Default 1e-5. */
   eps?: number;
-  /** Added to x before normalising: out = norm(x + residual). */
+  /** Added to x before normalising: out = norm(x + residual). Default: nothing. */
   residual?: Variable | null;
 }
 

@@ -7,9 +7,9 @@ import { scale } from './binary.js';
 
 /** What is reduced, and the shape of what is left. */
 export interface ReduceOptions {
-  /** The axis to reduce; all elements when left out. */
+  /** The axis to reduce; below 0 it counts from the last. Default: all of them, to one number. */
   axis?: number;
-  /** Keep the reduced axis with size 1. */
+  /** Keep the reduced axis with size 1. Default false. */
   keepDim?: boolean;
 }
 

@@ -8,7 +8,13 @@ import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
  * Softmax over the last axis. With `lengths` (i32), the rows are split evenly over its entries and only the
  * first `length` columns of a row take part; the others are 0, and so is a row of length 0.
  */
-export function softmax(x: Variable, options: { lengths?: Variable } = {}): Variable {
+export function softmax(
+  x: Variable,
+  options: {
+    /** i32: how many columns of a row take part; the rows are split evenly over its entries. Default: all columns. */
+    lengths?: Variable;
+  } = {},
+): Variable {
   checkOptions('softmax', options, { lengths: optional(anything) });
   requireDType('softmax', 'x', x, 'f32');
   const cols = x.shape[x.rank - 1];

@@ -16,6 +16,7 @@
  * Chosen before the runs with seed 9001 (300 to 600 steps): at maxLr 0.002 Post-LN without warm-up stands at the
  * unigram level (validation NLL 5.88), with warm-up it is well below, Pre-LN without warm-up learns.
  */
+import { checkOptions, oneOf, optional, seed as seedRule, text } from '../../checks.js';
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/index.js';
 import { curves } from '../drawing/training.js';
@@ -74,10 +75,25 @@ const ARMS: readonly [NormPlacement, boolean][] = [
 
 export type Multi30kSize = keyof typeof multi30kSizes;
 
-/** The three arms at one size. `data` is a folder that `prenorm prepare` has made of Multi30k. */
+/**
+ * The three arms at one size.
+ * @throws ConfigError for an unknown key or a value out of range
+ */
 export function multi30kRuns(
-  options: { size?: Multi30kSize; seed?: number; data?: string } = {},
+  options: {
+    /** Which entry of `multi30kSizes`. Default `small`. */
+    size?: Multi30kSize;
+    /** Shifts the seed of every run. Default 0. */
+    seed?: number;
+    /** Folder that `prenorm prepare` has made of Multi30k. Default `multi30k`. */
+    data?: string;
+  } = {},
 ): TranslationRun[] {
+  checkOptions('multi30kRuns', options, {
+    size: optional(oneOf(...Object.keys(multi30kSizes))),
+    seed: optional(seedRule),
+    data: optional(text),
+  });
   const { size = 'small', seed = 0, data = 'multi30k' } = options;
   const { model, vocabSize, maxTokens, steps, evalEvery, warmupSteps, maxLr } = multi30kSizes[size];
   return ARMS.map(([placement, warmup]) => ({

@@ -31,9 +31,10 @@ export function scoreTranslations(
   references: readonly string[],
   options: BLEUOptions = {},
 ): BLEUScore & { low: number; high: number; loops: number } {
+  const bleu = BLEU(hypotheses, [references], options);
   const resampling = { ...options, samples: 1000, seed: 0 };
   const { low, high } = pairedBootstrap(hypotheses, undefined, [references], resampling);
-  return { ...BLEU(hypotheses, [references], options), low, high, loops: repeatedLoopShare(hypotheses) };
+  return { ...bleu, low, high, loops: repeatedLoopShare(hypotheses) };
 }
 
 /** BLEU of tokens in small letters, which is not comparable with the cased score. */
