@@ -100,14 +100,63 @@ test('docs/recipe.md has an example of every kind of data, and names every key',
   );
 });
 
-test('links between documents lead somewhere', () => {
+/** GitHub's anchors of the headings of a document; of equal ones the later have a number. */
+function anchorsOf(document: string): Set<string> {
+  const anchors = new Set<string>();
+  const prose = read(document).replace(/^```[\s\S]*?^```$/gm, '');
+  for (const [, heading] of prose.matchAll(/^#+ (.*)$/gm)) {
+    const base = heading
+      .toLowerCase()
+      .replace(/\]\([^)]*\)/g, '')
+      .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-');
+    let anchor = base;
+    for (let n = 1; anchors.has(anchor); n++) anchor = `${base}-${n}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+test('links between documents, and to their headings, lead somewhere', () => {
   const broken: string[] = [];
   for (const document of documents) {
-    for (const [, target] of read(document).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
-      if (!existsSync(join(root, dirname(document), target))) broken.push(`${document}: ${target}`);
+    for (const [, target, anchor] of read(document).matchAll(
+      /\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)]*))?\)/g,
+    )) {
+      const path = target ? join(dirname(document), target) : document;
+      const isThere =
+        existsSync(join(root, path)) && (!anchor || !path.endsWith('.md') || anchorsOf(path).has(anchor));
+      if (!isThere) broken.push(`${document}: ${target}${anchor ? `#${anchor}` : ''}`);
     }
   }
   assert.equal(broken, []);
+});
+
+test('docs/api.md names every option of what it describes at length', () => {
+  const sections = read('docs/options.md').split(/^### /m);
+  const optionsOf = (name: string): string[] => {
+    const section = sections.find((text) => text.split('\n')[0].split(', ').includes(`\`${name}\``));
+    assert.ok(section, `docs/options.md lacks ${name}`);
+    return [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
+  };
+  const described = {
+    'prenorm/train': ['fit'],
+    'prenorm/classify': ['classify', 'describeReport'],
+    'prenorm/generate': ['generate', 'translate', 'attentionWeights'],
+    'prenorm/io': ['saveModel', 'loadModel'],
+  };
+  const api = read('docs/api.md').split(/^## /m);
+  for (const [entry, names] of Object.entries(described)) {
+    const text = api.find((section) => section.startsWith(`\`${entry}\``)) as string;
+    const code = [...text.matchAll(/`[^`\n]+`/g)].join(' ');
+    const options = names.flatMap(optionsOf);
+    assert.ok(options.length > 2);
+    assert.equal(
+      options.filter((option) => !new RegExp(`\\b${option}\\b`).test(code)),
+      [],
+      entry,
+    );
+  }
 });
 
 test('file names in docs/architecture.md exist', () => {
