@@ -12,6 +12,7 @@ import {
   withoutRepeats,
 } from '../data/index.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import { spared } from '../recipe/data/hold-out.js';
 import { lowercase, tokenizeWords, type WordLanguage } from '../text/index.js';
 import { splitWords } from '../text/tokenize-13a.js';
 import { findPairs, findTable, type Part, parts, readExamples, readLines } from './prepare-input.js';
@@ -114,12 +115,14 @@ export async function prepareTable(
   const limited = cleanExamples(train.examples, numTexts, limits(options), report);
   const given = { valid: read.valid?.examples ?? [], test: read.test?.examples ?? [] };
   const clean = options.dedupe ? withoutRepeats(limited, given, report) : limited;
+  const labels = kind === 'labelled' ? labelsOf(options.labelSeparator) : undefined;
   let rest = clean;
   for (const [part, offset] of [['valid', HOLD_OUT] as const, ['test', 11] as const]) {
     if (read[part]) continue;
-    const { held } = holdOut(clean, offset);
-    const taken = new Set(held);
-    rest = rest.filter((example) => !taken.has(example));
+    const taken = holdOut(clean, offset).held;
+    const held = labels ? withoutLast(taken, rest, labels) : taken;
+    const isHeld = new Set(held);
+    rest = rest.filter((example) => !isHeld.has(example));
     read[part] = { all: held.length, examples: held, from: `every ${HOLD_OUT}rd of train` };
   }
   read.train = { ...train, examples: rest };
@@ -131,7 +134,7 @@ export async function prepareTable(
     );
   }
   const all = read as Record<Part, { examples: RawExample[] }>;
-  if (kind === 'labelled') checkLabels(all, options.labelSeparator);
+  if (labels) checkLabels(all, labels, options.labelSeparator === undefined ? 2 : 1);
   return {
     files: Object.fromEntries(
       parts.map((part) => {
@@ -165,15 +168,33 @@ function findLeaks(read: Record<Part, { examples: RawExample[] }>, numTexts: num
 
 const leftOut = (report: DropReport): string => (report.total > 0 ? `; left out: ${report.describe()}` : '');
 
-/** A label that training never sees can never be right. */
-function checkLabels(read: Record<Part, { examples: RawExample[] }>, separator: string | undefined): void {
-  const labelsOf = ({ columns }: RawExample): string[] => {
+/** The labels of an example: the last column, or what stands in it with separators between. */
+function labelsOf(separator: string | undefined): (example: RawExample) => string[] {
+  return ({ columns }) => {
     const label = columns[columns.length - 1];
     if (separator === undefined) return [label];
     return label === '' ? [] : label.split(separator).map((name) => name.trim());
   };
-  const known = new Set(read.train.examples.flatMap(labelsOf));
-  const least = separator === undefined ? 2 : 1;
+}
+
+/** Those of the examples to hold out that are not the last in `rest` with some label. */
+function withoutLast(
+  held: readonly RawExample[],
+  rest: readonly RawExample[],
+  labels: (example: RawExample) => string[],
+): RawExample[] {
+  const rows = new Map(rest.map((example, row) => [example, row]));
+  const wanted = held.map((example) => rows.get(example) as number);
+  return spared(wanted, rest.map(labels)).map((row) => rest[row]);
+}
+
+/** A label that training never sees can never be right. */
+function checkLabels(
+  read: Record<Part, { examples: RawExample[] }>,
+  labels: (example: RawExample) => string[],
+  least: number,
+): void {
+  const known = new Set(read.train.examples.flatMap(labels));
   if (known.size < least) {
     const only = known.size === 1 ? `, ${brief([...known][0])},` : '';
     throw new DataError(
@@ -188,7 +209,7 @@ function checkLabels(read: Record<Part, { examples: RawExample[] }>, separator: 
   }
   for (const part of ['valid', 'test'] as const) {
     for (const example of read[part].examples) {
-      const bad = labelsOf(example).find((label) => !known.has(label));
+      const bad = labels(example).find((label) => !known.has(label));
       if (bad === undefined) continue;
       throw new DataError(`the label ${brief(bad)} does not occur in the training part`, {
         path: example.where,

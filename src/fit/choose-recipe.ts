@@ -181,7 +181,8 @@ function chooseBatches(facts: FitFacts): Batches {
   const own = validRows !== undefined;
   const heldOut = Math.max(1, own ? validRows : Math.floor(rows * validation));
   const inTraining = own ? rows - validRows : rows - heldOut;
-  const share = own ? {} : { validation };
+  // Files are often sorted, by label or by length.
+  const share = own ? {} : ({ validation, holdOut: 'spread' } as const);
   if (task === 'translate') {
     // A token is a byte or more, so nothing is longer than its bytes and two marks.
     const room = Math.min(2048, 8 * Math.ceil((longest + 2) / 8));

@@ -49,7 +49,10 @@ export class InWorker implements Place {
   }
 }
 
-/** What was read, as one text. A part to validate with comes last, as the share that gives exactly its rows. */
+/**
+ * What was read, as one text: all rows in their order, for the worker holds out what the recipe says. A part to validate
+ * with comes last, as the share that gives exactly its rows.
+ */
 function contentOf(task: FitTask, read: ReadData, hasValid: boolean): { text: string; validation?: number } {
   if (task === 'lm') return { text: (read as ReadData & { whole: string }).whole };
   const { train, valid = [] } = task === 'translate' ? (read as ReadPairs).pairs : labelledRows(read);

@@ -8,7 +8,7 @@ import { type DataFacts, factsOf } from './facts.js';
 import { Here } from './here.js';
 import { InWorker } from './in-worker.js';
 import type { FitBudget, FitData } from './options.js';
-import { dataKindOf, findOrigin } from './origin.js';
+import { dataKindOf, findOrigin, type Origin } from './origin.js';
 import type { Place } from './place.js';
 
 /** What was chosen, and where it is carried out. */
@@ -42,11 +42,11 @@ export async function planFit({
 }: FitPlanOptions): Promise<FitPlan> {
   const origin = await findOrigin(task, data);
   const content = { kind: dataKindOf(task), ...origin.content };
-  const read = await readContent(task, content as Recipe['data'], origin.sources);
+  const read = await readContent(task, content as Recipe['data'], origin);
   const facts = factsOf(task, read, origin.hasValid);
   const place =
     worker === false
-      ? new Here(read, origin.sources)
+      ? new Here(origin.sources)
       : new InWorker(task, read, origin.hasValid, worker === true ? undefined : worker);
   const whole = (chosen: ChosenRecipe): Recipe =>
     checkRecipe({ ...chosen, data: { ...chosen.data, ...origin.content } }, 'fit');
@@ -60,10 +60,18 @@ export async function planFit({
   };
 }
 
-/** Rows of data need a bound to be read, which decides nothing here. */
-async function readContent(task: FitTask, data: Recipe['data'], sources: Sources): Promise<ReadData> {
+/**
+ * All rows of the data in their order: what is held out of them is still to be chosen. Rows of labelled texts need a
+ * bound to be read, which decides nothing here.
+ */
+async function readContent(
+  task: FitTask,
+  data: Recipe['data'],
+  { sources, hasValid }: Pick<Origin, 'sources' | 'hasValid'>,
+): Promise<ReadData> {
+  const whole = hasValid ? data : { ...data, validation: 0 };
   return readData(
-    task === 'classify' ? ({ ...data, batchSize: 1, maxLen: 8 } as Recipe['data']) : data,
+    (task === 'classify' ? { ...whole, batchSize: 1, maxLen: 8 } : whole) as Recipe['data'],
     sources,
   );
 }

@@ -17,8 +17,21 @@ export interface TextOrigin {
   source?: string;
   /** The content itself, instead. */
   text?: TextContent;
-  /** Share at the end that is held out where there is no part to validate with, in [0, 1). Default 0.1. */
+  /** Share that is held out where there is no part to validate with, in [0, 1). Default 0.1. */
   validation?: number;
+}
+
+/** Which rows of a single file are held out. */
+export type HoldOut = 'end' | 'spread';
+
+/** Where kinds have their content whose rows stand for themselves, so that any of them may be held out. */
+export interface RowOrigin extends TextOrigin {
+  /**
+   * Which rows `validation` holds out where there is no part to validate with: the last of the file (`end`, the
+   * default), or rows evenly over it (`spread`), of labelled rows evenly over each class. A file that is sorted needs
+   * `spread`.
+   */
+  holdOut?: HoldOut;
 }
 
 /** Bounds of a batch of rows. */
@@ -55,7 +68,7 @@ export interface TokensData {
 }
 
 /** Sentence pairs for a transformer: source TAB target. Embedded: `ui-de-en`. A folder has train.tsv, valid.tsv, test.tsv. */
-export interface PairsData extends TextOrigin {
+export interface PairsData extends RowOrigin {
   kind: 'pairs';
   /** Bound of a batch's padded source and target tokens. Default 1000. */
   maxTokens?: number;
@@ -73,12 +86,12 @@ export interface LabelColumn {
 }
 
 /** Pairs of texts with a class, for a textClassifier: text TAB text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
-export interface LabelledPairsData extends TextOrigin, RowBounds, LabelColumn {
+export interface LabelledPairsData extends RowOrigin, RowBounds, LabelColumn {
   kind: 'labelledPairs';
 }
 
 /** Texts with a class, for a textClassifier: text TAB label. A folder has train.tsv, valid.tsv, test.tsv. */
-export interface LabelledTextsData extends TextOrigin, RowBounds, LabelColumn {
+export interface LabelledTextsData extends RowOrigin, RowBounds, LabelColumn {
   kind: 'labelledTexts';
 }
 
@@ -107,8 +120,10 @@ export interface ImagesData {
   channels?: number;
   /** Images per batch. Default 32. */
   batchSize?: number;
-  /** Share at the end that is held out for validation, in [0, 1). Default 0.1. */
+  /** Share that is held out for validation, in [0, 1). Default 0.1. */
   validation?: number;
+  /** Which images are: the last (`end`, the default), or a spread of each class. */
+  holdOut?: HoldOut;
 }
 
 /**

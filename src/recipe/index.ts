@@ -16,6 +16,7 @@ export type { OpenedText } from './data/text.js';
 export type {
   DataKindName,
   DataRecipe,
+  HoldOut,
   ImagesData,
   LabelColumn,
   LabelledPairsData,
@@ -25,6 +26,7 @@ export type {
   PairsData,
   Plain,
   RowBounds,
+  RowOrigin,
   TextContent,
   TextData,
   TextOrigin,

@@ -65,7 +65,7 @@ export function storedRecipe({ weights, ...recipe }: Recipe): object {
 export function storedData(data: DataRecipe): object {
   const { contentKeys } = dataKind(data);
   const isName = (key: string, value: unknown) =>
-    key === 'source' || key === 'url' || typeof value === 'number';
+    key === 'source' || key === 'url' || key === 'holdOut' || typeof value === 'number';
   return Object.fromEntries(
     Object.entries(data).filter(([key, value]) => !contentKeys.includes(key) || isName(key, value)),
   );

@@ -242,6 +242,19 @@ test('labelled pairs: columns may be picked, a header skipped; labels must be kn
   await refused(['one'], /1 label, "yes", at least 2 are needed.*--columns/, { kind: 'labelled' });
 });
 
+test('labelled texts sorted by label: every label is trained on, the rare ones too', async () => {
+  // Line 23 of every 23 validates, line 11 tests: here the only text of a label, and both of another.
+  const label = (i: number) => (i === 10 ? 'once' : i === 33 || i === 45 ? 'twice' : i < 60 ? 'a' : 'b');
+  write({ 'sorted.tsv': lines(115, (i) => `message ${i}\t${label(i)}`) });
+  await good(['sorted.tsv'], { kind: 'labelled' });
+  const labels = (part: string) => kept(`${part}.tsv`).map((line) => line.split('\t')[1]);
+  assert.equal(new Set(labels('train')), new Set(['a', 'b', 'once', 'twice']));
+  assert.equal(labels('valid'), ['a', 'twice', 'b', 'b', 'b']);
+  assert.equal(labels('test'), ['a', 'b', 'b']);
+  assert.is(kept('train.tsv').length, 115 - 8);
+  rmSync(at('out'), { recursive: true });
+});
+
 test('labelled texts: two columns are text and label, several labels have a separator', async () => {
   write({ 'two.tsv': lines(46, (i) => `message  ${i}\t${i % 2 ? 'spam' : 'ham'}`) });
   await good(['two.tsv'], { kind: 'labelled' });

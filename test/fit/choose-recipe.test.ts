@@ -54,6 +54,8 @@ test('a tenth is held out, but no more than 100 kB or 1000 lines, and nothing wh
   assert.is(data({ ...lm, bytes: 10_000_000, tokens: 3_000_000 }).validation, 0.01);
   assert.is(data({ ...pairs, rows: 50_000 }).validation, 0.02);
   assert.is(data({ ...pairs, validRows: 100 }).validation, undefined);
+  const ways = [lm, pairs, texts, { ...texts, validRows: 100 }].map((facts) => data(facts).holdOut);
+  assert.equal(ways as unknown[], [undefined, 'spread', 'spread', undefined]);
 });
 
 test('sizes grow with the text, the rate falls with the width, and minutes can bound the size', () => {

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fileSources } from '../../src/cli/sources.js';
 import { loadKjv } from '../../src/data/index.js';
 import { type FitOptions, type FitProgress, fit } from '../../src/fit/index.js';
 import { init } from '../../src/index.js';
 import { loadModel } from '../../src/io/index.js';
-import { checkRecipe, prepareRun, type Recipe } from '../../src/recipe/index.js';
+import { checkRecipe, noFiles, prepareRun, type Recipe, readData } from '../../src/recipe/index.js';
 import { Trainer } from '../../src/train/index.js';
 import { encodeBytes } from '../../src/utf8.js';
 import { asyncRefusal } from '../support.js';
@@ -31,8 +32,10 @@ const bits = (model: { stateDict(): Map<string, { data: ArrayLike<number> }> }):
   JSON.stringify([...model.stateDict()].map(([name, { data }]) => [name, Array.from(data)]));
 
 /** The weights that a recipe, as JSON, comes to with the lowest held-out loss. */
-async function carriedOut(recipe: Recipe): Promise<string> {
-  const { options, model } = await prepareRun(checkRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe'));
+async function carriedOut(recipe: Recipe, sources = noFiles): Promise<string> {
+  const { options, model } = await prepareRun(checkRecipe(JSON.parse(JSON.stringify(recipe)), 'recipe'), {
+    sources,
+  });
   let best = Number.POSITIVE_INFINITY;
   let weights = '';
   for await (const { validNll = Number.POSITIVE_INFINITY } of new Trainer(options).run()) {
@@ -80,6 +83,46 @@ test('pairs and labelled texts are learnt from lists, and their recipes give the
   }
 });
 
+/** Sorted by label: the end of it has no text of the first class. */
+const sorted = [...labelled].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+
+test('a file sorted by label is learned and judged on all its labels, and its recipe gives the same bits', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
+  try {
+    const path = join(folder, 'sorted.tsv');
+    const clean = sorted.map(([line, label]) => `${line.replace(/\s/g, ' ')}\t${label}\n`);
+    writeFileSync(path, clean.join(''));
+    const options = { ...quick, task: 'classify', data: path, budget: { steps: 60 } } as const;
+    const { model, recipe, metrics, labels } = await fit(options);
+    assert.equal(labels, ['bad', 'good']);
+    const { holdOut } = recipe.data as { holdOut?: string };
+    assert.is(holdOut, 'spread');
+    // Without knowing anything it is 0.69.
+    assert.ok(metrics.validNll < 0.1, `${metrics.validNll}`);
+    const sources = fileSources(folder);
+    const read = await readData(recipe.data, sources);
+    const { valid } = (read as unknown as { parts: { valid: { label: number }[] } }).parts;
+    assert.equal(
+      [0, 1].map((label) => valid.filter((row) => row.label === label).length),
+      [3, 3],
+    );
+    assert.is(bits(model), await carriedOut(recipe, sources));
+    const end = checkRecipe({ ...recipe, data: { ...recipe.data, holdOut: 'end', validation: 0.5 } }, 'end');
+    assert.is((await asyncRefusal(prepareRun(end, { sources }))).code, 'DATA');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('of many rows, less than a tenth is held out, in the training as in its recipe', async () => {
+  const many = Array.from({ length: 12_000 }, (_, i): [string, string] => [`${i % 97} x`, i % 2 ? 'a' : 'b']);
+  const options = { ...quick, task: 'classify', data: many, budget: { steps: 2 } } as const;
+  const { model, recipe } = await fit(options);
+  const { validation } = recipe.data as { validation?: number };
+  assert.is(validation, 0.0833);
+  assert.is(bits(model), await carriedOut(recipe));
+});
+
 test('what is saved is loaded with the same weights, tokenizer and labels, and without the text', async () => {
   const options = { ...quick, task: 'classify', data: labelled, budget: { steps: 2 } } as const;
   const { model, tokenizer, save, recipe, metrics } = await fit(options);
@@ -102,6 +145,8 @@ test('a worker comes to the same bits, from what is given and from a folder with
       { task: 'lm', data: text },
       { task: 'translate', data: folder },
       { task: 'classify', data: labelled },
+      { task: 'classify', data: sorted },
+      { task: 'translate', data: pairs },
     ] as const) {
       const here = await fit({ ...quick, ...options, budget: { steps: 3 } });
       const there = await fit({ ...quick, ...options, budget: { steps: 3 }, worker: true });

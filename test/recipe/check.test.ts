@@ -116,6 +116,12 @@ const values: [object, string, string, unknown[]][] = [
     'an Int32Array or a list of classes',
     ['x', [1, '2'], new Float32Array(4), {}, null],
   ],
+  ...[pairs, labelledPairs, labelledTexts, images].map((base): [object, string, string, unknown[]] => [
+    base,
+    'data.holdOut',
+    '"end" or "spread"',
+    ['start', 1, true, null],
+  ]),
   [images, 'data.channels', count, counts],
   [images, 'data.batchSize', count, counts],
   [images, 'data.batchSize', 'at most 65536', [65537]],

@@ -4,8 +4,9 @@ import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
 import { decodeText } from '../../text/index.js';
 import { encodeBytes } from '../../utf8.js';
-import type { TextContent, TextOrigin } from '../data-recipe.js';
+import type { RowOrigin, TextContent, TextOrigin } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
+import { heldOutRows, holdOutRule, type Labels } from './hold-out.js';
 import type { Must } from './kind.js';
 
 /** Embedded texts by name: whole, or in parts. */
@@ -41,6 +42,9 @@ export const SHARE = 0.1;
 
 export const originKeys = ['source', 'text', 'validation'] as const;
 
+/** Of kinds whose rows stand for themselves. Which rows are held out decides bits, by the hash of the content. */
+export const rowOriginKeys = [...originKeys, 'holdOut'] as const;
+
 /** The name of embedded data, a file or a folder. */
 export const sourceRule = optional({
   wanted: 'the name of embedded data or a path',
@@ -55,6 +59,8 @@ export const originRules: Rules<TextOrigin> = {
   text: optional({ wanted: 'a string, bytes or a Blob', holds: isContent }),
   validation: heldOutRule,
 };
+
+export const rowOriginRules: Rules<RowOrigin> = { ...originRules, holdOut: holdOutRule };
 
 export function checkOrigin({ source, text }: TextOrigin, must: Must): void {
   must(
@@ -135,35 +141,51 @@ function notEmpty(text: string, path: string): string {
   throw new DataError('the text is empty', { path, hint: 'give a file with some text in it' });
 }
 
+/** Rows of every part, and where each of them stood. */
+export interface Divided<T> {
+  parts: Parts<T[]>;
+  /** The line of a row of a part in the file that it came from, from 1. */
+  lineOf(part: keyof Parts<unknown>, row: number): number;
+}
+
 /**
- * Rows of every part, the training part first. Where there is no part to validate with, the last share of the rows is
- * held out.
- * @throws ConfigError for a share beside a part of its own
+ * Rows of every part, the training part first. Where there is no part to validate with, a share of the rows is held
+ * out: the last of them, or a spread. Both parts keep the order of the file.
+ * @param parse the rows of a text, one for each line
+ * @param labels of a row, where rows have some
+ * @throws ConfigError for a share, or a way to hold out, beside a part of its own
  */
 export function divide<T>(
   { texts, names }: Content,
-  validation: number | undefined,
+  { validation, holdOut }: Pick<RowOrigin, 'validation' | 'holdOut'>,
   parse: (text: string, path: string) => T[],
-): Parts<T[]> {
+  labels?: (row: T) => Labels,
+): Divided<T> {
   const [parts, of] = [texts, names].map((found) =>
     'whole' in found ? { train: found.whole } : found,
   ) as Parts<string>[];
-  if (parts.valid !== undefined && validation !== undefined) {
-    throw new ConfigError(`validation is ${validation}, but there is ${of.valid}`, {
+  for (const [key, value] of Object.entries({ validation, holdOut })) {
+    if (parts.valid === undefined || value === undefined) continue;
+    throw new ConfigError(`${key} is ${value}, but there is ${of.valid}`, {
       op: 'data',
-      actual: validation,
-      hint: 'leave validation out: it is the share of a text that has no part to validate with',
+      actual: value,
+      hint: `leave ${key} out: it is for a text that has no part to validate with`,
     });
   }
   const rows = parse(parts.train, of.train);
-  const cut = rows.length - (parts.valid === undefined ? Math.floor(rows.length * (validation ?? SHARE)) : 0);
-  const divided: Parts<T[]> = { train: rows.slice(0, cut) };
-  if (cut < rows.length) divided.valid = rows.slice(cut);
+  const share = parts.valid === undefined ? (validation ?? SHARE) : 0;
+  const held = heldOutRows(rows.length, share, holdOut, labels && rows.map(labels));
+  const isHeld = new Set(held);
+  const lines = { train: [...rows.keys()].filter((row) => !isHeld.has(row)), valid: held };
+  const divided: Parts<T[]> = { train: lines.train.map((row) => rows[row]) };
+  if (held.length > 0) divided.valid = held.map((row) => rows[row]);
   for (const part of ['valid', 'test'] as const) {
     const text = parts[part];
     if (text !== undefined) divided[part] = parse(text, of[part] as string);
   }
-  return divided;
+  const isCut = (part: keyof Parts<unknown>): part is 'train' | 'valid' =>
+    part === 'train' || (part === 'valid' && parts.valid === undefined);
+  return { parts: divided, lineOf: (part, row) => 1 + (isCut(part) ? lines[part][row] : row) };
 }
 
 /** SHA-256 of texts or of plain data. */

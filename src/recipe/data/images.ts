@@ -10,6 +10,7 @@ import { decodeText } from '../../text/index.js';
 import type { ImagesData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
 import { heldOutRule, SHARE, sourceRule } from './content.js';
+import { heldOutRows, holdOutRule } from './hold-out.js';
 import type { DataKind } from './kind.js';
 
 /** Images one after another, and their classes. */
@@ -66,8 +67,10 @@ export function pickImages({ images, labels }: Images, rows: readonly number[]):
 
 interface ReadImages extends Images {
   sha256: string;
-  /** Where the held-out images begin. */
+  /** Where the held-out images begin, which come last. */
   cut: number;
+  /** Of the held-out images, where they stood. */
+  held: readonly number[];
   imageSize: number;
 }
 
@@ -90,8 +93,9 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
     channels: optional(integer(1)),
     batchSize: optional(integer(1)),
     validation: heldOutRule,
+    holdOut: holdOutRule,
   },
-  contentKeys: ['source', 'images', 'labels', 'validation'],
+  contentKeys: ['source', 'images', 'labels', 'validation', 'holdOut'],
   models: ['visionTransformer'],
   defaults: { channels: 1, batchSize: BATCH },
   check({ source, images, labels, batchSize = BATCH }, must) {
@@ -106,22 +110,28 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
     must(batchSize <= MAX_BATCH, 'data.batchSize', `at most ${MAX_BATCH}`, batchSize);
   },
   async read(data, sources) {
-    const { channels = 1, validation = SHARE } = data;
+    const { channels = 1, validation = SHARE, holdOut } = data;
     const found = await readImages(data, sources);
     const path = data.source ?? 'data.images';
     const imageSize = checkImages(found, channels, path);
     if (new Set(found.labels).size < 2) {
       throw new DataError('there is one class only, so there is nothing to learn', { path });
     }
-    const { images, labels } = found;
-    const cut = labels.length - Math.floor(labels.length * validation);
+    const held = heldOutRows(
+      found.labels.length,
+      validation,
+      holdOut,
+      Array.from(found.labels, (label) => [label]),
+    );
+    const { images, labels } = holdOut === 'spread' ? withLast(found, held) : found;
+    const cut = labels.length - held.length;
     const hash = new Sha256();
     for (const array of [images, labels, Int32Array.of(cut)]) {
       hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     }
-    return { images, labels, cut, imageSize, sha256: hash.hex() };
+    return { images, labels, cut, held, imageSize, sha256: hash.hex() };
   },
-  async open({ channels = 1, batchSize = BATCH }, { images, labels, cut, imageSize, sha256 }) {
+  async open({ channels = 1, batchSize = BATCH }, { images, labels, cut, held, imageSize, sha256 }) {
     const size = images.length / labels.length;
     const part = (from: number, to: number): Images => ({
       images: images.subarray(from * size, to * size),
@@ -142,7 +152,7 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
       train: (seed) => new ImageBatches(train, batchSize, seed),
       examples: (count) =>
         Array.from({ length: Math.min(count, valid.labels.length) }, (_, i) => ({
-          text: `image ${cut + i + 1}`,
+          text: `image ${held[i] + 1}`,
           reference: String(valid.labels[i]),
           batch: pickImages(valid, [i]),
         })),
@@ -161,6 +171,14 @@ export const imagesKind: DataKind<ImagesData, ReadImages> = {
     };
   },
 };
+
+/** The same images, those last. */
+function withLast(found: Images, last: readonly number[]): Images {
+  const isLast = new Set(last);
+  const first = [...found.labels.keys()].filter((row) => !isLast.has(row));
+  const { images, labels } = pickImages(found, [...first, ...last]);
+  return { images, labels };
+}
 
 function isNumbers(value: unknown, type: typeof Float32Array | typeof Int32Array): boolean {
   return value instanceof type || (Array.isArray(value) && value.every((v) => typeof v === 'number'));

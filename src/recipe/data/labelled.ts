@@ -18,15 +18,25 @@ import type {
   LabelledPairsData,
   LabelledTextsData,
   RowBounds,
-  TextOrigin,
+  RowOrigin,
 } from '../data-recipe.js';
 import { withMarks } from '../tokenizers.js';
-import { checkOrigin, contentHash, divide, originKeys, type Parts, readContent } from './content.js';
+import {
+  checkOrigin,
+  contentHash,
+  type Divided,
+  divide,
+  type Parts,
+  readContent,
+  rowOriginKeys,
+  rowOriginRules,
+} from './content.js';
 import type { DataKind } from './kind.js';
 import { boundsOf, decidedBounds, MAX_LEN, rowDefaults, rowRules } from './rows.js';
 
-const labelledRules: Rules<TextOrigin & RowBounds & LabelColumn> = {
+const labelledRules: Rules<RowOrigin & RowBounds & LabelColumn> = {
   ...rowRules,
+  ...rowOriginRules,
   labelSeparator: separatorRule,
 };
 
@@ -61,7 +71,7 @@ function labelled(
 ): LabelledKind {
   return {
     rules: labelledRules,
-    contentKeys: originKeys,
+    contentKeys: rowOriginKeys,
     models: ['textClassifier', 'pairClassifier'],
     defaults: rowDefaults,
     check: checkOrigin,
@@ -72,13 +82,15 @@ function labelled(
       let classes: string[] | undefined;
       const { labelSeparator } = data;
       const several = labelSeparator !== undefined;
-      const parts = divide(content, data.validation, (text, path) => {
+      const rowsOf = (text: string, path: string) => {
         const found = parse(text, path, classes, several ? { labelSeparator } : {});
         classes ??= found.classes;
         return found.rows;
-      });
+      };
+      const divided = divide(content, data, rowsOf, labelsOf);
+      const { parts } = divided;
       const path = 'whole' in content.names ? content.names.whole : content.names.train;
-      checkClasses(parts, classes ?? [], several, path, 'whole' in content.names);
+      checkClasses(divided, classes ?? [], several, path, 'whole' in content.names);
       return {
         source: content.source,
         parts,
@@ -136,18 +148,21 @@ function labelled(
   };
 }
 
+const SPREAD = 'set data.holdOut to "spread"';
+
+const labelsOf = ({ label, labels }: Labelled): readonly number[] => labels ?? [label];
+
 /**
- * Refuses data with nothing to learn, and a text whose label was seen in no text that is trained on: of one file, the
- * end is held out, and a file may be sorted by its labels.
+ * Refuses data with nothing to learn, and a text whose label was seen in no text that is trained on: where the end of a
+ * file is held out, the file may be sorted by its labels.
  */
 function checkClasses(
-  parts: Parts<Labelled[]>,
+  { parts, lineOf }: Divided<Labelled>,
   classes: readonly string[],
   several: boolean,
   path: string,
   isWhole: boolean,
 ): void {
-  const labelsOf = ({ label, labels }: Labelled): readonly number[] => labels ?? [label];
   const seen = new Set(parts.train.flatMap(labelsOf));
   const unseen = (parts.valid ?? []).findIndex((row) => labelsOf(row).some((label) => !seen.has(label)));
   const least = several ? 1 : 2;
@@ -163,7 +178,7 @@ function checkClasses(
         expected: several ? 'a label' : 'two classes at least',
         actual: [...seen].map((label) => classes[label]),
         hint: isWhole
-          ? 'the label is the last column; shuffle the lines when they are sorted by it'
+          ? `the label is the last column; when the lines are sorted by it, ${SPREAD}`
           : 'the label is the last column',
       },
     );
@@ -175,8 +190,8 @@ function checkClasses(
   throw unknownLabel(
     classes[label],
     known,
-    `${path}:${parts.train.length + unseen + 1}`,
-    'shuffle the lines, or give parts of their own',
+    `${path}:${lineOf('valid', unseen)}`,
+    `${SPREAD}, shuffle the lines, or give parts of their own`,
   );
 }
 

@@ -59,7 +59,8 @@ export async function openOwnFile(bytes: Uint8Array, path: string, judge: Judge)
       seqLen,
     });
   }
-  const { source: _, validation: __, text: ___, ...rest } = options as Record<string, unknown>;
+  const { contentKeys } = dataKind({ kind: wanted } as DataRecipe);
+  const rest = Object.fromEntries(Object.entries(options).filter(([key]) => !contentKeys.includes(key)));
   const data = {
     kind: wanted,
     source: SOURCE,

@@ -17,11 +17,12 @@ import {
   type Content,
   checkOrigin,
   contentHash,
+  type Divided,
   divide,
-  originKeys,
-  originRules,
   type Parts,
   readContent,
+  rowOriginKeys,
+  rowOriginRules,
 } from './content.js';
 import type { DataKind, OpenedData, ReadData, TokenizerMaker } from './kind.js';
 
@@ -39,17 +40,19 @@ export interface OpenedPairs extends OpenedData {
 export interface ReadPairs extends ReadData {
   readonly content: Content;
   readonly pairs: Parts<Pair[]>;
+  /** Where a pair of a part stands in its file. */
+  readonly lineOf: Divided<Pair>['lineOf'];
 }
 
 /** Sentence pairs. */
 export const pairsKind: DataKind<PairsData, ReadPairs> = {
   kind: 'pairs',
   rules: {
-    ...originRules,
+    ...rowOriginRules,
     maxTokens: optional(integer(1)),
     onTooLong: optional({ ...oneOf('error', 'drop'), wanted: '"error" or "drop"' }),
   },
-  contentKeys: originKeys,
+  contentKeys: rowOriginKeys,
   models: ['transformer'],
   defaults: { maxTokens: MAX_TOKENS, onTooLong: 'error' },
   check: checkOrigin,
@@ -69,14 +72,14 @@ async function readPairs(data: PairsData, sources: Sources): Promise<ReadPairs> 
     },
     sources,
   );
-  const pairs = divide(content, data.validation, parsePairs);
-  return { content, pairs, sha256: contentHash([pairs.train, pairs.valid]) };
+  const { parts: pairs, lineOf } = divide(content, data, parsePairs);
+  return { content, pairs, lineOf, sha256: contentHash([pairs.train, pairs.valid]) };
 }
 
 /** Makes pairs tokens; a tokenizer is trained on both sides of the training part. */
 async function openPairs(
   data: PairsData,
-  { content, pairs: texts, sha256 }: ReadPairs,
+  { content, pairs: texts, lineOf, sha256 }: ReadPairs,
   make: TokenizerMaker,
 ): Promise<OpenedPairs> {
   const { maxTokens = MAX_TOKENS, onTooLong = 'error' } = data;
@@ -102,10 +105,9 @@ async function openPairs(
   });
   const fitting = (part: keyof Parts<unknown>, maxLen: number, count?: number): TokenPair[] => {
     const chosen = (pairs[part] as TokenPair[]).slice(0, count);
-    // Of one file, the held-out lines come last.
-    const isCut = part === 'valid' && ('whole' in content.texts || content.texts.valid === undefined);
-    const before = isCut ? pairs.train.length : 0;
-    if (onTooLong === 'error') checkLengths(chosen, content, part, before, maxTokens, maxLen);
+    if (onTooLong === 'error') {
+      checkLengths(chosen, content, part, (row) => lineOf(part, row), { maxTokens, maxLen });
+    }
     return chosen;
   };
   return {
@@ -135,15 +137,14 @@ function checkLengths(
   pairs: readonly TokenPair[],
   { names }: Content,
   part: keyof Parts<unknown>,
-  before: number,
-  maxTokens: number,
-  maxLen: number,
+  lineOf: (row: number) => number,
+  { maxTokens, maxLen }: { maxTokens: number; maxLen: number },
 ): void {
   for (const [i, { source, target }] of pairs.entries()) {
     const [longest, tokens] = [Math.max(source.length, target.length + 1), source.length + target.length + 1];
     if (longest <= maxLen && tokens <= maxTokens) continue;
     const file = 'whole' in names ? names.whole : (names[part] ?? names.train);
-    const path = `${file}:${i + 1 + before}`;
+    const path = `${file}:${lineOf(i)}`;
     if (longest > maxLen) {
       const side = longest === source.length ? 'source' : 'target';
       throw new DataError(`the ${side} has ${longest} tokens, maxSeqLen is ${maxLen}`, {
