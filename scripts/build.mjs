@@ -6,6 +6,7 @@
  * 4. src/data/generated/ and src/cli/generated/: embedded data and the report's plotting library;
  * 5. dist/: declarations and modules with tsc, the modules then joined with esbuild into one file per entry point and
  *    the chunks they share, because loading a hundred small files takes longer than everything else at the start.
+ * 6. dist/pages/: scripts and styles of the pages that the package writes, bundled by build-pages.mjs.
  * Generated files carry a content hash, never a date, so equal sources give equal bytes.
  */
 import { execFileSync } from 'node:child_process';
@@ -25,6 +26,7 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import binaryen from 'assemblyscript/binaryen';
 import esbuild from 'esbuild';
+import { buildPages } from './build-pages.mjs';
 import { pruneDeclarations } from './prune-declarations.mjs';
 
 const require = createRequire(import.meta.url);
@@ -42,6 +44,7 @@ if (only !== 'wasm') {
   }
   buildTypeScript();
   await joinModules();
+  log(`dist/pages: ${await buildPages()} bytes`);
 }
 
 async function buildWasm() {

@@ -85,10 +85,10 @@ function runFile(file) {
 function isStale() {
   if (!existsSync('dist/cli/main.js') || !existsSync('build/kernels.debug.wasm')) return true;
   const built = statSync('dist/cli/main.js').mtimeMs;
-  return ['src', 'assembly'].some((folder) =>
+  return ['src', 'assembly', 'web'].some((folder) =>
     readdirSync(folder, { recursive: true })
       .map((file) => join(folder, file))
-      .some((file) => /(?<!\.d)\.ts$/.test(file) && statSync(file).mtimeMs > built),
+      .some((file) => /(?<!\.d)\.(ts|css)$/.test(file) && statSync(file).mtimeMs > built),
   );
 }
 

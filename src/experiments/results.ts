@@ -48,6 +48,8 @@ export interface Series {
   dashed?: boolean;
   x: number[];
   y: (number | null)[];
+  /** `false` in a smoothed figure: drawn as it is. */
+  smooth?: boolean;
   /** Lowest and highest over seeds, where there are several. */
   low?: (number | null)[];
   high?: (number | null)[];
@@ -62,15 +64,43 @@ export interface Heatmap {
   /** `values[row][column]`; `null` where the run diverged. */
   panels: { label: string; values: (number | null)[][] }[];
   valueLabel: string;
+  /** Of the colours; linear when absent. */
+  valueScale?: 'linear' | 'log';
+}
+
+/** Models as their layers: what flows along the main line, and a number per block, drawn on one common colour scale. */
+export interface LayerStack {
+  /** What a block's number is, e.g. `gradient norm of W2 and W_O`; drawn on a logarithmic scale. */
+  valueLabel: string;
+  /** What `stream` is, e.g. `|x|^2 / d`. */
+  streamLabel?: string;
+  panels: {
+    label: string;
+    /** Decides where norms are drawn. */
+    placement: string;
+    /** From the input to the output. */
+    layers: {
+      /** From the input to the output of the layer, e.g. attention, feed-forward. */
+      blocks: { label: string; value: number | null }[];
+      /** Size of what leaves the layer; drawn as the width of the main line. */
+      stream?: number | null;
+    }[];
+  }[];
 }
 
 /** A figure as data; the report draws it. */
 export interface Figure {
   id: string;
   /** Absent: `lines`. `bars` draws the last point of each series as one bar, from `low` to `high` its interval. */
-  kind?: 'lines' | 'heatmap' | 'bars';
+  kind?: 'lines' | 'heatmap' | 'bars' | 'stack';
   /** The data of a `heatmap`, whose `series` is empty. */
   heatmap?: Heatmap;
+  /** The data of a `stack`, whose `series` is empty. */
+  stack?: LayerStack;
+  /** Lines are drawn thin as they are, and in front of that as means of neighbouring values. */
+  smooth?: boolean;
+  /** What the x axis shows before anyone zooms, e.g. all steps of a run that is still going. */
+  xRange?: [low: number, high: number];
   title: string;
   /** What one sees, with the setting; shown under the plot. */
   caption: string;

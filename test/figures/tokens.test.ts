@@ -1,0 +1,72 @@
+/** @file The tokens of both themes: the same names, the chosen dark is the dark of the system, contrasts of WCAG. */
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const css = readFileSync(new URL('../../web/figures/tokens.css', import.meta.url), 'utf8');
+const blocks = [...css.matchAll(/\{\s*color-scheme: (light|dark);([^}]*)\}/g)].map(([, scheme, text]) => ({
+  scheme: scheme!,
+  colors: Object.fromEntries(
+    [...text!.matchAll(/--([\w-]+): (#\w{6});/g)].map(([, key, value]) => [key!, value!]),
+  ),
+}));
+
+test('both themes define the same colours', () => {
+  assert.equal(
+    blocks.map(({ scheme }) => scheme),
+    ['light', 'dark', 'dark'],
+  );
+  const [light, chosen, preferred] = blocks;
+  assert.ok(Object.keys(light!.colors).length > 45);
+  assert.equal(Object.keys(chosen!.colors), Object.keys(light!.colors));
+  assert.equal(chosen!.colors, preferred!.colors);
+});
+
+test('text reaches a contrast of 4.5 and marks one of 3, in both themes', () => {
+  for (const { scheme, colors } of blocks) {
+    const check = (front: string, back: string, least: number) => {
+      const ratio = contrast(colors[front]!, colors[back]!);
+      assert.ok(ratio >= least, `${scheme}: ${front} on ${back} is ${ratio.toFixed(2)}, below ${least}`);
+    };
+    for (const back of ['background', 'surface', 'raised']) {
+      for (const front of ['text', 'quiet', 'accent', 'good', 'bad']) check(front, back, 4.5);
+    }
+    for (const tone of ['good', 'bad']) {
+      check(tone, `${tone}-surface`, 4.5);
+      check('text', `${tone}-surface`, 4.5);
+    }
+    check('on-accent', 'accent', 4.5);
+    const marks = [1, 2, 3, 4, 5, 6].map((lane) => `lane-${lane}`);
+    const more = [1, 2, 3, 4].map((one) => `more-${one}`);
+    for (const front of [...marks, ...more, 'other', 'edge', 'stem']) check(front, 'surface', 3);
+    for (let stop = 0; stop < 19; stop++) {
+      check(stop <= 8 ? 'on-low' : stop <= 10 ? 'on-mid' : 'on-high', `g${stop}`, 4.5);
+    }
+  }
+});
+
+test('the scale of numbers goes evenly from the ground', () => {
+  for (const { scheme, colors } of blocks) {
+    const away = Array.from({ length: 19 }, (_, stop) => contrast(colors[`g${stop}`]!, colors.surface!));
+    assert.equal(
+      away,
+      away.toSorted((a, b) => a - b),
+      scheme,
+    );
+  }
+});
+
+/** WCAG's contrast ratio of two `#rrggbb` colours. */
+function contrast(one: string, two: string): number {
+  const luminance = (color: string) => {
+    const [r, g, b] = [1, 3, 5].map((at) => {
+      const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const [dark, light] = [luminance(one), luminance(two)].toSorted((a, b) => a - b);
+  return (light! + 0.05) / (dark! + 0.05);
+}
+
+test.run();
