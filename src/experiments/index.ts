@@ -58,6 +58,7 @@ export type {
   Figure,
   GradientPoint,
   Heatmap,
+  LayerStack,
   Results,
   RunRecord,
   Series,

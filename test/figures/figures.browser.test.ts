@@ -280,7 +280,7 @@ function figuresIn(name: BrowserName, executable: string) {
     const [, map] = await saved(page, at('tuning-map'), 'CSV');
     assert.is(map.trimEnd().split('\r\n').length, 1 + 3 * 4 * 5);
     const [, stack] = await saved(page, at('stack'), 'CSV');
-    assert.is(stack.split('\r\n')[1], '"Post-LN, no warm-up",1,attention,' + `${0.04 * 0.22 ** 5},`);
+    assert.is(stack.split('\r\n')[1], `"Post-LN, no warm-up",1,attention,${0.04 * 0.22 ** 5},`);
   });
 
   test('SVG holds title, lines, axes and source, in the colours of paper', async () => {
@@ -297,6 +297,13 @@ function figuresIn(name: BrowserName, executable: string) {
           points: paths.map((one) => one.getAttribute('d')!.split(/[ML]/).length - 1),
           ground: root.querySelector('rect')?.getAttribute('fill'),
           strokes: paths.map((one) => one.getAttribute('stroke')),
+          cut: [...root.querySelectorAll('svg')].filter((inner) => {
+            const [outer, own] = [
+              inner.parentElement as Element,
+              (key: string) => Number(inner.getAttribute(key)),
+            ];
+            return own('y') + own('height') > Number(outer.getAttribute('height'));
+          }).length,
         };
       }, Buffer.from(bytes, 'latin1').toString('utf8'));
       const figure = given.find(({ id }) => id === 'valid-nll')!;
@@ -310,6 +317,7 @@ function figuresIn(name: BrowserName, executable: string) {
         assert.ok(told.texts.includes(text), text);
       }
       for (const { label } of figure.series) assert.ok(told.texts.includes(label), label);
+      assert.is(told.cut, 0, 'nothing reaches beyond what holds it');
       assert.is(told.ground, '#ffffff', theme);
       assert.is(told.strokes[0], '#c14d03', theme);
       await page.click('#theme');

@@ -94,10 +94,9 @@ export function linePicture(
   inside.append(...names);
 
   const keys = legendKeys(figure, data, looks, visible, tokens, width);
-  const node = svg('svg', { width, height: height + keys.height }, ...frame, inside);
   keys.node.setAttribute('y', String(height + 8));
-  node.append(keys.node);
-  return { node, width, height: height + 8 + keys.height };
+  const whole = height + 8 + keys.height;
+  return { node: svg('svg', { width, height: whole }, ...frame, inside, keys.node), width, height: whole };
 }
 
 function rule(x1: number, y1: number, x2: number, y2: number, stroke: string): SVGElement {
