@@ -1,14 +1,26 @@
 /**
  * @file Pictures of the example page, to be looked at: `node --import tsx scripts/browser-screenshots.mjs [FOLDER]`.
- * Before, during and after a training, and with notices; 1280 and 390 wide, light and dark.
+ * Before, during and after a training, with notices, and with a model out of a file; 1280 and 390 wide, light and dark.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { saveModel } from '../src/io/index.ts';
+import { CausalLM } from '../src/nn/index.ts';
+import { init } from '../src/runtime/runtime.ts';
+import { trainChars } from '../src/text/index.ts';
 import { fill, inBrowser, waitForStatus, waitForText } from '../test/browsers/example-page.ts';
 import { serveExample } from '../test/browsers/example-site.ts';
 
 const folder = process.argv[2] ?? 'build/screenshots';
 mkdirSync(folder, { recursive: true });
+await init();
+
+function model() {
+  const tokenizer = trainChars('a pinch of salt, and two eggs.');
+  const sizes = { dModel: 64, numHeads: 4, numLayers: 2, vocabSize: tokenizer.vocabSize, maxSeqLen: 64 };
+  return saveModel(new CausalLM(sizes), { tokenizer, step: 1000 });
+}
+
 const site = await serveExample();
 await inBrowser('chromium', site.url, async ({ page }) => {
   const take = async (name) => {
@@ -37,6 +49,21 @@ await inBrowser('chromium', site.url, async ({ page }) => {
   await waitForText(page, 'sampled', '[\\s\\S]{300}');
   await page.click('#numbers summary');
   await take('after');
+  // A model that is opened, and then one that is none.
+  const open = async (name, bytes) => {
+    const file = join(folder, name);
+    writeFileSync(file, bytes);
+    const input = await page.$('#open');
+    await input.uploadFile(file);
+  };
+  await open('grandmothers-recipes.safetensors', model());
+  await waitForText(page, 'writer', '^grandmothers');
+  await page.click('#sample');
+  await waitForText(page, 'again-same', 'seed');
+  await take('opened');
+  await open('holiday.safetensors', 'no model');
+  await waitForText(page, 'notices', 'not a model');
+  await take('refused');
 });
 site.close();
 console.log(`in ${folder}`);

@@ -36,7 +36,7 @@ const input = textInput({
 });
 const samples = trainingSamples($('samples'), keepNotes);
 const store = new RunStore();
-useModel({
+const use = useModel({
   $,
   notices,
   curve: () => chart.curve,
@@ -69,7 +69,7 @@ function show() {
   $('steps-name').textContent = done && !running ? 'More steps' : 'Steps';
   $('try').disabled = begun;
   input.setLocked(begun);
-  for (const id of ['sample', 'download']) $(id).disabled = trainer === null;
+  use.show();
   $('expect').hidden = begun;
   for (const id of ['live', 'progress']) $(id).hidden = !begun;
   if (begun) $('progress').value = step / setup.steps;
@@ -102,7 +102,7 @@ async function open() {
   trainer.on('checkpoint', () => notices.solved('checkpoint'));
   trainer.on('checkpointFailed', ({ error }) => {
     const text =
-      'Not saved just now: this browser has no room for the run, or refuses to keep it. Training goes on. Free some space, or download the weights before you close the tab.';
+      'Not saved just now: this browser has no room for the run, or refuses to keep it. Training goes on. Free some space, or download the model before you close the tab.';
     notices.say('checkpoint', text, { error });
   });
   const ready = await trainer.ready;
@@ -174,7 +174,7 @@ async function train() {
     } else if (error.code === 'CHECKPOINT') {
       notices.say(
         'checkpoint',
-        'The end of this run is not saved: this browser has no room for it, or refuses to keep it. Download the weights before you close the tab.',
+        'The end of this run is not saved: this browser has no room for it, or refuses to keep it. Download the model before you close the tab.',
         { error },
       );
       outcome = `Ended after step ${step}, which is not saved. ${lossesInWords(chart.curve)}`;
@@ -298,7 +298,7 @@ $('again').addEventListener('click', async () => {
   notices.solved('run', 'restored', 'checkpoint', 'kept', 'sample', 'locked');
   await store.forget().catch(() => {});
   $('fingerprint').textContent = '';
-  $('sampled').textContent = '';
+  use.startOver();
   input.set(input.get());
   say('Not started.');
   show();
@@ -320,11 +320,13 @@ if (reason) {
   notices.say('host', reason);
   say('Nothing can be trained here.');
   $('train').disabled = true;
+  $('open').disabled = true;
+  use.show();
 } else {
   if (!globalThis.crossOriginIsolated) {
     $('host').textContent = 'SharedArrayBuffer is not available here, so training uses one thread.';
   }
   await attempt(reopen);
-  await registerServiceWorker(() => !running && (trainer !== null || input.get() === ''));
+  await registerServiceWorker(() => !running && !use.isOpen && (trainer !== null || input.get() === ''));
 }
 document.documentElement.dataset.ready = 'yes';

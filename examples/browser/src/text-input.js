@@ -33,9 +33,10 @@ export function textInput({ area, file, section, size, notices, changed }) {
     // Cut inside a character, the last one becomes U+FFFD.
     const text = new TextDecoder().decode(head);
     if (text.slice(0, 10_000).includes('\0')) {
-      notices.say('file', `${blob.name || 'The file'} is not a text. Choose a plain text file in UTF-8.`, {
-        seconds: 20,
-      });
+      const what = /\.safetensors$/.test(blob.name ?? '')
+        ? 'is a model and not a text. Open it below, with "Open a model".'
+        : 'is not a text. Choose a plain text file in UTF-8.';
+      notices.say('file', `${blob.name || 'The file'} ${what}`, { seconds: 20 });
       return;
     }
     notices.solved('file');
