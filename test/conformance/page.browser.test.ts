@@ -3,6 +3,8 @@
  * and from the page, again without any network, a red verdict where the bits differ, and controls one can reach.
  */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
 import { suite } from 'uvu';
@@ -15,6 +17,7 @@ const test = suite('conformance/page');
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const ITEMS = ['translation-peri', 'vision'] as const;
 const TIMEOUT = 180_000;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 test.before(() => {
   execFileSync(process.execPath, ['scripts/build-conformance-page.mjs', '--quiet'], { cwd: root });
@@ -129,6 +132,50 @@ for (const name of ['chromium', 'firefox'] as BrowserName[]) {
       assert.match(facts.where, /^(worker|page \(no module worker could be started\))$/);
     } finally {
       await page.close();
+    }
+  });
+
+  test(`${name}: kernels of its own server, and no others`, async () => {
+    const { url, server } = await serve(`${root}/build`);
+    const elsewhere = await serve(`${root}/build`, { 'Access-Control-Allow-Origin': '*' });
+    const page = await browser.newPage();
+    try {
+      const address = `${url}/web/conformance/index.html?items=vision&wasm=`;
+      await page.goto(`${address}../../kernels.wasm`);
+      assert.equal((await shown(page)).states, { vision: 'same bits' });
+      await page.goto(`${address}${elsewhere.url}/kernels.wasm`);
+      assert.match((await shown(page)).verdict, /could not run/);
+    } finally {
+      await page.close();
+      for (const one of [server, elsewhere.server]) {
+        one.close();
+        one.closeAllConnections();
+      }
+    }
+  });
+
+  test(`${name}: axe-core finds nothing serious, in both themes`, async () => {
+    const { url, server } = await serve(`${root}/build/web/conformance`);
+    const page = await browser.newPage();
+    try {
+      await page.goto(`${url}/index.html?items=vision`);
+      await shown(page);
+      await page.click('#copy');
+      const grounds: string[] = [];
+      for (let theme = 0; theme < 2; theme++) {
+        grounds.push(await page.$eval('html', (node) => getComputedStyle(node).backgroundColor));
+        await page.evaluate(axe);
+        const found = await page.evaluate(`axe.run().then(({ violations }) => violations
+          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          .map(({ id, nodes }) => id + ': ' + nodes[0].html))`);
+        assert.equal(found, []);
+        await page.click('#theme');
+      }
+      assert.is.not(grounds[0], grounds[1], 'the button changes the theme');
+    } finally {
+      await page.close();
+      server.close();
+      server.closeAllConnections();
     }
   });
 

@@ -3,6 +3,7 @@
  * worker, which computes. `?where=page` computes in the page; other parameters: threads, simd, replay, wasm, items.
  */
 import { itemNames } from '../../src/conformance/index.js';
+import { setUpThemeButton } from '../figures/theme.js';
 import { type Message, type RunOptions, runHere } from './host.js';
 import { View } from './view.js';
 
@@ -14,6 +15,7 @@ if (typeof document === 'undefined') {
 } else startPage();
 
 function startPage(): void {
+  setUpThemeButton(document.getElementById('theme') as HTMLButtonElement);
   const query = new URLSearchParams(location.search);
   const inPage = query.get('where') === 'page';
   const only = query.get('items')?.split(',') ?? null;
