@@ -3,9 +3,11 @@ import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { writeFileAtomic } from '../io/files-node.js';
 import {
+  type ClassScores,
   type Decisive,
   encodeRun,
   hasSamples,
+  heldOutScores,
   type PreparedRun,
   prepareRun,
   type Recipe,
@@ -248,6 +250,7 @@ class Training {
     const nll = found?.validNll;
     const loss = trainer.losses[trainer.losses.length - 1];
     const perplexity = nll === undefined ? undefined : exp64(nll);
+    const scores = heldOutScores(this.run, best?.weights);
     print(
       this.options,
       {
@@ -258,12 +261,13 @@ class Training {
         bitsPerByte: found?.bitsPerByte,
         metric: found?.metric,
         best: best && { step: best.step, metric: best.metric, value: best.value },
+        ...(scores && { classification: scores }),
         stopped: stopped?.message,
         hash: trainer.hash(),
         out: this.folder.path,
       },
       forOutput(
-        `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}`,
+        `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}${scoresText(scores)}`,
         process.stdout,
       ),
     );
@@ -291,6 +295,13 @@ class Training {
     const kept = isLast ? '' : `, best ${best.metric} ${best.value.toFixed(4)} at step ${best.step}`;
     return `, valid NLL ${validNll.toFixed(4)} (perplexity ${perplexity?.toFixed(2)}${bits})${value}${kept}`;
   }
+}
+
+/** How good the file of the model is at classes, in a line of its own. */
+function scoresText(scores: ClassScores | null): string {
+  if (!scores) return '';
+  const { accuracy, macroF1 } = scores;
+  return `\nmodel.safetensors: accuracy ${accuracy.toFixed(4)}, macro F1 ${macroF1.toFixed(4)} on what is held out`;
 }
 
 /** A sample in one line of the terminal. */

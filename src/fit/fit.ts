@@ -17,6 +17,18 @@ export interface FitMetrics {
   validNll: number;
   /** exp(validNll). */
   perplexity: number;
+  /**
+   * Bits per byte of the held-out text as the model is returned, of pairs of the target side, by which models of
+   * different tokenizers can be compared; null for `classify`.
+   */
+  bitsPerByte: number | null;
+  /** Share of the held-out texts whose label the returned model finds, 0 to 1; null unless the task is `classify`. */
+  accuracy: number | null;
+  /**
+   * Mean F1 over the classes that a held-out text has or is said to have, 0 to 1, of the returned model; null unless the
+   * task is `classify`.
+   */
+  macroF1: number | null;
   /** The step whose weights are returned: the one with the lowest held-out loss. */
   bestStep: number;
 }
@@ -52,24 +64,32 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   if (!quiet) console.log(describeRecipe(recipe));
   onRecipe?.(recipe);
   const run = await place.open(recipe, signal);
-  const metrics = { steps: 0, loss: Number.NaN, validNll: Number.POSITIVE_INFINITY, bestStep: 0 };
+  const metrics = {
+    steps: 0,
+    loss: Number.NaN,
+    validNll: Number.POSITIVE_INFINITY,
+    bitsPerByte: null as number | null,
+    bestStep: 0,
+  };
   const begun = performance.now();
   for await (const step of run.run()) {
     metrics.steps = step.step;
     metrics.loss = step.loss;
     if (step.isBest) {
       metrics.validNll = step.validNll as number;
+      metrics.bitsPerByte = step.bitsPerByte ?? null;
       metrics.bestStep = step.step;
     }
     onProgress?.(progressOf(step, recipe.steps, begun));
   }
-  const { model, tokenizer } = await run.finish();
+  const { model, tokenizer, scores } = await run.finish();
+  const { accuracy = null, macroF1 = null } = scores ?? {};
   return {
     model,
     tokenizer,
     labels,
     recipe,
-    metrics: { ...metrics, perplexity: exp64(metrics.validNll) },
+    metrics: { ...metrics, perplexity: exp64(metrics.validNll), accuracy, macroF1 },
     save: () =>
       saveModel(model, {
         tokenizer,

@@ -2,6 +2,7 @@
 import {
   buildRun,
   type DataRecipe,
+  heldOutScores,
   openData,
   type ReadData,
   type Recipe,
@@ -37,7 +38,7 @@ export class Here implements Place {
       async finish() {
         if (trainer.best) model.loadStateDict(trainer.best.weights);
         model.eval();
-        return { model, tokenizer: made };
+        return { model, tokenizer: made, scores: heldOutScores({ model, data }) };
       },
       close: () => {},
     };

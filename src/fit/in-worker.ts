@@ -36,9 +36,10 @@ export class InWorker implements Place {
         run: () => trainer.run(),
         finish: async () => {
           const { model: file } = await trainer.snapshot();
+          const scores = await trainer.scores();
           trainer.close();
           const { model, tokenizer } = await loadModel(file);
-          return { model, tokenizer: tokenizer as Tokenizer };
+          return { model, tokenizer: tokenizer as Tokenizer, scores };
         },
         close: () => trainer.close(),
       };

@@ -2,9 +2,11 @@
 import { ClassTally } from '../classify/report.js';
 import { encodeSource } from '../generate/source.js';
 import { translateAll } from '../generate/translate.js';
-import type { TextClassifier, Transformer, VisionTransformer } from '../nn/index.js';
+import { TextClassifier, type Transformer, VisionTransformer } from '../nn/index.js';
+import type { StateDict } from '../nn/module.js';
 import { BLEU } from '../text/index.js';
 import type { Metric } from '../train/index.js';
+import type { OpenedData } from './data/kind.js';
 import type { OpenedPairs } from './data/pairs.js';
 import type { RecipeModel } from './models.js';
 import type { MetricName } from './recipe.js';
@@ -62,4 +64,35 @@ function classScores(model: TextClassifier | VisionTransformer, batches: readonl
     }
   }
   return tally;
+}
+
+/** How good a model is at telling classes, 0 to 1. */
+export interface ClassScores {
+  accuracy: number;
+  macroF1: number;
+}
+
+/**
+ * How good the model of a run is at the classes of what is held out; null for one that does not classify, or where nothing
+ * is held out.
+ * @param weights to judge instead of the model's, which it has again afterwards
+ */
+export function heldOutScores(
+  { model, data }: { model: RecipeModel; data: OpenedData },
+  weights?: StateDict,
+): ClassScores | null {
+  const classifies = model instanceof TextClassifier || model instanceof VisionTransformer;
+  if (!classifies || !data.heldOut.includes('valid')) return null;
+  const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
+  const { training } = model;
+  const own = weights && model.stateDict();
+  if (weights) model.loadStateDict(weights);
+  model.eval();
+  try {
+    const { accuracy, macroF1 } = classScores(model, data.evaluation('valid', maxSeqLen));
+    return { accuracy, macroF1: Number.isNaN(macroF1) ? 0 : macroF1 };
+  } finally {
+    model.train(training);
+    if (own) model.loadStateDict(own);
+  }
 }

@@ -3,7 +3,7 @@
  * here and nowhere else.
  */
 import type { Generated as GeneratedText, GenerateOptions as TextOptions } from '../generate/index.js';
-import type { Recipe } from '../recipe/index.js';
+import type { ClassScores, Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { InitOptions } from '../runtime/runtime.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
@@ -101,6 +101,8 @@ export interface Requests extends ModelRequests {
   snapshot: [payload: null, result: Snapshot];
   restore: [from: { bytes: Uint8Array | 'store'; schedule?: 'same' | 'new' }, result: Restored | null];
   evaluate: [payload: null, result: number];
+  /** Of the best weights so far, or where none are kept the last; null for a model that does not classify. */
+  scores: [payload: null, result: ClassScores | null];
   generate: [options: GenerateOptions, result: Generated];
   hash: [payload: null, result: string];
 }

@@ -8,6 +8,7 @@ import {
   checkRecipe,
   type Decisive,
   encodeRun,
+  heldOutScores,
   type PreparedRun,
   prepareRun,
   readDecisive,
@@ -119,6 +120,7 @@ export class RunHost {
         hint: 'hold out a share with data.validation',
       });
     },
+    scores: async () => heldOutScores(this.#started, this.#started.trainer.best?.weights),
     generate: (options) => this.#generate(options),
     hash: async () => this.#started.trainer.hash(),
   };

@@ -6,6 +6,7 @@
 import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
+import type { ClassScores } from '../recipe/index.js';
 import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
 import { emitStep } from '../train/options.js';
@@ -189,6 +190,11 @@ export class WorkerTrainer {
   /** Mean negative log-likelihood per validation token. */
   evaluate(): Promise<number> {
     return this.#whenReady('evaluate', null);
+  }
+
+  /** Accuracy and macro F1 of the best weights so far on what is held out; null without classes. @internal */
+  scores(): Promise<ClassScores | null> {
+    return this.#whenReady('scores', null);
   }
 
   /** Continues a prompt with the weights of the moment, also while it trains. */

@@ -19,6 +19,7 @@ test('a text becomes a run, the recipe is printed first and alone gives the same
     assert.is(whole.code, 0, whole.stderr);
     assert.match(whole.stdout, /^task: lm \(its lines have no tabs\)\n\{\n "model"/);
     assert.match(whole.stdout, /150 steps; the recipe is in whole.recipe\.json\n150 steps, loss /);
+    assert.match(whole.stdout, /perplexity \S+, \d\.\d{3} bits per byte\)/);
     const read = (run: string, name: string) => readFileSync(join(cwd, run, name));
     const recipe = JSON.parse(read('whole', 'recipe.json').toString());
     const config = JSON.parse(read('whole', 'config.json').toString());
@@ -51,6 +52,15 @@ test('labelled texts are told from pairs, and what does not go together is refus
     const { model, steps } = JSON.parse(readFileSync(join(cwd, 'days/recipe.json'), 'utf8'));
     assert.is(model.kind, 'textClassifier');
     assert.match(made.stdout, `\n${steps} steps, loss `);
+    const said = /\nmodel\.safetensors: accuracy (\S+), macro F1 (\S+) on what is held out\n$/.exec(
+      made.stdout,
+    );
+    assert.ok(said, made.stdout);
+    const judged = await prenorm(['evaluate', 'days/model.safetensors', '--json'], { cwd });
+    const { accuracy, macroF1 } = JSON.parse(judged.stdout).classification;
+    assert.equal(said.slice(1), [accuracy.toFixed(4), macroF1.toFixed(4)]);
+    const done = await prenorm(['fit', 'days.tsv', '--out', 'days', '--resume', '--json'], { cwd });
+    assert.equal(JSON.parse(done.stdout).classification, { accuracy, macroF1 });
 
     writeFileSync(join(cwd, 'short.txt'), 'not much');
     writeFileSync(join(cwd, 'unclear.tsv'), `${rows.map((row, i) => `${row}${i % 10}`).join('\n')}\n`);

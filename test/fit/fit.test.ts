@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { classificationReport, classify } from '../../src/classify/index.js';
 import { fileSources } from '../../src/cli/sources.js';
 import { loadKjv } from '../../src/data/index.js';
 import { type FitOptions, type FitProgress, fit } from '../../src/fit/index.js';
 import { init } from '../../src/index.js';
 import { loadModel } from '../../src/io/index.js';
+import type { TextClassifier } from '../../src/nn/index.js';
 import { checkRecipe, noFiles, prepareRun, type Recipe, readData } from '../../src/recipe/index.js';
-import { Trainer } from '../../src/train/index.js';
+import { bitsPerByte, evaluateBatches, Trainer } from '../../src/train/index.js';
 import { encodeBytes } from '../../src/utf8.js';
 import { asyncRefusal } from '../support.js';
 
@@ -66,6 +68,11 @@ test('a text becomes a model, and its recipe alone becomes the same, bit for bit
   assert.equal([seen[5].steps, seen[5].secondsLeft], [6, 0]);
   assert.is(metrics.validNll, Math.min(...seen.map(({ validNll = 99 }) => validNll)));
   assert.ok(metrics.validNll < seen[0].loss);
+  assert.equal([metrics.accuracy, metrics.macroF1], [null, null]);
+  const { data, options } = await prepareRun(recipe);
+  const { tokens } = evaluateBatches(model as never, options.validation as never);
+  const bytes = data.textBytes?.('valid', 64) as number;
+  assert.is(metrics.bitsPerByte, bitsPerByte(metrics.validNll, tokens as number, bytes));
   assert.is(tokenizer.decode(tokenizer.encode('the earth')), 'the earth');
   assert.is(model.training, false);
   assert.is(bits(model), await carriedOut(recipe));
@@ -76,8 +83,13 @@ test('pairs and labelled texts are learnt from lists, and their recipes give the
     ['translate', pairs, 'transformer'],
     ['classify', labelled, 'textClassifier'],
   ] as const) {
-    const { model, recipe, labels } = await fit({ ...quick, task, data, budget: { steps: 3 } });
+    const { model, recipe, labels, metrics } = await fit({ ...quick, task, data, budget: { steps: 3 } });
     assert.is(recipe.model.kind, kind);
+    const numbers = [metrics.bitsPerByte, metrics.accuracy, metrics.macroF1].map((value) => typeof value);
+    assert.equal(
+      numbers,
+      task === 'classify' ? ['object', 'number', 'number'] : ['number', 'object', 'object'],
+    );
     assert.equal(labels, task === 'classify' ? ['bad', 'good'] : null);
     assert.is(bits(model), await carriedOut(recipe));
   }
@@ -121,6 +133,37 @@ test('of many rows, less than a tenth is held out, in the training as in its rec
   const { validation } = recipe.data as { validation?: number };
   assert.is(validation, 0.0833);
   assert.is(bits(model), await carriedOut(recipe));
+});
+
+test('accuracy and macro F1 are those of the model that is returned, not of the last step', async () => {
+  // Labels that nothing tells of: the best evaluation is not the last, and the model is wrong now and then.
+  const noise = Array.from({ length: 120 }, (_, i): [string, string] => [
+    `${words[i]} ${words[i + 7]}`,
+    ['a', 'b', 'c'][(i * i + (i >> 3)) % 3],
+  ]);
+  const options = { ...quick, task: 'classify', data: noise, budget: { steps: 60 } } as const;
+  const { model, tokenizer, labels, recipe, metrics } = await fit(options);
+  assert.ok(metrics.bestStep < metrics.steps, `${metrics.bestStep}`);
+  const read = (await readData(recipe.data)) as unknown as {
+    parts: { valid: { texts: string[]; label: number }[] };
+  };
+  const { valid } = read.parts;
+  const names = labels as readonly string[];
+  const found = classify(
+    model as TextClassifier,
+    tokenizer,
+    names,
+    valid.map(({ texts }) => texts[0]),
+  );
+  const report = classificationReport(
+    valid.map(({ label }) => names[label]),
+    found.map(({ label }) => label as string),
+    names,
+  );
+  assert.ok(report.accuracy < 1);
+  assert.equal([metrics.accuracy, metrics.macroF1], [report.accuracy, report.macroF1]);
+  const there = await fit({ ...options, worker: true });
+  assert.equal(there.metrics, metrics);
 });
 
 test('what is saved is loaded with the same weights, tokenizer and labels, and without the text', async () => {
