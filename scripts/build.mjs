@@ -101,11 +101,16 @@ async function writeBindings() {
   const functions = [];
   const sync = [];
   const parameters = [];
+  const whole = [...joining];
   const plain = /export function (\w+)\(([^)]*)\): (\w+);/g;
   for (const match of declarations.matchAll(plain)) {
     const [, name, args, result] = match;
     (joining.has(name) ? sync : functions).push(`  ${name}(${args}): ${result};`);
-    if (joining.has(name) || result !== 'void') continue;
+    if (joining.has(name)) continue;
+    if (result !== 'void') {
+      whole.push(name);
+      continue;
+    }
     const names = args.split(', ').map((arg) => `'${arg.split(':')[0]}'`);
     parameters.push(`  ${name}: [${names.join(', ')}],`);
   }
@@ -115,8 +120,8 @@ async function writeBindings() {
     `export interface Kernels {\n${functions.join('\n')}\n}\n`,
     '/** Fork and join, from assembly/threads.ts. */',
     `export interface ThreadSync {\n${sync.join('\n')}\n}\n`,
-    '/** Parameter names of the kernels that return nothing: what can be recorded and divided among threads. */',
-    `export const kernelParameters = {\n${parameters.join('\n')}\n} as const;\n`,
+    '/** Names of the functions that return something, or join threads: they are never recorded or divided. */',
+    `export const unrecorded: string =\n  '${whole.join(' ')}';\n`,
   ].join('\n');
   const strict = readFileSync('build/kernels.wasm');
   const relaxed = readFileSync('build/kernels.relaxed.wasm');
@@ -125,6 +130,11 @@ async function writeBindings() {
   const hashLine = (name, bytes) => `export const ${name}WasmHash = '${sha256(bytes)}';\n`;
   mkdirSync('src/runtime/generated', { recursive: true });
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
+  // Apart, because only threads need them, and they come on demand.
+  writeIfChanged(
+    'src/runtime/generated/kernel-parameters.ts',
+    `${header('assembly/')}\n/** Parameter names of the kernels that can be recorded and divided. */\nexport const kernelParameters = {\n${parameters.join('\n')}\n} as const;\n`,
+  );
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
     `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${await deflated(strict)}';\n`,
@@ -245,8 +255,6 @@ export const ${name} = { ${members} };\n`;
   ].map((name) => [name, `dist/${name}.js`]);
   // Processes of `reproduce` are started by path too, from one of the chunks.
   entries.push(['chunks/child', 'dist/cli/child.js']);
-  // A file of its own, which bundlers leave out of programs that neither record nor divide.
-  entries.push(['chunks/split', 'dist/runtime/split.js']);
   // Its kernels lie beside the chunks, so its own code has to lie there too.
   entries.push(['chunks/external', 'dist/runtime/external.js']);
   writeFileSync('dist/library.js', library);

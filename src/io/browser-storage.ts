@@ -5,40 +5,20 @@
  */
 import { anything, checkOptions, oneOf, optional } from '../checks.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../errors.js';
-import type { SlotName, Slots } from './browser-slots.js';
+import type { Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
+import type { CheckpointStoreOptions, SlotPair, StoredCheckpoint } from './slot-pair.js';
 
-/** What a store gives back. */
-export interface StoredCheckpoint {
-  /** As they were written. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** Writes so far, this one included. */
-  generation: number;
-}
-
-/** Where a store keeps its bytes. */
-export interface CheckpointStoreOptions {
-  /** What of the browser keeps the bytes. Default: `opfs` where it works, else `indexeddb`. */
-  backend?: 'opfs' | 'indexeddb';
-  /** Two places for bytes of one's own. Default: the browser's. */
-  slots?: Slots;
-}
-
-const MAGIC = 'prenorm-slot 1\n\0';
-/** Magic (16), generation (8), length (8), SHA-256 of these 16 bytes and the body (32). */
-const HEAD_BYTES = 64;
+export type { CheckpointStoreOptions, StoredCheckpoint } from './slot-pair.js';
 
 /** A place for one checkpoint, or any bytes, under a name. */
 export class CheckpointStore {
   readonly name: string;
-  readonly #slots: Slots;
-  /** The newest whole slot as this object last saw it. */
-  #newest: { slot: SlotName; generation: number } | null | undefined;
-  #busy: Promise<unknown> = Promise.resolve();
+  readonly #pair: SlotPair;
 
-  private constructor(name: string, slots: Slots) {
+  private constructor(name: string, pair: SlotPair) {
     this.name = name;
-    this.#slots = slots;
+    this.#pair = pair;
   }
 
   /**
@@ -57,17 +37,19 @@ export class CheckpointStore {
       backend: optional(oneOf('opfs', 'indexeddb')),
       slots: optional(anything),
     });
-    return new CheckpointStore(name, options.slots ?? (await openSlots(name, options.backend)));
+    const { openPair } = await import('./slot-pair.js');
+    const tools = { Sha256, CheckpointError, EnvironmentError };
+    return new CheckpointStore(name, await openPair(name, options, tools));
   }
 
   /** Where the bytes lie. */
   get backend(): Slots['kind'] {
-    return this.#slots.kind;
+    return this.#pair.kind;
   }
 
   /** The newest checkpoint that is whole; null when there is none. */
   read(): Promise<StoredCheckpoint | null> {
-    return this.#inTurn(async () => (await this.#findNewest())?.stored ?? null);
+    return this.#pair.read();
   }
 
   /**
@@ -76,90 +58,12 @@ export class CheckpointStore {
    * @throws CheckpointError when there is no room (`expected` bytes needed, `actual` bytes free) or the browser refuses
    */
   write(bytes: Uint8Array): Promise<number> {
-    const body = unshared(bytes);
-    return this.#inTurn(async () => {
-      if (this.#newest === undefined) await this.#findNewest();
-      else await this.#noticeOthers();
-      const slot: SlotName = this.#newest?.slot === 'a' ? 'b' : 'a';
-      const generation = (this.#newest?.generation ?? 0) + 1;
-      try {
-        await this.#slots.write(slot, makeHead(generation, body), body);
-      } catch (error) {
-        // Half a slot takes room that the next attempt may need.
-        await this.#slots.remove(slot).catch(() => {});
-        throw await this.#refused(error, body.length + HEAD_BYTES);
-      }
-      this.#newest = { slot, generation };
-      return generation;
-    });
+    return this.#pair.write(unshared(bytes));
   }
 
   /** Forgets both slots. */
   remove(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (const slot of ['a', 'b'] as const) await this.#slots.remove(slot);
-      this.#newest = null;
-    });
-  }
-
-  /** One at a time, among the tabs of the origin too. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const { locks } = (globalThis.navigator ?? {}) as { locks?: LockManager };
-    const useLocks = locks && this.#slots.kind !== 'memory';
-    const result = this.#busy.then(() =>
-      useLocks ? (locks.request(`prenorm:${this.name}`, work) as Promise<T>) : work(),
-    );
-    this.#busy = result.catch(() => {});
-    return result;
-  }
-
-  async #findNewest(): Promise<{ stored: StoredCheckpoint } | null> {
-    let best: { slot: SlotName; stored: StoredCheckpoint } | null = null;
-    for (const slot of ['a', 'b'] as const) {
-      const bytes = await this.#slots.read(slot);
-      const stored = bytes && readWhole(bytes);
-      if (stored && (!best || stored.generation > best.stored.generation)) best = { slot, stored };
-    }
-    this.#newest = best && { slot: best.slot, generation: best.stored.generation };
-    return best;
-  }
-
-  /** Another tab may have written since: then everything is looked at again. */
-  async #noticeOthers(): Promise<void> {
-    const other: SlotName = this.#newest?.slot === 'a' ? 'b' : 'a';
-    const bytes = await this.#slots.read(other);
-    const stored = bytes && readWhole(bytes);
-    if (stored && stored.generation > (this.#newest?.generation ?? 0)) {
-      this.#newest = { slot: other, generation: stored.generation };
-    }
-  }
-
-  async #refused(error: unknown, needed: number): Promise<unknown> {
-    const { name, message } = error as { name?: string; message?: string };
-    if (!(error instanceof Error) && typeof DOMException !== 'undefined' && !(error instanceof DOMException))
-      return error;
-    const path = this.name;
-    if (name !== 'QuotaExceededError') {
-      return new CheckpointError(`cannot write the checkpoint: ${name}: ${message}`, {
-        path,
-        hint: 'the checkpoint before it stays',
-        cause: error,
-      });
-    }
-    const { storage } = (globalThis.navigator ?? {}) as { storage?: StorageManager };
-    const estimate = await storage?.estimate?.().catch(() => undefined);
-    const free =
-      estimate?.quota === undefined ? undefined : Math.max(0, estimate.quota - (estimate.usage ?? 0));
-    return new CheckpointError(
-      `cannot write the checkpoint: the browser gives this page no more room; ${needed} bytes are needed${free === undefined ? '' : `, about ${free} are free`}`,
-      {
-        path,
-        expected: needed,
-        actual: free,
-        hint: 'free some disk space or delete data of this site; the checkpoint before it stays',
-        cause: error,
-      },
-    );
+    return this.#pair.remove();
   }
 }
 
@@ -169,52 +73,4 @@ export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     throw new DataError('bytes must be a Uint8Array', { op: 'CheckpointStore' });
   const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
   return shared ? new Uint8Array(bytes) : (bytes as Uint8Array<ArrayBuffer>);
-}
-
-function makeHead(generation: number, body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const head = new Uint8Array(HEAD_BYTES);
-  head.set(new TextEncoder().encode(MAGIC));
-  const view = new DataView(head.buffer);
-  view.setBigUint64(16, BigInt(generation), true);
-  view.setBigUint64(24, BigInt(body.length), true);
-  head.set(digest(head, body), 32);
-  return head;
-}
-
-function digest(head: Uint8Array, body: Uint8Array): Uint8Array {
-  const hex = new Sha256().update(head.subarray(0, 32)).update(body).hex();
-  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
-}
-
-/** null for anything but a whole slot: cut short, damaged, or somebody else's. */
-function readWhole(bytes: Uint8Array): StoredCheckpoint | null {
-  if (bytes.length < HEAD_BYTES) return null;
-  const head = bytes.slice(0, HEAD_BYTES);
-  if (new TextDecoder().decode(head.subarray(0, 16)) !== MAGIC) return null;
-  const view = new DataView(head.buffer);
-  const generation = Number(view.getBigUint64(16, true));
-  const body = bytes.slice(HEAD_BYTES) as Uint8Array<ArrayBuffer>;
-  if (Number(view.getBigUint64(24, true)) !== body.length || !Number.isSafeInteger(generation)) return null;
-  const expected = digest(head, body);
-  return expected.every((byte, i) => byte === head[32 + i]) ? { bytes: body, generation } : null;
-}
-
-async function openSlots(name: string, backend?: 'opfs' | 'indexeddb'): Promise<Slots> {
-  // A module without imports, loaded only where a browser keeps something.
-  const { indexedDbSlots, originPrivateSlots } = await import('./browser-slots.js');
-  const causes: unknown[] = [];
-  for (const open of [originPrivateSlots, indexedDbSlots]) {
-    if (backend && (open === originPrivateSlots) !== (backend === 'opfs')) continue;
-    try {
-      return await open(name);
-    } catch (cause) {
-      causes.push(cause);
-    }
-  }
-  throw new EnvironmentError('this browser keeps nothing for this page', {
-    op: 'CheckpointStore',
-    expected: backend ?? 'OPFS or IndexedDB',
-    hint: 'allow site data (private windows may forbid it), or save checkpoints as downloads',
-    cause: causes[0],
-  });
 }

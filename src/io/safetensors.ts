@@ -47,25 +47,29 @@ const MAX_HEADER_BYTES = 100_000_000;
 /** As many axes as PyTorch's tensors may have. */
 const MAX_RANK = 64;
 
-interface Dtype {
-  bytes: number;
-  read(buffer: ArrayBuffer): TensorData;
-}
+type TypedArray = new (buffer: ArrayBuffer) => TensorData;
 
-const DTYPES: ReadonlyMap<string, Dtype> = new Map<string, Dtype>([
-  ['F32', { bytes: 4, read: (buffer) => new Float32Array(buffer) }],
-  ['F64', { bytes: 8, read: (buffer) => new Float64Array(buffer) }],
-  ['F16', { bytes: 2, read: (buffer) => Float32Array.from(new Uint16Array(buffer), halfToFloat) }],
-  ['BF16', { bytes: 2, read: (buffer) => bfloat16ToFloat(new Uint16Array(buffer)) }],
-  ['I64', { bytes: 8, read: (buffer) => new BigInt64Array(buffer) }],
-  ['U64', { bytes: 8, read: (buffer) => new BigUint64Array(buffer) }],
-  ['I32', { bytes: 4, read: (buffer) => new Int32Array(buffer) }],
-  ['U32', { bytes: 4, read: (buffer) => new Uint32Array(buffer) }],
-  ['I16', { bytes: 2, read: (buffer) => new Int16Array(buffer) }],
-  ['U16', { bytes: 2, read: (buffer) => new Uint16Array(buffer) }],
-  ['I8', { bytes: 1, read: (buffer) => new Int8Array(buffer) }],
-  ['U8', { bytes: 1, read: (buffer) => new Uint8Array(buffer) }],
-  ['BOOL', { bytes: 1, read: (buffer) => new Uint8Array(buffer) }],
+/**
+ * How each dtype lies in memory. For writing, the first that an array is of: floats of 16 bits, which JavaScript has no
+ * arrays of, are converted when they are read, and never written.
+ */
+const DTYPES: ReadonlyMap<string, TypedArray & { BYTES_PER_ELEMENT: number }> = new Map<
+  string,
+  TypedArray & { BYTES_PER_ELEMENT: number }
+>([
+  ['F32', Float32Array],
+  ['F64', Float64Array],
+  ['I64', BigInt64Array],
+  ['U64', BigUint64Array],
+  ['I32', Int32Array],
+  ['U32', Uint32Array],
+  ['I16', Int16Array],
+  ['U16', Uint16Array],
+  ['I8', Int8Array],
+  ['U8', Uint8Array],
+  ['BOOL', Uint8Array],
+  ['F16', Uint16Array],
+  ['BF16', Uint16Array],
 ]);
 
 /**
@@ -150,7 +154,7 @@ export function readTensors(
     // A copy: aligned, and unshared even where the file lies in shared memory.
     const own = new Uint8Array(end - begin);
     own.set(bytes.subarray(header.dataStart + begin, header.dataStart + end));
-    tensors.set(name, { dtype, shape, data: (DTYPES.get(dtype) as Dtype).read(own.buffer) });
+    tensors.set(name, { dtype, shape, data: read(dtype, own.buffer) });
   }
   return tensors;
 }
@@ -250,7 +254,7 @@ function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
     });
   }
   const count = Array.isArray(shape) && shape.length <= MAX_RANK ? countElements(shape) : undefined;
-  if (count === undefined || !Number.isSafeInteger(count * kind.bytes)) {
+  if (count === undefined || !Number.isSafeInteger(count * kind.BYTES_PER_ELEMENT)) {
     return fail(`${label} has the shape ${brief(shape)}, which is not a list of sizes that fit memory`, {
       actual: shape,
     });
@@ -261,8 +265,8 @@ function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
     });
   }
   const [begin, end] = offsets as [number, number];
-  if (end - begin !== count * kind.bytes) {
-    const need = count * kind.bytes;
+  if (end - begin !== count * kind.BYTES_PER_ELEMENT) {
+    const need = count * kind.BYTES_PER_ELEMENT;
     return fail(
       `${label}, ${dtype} ${formatShape(shape as number[])}, needs ${need} bytes, its offsets span ${end - begin}`,
       {
@@ -313,21 +317,18 @@ function compareKeys(a: string, b: string): number {
 }
 
 function dtypeOf(name: string, data: TensorData): string {
-  if (data instanceof Float32Array) return 'F32';
-  if (data instanceof Float64Array) return 'F64';
-  if (data instanceof Int32Array) return 'I32';
-  if (data instanceof Uint32Array) return 'U32';
-  if (data instanceof Int16Array) return 'I16';
-  if (data instanceof Uint16Array) return 'U16';
-  if (data instanceof Int8Array) return 'I8';
-  if (data instanceof Uint8Array) return 'U8';
-  if (data instanceof BigInt64Array) return 'I64';
-  if (data instanceof BigUint64Array) return 'U64';
+  for (const [dtype, type] of DTYPES) if (data instanceof type) return dtype;
   return refuse(`tensor "${name}" must hold a typed array`);
 }
 
 function refuse(message: string): never {
   throw new FormatError(message, { op: 'encodeSafetensors' });
+}
+
+function read(dtype: string, buffer: ArrayBuffer): TensorData {
+  const values = new (DTYPES.get(dtype) as TypedArray)(buffer);
+  if (dtype === 'F16') return Float32Array.from(values as Uint16Array, halfToFloat);
+  return dtype === 'BF16' ? bfloat16ToFloat(values as Uint16Array) : values;
 }
 
 const PATTERN = new Uint32Array(1);

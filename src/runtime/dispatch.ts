@@ -1,106 +1,71 @@
 /**
- * @file Kernel tables that do more than call: one divides calls among threads, one writes them down. Ops cannot
- * tell them from the plain table.
+ * @file A step written down and carried out again: a kernel table whose calls are recorded, programs made of
+ * recordings, and their replay. Ops cannot tell the table from the plain one.
  */
-import type { Kernels, Ptr } from './kernels.js';
-import type { ThreadPool } from './pool.js';
-import { type Call, encodeCalls, follow, type Walk, walkOf } from './program.js';
+import { type Kernels, unrecorded } from './kernels.js';
+import type { DividedProgram, ThreadPool } from './pool.js';
 import type { InputArray, Recording } from './recording.js';
-import { kernelNumber, splitOf } from './split.js';
 
-type KernelFunction = (...args: number[]) => number | undefined;
+type KernelFunction = (...args: number[]) => unknown;
 
-/** The table with every recordable kernel replaced; the others (sizes, f64 functions) stay as they are. */
-function wrap(
-  kernels: Kernels,
-  around: (kernel: number, original: KernelFunction) => KernelFunction,
-): Kernels {
+const whole = /* @__PURE__ */ new Set(/* @__PURE__ */ unrecorded.split(' '));
+
+/** Calls are carried out and written down while the recording is the current one. */
+export function recordingKernels(kernels: Kernels, recording: Recording, isCurrent: () => boolean): Kernels {
   const table: Record<string, KernelFunction> = {};
-  for (const [name, value] of Object.entries(kernels)) {
-    const original = value as unknown as KernelFunction;
-    const kernel = kernelNumber(name as keyof Kernels);
-    table[name] = kernel < 0 ? original : around(kernel, original);
+  for (const [name, kernel] of Object.entries(kernels) as [keyof Kernels, KernelFunction][]) {
+    table[name] = whole.has(name)
+      ? kernel
+      : (...args) => {
+          if (isCurrent()) recording.calls.push({ kernel: name, args });
+          return kernel(...args);
+        };
   }
   return table as unknown as Kernels;
 }
 
-/** Calls worth it are divided among the pool's threads, the others run here. */
-export function dividedKernels(kernels: Kernels, pool: ThreadPool): Kernels {
-  return wrap(kernels, (kernel, original) => (...args) => {
-    if (pool.ended !== null || splitOf(kernel, args) === null) return original(...args);
-    pool.call({ kernel, args });
-    return undefined;
-  });
-}
-
-/** Calls are carried out and written down while the recording is the current one. */
-export function recordingKernels(kernels: Kernels, recording: Recording, isCurrent: () => boolean): Kernels {
-  return wrap(kernels, (kernel, original) => (...args) => {
-    if (isCurrent()) recording.calls.push({ kernel, args });
-    return original(...args);
-  });
-}
-
 /** A recording that can be run again: its calls, and what the host does before them. */
 export interface RecordedProgram {
-  readonly id: number;
-  readonly calls: readonly Call[];
   readonly uploads: Recording['uploads'];
   readonly actions: readonly (() => void)[];
-  /** Where the workers read it; 0 without workers. */
-  readonly ptr: Ptr;
-  readonly bytes: number;
-  readonly words: number;
-  walk: Walk;
-  threads: number;
+  readonly calls: readonly (readonly [kernel: KernelFunction, args: number[]])[];
+  /** What threads walk; null without any. */
+  readonly divided: DividedProgram | null;
 }
 
 export interface ReplayHost {
   /** The plain kernels. */
   kernels: Kernels;
+  /** Null when there is one thread. */
   pool: ThreadPool | null;
-  /** Long-lived memory. */
-  allocate(bytes: number): Ptr;
-  writeInts(ptr: Ptr, values: ArrayLike<number>): void;
-  writeFloats(ptr: Ptr, values: ArrayLike<number>): void;
+  writeInts(ptr: number, values: ArrayLike<number>): void;
+  writeFloats(ptr: number, values: ArrayLike<number>): void;
 }
 
-let programs = 0;
-
-const threadsOf = (pool: ThreadPool | null): number => (pool && pool.ended === null ? pool.threads : 1);
-
-/** Makes a program of a recording (without a refusal). Sizes are powers of two, for reuse of their memory. */
-export function toProgram(recording: Recording, host: ReplayHost): RecordedProgram {
+/** Makes a program of a recording (without a refusal). */
+export function toProgram(recording: Recording, { kernels, pool }: ReplayHost): RecordedProgram {
   const { calls, uploads, actions } = recording;
-  const threads = threadsOf(host.pool);
-  const words = threads > 1 ? encodeCalls(calls) : new Float64Array(0);
-  let bytes = words.length > 0 ? 4096 : 0;
-  while (bytes < words.length * 8) bytes *= 2;
-  const ptr = bytes > 0 ? host.allocate(bytes) : 0;
-  host.pool?.write(ptr, words);
-  const walk = walkOf(calls, host.kernels, 0, threads, 0);
-  return { id: ++programs, calls, uploads, actions, ptr, bytes, words: words.length, walk, threads };
+  return {
+    uploads,
+    actions,
+    calls: calls.map(({ kernel, args }) => [kernels[kernel] as KernelFunction, args] as const),
+    divided: pool ? pool.divide(calls, kernels) : null,
+  };
 }
 
 /** Runs a program on `inputs`, which have the types and lengths of those it was recorded with. */
 export function replayProgram(
-  program: RecordedProgram,
-  host: ReplayHost,
+  { uploads, actions, calls, divided }: RecordedProgram,
+  { pool, writeInts, writeFloats }: ReplayHost,
   inputs: readonly InputArray[],
 ): void {
-  for (const { ptr, input, rebind } of program.uploads) {
+  for (const { ptr, input, rebind } of uploads) {
     const values = inputs[input];
-    if (values instanceof Int32Array) host.writeInts(ptr, values);
-    else host.writeFloats(ptr, values);
+    if (values instanceof Int32Array) writeInts(ptr, values);
+    else writeFloats(ptr, values);
     rebind(values);
   }
-  for (const action of program.actions) action();
-  const threads = threadsOf(host.pool);
-  if (threads !== program.threads) {
-    program.walk = walkOf(program.calls, host.kernels, 0, threads, 0);
-    program.threads = threads;
-  }
-  const { pool } = host;
-  if (threads === 1 || !pool) follow(program.walk, () => {});
-  else pool.run(program.ptr, program.words, program.id, () => follow(program.walk, pool.join));
+  for (const action of actions) action();
+  if (pool && divided) pool.replay(divided);
+  else for (const [kernel, args] of calls) kernel.apply(null, args);
 }

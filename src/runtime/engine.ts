@@ -5,7 +5,7 @@
 import { checkValue, integer, seed as seedRule } from '../checks.js';
 import { MemoryError } from '../errors.js';
 import { Arena, type Frame } from './arena.js';
-import type { dividedKernels, RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
+import type { RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
 import { type Draw, Draws, type ForwardCounter } from './draws.js';
 import type { Heap } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
@@ -33,11 +33,13 @@ export interface MemoryReport {
   bufferBytes: number;
 }
 
-/** What divides work among threads. */
-export interface ThreadSupport {
-  ThreadPool: typeof ThreadPool;
-  dividedKernels: typeof dividedKernels;
-}
+/** Starts worker threads over the memory of an instance; `allocate` gives long-lived memory. */
+export type StartPool = (
+  instance: KernelInstance,
+  threads: number,
+  worker: string | URL | null,
+  allocate: (bytes: number) => Ptr,
+) => Promise<ThreadPool>;
 
 /**
  * A memory with its kernels, threads and random state; made by `init` and `createRuntime`. Tensors of two runtimes
@@ -68,7 +70,6 @@ export class Runtime {
   /** The kernels themselves, undivided and unrecorded. */
   #plain: Kernels;
   #pool: ThreadPool | null = null;
-  #divide: typeof dividedKernels | null = null;
   #threadsReason = 'one thread was asked for (the default)';
   #recording: Recording | null = null;
 
@@ -120,17 +121,13 @@ export class Runtime {
     instance: KernelInstance,
     threads: number,
     reason: string,
-    support: ThreadSupport | undefined,
+    start: StartPool | undefined,
     worker: string | URL | null = null,
   ): Promise<void> {
     this.#threadsReason = reason;
-    if (threads === 1 || !support) return;
+    if (threads === 1 || !start) return;
     try {
-      this.#divide = support.dividedKernels;
-      this.#pool = await support.ThreadPool.start(
-        { ...instance, worker, allocate: (bytes) => this.persistent.allocate(bytes) },
-        threads,
-      );
+      this.#pool = await start(instance, threads, worker, (bytes) => this.persistent.allocate(bytes));
     } catch (error) {
       this.#threadsReason = (error as Error).message;
       return;
@@ -140,13 +137,17 @@ export class Runtime {
   }
 
   #useKernels(): void {
-    (this as { kernels: Kernels }).kernels =
-      this.#pool && this.#divide ? this.#divide(this.#plain, this.#pool) : this.#plain;
+    (this as { kernels: Kernels }).kernels = this.#pool ? this.#pool.table(this.#plain) : this.#plain;
+  }
+
+  /** The pool, as long as it runs. */
+  get #running(): ThreadPool | null {
+    return this.#pool?.ended === null ? this.#pool : null;
   }
 
   /** Threads that compute a step. */
   get threads(): number {
-    return this.#pool && this.#pool.ended === null ? this.#pool.threads : 1;
+    return this.#running?.threads ?? 1;
   }
 
   /** Why there are as many threads as there are. */
@@ -212,16 +213,15 @@ export class Runtime {
   }
 
   /** Gives a program's memory back. @internal */
-  forget(program: RecordedProgram): void {
-    if (program.bytes > 0) this.persistent.release(program.ptr, program.bytes);
+  forget({ divided }: RecordedProgram): void {
+    if (divided) this.persistent.release(divided.ptr, divided.bytes);
   }
 
   /** What programs are made for and run on. @internal */
   replayHost(): ReplayHost {
     return {
-      allocate: (bytes) => this.persistent.allocate(bytes),
       kernels: this.#plain,
-      pool: this.#pool,
+      pool: this.#running,
       writeInts: (ptr, values) => this.heap.writeInts(ptr, values),
       writeFloats: (ptr, values) => this.heap.writeFloats(ptr, values),
     };

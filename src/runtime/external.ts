@@ -3,13 +3,12 @@
  * in the JavaScript, and caches keep them apart from it.
  */
 import { EnvironmentError } from '../errors.js';
-import { dividedKernels } from './dispatch.js';
+import { startPool } from './host.js';
 import { nodeBuiltin } from './node-builtin.js';
-import { ThreadPool } from './pool.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const external: KernelSupply = {
-  support: { ThreadPool, dividedKernels },
+  startPool,
   load: (simd) => {
     if (simd === 'relaxed') {
       throw new EnvironmentError('only the strict kernels lie beside this entry', {

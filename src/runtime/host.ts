@@ -1,4 +1,6 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
+import { EnvironmentError } from '../errors.js';
+import type { StartPool } from './engine.js';
 import { availableCores, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
@@ -12,6 +14,13 @@ export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSo
   const { strictWasmBase64 } = await import('./generated/wasm.js');
   return inflate(fromBase64(strictWasmBase64));
 }
+
+/** Starts threads. A program of one, which is the usual one, never loads what divides work among several. */
+export const startPool: StartPool = async (instance, threads, worker, allocate) => {
+  const { ThreadPool } = await import('./pool.js');
+  const host = { ...instance, worker, allocate, nodeBuiltin, cores: availableCores(), EnvironmentError };
+  return ThreadPool.start(host, threads);
+};
 
 /** A file in this module's folder; null outside Node, and where a bundler has moved the module elsewhere. */
 function fileBeside(name: string): BufferSource | null {

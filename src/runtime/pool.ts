@@ -4,11 +4,16 @@
  *
  * Workers spin through a program and for a while after it, then sleep on a futex, so an idle process costs nothing.
  * When a worker fails or does not answer, the pool ends and the runtime goes on with one thread.
+ *
+ * It is loaded on demand, when there is more than one thread, so it imports nothing that is loaded anyway: what it
+ * needs of that comes with its host.
  */
-import { EnvironmentError } from '../errors.js';
+import type { EnvironmentError } from '../errors.js';
 import type { Kernels, Ptr, ThreadSync } from './kernels.js';
-import { availableCores, nodeBuiltin } from './node-builtin.js';
-import { type Call, encodeCalls, follow, walkOf } from './program.js';
+import type { nodeBuiltin } from './node-builtin.js';
+import { type Call, encodeCalls, follow, type Walk, walkOf } from './program.js';
+import type { RecordedCall } from './recording.js';
+import { kernelNumber, splitOf } from './split.js';
 
 /** Bytes of the control block: four words in lines of their own (assembly/threads.ts), then the command. */
 export const CONTROL_BYTES = 512;
@@ -55,7 +60,26 @@ export interface PoolHost {
   allocate(bytes: number): Ptr;
   /** Where the worker's file lies; null: where the package has it. */
   worker: string | URL | null;
+  /** Processors this process may use. */
+  cores: number;
+  nodeBuiltin: typeof nodeBuiltin;
+  EnvironmentError: typeof EnvironmentError;
 }
+
+/** A recorded program, where the workers read it. */
+export interface DividedProgram {
+  readonly id: number;
+  readonly ptr: Ptr;
+  readonly bytes: number;
+  readonly words: number;
+  /** What this thread does of it. */
+  readonly walk: Walk;
+}
+
+type KernelFunction = (...args: number[]) => number | undefined;
+
+/** Over all pools, since a worker remembers programs by their number. */
+let programs = 0;
 
 export class ThreadPool {
   readonly threads: number;
@@ -86,7 +110,7 @@ export class ThreadPool {
   static async start(host: PoolHost, threads: number): Promise<ThreadPool> {
     const control = host.allocate(CONTROL_BYTES);
     new Int32Array(host.memory.buffer, control, CONTROL_BYTES / 4).fill(0);
-    const scarce = threads > availableCores();
+    const scarce = threads > host.cores;
     const spins = {
       join: scarce ? SPINS.scarce : SPINS.join,
       command: scarce ? SPINS.scarce : SPINS.command,
@@ -96,12 +120,12 @@ export class ThreadPool {
     const ready: Promise<void>[] = [];
     try {
       for (let thread = 1; thread < threads; thread++) {
-        const worker = createWorker(host.worker);
+        const worker = createWorker(host);
         workers.push(worker);
         ready.push(
           new Promise((resolve, reject) => {
             worker.onReady(resolve, (reason) => {
-              reject(new EnvironmentError(`a worker thread failed: ${reason}`, { op: 'threads' }));
+              reject(new host.EnvironmentError(`a worker thread failed: ${reason}`, { op: 'threads' }));
               pool.current?.end(`a worker thread failed: ${reason}`);
             });
           }),
@@ -109,7 +133,7 @@ export class ThreadPool {
         const { module, memory } = host;
         worker.post({ module, memory, control, thread, threads, spins, naps: NAPS });
       }
-      await Promise.race([Promise.all(ready), timeout(START_TIMEOUT_MS)]);
+      await Promise.race([Promise.all(ready), timeout(host, START_TIMEOUT_MS)]);
     } catch (error) {
       for (const worker of workers) worker.terminate();
       throw error;
@@ -124,27 +148,58 @@ export class ThreadPool {
     this.#stride = stride;
   }
 
-  /** Copies a program to `address`, where the workers find it; returns how many numbers it has. */
-  write(address: Ptr, words: Float64Array): number {
-    new Float64Array(this.#host.memory.buffer, address, words.length).set(words);
-    return words.length;
+  /** The kernels with each call divided that is worth it. */
+  table(kernels: Kernels): Kernels {
+    const table: Record<string, KernelFunction> = {};
+    for (const [name, value] of Object.entries(kernels)) {
+      const original = value as unknown as KernelFunction;
+      const kernel = kernelNumber(name as keyof Kernels);
+      const divided: KernelFunction = (...args) => {
+        if (this.ended !== null || splitOf(kernel, args) === null) return original(...args);
+        this.#call({ kernel, args });
+        return undefined;
+      };
+      table[name] = kernel < 0 ? original : divided;
+    }
+    return table as unknown as Kernels;
   }
 
-  /** One call, divided. */
-  call(call: Call): void {
-    const words = encodeCalls([call]);
-    this.write(this.#immediate, words);
-    this.run(this.#immediate, words.length, 0, () =>
-      follow(walkOf([call], this.#host.kernels, 0, this.threads, 0), this.#join),
-    );
+  /** A recorded program, put where the workers find it. Sizes are powers of two, for reuse of their memory. */
+  divide(recorded: readonly RecordedCall[], kernels: Kernels): DividedProgram {
+    const calls = recorded.map(({ kernel, args }) => ({ kernel: kernelNumber(kernel), args }));
+    const words = encodeCalls(calls);
+    let bytes = 4096;
+    while (bytes < words.length * 8) bytes *= 2;
+    const ptr = this.#host.allocate(bytes);
+    this.#write(ptr, words);
+    const walk = walkOf(calls, kernels, 0, this.threads, 0);
+    return { id: ++programs, ptr, bytes, words: words.length, walk };
   }
 
   /**
-   * Lets the workers walk the program at `address` while `own` does thread 0's share, joins included.
-   * @param id names the program for as long as it does not change; 0: not to be remembered.
+   * Carries out a recorded program on all threads.
    * @throws EnvironmentError when a worker failed; the pool has ended then.
    */
-  run(address: Ptr, words: number, id: number, own: () => void): void {
+  replay({ ptr, words, id, walk }: DividedProgram): void {
+    this.#run(ptr, words, id, walk);
+  }
+
+  #write(address: Ptr, words: Float64Array): void {
+    new Float64Array(this.#host.memory.buffer, address, words.length).set(words);
+  }
+
+  /** One call, divided. */
+  #call(call: Call): void {
+    const words = encodeCalls([call]);
+    this.#write(this.#immediate, words);
+    this.#run(this.#immediate, words.length, 0, walkOf([call], this.#host.kernels, 0, this.threads, 0));
+  }
+
+  /**
+   * Lets the workers walk the program at `address` while this thread walks its own share, joins included.
+   * @param id names the program for as long as it does not change; 0: not to be remembered.
+   */
+  #run(address: Ptr, words: number, id: number, own: Walk): void {
     const command = new Float64Array(this.#host.memory.buffer, this.#control + COMMAND_AT, 8);
     command[COMMAND.kind] = KIND.run;
     command[COMMAND.address] = address;
@@ -154,7 +209,7 @@ export class ThreadPool {
     command[COMMAND.stride] = this.#stride;
     this.#host.sync.publishCommand(this.#control);
     try {
-      own();
+      follow(own, this.#join);
     } catch (error) {
       this.#host.sync.failThreads(this.#control);
       this.end('a kernel failed');
@@ -163,15 +218,11 @@ export class ThreadPool {
   }
 
   /** Meets the workers. */
-  get join(): () => void {
-    return this.#join;
-  }
-
   readonly #join = (): void => {
     this.#arrivals = (this.#arrivals + this.threads) | 0;
     const result = this.#host.sync.joinThreads(this.#control, this.#arrivals, this.#spins, NAPS);
     if (result === 0) return;
-    throw new EnvironmentError(
+    throw new this.#host.EnvironmentError(
       result === 2 ? 'a worker thread failed in a kernel' : 'a worker thread did not answer within 30 s',
       {
         op: 'threads',
@@ -191,7 +242,7 @@ export class ThreadPool {
   }
 }
 
-function createWorker(url: string | URL | null): HostWorker {
+function createWorker({ worker: url, nodeBuiltin }: PoolHost): HostWorker {
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node) {
     // A loader that runs these sources as they are does not reach into workers: there the built file serves.
@@ -231,7 +282,7 @@ function createWorker(url: string | URL | null): HostWorker {
   };
 }
 
-function timeout(ms: number): Promise<never> {
+function timeout({ EnvironmentError }: PoolHost, ms: number): Promise<never> {
   return new Promise((_, reject) => {
     const timer = setTimeout(
       () => reject(new EnvironmentError(`worker threads did not start within ${ms} ms`, { op: 'threads' })),

@@ -1,5 +1,5 @@
 /**
- * @file A recorded list of kernel calls, and what one thread does of it. All threads walk the same list; a call
+ * @file A list of kernel calls, and what one thread of several does of it. All threads walk the same list; a call
  * that is not divided is done by thread 0 while the others wait at the next join.
  */
 import type { Kernels } from './kernels.js';

@@ -7,11 +7,16 @@
  * comes from the host, or is read by it in between, makes a computation one that cannot be recorded: `refusal` says
  * why, and eager execution goes on.
  */
-import type { Ptr } from './kernels.js';
-import type { Call } from './program.js';
+import type { Kernels, Ptr } from './kernels.js';
 
 /** An array of a batch, whose values may differ in the replay of a recorded step. */
 export type InputArray = Int32Array | Float32Array;
+
+/** One call of a kernel, with the arguments it had. */
+export interface RecordedCall {
+  kernel: keyof Kernels;
+  args: number[];
+}
 
 /** One place in memory that is filled from an input before a replay. */
 interface Upload {
@@ -22,7 +27,7 @@ interface Upload {
 }
 
 export class Recording {
-  readonly calls: Call[] = [];
+  readonly calls: RecordedCall[] = [];
   readonly uploads: Upload[] = [];
   readonly actions: (() => void)[] = [];
   /** The random position was moved meanwhile, which a replay does not do. */

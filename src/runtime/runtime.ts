@@ -4,13 +4,11 @@
  */
 import { anything, checkOptions, either, integer, oneOf, optional, type Rules } from '../checks.js';
 import { EnvironmentError } from '../errors.js';
-import { dividedKernels } from './dispatch.js';
-import { Runtime, type ThreadSupport } from './engine.js';
+import { Runtime, type StartPool } from './engine.js';
 import { WasmHeap } from './heap.js';
-import { chooseThreads, MOST_THREADS, packagedWasm } from './host.js';
+import { chooseThreads, MOST_THREADS, packagedWasm, startPool } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
 import type { Kernels } from './kernels.js';
-import { ThreadPool } from './pool.js';
 
 export { type InputArray, type MemoryReport, type RecordedProgram, Runtime } from './engine.js';
 export type { WasmSource } from './instantiate.js';
@@ -53,13 +51,13 @@ let current: Runtime | null = null;
 /** Where an entry of the package has its kernels. */
 export interface KernelSupply {
   load(simd: 'strict' | 'relaxed'): WasmSource | Promise<WasmSource>;
-  /** What threads need; an entry that is never divided leaves it out. */
-  support?: ThreadSupport;
+  /** Starts threads; an entry that is never divided leaves it out. */
+  startPool?: StartPool;
   /** Puts something in the place of kernels that this build leaves out. */
   complete?(kernels: Kernels): Promise<Kernels>;
 }
 
-const inlined: KernelSupply = { load: packagedWasm, support: { ThreadPool, dividedKernels } };
+const inlined: KernelSupply = { load: packagedWasm, startPool };
 
 /** Makes a runtime of its own, independent of the default one. */
 export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
@@ -77,7 +75,7 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   const simd = options.simd ?? 'strict';
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
   const { threads, reason } =
-    supply.support || (options.threads ?? 1) === 1
+    supply.startPool || (options.threads ?? 1) === 1
       ? chooseThreads(options.threads ?? 1)
       : {
           threads: 1,
@@ -89,7 +87,7 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   const kernels =
     supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
   const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
-  await runtime.startThreads(instance, threads, reason, supply.support, options.worker);
+  await runtime.startThreads(instance, threads, reason, supply.startPool, options.worker);
   return runtime;
 }
 

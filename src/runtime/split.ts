@@ -4,7 +4,8 @@
  * takes, roughly. Kernels without a rule run on one thread. What is divided depends on the call's arguments alone,
  * and no bit of a result depends on how it is divided: sums never run across a division.
  */
-import { type Kernels, kernelParameters } from './kernels.js';
+import { kernelParameters } from './generated/kernel-parameters.js';
+import type { Kernels } from './kernels.js';
 
 export type KernelName = keyof typeof kernelParameters;
 

@@ -21,7 +21,7 @@ let lowercaseMap: Map<number, number> | undefined;
 
 /** The class of a code point: OTHER, LETTER, MARK, NUMBER or SPACE. */
 export function characterClass(code: number): number {
-  classPages ??= readPages(CLASS_RUNS, ' LMNW');
+  classPages ??= readPages(CLASS_RUNS, 'olmnw');
   return lookUp(classPages, code);
 }
 
@@ -42,12 +42,13 @@ export function lowercase(text: string): string {
   return out;
 }
 
+const USUAL = 0;
 const CASED = 1;
-const IGNORABLE = 2;
+const NEITHER = 4;
 
 /** Final_Sigma of the Unicode standard, section 3.13: a cased letter before, none after, ignorables skipped. */
 function isFinalSigma(text: string, position: number): boolean {
-  casingPages ??= readPages(CASING_RUNS, ' CIB');
+  casingPages ??= readPages(CASING_RUNS, 'ucibn');
   const before = neighbour(text, position, -1, casingPages);
   return before === CASED && neighbour(text, position, 1, casingPages) !== CASED;
 }
@@ -58,8 +59,9 @@ function neighbour(text: string, position: number, step: 1 | -1, pages: Pages): 
     // Going back, a low surrogate is reached first: its pair starts one unit earlier.
     if (step < 0 && i > 0 && isLow(text.charCodeAt(i)) && isHigh(text.charCodeAt(i - 1))) i--;
     const code = text.codePointAt(i)!;
-    const casing = lookUp(pages, code);
-    if ((casing & IGNORABLE) === 0) return casing;
+    let casing = lookUp(pages, code);
+    if (casing === USUAL && characterClass(code) !== MARK) casing = NEITHER;
+    if (casing === CASED || casing === NEITHER) return casing;
     if (step > 0 && code > 0xffff) i++;
   }
   return 0;
@@ -73,14 +75,14 @@ function lookUp(pages: Pages, code: number): number {
   return page === undefined ? 0 : page[code & 255];
 }
 
-/** The value of a class is its letter's index in `letters`. */
+/** The value of a run is its letter's index in `letters`. */
 function readPages(runs: string, letters: string): Pages {
   const pages: Pages = new Array(0x1100).fill(undefined);
   let code = 0;
-  for (const [, gap, length, letter] of runs.matchAll(/([0-9a-z]+)(?:\.([0-9a-z]+))?([A-Z])/g)) {
-    code += Number.parseInt(gap, 36);
-    const end = code + (length === undefined ? 1 : Number.parseInt(length, 36));
+  for (const [, letter, length] of runs.matchAll(/([a-z])(\d*)/g)) {
     const value = letters.indexOf(letter);
+    const end = code + Number(length || 1);
+    if (value === 0) code = end;
     for (; code < end; code++) {
       let page = pages[code >> 8];
       if (page === undefined) {

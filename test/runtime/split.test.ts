@@ -1,7 +1,7 @@
 /** A kernel called part by part, as threads do, gives the bits of one call: for every kernel that is divided. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { kernelParameters } from '../../src/runtime/kernels.js';
+import { kernelParameters } from '../../src/runtime/generated/kernel-parameters.js';
 import { decodeCalls, encodeCalls, walkOf } from '../../src/runtime/program.js';
 import { type KernelName, kernelNames, kernelNumber, partOf, splitOf } from '../../src/runtime/split.js';
 import { type KernelHarness, loadKernels, numbers } from '../kernels/harness.js';

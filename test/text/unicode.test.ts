@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { characterClass, LETTER, lowercase, MARK, NUMBER, OTHER, SPACE } from '../../src/text/unicode.js';
@@ -95,6 +96,16 @@ test('a capital sigma ends a word only behind a cased letter and before none', (
 
 test('other text stays as it is', () => {
   for (const text of ['', 'straße', '\ud800x\udc00', '東京 🙂 ９']) assert.is(lowercase(text), text);
+});
+
+test('the class and the lower case of every code point, a capital sigma beside it too, are those of Unicode 16.0.0', () => {
+  const hash = createHash('sha256');
+  for (const code of CODES) {
+    const c = String.fromCodePoint(code);
+    const texts = [c, `A${c}\u03a3${c}`, `A\u03a3${c}b`, `${c}\u03a3`, `\u03a3${c}`];
+    hash.update(`${characterClass(code)}${texts.map(lowercase).join('')}`);
+  }
+  assert.is(hash.digest('hex'), '6d639734414d04acdabc70bcfac05c971678f1d5f690cf652373726412e49d8c');
 });
 
 test.run();
