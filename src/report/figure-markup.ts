@@ -13,6 +13,8 @@ export interface FigurePlace {
   level?: 2 | 3 | 4;
   /** Instead of the figure's own caption. */
   caption?: Content;
+  /** Height of the plot in CSS pixels; by its width when absent. */
+  height?: number;
 }
 
 /** An id that no other figure has, whatever the file calls its figures. */
@@ -20,7 +22,7 @@ export function figureId(index: number): string {
   return `figure-${index + 1}`;
 }
 
-export function figureMarkup(figure: Figure, { index, level = 3, caption }: FigurePlace): Markup {
+export function figureMarkup(figure: Figure, { index, level = 3, caption, height }: FigurePlace): Markup {
   const id = figureId(index);
   const title = html`${prose(figure.title)}${figure.figure ? html` <span class="tag">${figure.figure}</span>` : ''}`;
   const headings = {
@@ -28,7 +30,7 @@ export function figureMarkup(figure: Figure, { index, level = 3, caption }: Figu
     3: html`<h3 id="${id}-title">${title}</h3>`,
     4: html`<h4 id="${id}-title">${title}</h4>`,
   };
-  return html`<figure class="figure" id="${id}" data-figure="${index}" aria-labelledby="${id}-title">
+  return html`<figure class="figure" id="${id}" data-figure="${index}"${height ? html` data-height="${height}"` : ''} aria-labelledby="${id}-title">
 <div class="figure-head">${headings[level]}<div class="tools"></div></div>
 <div class="drawing"></div>
 <noscript><p class="fine">Scripts are off, so nothing is drawn here. The numbers stand in the JSON file beside this page, and in the page's source.</p></noscript>

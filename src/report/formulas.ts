@@ -10,6 +10,11 @@ export function prose(text: string): Content {
   return findFormulas(text).map((part) => (typeof part === 'string' ? words(part) : math(part)));
 }
 
+/** A formula where only text can stand, e.g. beside an axis: `‖∂L/∂W₂‖`. */
+export function plainFormula(text: string): string {
+  return text.replaceAll('||', '‖').replaceAll('dL/dW2', '∂L/∂W₂');
+}
+
 function words(text: string): Content {
   return text
     .split(/\b((?:Post|Pre|Peri)-LN\b)/)

@@ -1,343 +1,201 @@
 /**
- * @file The report page, one self-contained file drawn from `Results` alone. Text and tables are written here and
- * need no script; page/page.js adds the plots, sorting, downloads and the theme switch. Nothing is loaded: script
- * and style are inline and named by hash in the Content-Security-Policy, which forbids everything else.
+ * @file The report page of a reproduction, one self-contained file drawn from `Results` alone: what came out in one
+ * figure and one sentence, then every experiment with its figures and, folded under each, the claims that it shows.
  */
-import type { ClaimRow, Figure, Results, Series } from '../experiments/results.js';
-import { chart, heatmapTables } from './charts.js';
-import { prose } from './formulas.js';
-import { badge } from './fragments.js';
-import {
-  pageScript,
-  pageScriptHash,
-  pageStyle,
-  pageStyleHash,
-  uplotNotice,
-  uplotScript,
-  uplotScriptHash,
-  uplotStyle,
-  uplotStyleHash,
-} from './generated/uplot.js';
-import { embedJson, html, type Markup, raw } from './markup.js';
+import type { ClaimRow, Figure, Results } from '../experiments/results.js';
+import { claimsFold, placeClaims, unexpectedClaims } from './claims.js';
+import { figureMarkup } from './figure-markup.js';
+import { plainFormula, prose } from './formulas.js';
+import { type Headline, headline } from './headline.js';
+import { type Content, html, type Markup } from './markup.js';
+import { type PageFiles, pageFiles } from './page-files.js';
 import { methodSection, runsSection, samplesSection, settingsSection } from './run-sections.js';
+import { renderPage } from './shell.js';
+import { type Thinned, thinFigures } from './thin.js';
 import {
   countExpected,
+  expectation,
   formatDuration,
-  formatNumber,
   isExpected,
-  median,
   outcome,
-  shortHash,
+  tally,
   timing,
+  untrained,
 } from './wording.js';
 
 const paper =
   'R. Xiong et al., On Layer Normalization in the Transformer Architecture, ICML 2020 (arXiv:2002.04745)';
 
-const policy = [
-  "default-src 'none'",
-  `script-src '${uplotScriptHash}' '${pageScriptHash}'`,
-  `style-src '${uplotStyleHash}' '${pageStyleHash}'`,
-  'img-src data: blob:',
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
-
 /** One HTML page as text; works from `file://` without a network. */
-export function renderReport(results: Results): string {
+export function renderReport(results: Results, files: PageFiles = pageFiles('report')): string {
+  const first = headline(results);
+  const thinned = thinFigures([...(first ? [first.figure] : []), ...results.figures]);
+  // Figures stand on the page in this order, each with its place in the list of data.
+  const groups = byExperiment(results);
   const sections = [
-    { id: 'claims', short: 'Claims', title: 'Claims', body: claimsSection(results) },
-    { id: 'figures', short: 'Figures', title: 'Figures', body: figuresSection(results) },
-    { id: 'runs', short: 'Runs', title: 'Runs', body: runsSection(results.runs) },
     {
-      id: 'samples',
-      short: 'Samples',
-      title: 'Samples and settings of each run',
-      body: samplesSection(results.runs),
+      id: 'experiments',
+      title: 'Experiments',
+      parts: groups.map(({ name, title }) => ({ id: `experiment-${name}`, title })),
+      body: contents(groups),
     },
-    { id: 'method', short: 'Method', title: 'How verdicts are reached', body: methodSection() },
-    { id: 'settings', short: 'Settings', title: 'Settings and environment', body: settingsSection(results) },
+    { id: 'runs', title: 'Runs', body: runsSection(results.runs) },
+    { id: 'samples', title: 'Samples and settings', body: samplesSection(results.runs) },
+    { id: 'method', title: 'Method', body: html`${methodSection()}${thinning(thinned)}` },
+    { id: 'settings', title: 'Environment', body: settingsSection(results) },
   ].filter(({ body }) => body !== undefined);
-  const data = { preset: results.preset, figures: results.figures };
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<meta name="generator" content="prenorm ${results.prenorm}">
-<title>Layer-norm placement, reproduced: ${results.preset} preset</title>
-<style>${raw(uplotStyle)}</style>
-<style>${raw(pageStyle)}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the content</a>
-<header class="top">
-<div class="bar">
-<p class="brand">prenorm <span>reproduce</span></p>
-<nav aria-label="Sections"><ul>${sections.map(
-    ({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`,
-  )}</ul></nav>
-<button type="button" id="theme" hidden>Dark theme</button>
-</div>
-</header>
-<main id="main" tabindex="-1">
-${summary(results)}
-${contents(results)}
+  return renderPage({
+    title: `Layer-norm placement, reproduced: ${results.preset} preset`,
+    maker: 'reproduce',
+    version: results.prenorm,
+    sections,
+    main: html`${opening(results, first)}
 ${sections.map(
   ({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${title}</h2>
 ${body}
 </section>
-`,
-)}</main>
-<footer><p>Drawn from results.json by Prenorm ${results.prenorm}. Plots: ${uplotNotice}</p></footer>
-<p id="announce" class="unseen" role="status"></p>
-<script type="application/json" id="data">${embedJson(data)}</script>
-<script>${raw(uplotScript)}</script>
-<script type="module">${raw(pageScript)}</script>
-</body>
-</html>
-`.text;
+${id === 'experiments' ? groups.map((group) => experimentSection(group, results, first ? 1 : 0)) : ''}`,
+)}`,
+    source: `Drawn from results.json by Prenorm ${results.prenorm}.`,
+    figures: thinned.figures.map((figure) => ({
+      ...figure,
+      xLabel: plainFormula(figure.xLabel),
+      yLabel: plainFormula(figure.yLabel),
+    })),
+    name: `prenorm-${results.preset}`,
+    credit: `prenorm reproduce, preset ${results.preset}`,
+    files,
+  });
+}
+
+/** The first screen: the figure and its sentence, and beside them what came out in all. */
+function opening(results: Results, first: Headline | undefined): Markup {
+  return html`<h1>Layer-norm placement, reproduced</h1>
+<p class="lead">After ${paper}.</p>
+<div class="opening">
+${first ? figureMarkup(first.figure, { index: 0, level: 2, height: 290, caption: heroCaption(first) }) : ''}
+${summary(results)}
+</div>
+`;
+}
+
+function heroCaption({ sentence, figure }: Headline): Markup {
+  return html`<strong class="sentence">${prose(sentence)}</strong> <span class="fine">${prose(figure.caption)}${bands(figure)}</span>`;
 }
 
 function summary(results: Results): Markup {
-  const { claims, runs, seconds, budgetSeconds } = results;
+  const { claims, runs, seconds, budgetSeconds, command, preset, environment } = results;
   const expected = countExpected(results);
   const over = budgetSeconds > 0 && seconds > budgetSeconds;
-  const failed = runs.filter(({ status }) => status === 'failed' || status === 'diverged').length;
-  const facts = [
-    ['Claims as expected', `${expected} of ${claims.length}`, expected === claims.length ? 'good' : 'bad'],
-    ['Time', formatDuration(seconds), over ? 'bad' : ''],
-    ['Budget', budgetSeconds > 0 ? formatDuration(budgetSeconds) : 'none', ''],
-    ['Runs', String(runs.length), ''],
+  const facts: [string, Content][] = [
+    ['Preset', preset],
+    ['Runs', String(runs.length)],
     [
-      'Seeds',
-      String(new Set([...runs.map(({ seed }) => seed), ...claims.flatMap(({ seeds }) => seeds)]).size),
-      '',
+      'Time',
+      html`<span${over ? html` class="differ"` : ''}>${formatDuration(seconds)}</span>, ${
+        budgetSeconds > 0 ? `of ${formatDuration(budgetSeconds)} allowed` : 'no budget'
+      }`,
     ],
+    ['Processes', String(environment.processes)],
+    ['Command', html`<code>${command}</code>`],
   ];
-  return html`<h1>Layer-norm placement, reproduced</h1>
-<p class="lead">After ${paper}.</p>
-<div class="verdict ${expected === claims.length ? 'good' : 'bad'}">
-<p><strong id="outcome">${outcome(results)}</strong>
-<code>${results.command}</code> ran ${runs.length} ${runs.length === 1 ? 'run' : 'runs'} of the preset
-${results.preset} on ${results.environment.processes} ${results.environment.processes === 1 ? 'process' : 'processes'}${
-    failed ? `, ${failed} of which failed or diverged` : ''
-  }. <span id="timing">${timing(results)}</span></p>
-</div>
-<dl class="facts">${facts.map(
-    ([name, value, tone]) =>
-      html`<div><dt>${name}</dt><dd${tone ? html` class="${tone}"` : ''}>${value}</dd></div>`,
-  )}</dl>`;
-}
-
-/** On a phone the rows become cards; explicit roles keep the table a table for screen readers. */
-function claimsSection(results: Results): Markup | undefined {
-  const { claims } = results;
-  if (claims.length === 0) return undefined;
-  const columns = ['What the paper says', "The paper's number", 'Measured', 'Bar', 'Verdict', 'Expected'];
-  return html`<p>Each claim was registered with its bar and its expected verdict before the runs that judge it.
-Values are medians over seeds with their range; every seed stands below.</p>
-${byExperiment(results, claims).map(
-  ({ name, title, items }) => html`${title ? html`<h3 id="claims-${name}">${title}</h3>` : ''}
-<table class="claims" role="table" aria-label="Claims${title ? `: ${title}` : ''}">
-<thead role="rowgroup"><tr role="row">${columns.map(
-    (title) => html`<th role="columnheader" scope="col">${title}</th>`,
-  )}</tr></thead>
-<tbody role="rowgroup">
-${items.map(claimRow)}</tbody>
-</table>
-`,
-)}`;
-}
-
-interface Group<T> {
-  name: string;
-  /** Empty where nothing says to which experiment the items belong. */
-  title: string;
-  items: T[];
-}
-
-/** In the order of the experiments, and what belongs to none of them last. */
-function byExperiment<T extends { experiment?: string }>(results: Results, items: readonly T[]): Group<T>[] {
-  const listed = (results.experiments ?? []).map(({ name }) => name);
-  const names = [...new Set([...listed, ...items.map(({ experiment }) => experiment ?? '')])];
-  const groups = names.map((name) => ({
-    name,
-    title: results.experiments?.find((one) => one.name === name)?.title ?? name,
-    items: items.filter(({ experiment = '' }) => experiment === name),
-  }));
-  const filled = groups.filter((group) => group.items.length > 0);
-  return [...filled.filter(({ name }) => name), ...filled.filter(({ name }) => !name)].map((group) =>
-    group.name || filled.length === 1 ? group : { ...group, name: 'other', title: 'Other' },
-  );
-}
-
-/** What was run, how long it took, and where it stands. */
-function contents(results: Results): Markup | undefined {
-  const { experiments = [], claims, figures } = results;
-  if (experiments.length === 0) return undefined;
-  const mine = (name: string) => (row: { experiment?: string }) => row.experiment === name;
-  return html`<nav class="contents" aria-label="Experiments"><div class="scroll"><table class="plain"><caption>Experiments</caption>
-<thead><tr><th scope="col">Experiment</th><th scope="col">Claims as expected</th><th scope="col">Figures</th><th scope="col">Runs</th><th scope="col">Time of its runs</th></tr></thead>
-<tbody>${experiments.map(({ name, title, runs, seconds }) => {
-    const judged = claims.filter(mine(name));
-    const drawn = figures.filter(mine(name)).length;
-    return html`<tr><th scope="row">${title} <code>${name}</code></th><td>${
-      judged.length
-        ? html`<a href="#claims-${name}">${judged.filter(isExpected).length} of ${judged.length}</a>`
-        : 'none'
-    }</td><td>${drawn ? html`<a href="#figures-${name}">${drawn}</a>` : 'none'}</td><td>${runs.length}</td><td>${formatDuration(seconds)}</td></tr>
-`;
-  })}</tbody></table></div></nav>`;
-}
-
-function claimRow(claim: ClaimRow): Markup {
-  const { perSeed, seeds } = claim;
-  const expected = isExpected(claim);
-  return html`<tr role="row" id="claim-${claim.claim}" class="${expected ? 'as-expected' : 'unexpected'}">
-<td role="cell"><p class="statement">${prose(claim.statement)}</p>
-<p class="source"><span class="tag">${claim.figure}</span> <code>${claim.claim}</code></p>
-${claim.reason ? html`<p class="reason"><b>Why:</b> ${prose(claim.reason)}</p>` : ''}
-<details><summary>How it is judged, and the command<span class="unseen"> for ${claim.claim}</span></summary>
-<p>${prose(claim.protocol)}</p>
-<p class="copy"><code>${claim.command}</code>
-<button type="button" data-copy="${claim.command}" hidden>Copy<span class="unseen"> the command of ${claim.claim}</span></button></p>
+  return html`<aside class="summary" aria-labelledby="summary-title">
+<h2 id="summary-title">What came out</h2>
 ${
-  claim.runHashes.length
-    ? html`<p class="hashes">Rests on the runs ${claim.runHashes.map(
-        (hash, index) => html`${index ? ', ' : ''}<code>${shortHash(hash)}</code>`,
-      )}.</p>`
+  claims.length > 0
+    ? html`<p class="score"><b>${expected} of ${claims.length}</b> claims as expected</p>
+<p class="tally">${tally(claims)}</p>`
     : ''
-}</details></td>
-<td role="cell" data-label="The paper's number">${
-    claim.paper ? prose(claim.paper) : html`<span class="quiet">none given</span>`
-  }</td>
-<td role="cell" data-label="Measured">${
-    perSeed.length === 0
-      ? html`<span class="quiet">not measured</span>`
-      : html`<b class="value">${formatNumber(median(perSeed))}</b>${
-          perSeed.length > 1 ? html` <span class="quiet">${range(perSeed)}</span>` : ''
-        }`
-  }
-<span class="metric">${prose(claim.metric)}</span>
-${
-  perSeed.length > 1
-    ? html`<details><summary>${perSeed.length} seeds<span class="unseen"> of ${claim.claim}</span></summary><ul class="seeds" aria-label="Per seed">${perSeed.map(
-        (value, index) =>
-          html`<li><span>seed ${seeds[index] ?? index + 1}</span> ${formatNumber(value)}</li>`,
-      )}</ul></details>`
-    : perSeed.length === 1
-      ? html`<span class="quiet">one seed (${seeds[0] ?? 1})</span>`
-      : ''
-}</td>
-<td role="cell" data-label="Bar"><span class="${claim.threshold.length < 20 ? 'whole' : 'bar-text'}">${prose(claim.threshold)}</span></td>
-<td role="cell" data-label="Verdict">${badge(claim.verdict)}</td>
-<td role="cell" data-label="Expected">${
-    expected
-      ? html`<span class="agree">as expected</span>`
-      : html`<span class="differ">unexpected</span> <span class="quiet">expected: ${claim.expected}</span>`
-  }</td>
-</tr>
+}
+<p id="outcome" class="${claims.length > 0 ? 'unseen' : ''}">${outcome(results)}</p>
+${expected < claims.length ? html`<p class="differ">Not as expected:</p>${unexpectedClaims(results)}` : ''}
+${untrained(results) ? html`<p class="untrained">${untrained(results)}</p>` : ''}
+<dl class="pairs">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<p id="timing" class="${over ? '' : 'unseen'}">${timing(results)}</p>
+</aside>`;
+}
+
+interface Group {
+  name: string;
+  title: string;
+  claims: ClaimRow[];
+  figures: Figure[];
+  runs: number;
+  seconds?: number;
+  partial?: boolean;
+}
+
+/** In the order of the experiments; what belongs to none of them last. */
+function byExperiment({ experiments = [], claims, figures }: Results): Group[] {
+  const listed = experiments.map(({ name }) => name);
+  const named = [...claims, ...figures].map(({ experiment = '' }) => experiment);
+  const names = [...new Set([...listed, ...named.filter(Boolean), ...(named.includes('') ? [''] : [])])];
+  const groups = names.map((name): Group => {
+    const about = experiments.find((one) => one.name === name);
+    return {
+      name: name || 'other',
+      title: about?.title ?? (name || (names.length === 1 ? 'Claims and figures' : 'Other')),
+      claims: claims.filter(({ experiment = '' }) => experiment === name),
+      figures: figures.filter(({ experiment = '' }) => experiment === name),
+      runs: about?.runs.length ?? 0,
+      ...(about ? { seconds: about.seconds } : {}),
+      ...(about?.partial ? { partial: true } : {}),
+    };
+  });
+  return groups.filter((group) => group.claims.length > 0 || group.figures.length > 0 || group.runs > 0);
+}
+
+/** What was run, how it came out, and where it stands. */
+function contents(groups: readonly Group[]): Markup | undefined {
+  if (groups.length === 0) return undefined;
+  return html`<p>Claims stand folded under the figure that shows them. Each was registered before its runs, with a bar and the verdict
+expected of it. The verdict says whether the claim <em>holds</em>; <em>as expected</em> says that this verdict is the
+registered one, which may well be that it does not hold.</p>
+<ul class="contents">${groups.map(
+    (group) =>
+      html`<li><a href="#experiment-${group.name}">${group.title}</a> <span class="quiet">${facts(group)}</span></li>`,
+  )}</ul>`;
+}
+
+function facts({ claims, runs, seconds, partial }: Group): Content {
+  const parts: Content[] = [
+    claims.length > 0 &&
+      html`${claims.length} ${claims.length === 1 ? 'claim' : 'claims'}: ${tally(claims)}; <span class="${claims.every(isExpected) ? 'agree' : 'differ'}">${expectation(claims)}</span>`,
+    runs > 0 && `${runs} ${runs === 1 ? 'run' : 'runs'}${partial ? ' of those it has' : ''}`,
+    seconds !== undefined && formatDuration(seconds),
+  ];
+  return parts.filter(Boolean).map((part, index) => html`${index ? ' · ' : ''}${part}`);
+}
+
+function experimentSection(group: Group, results: Results, before: number): Markup {
+  const { name, title, claims, figures } = group;
+  const { under, rest } = placeClaims(claims, figures);
+  return html`<section id="experiment-${name}" class="experiment" aria-labelledby="experiment-${name}-title">
+<h2 id="experiment-${name}-title">${title}</h2>
+<p class="quiet">${facts(group)}</p>
+<div class="figures">${figures.map(
+    (figure) => html`<div class="shown">
+${figureMarkup(figure, {
+  index: before + results.figures.indexOf(figure),
+  caption: html`${prose(figure.caption)}${bands(figure)}`,
+})}${claimsFold(under.get(figure) ?? [])}</div>
+`,
+  )}</div>
+${claimsFold(rest, figures.length > 0 ? ' without a figure' : '')}</section>
 `;
 }
 
-/** Lowest to highest seed; a diverged one is counted, not skipped. */
-function range(perSeed: readonly (number | null)[]): string {
-  const finite = perSeed.filter((value): value is number => Number.isFinite(value));
-  const lost = perSeed.length - finite.length;
-  const span = finite.length
-    ? `${formatNumber(Math.min(...finite))} to ${formatNumber(Math.max(...finite))}`
-    : '';
-  return lost ? `${span}${span ? ', ' : ''}${lost} diverged` : span;
+/** Said where there are bands and the caption does not speak of them. */
+function bands({ series, caption, heatmap, kind }: Figure): string {
+  if (heatmap || kind === 'bars' || /\b(?:band|interval|range)/i.test(caption)) return '';
+  const banded = series.some(({ low, high }) => low?.some((value, at) => value !== high?.[at]));
+  return banded ? ' Bands span the lowest to the highest seed.' : '';
 }
 
-function figuresSection(results: Results): Markup | undefined {
-  const { figures } = results;
-  if (figures.length === 0) return undefined;
-  return html`<p class="hint">Colour and first marker stand for the placement, the same in every figure. Click or press a legend
-entry to hide a line; drag to zoom, double-click or press <kbd>0</kbd> to see all. With the plot focused, the
-arrow keys read it value by value.</p>
-<noscript><p>Scripts are off, so the plots are not drawn; the tables below each figure hold all their values.</p></noscript>
-${byExperiment(results, figures).map(
-  ({ name, title, items }) => html`${title ? html`<h3 id="figures-${name}" class="group">${title}</h3>` : ''}
-${items.map((figure) => figureBlock(figure, figures.indexOf(figure)))}`,
-)}`;
-}
-
-function figureBlock(figure: Figure, index: number): Markup {
-  const id = `figure-${index + 1}`;
-  const still = chart(figure);
-  const banded = !still && figure.series.some(({ low, high }) => low && high);
-  return html`<figure id="${id}" class="figure" aria-labelledby="${id}-title">
-<div class="figure-head">
-<h3 id="${id}-title">${figure.title} <span class="tag">${figure.figure}</span></h3>
-<div class="tools">
-${
-  still
-    ? ''
-    : html`<button type="button" data-reset="${index}" hidden>Reset zoom<span class="unseen"> of ${figure.title}</span></button>`
-}
-<button type="button" data-csv="${index}" hidden>CSV<span class="unseen"> of ${figure.title}</span></button>
-<button type="button" data-png="${index}" hidden>PNG<span class="unseen"> of ${figure.title}</span></button>
-</div>
-</div>
-${
-  still
-    ? html`<div class="chart scroll" data-chart="${index}" tabindex="0" role="group" aria-label="${figure.title}. Arrow keys read values.">${still}</div>`
-    : html`<div class="drawing">
-<div class="plot" data-figure="${index}"></div>
-<div class="legend" data-legend="${index}"></div>
-</div>`
-}
-<p class="readout unseen" data-readout="${index}" aria-live="polite"></p>
-<figcaption id="${id}-caption">${prose(figure.caption)}${
-    banded ? ' Bands span the lowest to the highest seed.' : ''
-  }</figcaption>
-<details><summary>Data<span class="unseen"> of ${figure.title}</span></summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Data of ${figure.title}">
-${figure.heatmap ? heatmapTables(figure.heatmap) : dataTable(figure)}
-</div>
-</details>
-</figure>
-`;
-}
-
-function dataTable(figure: Figure): Markup {
-  const xs = [...new Set(figure.series.flatMap(({ x }) => x))].sort((a, b) => a - b);
-  const rows = new Map(xs.map((x): [number, Markup[]] => [x, []]));
-  for (const series of figure.series) {
-    const at = new Map(series.x.map((x, index) => [x, index]));
-    for (const [x, cells] of rows) {
-      const index = at.get(x);
-      cells.push(html`<td>${index === undefined ? '' : dataCell(series, index)}</td>`);
-    }
-  }
-  return html`<table class="data">
-<caption>${figure.yLabel} by ${figure.xLabel}</caption>
-<thead><tr><th scope="col">${figure.xLabel}</th>${figure.series.map(
-    ({ label }) => html`<th scope="col">${label}</th>`,
-  )}</tr></thead>
-<tbody>
-${[...rows].map(
-  ([x, cells]) => html`<tr><th scope="row">${formatNumber(x)}</th>${cells}</tr>
-`,
-)}${(figure.levels ?? []).map(
-  ({ label, y }) =>
-    html`<tr><th scope="row">${label} (level)</th><td colspan="${figure.series.length}">${formatNumber(y)}</td></tr>
-`,
-)}</tbody>
-</table>`;
-}
-
-function dataCell({ y, low, high }: Series, index: number): string {
-  if (y[index] === null || y[index] === undefined) return 'none';
-  const value = formatNumber(y[index]);
-  const from = low?.[index];
-  const to = high?.[index];
-  if (typeof from !== 'number' || typeof to !== 'number' || from === to) return value;
-  return `${value} (${formatNumber(from)} to ${formatNumber(to)})`;
+/** What was left out of curves, if anything was. */
+function thinning({ points, kept }: Thinned): Markup | undefined {
+  if (points === 0) return undefined;
+  return html`<p id="thinning">Of curves with more points than a screen has columns, the page keeps ${kept} of
+${points}: in each column the first, the last, the lowest and the highest, as recorded. All of them stand in results.json.</p>`;
 }

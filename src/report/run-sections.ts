@@ -1,7 +1,8 @@
 /** @file The lower half of the report: runs, samples, method, settings. */
 import type { Results, RunRecord } from '../experiments/results.js';
+import { prose } from './formulas.js';
 import { badge, placementClass } from './fragments.js';
-import { html, type Markup, raw } from './markup.js';
+import { html, type Markup } from './markup.js';
 import { formatDuration, formatNumber, formatShare, placementName, shortHash } from './wording.js';
 
 interface RunColumn {
@@ -72,9 +73,11 @@ function columnClass(numeric?: boolean, wide?: boolean): string {
   return `${numeric ? 'number' : 'text'}${wide ? ' wide' : ''}`;
 }
 
+/** One table per kind of run: kinds differ in what they measure, and a column that none fills is left out. */
 export function runsSection(runs: readonly RunRecord[]): Markup | undefined {
   if (runs.length === 0) return undefined;
-  const columns = runColumns.filter(({ sort }) => runs.some((run) => sort(run) !== undefined));
+  const kinds = new Map<string, RunRecord[]>();
+  for (const run of runs) kinds.set(run.experiment, [...(kinds.get(run.experiment) ?? []), run]);
   const signatures = new Set(runs.flatMap(({ bleu }) => (bleu ? [bleu.signature] : [])));
   return html`<p>p is the progress defined <a href="#method">below</a>; NLL is the final one on the validation part,
 per token, without smoothing.${
@@ -82,8 +85,17 @@ per token, without smoothing.${
       ? html` BLEU stands with its 95&nbsp;% bootstrap interval; loops are the share of hypotheses that end in a repetition.`
       : ''
   }</p>
-${raw(runs.length > 40 ? `<details class="all-runs"><summary>All ${runs.length} runs</summary>` : '')}
-<div class="scroll" tabindex="0" role="region" aria-labelledby="runs-title">
+${[...kinds].map(([kind, group]) => runsTable(kind, group))}
+${[...signatures].map((signature) => html`<p class="fine">BLEU signature: <code>${signature}</code></p>`)}`;
+}
+
+function runsTable(kind: string, runs: readonly RunRecord[]): Markup {
+  const columns = runColumns.filter(({ sort }) => runs.some((run) => (sort(run) ?? '') !== ''));
+  const counts = [...new Set(runs.map(({ status }) => status))].map(
+    (status) => `${runs.filter((run) => run.status === status).length} ${status}`,
+  );
+  return html`<details class="all-runs"><summary>${runs.length} ${runs.length === 1 ? 'run' : 'runs'} of kind ${kind}: ${counts.join(', ')}</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="Runs of kind ${kind}">
 <table class="runs">
 <thead><tr>${columns.map(
     ({ title, hint, numeric, wide }, index) =>
@@ -105,8 +117,8 @@ ${runs.map(
 )}</tbody>
 </table>
 </div>
-${raw(runs.length > 40 ? '</details>' : '')}
-${[...signatures].map((signature) => html`<p class="fine">BLEU signature: <code>${signature}</code></p>`)}`;
+</details>
+`;
 }
 
 /** Runs that differ in their seed alone stand together. */
@@ -166,17 +178,17 @@ ${formatShare(bleu.loops)} loops; <code>${bleu.signature}</code></p>`;
 
 export function methodSection(): Markup {
   return html`<p>Whether a run has trained is read off its progress from guessing to the best Post-LN run:</p>
-<p class="formula"><i>p</i> = (<i>U</i> − NLL) / (<i>U</i> − <i>R</i>)</p>
+<p class="formula"><math display="block"><mi>p</mi><mo>=</mo><mfrac><mrow><mi>U</mi><mo>−</mo><mi mathvariant="normal">NLL</mi></mrow><mrow><mi>U</mi><mo>−</mo><mi>R</mi></mrow></mfrac></math></p>
 <p><i>U</i> is the NLL of the unigram distribution of the training targets, which is what a model reaches that learns
 nothing but word frequencies. <i>R</i> is the best validation NLL of Post-LN with warm-up at its own best rate. So
 <i>p</i> is 0 for a model that guesses and 1 for the reference.</p>
 <div class="columns">
 <table class="plain"><caption>Status of a run</caption>
 <tbody>
-<tr><th scope="row"><span class="status trained">trained</span></th><td>p ≥ 0.85</td></tr>
-<tr><th scope="row"><span class="status behind">behind</span></th><td>0.25 ≤ p &lt; 0.85</td></tr>
-<tr><th scope="row"><span class="status failed">failed</span></th><td>p &lt; 0.25</td></tr>
-<tr><th scope="row"><span class="status diverged">diverged</span></th><td>not a number, or NLL &gt; U + 1</td></tr>
+<tr><th scope="row"><span class="status trained">trained</span></th><td>${prose('p >= 0.85')}</td></tr>
+<tr><th scope="row"><span class="status behind">behind</span></th><td>${prose('0.25 <= p < 0.85')}</td></tr>
+<tr><th scope="row"><span class="status failed">failed</span></th><td>${prose('p < 0.25')}</td></tr>
+<tr><th scope="row"><span class="status diverged">diverged</span></th><td>not a number, or ${prose('NLL > U + 1')}</td></tr>
 <tr><th scope="row"><span class="status measured">measured</span></th><td>statistics only, nothing to train</td></tr>
 </tbody></table>
 <table class="plain"><caption>Verdict on a claim</caption>

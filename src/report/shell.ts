@@ -32,6 +32,10 @@ export interface PageParts {
   source: Content;
   /** In the order of their `data-figure`. */
   figures: readonly Figure[];
+  /** First part of the names of saved files. */
+  name?: string;
+  /** Stands under saved pictures. */
+  credit?: string;
   files: PageFiles;
 }
 
@@ -44,6 +48,8 @@ export function renderPage({
   main,
   source,
   figures,
+  name = 'prenorm',
+  credit = `prenorm ${maker}`,
   files,
 }: PageParts): string {
   for (const text of [files.script, files.style]) refuseBreakout(text);
@@ -73,7 +79,7 @@ export function renderPage({
 ${main}</main>
 <footer><p>${source}${files.notice ? html` Figures: ${files.notice}` : ''}</p></footer>
 <p id="announce" class="unseen" role="status"></p>
-<script type="application/json" id="figures">${embedJson(figures)}</script>
+<script type="application/json" id="figures" data-name="${name}" data-source="${credit}">${embedJson(figures)}</script>
 <script type="module">${raw(files.script)}</script>
 </body>
 </html>

@@ -1,5 +1,5 @@
 /** @file How numbers, times and verdicts are worded, the same on the page and in the terminal. */
-import type { ClaimRow, Results } from '../experiments/results.js';
+import type { ClaimRow, Results, Verdict } from '../experiments/results.js';
 
 export { placementName } from '../nn/placement-names.js';
 
@@ -53,7 +53,49 @@ export function countExpected(results: Results): number {
   return results.claims.filter(isExpected).length;
 }
 
-/** `6 of 6 claims came out as expected.` and, where not, which did not. */
+/** What is said of one claim, and of several. */
+const tallied: Record<Verdict, [string, string]> = {
+  holds: ['holds', 'hold'],
+  'does not hold': ['does not hold', 'do not hold'],
+  'not decided': ['is not decided', 'are not decided'],
+  'not tested': ['is not tested', 'are not tested'],
+};
+
+/** `22 hold, 2 are not decided, 1 is not tested`: what came out, whatever was expected. */
+export function tally(claims: readonly ClaimRow[]): string {
+  return (Object.entries(tallied) as [Verdict, [string, string]][])
+    .map(([verdict, [one, several]]) => {
+      const count = claims.filter((claim) => claim.verdict === verdict).length;
+      return count === 0 ? '' : `${count} ${count === 1 ? one : several}`;
+    })
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** `all as expected`, or how many are not. */
+export function expectation(claims: readonly ClaimRow[]): string {
+  const unexpected = claims.filter((claim) => !isExpected(claim)).length;
+  if (unexpected === 0) return claims.length === 1 ? 'as expected' : 'all as expected';
+  return claims.length === 1 ? 'not as expected' : `${unexpected} not as expected`;
+}
+
+/** Runs that did not learn, and whether a claim is the worse for it; nothing where all did. */
+export function untrained({ runs, claims }: Results): string {
+  const failed = runs.filter(({ status }) => status === 'failed' || status === 'diverged');
+  if (failed.length === 0) return '';
+  const few = failed.length === 1;
+  const head = `${failed.length} of ${runs.length} runs did not train`;
+  const judged = claims.filter(({ runHashes }) => failed.some(({ hash }) => runHashes.includes(hash)));
+  const against = judged.filter((claim) => !isExpected(claim));
+  if (judged.length === 0) return `${head}; no claim rests on ${few ? 'it' : 'them'}.`;
+  if (against.length === 0) {
+    return `${head}, which contradicts nothing: every claim that rests on ${few ? 'it' : 'one of them'} came out as expected.`;
+  }
+  const names = against.map(({ claim }) => claim).join(', ');
+  return `${head}; of ${judged.length} ${judged.length === 1 ? 'claim' : 'claims'} that rest on ${few ? 'it' : 'them'}, not as expected: ${names}.`;
+}
+
+/** `All 6 claims came out as expected: 5 hold, 1 is not tested.` and, where not, which did not. */
 export function outcome(results: Results): string {
   const { claims } = results;
   if (claims.length === 0) return 'No claim was judged in this run.';
@@ -64,7 +106,8 @@ export function outcome(results: Results): string {
       : `${expected} of ${claims.length} claims came out as expected`;
   const unexpected = claims.filter((claim) => !isExpected(claim));
   const names = unexpected.map((claim) => `${claim.claim} (${claim.verdict}, expected: ${claim.expected})`);
-  return `${head}${names.length ? `; unexpected: ${names.join(', ')}` : ''}.`;
+  if (names.length === 0) return `${head}: ${tally(claims)}.`;
+  return `${head}; unexpected: ${names.join(', ')}. Of all, ${tally(claims)}.`;
 }
 
 /** Time against budget; over budget is said, never hidden. */

@@ -207,10 +207,10 @@ function profileFigure(random: () => number): Figure {
 function curveFigure(runs: RunRecord[]): Figure {
   const first = runs.filter(({ seed }) => seed === seeds[0]);
   return {
-    id: 'valid-nll',
+    id: 'valid-nll-fig2',
     title: 'Validation NLL over training, with and without warm-up',
     caption:
-      'Per token, without label smoothing; solid without warm-up, dashed with it. At the larger rate Post-LN without warm-up never leaves the unigram level.',
+      'Per token, without label smoothing; dashed without warm-up, solid with it. At the larger rate Post-LN without warm-up never leaves the unigram level.',
     figure: 'Fig. 2a, 4a',
     xLabel: 'step',
     yLabel: 'valid NLL per token',
@@ -221,12 +221,12 @@ function curveFigure(runs: RunRecord[]): Figure {
       return {
         label: run.label,
         placement: run.placement,
-        dashed: run.config.warmupSteps !== 0,
+        dashed: run.config.warmupSteps === 0,
         x: points.map(({ step }) => step),
         y: points.map(({ validNll }) => validNll!),
       };
     }),
-    levels: [{ label: 'unigram level U', y: unigram }],
+    levels: [{ label: 'unigram', y: unigram }],
   };
 }
 
@@ -305,7 +305,7 @@ function trainingRuns(random: () => number, hostile: string): RunRecord[] {
       return {
         id: `${placement}-${warmupSteps}-${maxLr}-${seed}`,
         experiment: 'translation',
-        label: `${name}, ${warmupSteps ? 'warm-up' : 'no warm-up'}, maxLr ${maxLr}`,
+        label: `${name}, ${warmupSteps ? `warm-up ${warmupSteps}` : 'no warm-up'}, maxLr ${maxLr}`,
         placement,
         seed,
         config: {

@@ -1,0 +1,104 @@
+/** @file Claims, folded under the figure that shows them, and what a claim says when it is unfolded. */
+import { experiments } from '../experiments/index.js';
+import type { ClaimRow, Figure, Results } from '../experiments/results.js';
+import { prose } from './formulas.js';
+import { badge } from './fragments.js';
+import { type Content, html, type Markup } from './markup.js';
+import { expectation, formatNumber, isExpected, median, shortHash, tally } from './wording.js';
+
+/** Claims that a figure shows, and those of an experiment that none does. */
+export interface PlacedClaims {
+  under: Map<Figure, ClaimRow[]>;
+  rest: ClaimRow[];
+}
+
+/** Where the register of experiments says that a claim is drawn; other versions' claims are found by their name. */
+export function placeClaims(claims: readonly ClaimRow[], figures: readonly Figure[]): PlacedClaims {
+  const under = new Map<Figure, ClaimRow[]>();
+  const rest: ClaimRow[] = [];
+  for (const claim of claims) {
+    const registered = experiments
+      .find(({ name }) => name === claim.experiment)
+      ?.claims.find((one) => one.claim === claim.claim);
+    const figure = registered?.drawnIn && figures.find(({ id }) => id === registered.drawnIn);
+    if (figure) under.set(figure, [...(under.get(figure) ?? []), claim]);
+    else rest.push(claim);
+  }
+  return { under, rest };
+}
+
+/** Open where something came out otherwise than expected. */
+export function claimsFold(claims: readonly ClaimRow[], about = ''): Markup | undefined {
+  if (claims.length === 0) return undefined;
+  const open = claims.some((claim) => !isExpected(claim));
+  return html`<details class="claims"${open ? html` open` : ''}><summary>${claims.length} ${claims.length === 1 ? 'claim' : 'claims'}${about}: ${tally(claims)}; <span class="${open ? 'differ' : 'agree'}">${expectation(claims)}</span></summary>
+${claims.map(claimCard)}</details>
+`;
+}
+
+function claimCard(claim: ClaimRow): Markup {
+  const rows: [string, Content][] = [
+    ['Measured', measured(claim)],
+    ['Bar', claim.threshold ? prose(claim.threshold) : undefined],
+    ["The paper's number", claim.paper ? prose(claim.paper) : undefined],
+    ['Why', claim.reason ? prose(claim.reason) : undefined],
+  ];
+  return html`<article class="claim ${isExpected(claim) ? 'as-expected' : 'unexpected'}" id="claim-${claim.claim}" aria-label="${claim.claim}">
+<p class="statement">${prose(claim.statement)} <span class="tag">${claim.figure}</span></p>
+<p class="judged">${badge(claim.verdict)} ${
+    isExpected(claim)
+      ? html`<span class="agree">as expected</span>`
+      : html`<span class="differ">not as expected</span>, which was: ${claim.expected}`
+  }</p>
+<dl class="pairs">${rows.map(([name, value]) =>
+    value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : '',
+  )}</dl>
+<details><summary>How it is judged<span class="unseen">: ${claim.claim}</span></summary>
+<p>${prose(claim.protocol)}</p>
+${perSeed(claim)}
+<p class="copy"><code>${claim.command}</code>
+<button type="button" data-copy="${claim.command}" hidden>Copy<span class="unseen"> the command of ${claim.claim}</span></button></p>
+${
+  claim.runHashes.length
+    ? html`<p class="hashes">Rests on the runs ${claim.runHashes.map(
+        (hash, index) => html`${index ? ', ' : ''}<code>${shortHash(hash)}</code>`,
+      )}.</p>`
+    : ''
+}</details>
+</article>
+`;
+}
+
+function measured({ perSeed, metric, seeds }: ClaimRow): Content {
+  if (perSeed.length === 0) return undefined;
+  const spread =
+    perSeed.length > 1 ? `${range(perSeed)} over ${perSeed.length} seeds` : `seed ${seeds[0] ?? 1}`;
+  return html`<b class="value">${formatNumber(median(perSeed))}</b> <span class="quiet">(${spread})</span> <span class="metric">${prose(metric)}</span>`;
+}
+
+function perSeed({ perSeed, seeds, claim }: ClaimRow): Markup | undefined {
+  if (perSeed.length < 2) return undefined;
+  return html`<ul class="seeds" aria-label="${claim}, per seed">${perSeed.map(
+    (value, index) => html`<li><span>seed ${seeds[index] ?? index + 1}</span> ${formatNumber(value)}</li>`,
+  )}</ul>`;
+}
+
+/** Lowest to highest seed; a diverged one is counted, not skipped. */
+function range(perSeed: readonly (number | null)[]): string {
+  const finite = perSeed.filter((value): value is number => Number.isFinite(value));
+  const lost = perSeed.length - finite.length;
+  const span = finite.length
+    ? `${formatNumber(Math.min(...finite))} to ${formatNumber(Math.max(...finite))}`
+    : '';
+  return lost ? `${span}${span ? ', ' : ''}${lost} diverged` : span;
+}
+
+/** The names of what came out otherwise, as links. */
+export function unexpectedClaims({ claims }: Results): Markup | undefined {
+  const unexpected = claims.filter((claim) => !isExpected(claim));
+  if (unexpected.length === 0) return undefined;
+  return html`<ul class="unexpected-list">${unexpected.map(
+    ({ claim, verdict, expected }) =>
+      html`<li><a href="#claim-${claim}">${claim}</a> ${verdict}; expected: ${expected}</li>`,
+  )}</ul>`;
+}
