@@ -4,10 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Page } from 'puppeteer-core';
+import type { Browser, Page } from 'puppeteer-core';
+import { suite, type Test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { bundlePage } from '../../scripts/build-pages.mjs';
 import type { Figure } from '../../src/experiments/results.js';
 import { embedJson, html, raw } from '../../src/report/markup.js';
+import type { Drawn, FigureHandle } from '../../web/figures/index.js';
+import { findBrowser, launch, skipMessage } from '../browser.js';
+import { figures } from './mock-figures.js';
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const bundle = bundlePage(path('figures-page.ts'), path('figures-page.css'));
@@ -88,7 +93,7 @@ export async function saved(page: Page, figure: string, label: string): Promise<
   return page.evaluate(() => (window as unknown as { caught: Promise<[string, string]> }).caught);
 }
 
-/** Colours of some pixels of a screenshot-free canvas: how many pixels of the first plot have each colour. */
+/** How many pixels of a plot have each colour. */
 export function countColors(page: Page, figure: string, colors: readonly string[]): Promise<number[]> {
   return page.$eval(
     `${figure} canvas`,
@@ -107,4 +112,82 @@ export function countColors(page: Page, figure: string, colors: readonly string[
     },
     colors,
   );
+}
+
+export type Host = HTMLElement & { figure: FigureHandle };
+
+/** What the tests of one browser share. */
+export interface Shown {
+  /** All figures of mock-figures.ts, at 1280 pixels. */
+  page: Page;
+  browser: Browser;
+  folder: string;
+  given: readonly Figure[];
+  /** Selector of a figure by its id. */
+  at(id: string): string;
+}
+
+/** A suite per browser, with all figures on a page; ends with that page's complaints and requests. */
+export function inBrowsers(title: string, define: (test: Test, shown: Shown) => void): void {
+  for (const name of ['chromium', 'firefox'] as const) {
+    const executable = findBrowser(name);
+    if (!executable) {
+      console.log(`${title} in ${name}: ${skipMessage(name)}`);
+      continue;
+    }
+    const test = suite(`${title} in ${name}`);
+    const given = figures();
+    const { folder, remove } = pageFolder();
+    const complaints: string[] = [];
+    const shown = Object.assign({} as Pick<Shown, 'page' | 'browser'>, {
+      folder,
+      given,
+      at: (id: string) => `#figure-${given.findIndex((figure) => figure.id === id)}`,
+    });
+    test.before(async () => {
+      const url = await writePage(folder, 'all', given);
+      shown.browser = await launch(name, executable);
+      const page = await shown.browser.newPage();
+      shown.page = page;
+      page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+      page.on('pageerror', (error) => complaints.push(String(error)));
+      page.on('request', (request) => {
+        if (!/^(file|blob|data):/.test(request.url())) complaints.push(`request to ${request.url()}`);
+      });
+      await page.setViewport({ width: 1280, height: 900 });
+      await page.goto(url);
+      await page.waitForSelector('.plot canvas');
+      await settle(page);
+    });
+    test.after(async () => {
+      await shown.browser?.close();
+      remove();
+    });
+    define(test, shown);
+    test('the page needs nobody else and complains about nothing', () => {
+      assert.equal(complaints, []);
+    });
+    test.run();
+  }
+}
+
+export async function drawn(page: Page, figure: string): Promise<Drawn> {
+  return page.$eval(figure, (host) => (host as Host).figure.drawn());
+}
+
+export function readout(page: Page, figure: string): Promise<string> {
+  return page.$eval(`${figure} .readout`, (element) => element.textContent ?? '');
+}
+
+/** A number that changes with what a plot shows. */
+export function ink(page: Page, figure: string): Promise<number> {
+  return page.$eval(`${figure} canvas`, (element) => {
+    const canvas = element as HTMLCanvasElement;
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    let sum = 0;
+    for (let at = 0; at < data.length; at++) sum = (sum * 31 + data[at]!) >>> 0;
+    return sum;
+  });
 }

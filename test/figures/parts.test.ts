@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { csv } from '../../web/figures/csv.js';
 import { isSameShape, lineData } from '../../web/figures/line-data.js';
 import { logTicks, niceStep, show, showRange, widen } from '../../web/figures/numbers.js';
+import { Pace } from '../../web/figures/pace.js';
 import { smoothed, windowOf } from '../../web/figures/smooth.js';
 import { gradientMap, lossFigure, stackFigure } from './mock-figures.js';
 
@@ -70,6 +71,45 @@ test('ticks and numbers', () => {
   assert.equal([1.23456, null, Number.NaN, undefined].map(show), ['1.23', '–', '–', '–']);
   assert.is(showRange(2, 1, 3), '2 (1 to 3)');
   assert.is(showRange(2, 2, 2), '2');
+});
+
+test('live figures are drawn ten times a second, twice with less motion, never while hidden', async () => {
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  let calm = false;
+  const globals = { document: page, matchMedia: () => ({ matches: calm }) };
+  Object.assign(globalThis, globals);
+  let draws = 0;
+  const pace = new Pace(() => draws++);
+  const during = async (milliseconds: number) => {
+    draws = 0;
+    for (const end = performance.now() + milliseconds; performance.now() < end; ) {
+      pace.ask();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return draws;
+  };
+  try {
+    const often = await during(650);
+    assert.ok(often >= 3 && often <= 7, `${often} in 650 ms`);
+    calm = true;
+    await during(150);
+    const seldom = await during(1200);
+    assert.ok(seldom >= 1 && seldom <= 3, `${seldom} in 1,200 ms`);
+    calm = false;
+    page.hidden = true;
+    await during(600);
+    assert.is(await during(300), 0);
+    page.hidden = false;
+    page.dispatchEvent(new Event('visibilitychange'));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.is(draws, 1, 'what was asked for in between is drawn once');
+    pace.ask();
+    pace.stop();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.is(draws, 1);
+  } finally {
+    for (const name of Object.keys(globals)) Reflect.deleteProperty(globalThis, name);
+  }
 });
 
 test('CSV quotes what needs it, and gives spreadsheets no formula', () => {

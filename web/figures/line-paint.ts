@@ -1,4 +1,5 @@
 /** @file What is drawn on the canvas of a plot beside its lines: named levels, and markers. */
+import './language.js';
 import uPlot from 'uplot';
 import type { FigureData } from './drawing.js';
 import { AXIS_SIZE, font } from './line-axes.js';

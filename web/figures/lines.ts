@@ -2,6 +2,7 @@
  * @file Lines over one x axis, drawn by uPlot: bands from low to high, levels, markers, the smoothed line in front of
  * the raw one; zoom by dragging or keys; values read with the pointer or the arrow keys.
  */
+import './language.js';
 import uPlot from 'uplot';
 import type { Drawing, Drawn, FigureData, Picture, Stage } from './drawing.js';
 import { element } from './elements.js';

@@ -1,136 +1,17 @@
 /**
- * @file Figures in real browsers: what is drawn is what was given, in the right colours; legend, pointer, keys, zoom,
- * tables and saved files; themes, paper, phones; live data; text of strangers; axe-core.
+ * @file What one does with figures, in real browsers: legend, pointer, keys, zoom, tables, saved files, live data.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Browser, Page } from 'puppeteer-core';
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Figure } from '../../src/experiments/results.js';
-import type { Drawn, FigureHandle } from '../../web/figures/index.js';
-import { type BrowserName, findBrowser, launch, skipMessage } from '../browser.js';
-import { figures, gradientMap, lossFigure, stackFigure } from './mock-figures.js';
-import { countColors, pageFolder, saved, settle, writePage } from './page.js';
+import type { FigureHandle } from '../../web/figures/index.js';
+import { lossFigure, stackFigure } from './mock-figures.js';
+import { drawn, type Host, inBrowsers, ink, readout, saved, settle } from './page.js';
 
-type Host = HTMLElement & { figure: FigureHandle };
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-for (const name of ['chromium', 'firefox'] as const) {
-  const executable = findBrowser(name);
-  if (executable) figuresIn(name, executable);
-  else console.log(`figures in ${name}: ${skipMessage(name)}`);
-}
-
-function figuresIn(name: BrowserName, executable: string) {
-  const test = suite(`figures in ${name}`);
-  const given = figures();
-  const { folder, remove } = pageFolder();
-  const at = (id: string) => `#figure-${given.findIndex((figure) => figure.id === id)}`;
-  const complaints: string[] = [];
-  const requests: string[] = [];
-  let browser: Browser;
-  let page: Page;
-
-  test.before(async () => {
-    const url = await writePage(folder, 'all', given);
-    browser = await launch(name, executable);
-    page = await browser.newPage();
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('request', (request) => requests.push(request.url()));
-    await page.setViewport({ width: 1280, height: 900 });
-    await page.goto(url);
-    await page.waitForSelector('.plot canvas');
-    await settle(page);
-  });
-
-  test.after(async () => {
-    await browser?.close();
-    remove();
-  });
-
-  test('the series drawn equal those given', async () => {
-    for (const [index, figure] of given.entries()) {
-      const { series } = await drawn(page, `#figure-${index}`);
-      if (figure.heatmap || figure.stack) {
-        assert.equal(series, []);
-        continue;
-      }
-      const isBars = figure.kind === 'bars';
-      const points = <T>(values: T[]) => (isBars ? values.slice(-1) : values);
-      assert.equal(
-        series,
-        figure.series.map(({ label, x, y }) => ({ label, x: points(x), y: points(y), shown: true })),
-        figure.id,
-      );
-    }
-  });
-
-  test('lines have the colours of their placements, in both themes', async () => {
-    const colors = { light: ['#c14d03', '#0376bb'], dark: ['#f0772d', '#4fa6e9'] };
-    for (const theme of ['light', 'dark'] as const) {
-      const counts = await countColors(page, at('valid-nll'), [...colors.light, ...colors.dark]);
-      const [light, dark] = [counts.slice(0, 2), counts.slice(2)];
-      const [seen, unseen] = theme === 'light' ? [light, dark] : [dark, light];
-      assert.ok(Math.min(...seen) > 150 && Math.max(...unseen) === 0, `${theme}: ${counts}`);
-      await page.click('#theme');
-      await settle(page);
-    }
-  });
-
-  test('fields of maps have the colour of their number', async () => {
-    const { cells } = await drawn(page, at('tuning-map'));
-    const { heatmap } = given.find(({ id }) => id === 'tuning-map')!;
-    const values = heatmap!.panels.flatMap((panel) => panel.values.flat());
-    const numbers = values.filter((value) => value !== null);
-    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-    assert.is(cells.length, values.length);
-    assert.is(cells[values.indexOf(low)]!.fill, '#f0eff8');
-    assert.is(cells[values.indexOf(high)]!.fill, '#580240');
-    assert.is(cells[values.indexOf(null)]!.fill, '#ffffff', 'hatched, on the ground');
-    assert.match(cells[values.indexOf(null)]!.says, /no value$/);
-    const stops = await page.evaluate(() => {
-      const style = getComputedStyle(document.documentElement);
-      return Array.from({ length: 19 }, (_, stop) => style.getPropertyValue(`--g${stop}`).trim());
-    });
-    for (const [index, value] of values.entries()) {
-      if (value === null) continue;
-      const stop = Math.round((18 * (value - low)) / (high - low));
-      assert.is(cells[index]!.fill, stops[stop], cells[index]!.says);
-    }
-    // Logarithmic: the middle of the decades is the middle of the scale.
-    const map = await drawn(page, at('gradient-map'));
-    const all = gradientMap().heatmap!.panels[0]!.values.flat();
-    const some = all.filter((value) => value !== null);
-    const middle = Math.sqrt(Math.min(...some) * Math.max(...some));
-    const nearest = some.reduce((a, b) =>
-      Math.abs(Math.log(b / middle)) < Math.abs(Math.log(a / middle)) ? b : a,
-    );
-    assert.is(map.cells[all.indexOf(nearest)]!.fill, stops[9]);
-  });
-
-  test('stacks have a block for each number and norms where the placement has them', async () => {
-    const { cells } = await drawn(page, at('stack'));
-    assert.is(cells.length, 3 * 6 * 2);
-    assert.match(cells[0]!.says, /^Post-LN, no warm-up, layer 6, feed-forward: 0\.140; \|x\|²\/d 1\.10$/);
-    assert.match(cells.at(-1)!.says, /^Peri-LN, layer 1, attention: no value/);
-    const bars = await page.$$eval(`${at('stack')} svg[role="img"]`, (panels) =>
-      panels.map((panel) => ({
-        main: panel.querySelectorAll('rect[height="2.6"]').length,
-        branch: panel.querySelectorAll('rect[width="2.6"]').length,
-        last: panel.querySelectorAll('rect[width="22"]').length,
-      })),
-    );
-    assert.equal(bars, [
-      { main: 12, branch: 0, last: 0 },
-      { main: 0, branch: 12, last: 1 },
-      { main: 0, branch: 24, last: 1 },
-    ]);
-  });
+inBrowsers('figures used', (test, shown) => {
+  const { at, given } = shown;
 
   test('a smoothed figure draws the mean of neighbours in front of the values', async () => {
+    const { page } = shown;
     const told = await page.$eval(`${at('loss')} .legend li`, (entry) => entry.textContent);
     assert.match(told!, /^training mean of 11/);
     const notes = await page.$$eval(`${at('loss')} .name .quiet`, (all) => all.map((one) => one.textContent));
@@ -145,6 +26,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('a legend entry hides its line and brings it back', async () => {
+    const { page } = shown;
     const entry = `${at('nll-by-rate')} .legend li:nth-child(1) button`;
     const before = await ink(page, at('nll-by-rate'));
     const isShown = async () => (await drawn(page, at('nll-by-rate'))).series.map(({ shown }) => shown);
@@ -162,6 +44,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('the keys read a plot, and zoom it', async () => {
+    const { page } = shown;
     const plot = at('gradient-by-depth');
     const at14 = async () => page.$eval(`${plot} .legend .at`, (element) => element.textContent);
     await page.focus(`${plot} .plot`);
@@ -190,6 +73,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('dragging zooms; a double click and the button show all again', async () => {
+    const { page } = shown;
     const plot = at('valid-nll');
     await page.$eval(plot, (element) => element.scrollIntoView({ block: 'center' }));
     const box = (await (await page.$(`${plot} .u-over`))!.boundingBox())!;
@@ -211,6 +95,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('the pointer shows values of plots and of fields', async () => {
+    const { page } = shown;
     await page.$eval(at('valid-nll'), (element) => element.scrollIntoView({ block: 'center' }));
     await (await page.$(`${at('valid-nll')} .u-over`))!.hover();
     await settle(page);
@@ -224,6 +109,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('the keys go through fields, bars and blocks', async () => {
+    const { page } = shown;
     const map = at('tuning-map');
     await page.focus(`${map} .chart`);
     await page.keyboard.press('ArrowRight');
@@ -241,6 +127,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('tables are built when they are opened, and hold the numbers', async () => {
+    const { page } = shown;
     assert.is(await page.$$eval('details.data table', (all) => all.length), 0);
     const open = async (figure: string) => {
       await page.$eval(`${figure} details.data`, (details) => {
@@ -267,6 +154,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('CSV holds every value with all its digits', async () => {
+    const { page } = shown;
     const [fileName, text] = await saved(page, at('nll-by-rate'), 'CSV');
     assert.is(fileName, 'prenorm-test-nll-by-rate.csv');
     const figure = given.find(({ id }) => id === 'nll-by-rate')!;
@@ -284,6 +172,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('SVG holds title, lines, axes and source, in the colours of paper', async () => {
+    const { page } = shown;
     for (const theme of ['light', 'dark']) {
       const [fileName, bytes] = await saved(page, at('valid-nll'), 'SVG');
       assert.is(fileName, 'prenorm-test-valid-nll.svg');
@@ -326,6 +215,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('PNG is an image of every kind of figure', async () => {
+    const { page } = shown;
     for (const id of ['gradient-by-depth', 'tuning-map', 'accuracy', 'eighteen', 'loss', 'stack']) {
       const [fileName, data] = await saved(page, at(id), 'PNG');
       assert.is(fileName, `prenorm-test-${id}.png`);
@@ -337,6 +227,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('live data is drawn, and keeps zoom and hidden lines', async () => {
+    const { page } = shown;
     const loss = at('loss');
     await page.focus(`${loss} .plot`);
     await page.keyboard.press('Home');
@@ -366,6 +257,7 @@ function figuresIn(name: BrowserName, executable: string) {
   });
 
   test('an element without markup becomes a figure, and is empty again when that is destroyed', async () => {
+    const { page } = shown;
     const told = await page.evaluate((figure) => {
       const host = document.createElement('figure');
       document.getElementById('main')!.append(host);
@@ -385,165 +277,4 @@ function figuresIn(name: BrowserName, executable: string) {
     assert.ok(told.before.slice(0, 4).every((text) => typeof text === 'string'));
     assert.equal(told.after, [null, null, null, null, title, caption]);
   });
-
-  test('from 320 pixels up nothing is wider than the window', async () => {
-    for (const width of [320, 390, 640, 768, 1024, 1920]) {
-      await page.setViewport({ width, height: 800 });
-      await settle(page);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      assert.ok(overflow <= 0, `${overflow} pixels too wide at ${width}`);
-      const wide = await page.$$eval('.plot .uplot, .chart > svg', (all) =>
-        all.map((one) => one.getBoundingClientRect().width),
-      );
-      assert.ok(Math.max(...wide) <= width, `${wide} at ${width}`);
-      assert.ok(wide[0]! > 0.45 * Math.min(width, 1200), `the plot is ${wide[0]} wide at ${width}`);
-    }
-    await page.setViewport({ width: 1280, height: 900 });
-    await settle(page);
-  });
-
-  test('paper is light, whatever the screen shows', async () => {
-    await page.click('#theme');
-    await settle(page);
-    const told = await page.evaluate(async () => {
-      const { dataset } = document.documentElement;
-      const before = dataset.theme;
-      dispatchEvent(new Event('beforeprint'));
-      // What is drawn is laid out when the event's handlers are done.
-      await Promise.resolve();
-      const printed = [dataset.theme, (document.querySelector('.plot .uplot') as HTMLElement).offsetWidth];
-      dispatchEvent(new Event('afterprint'));
-      return { before, printed, after: dataset.theme };
-    });
-    assert.equal(told, { before: 'dark', printed: ['light', 640], after: 'dark' });
-    await page.click('#theme');
-    await settle(page);
-  });
-
-  test('axe-core finds nothing serious, in both themes, on a phone too', async () => {
-    const policyFree = await browser.newPage();
-    await policyFree.setBypassCSP(true).catch(() => {});
-    await policyFree.goto(page.url());
-    await policyFree.waitForSelector('.plot canvas');
-    await policyFree.$eval(`${at('nll-by-rate')} details.data`, (details) => {
-      (details as HTMLDetailsElement).open = true;
-    });
-    await policyFree.evaluate(axe);
-    for (const [width, theme] of [
-      [1280, 'light'],
-      [1280, 'dark'],
-      [390, 'dark'],
-    ] as const) {
-      await policyFree.setViewport({ width, height: 900 });
-      await policyFree.evaluate((to) => {
-        document.documentElement.dataset.theme = to;
-      }, theme);
-      await settle(policyFree);
-      const found = await policyFree.evaluate(async () => {
-        const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-        type Violation = { id: string; impact: string; nodes: { html: string }[] };
-        const { violations } = await axe.run();
-        return violations
-          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-          .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-      });
-      assert.equal(found, [], `${width}, ${theme}`);
-    }
-    await policyFree.close();
-  });
-
-  test('text of strangers stays text, and no figure breaks the others', async () => {
-    const second = await browser.newPage();
-    const errors: string[] = [];
-    second.on('console', (message) => errors.push(message.text()));
-    second.on('pageerror', (error) => errors.push(String(error)));
-    await second.goto(await writePage(folder, 'hostile', hostileFigures()));
-    await second.waitForSelector('.plot canvas');
-    await second.$$eval('details.data', (all) => {
-      for (const details of all) (details as HTMLDetailsElement).open = true;
-    });
-    await settle(second);
-    for (const [index, figure] of hostileFigures().entries()) {
-      for (const label of ['CSV', 'SVG', 'PNG']) {
-        const [fileName, bytes] = await saved(second, `#figure-${index}`, label);
-        assert.match(fileName, /^[\w.-]+$/);
-        if (label === 'CSV') assert.not.match(bytes, /(^|,)=cmd/m, 'no formula');
-        if (label === 'SVG') {
-          const text = Buffer.from(bytes, 'latin1').toString('utf8');
-          assert.not.match(text, /<(script|img|foreignObject)/i, figure.id);
-        }
-      }
-    }
-    const injected = await second.$$eval('main script, main img, main iframe, [onerror], [onload]', (all) =>
-      all.map((one) => one.outerHTML),
-    );
-    assert.equal(injected, []);
-    assert.is(await second.title(), 'Figures');
-    assert.equal(errors, []);
-    await second.close();
-  });
-
-  test('the page needs nobody else and complains about nothing', async () => {
-    assert.equal(
-      requests.filter((url) => !/^(file|blob|data):/.test(url)),
-      [],
-    );
-    assert.equal(complaints, []);
-  });
-
-  test.run();
-}
-
-/** Every text of every kind of figure is a payload; names of placements are those of an object's own members. */
-function hostileFigures(): Figure[] {
-  const payload = `</script><script>document.title='out'</script><img src=x onerror="document.title='out'">"'&=cmd`;
-  const swap = (value: unknown, key = ''): unknown => {
-    if (typeof value === 'string') return isFixed(key, value) ? value : `=cmd|${value}${payload}`;
-    if (Array.isArray(value)) return value.map((one) => swap(one, key));
-    if (value === null || typeof value !== 'object') return value;
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, swap(one, name)]));
-  };
-  const isFixed = (key: string, value: string) =>
-    /^(kind|xScale|yScale|valueScale)$/.test(key) || value === '';
-  const made = figures()
-    .filter(({ id }) => ['nll-by-rate', 'tuning-map', 'accuracy', 'loss', 'stack'].includes(id))
-    .map((figure) => swap(figure) as Figure);
-  for (const [index, one] of made.flatMap(({ series }) => series).entries()) {
-    one.placement = ['constructor', '__proto__', 'toString', payload][index % 4]!;
-  }
-  // Numbers that no axis has a place for, and none at all.
-  const [first] = made as [Figure];
-  return [
-    ...made,
-    { ...first, id: '../../etc/passwd', series: [], levels: [] },
-    {
-      ...first,
-      id: 'zeros',
-      yScale: 'log',
-      series: first.series.map((one) => ({ ...one, y: one.y.map(() => 0) })),
-    },
-    { ...first, id: 'one', series: [{ label: 'one', placement: 'pre', x: [1], y: [1] }] },
-    { ...first, id: 'nulls', series: first.series.map((one) => ({ ...one, y: one.y.map(() => null) })) },
-  ];
-}
-
-async function drawn(page: Page, figure: string): Promise<Drawn> {
-  return page.$eval(figure, (host) => (host as Host).figure.drawn());
-}
-
-function readout(page: Page, figure: string): Promise<string> {
-  return page.$eval(`${figure} .readout`, (element) => element.textContent ?? '');
-}
-
-/** A number that changes with what a plot shows. */
-function ink(page: Page, figure: string): Promise<number> {
-  return page.$eval(`${figure} canvas`, (element) => {
-    const canvas = element as HTMLCanvasElement;
-    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d')!;
-    copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
-    let sum = 0;
-    for (let at = 0; at < data.length; at++) sum = (sum * 31 + data[at]!) >>> 0;
-    return sum;
-  });
-}
+});
