@@ -1,7 +1,7 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { EnvironmentError } from '../errors.js';
 import type { StartPool } from './engine.js';
-import { availableCores, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
+import { availableCores, builtFile, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
 export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
@@ -18,16 +18,24 @@ export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSo
 /** Starts threads. A program of one, which is the usual one, never loads what divides work among several. */
 export const startPool: StartPool = async (instance, threads, worker, allocate) => {
   const { ThreadPool } = await import('./pool.js');
-  const host = { ...instance, worker, allocate, nodeBuiltin, cores: availableCores(), EnvironmentError };
+  const host = {
+    ...instance,
+    worker,
+    allocate,
+    nodeBuiltin,
+    builtFile,
+    cores: availableCores(),
+    EnvironmentError,
+  };
   return ThreadPool.start(host, threads);
 };
 
 /** A file in this module's folder; null outside Node, and where a bundler has moved the module elsewhere. */
 function fileBeside(name: string): BufferSource | null {
   const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
-  // Not written as one expression, which bundlers would take for an asset of theirs.
-  const here = import.meta.url;
-  if (!fs || !here.startsWith('file:')) return null;
+  // Not written as one expression, which bundlers would take for an asset of theirs. A CommonJS bundle has none.
+  const here: string | undefined = import.meta.url;
+  if (!fs || !here?.startsWith('file:')) return null;
   try {
     return new Uint8Array(fs.readFileSync(new URL(name, here)));
   } catch {

@@ -1,4 +1,5 @@
 /** @file What Node has and a browser has not, asked for without an import; and whether threads can be had. */
+import { EnvironmentError } from '../errors.js';
 
 /** Why this host cannot have more than one thread; null when it can. */
 export function threadsUnavailable(): string | null {
@@ -25,6 +26,20 @@ export function availableCores(): number {
   const os = nodeBuiltin('node:os') as { availableParallelism?: () => number } | null;
   const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
   return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
+}
+
+/**
+ * Where a built file lies, seen from the module at `here`, for a worker of Node's. Sources that a loader runs as they
+ * are find it in `dist`, because the loader does not reach into workers. A function, since bundlers take
+ * `new URL(…, import.meta.url)` for an asset of theirs.
+ * @throws EnvironmentError in a CommonJS bundle, where `here` is undefined
+ */
+export function builtFile(here: string | undefined, fromBuilt: string, fromSources: string): URL {
+  if (here) return new URL(here.endsWith('.ts') ? fromSources : fromBuilt, here);
+  throw new EnvironmentError('a CommonJS bundle does not say where the worker of prenorm lies', {
+    op: 'init',
+    hint: 'give its address with `worker`, bundle to ES modules, or keep prenorm out of the bundle',
+  });
 }
 
 /** A module of Node's own without an import, which bundlers for the browser would stumble over. */

@@ -10,7 +10,7 @@
  */
 import type { EnvironmentError } from '../errors.js';
 import type { Kernels, Ptr, ThreadSync } from './kernels.js';
-import type { nodeBuiltin } from './node-builtin.js';
+import type { builtFile, nodeBuiltin } from './node-builtin.js';
 import { type Call, encodeCalls, follow, type Walk, walkOf } from './program.js';
 import type { RecordedCall } from './recording.js';
 import { kernelNumber, splitOf } from './split.js';
@@ -63,6 +63,7 @@ export interface PoolHost {
   /** Processors this process may use. */
   cores: number;
   nodeBuiltin: typeof nodeBuiltin;
+  builtFile: typeof builtFile;
   EnvironmentError: typeof EnvironmentError;
 }
 
@@ -242,17 +243,13 @@ export class ThreadPool {
   }
 }
 
-function createWorker({ worker: url, nodeBuiltin }: PoolHost): HostWorker {
+function createWorker({ worker: url, nodeBuiltin, builtFile }: PoolHost): HostWorker {
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node) {
-    // A loader that runs these sources as they are does not reach into workers: there the built file serves.
-    const built = import.meta.url.endsWith('.ts') ? '../../dist/chunks/' : './';
-    const worker = new node.Worker(
-      url ? new URL(url) : new URL(`${built}kernel-worker.js`, import.meta.url),
-      {
-        execArgv: [],
-      },
-    );
+    const built = url
+      ? new URL(url)
+      : builtFile(import.meta.url, './kernel-worker.js', '../../dist/chunks/kernel-worker.js');
+    const worker = new node.Worker(built, { execArgv: [] });
     return {
       post: (message) => worker.postMessage(message),
       onReady: (ready, failed) => {

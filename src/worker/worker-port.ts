@@ -1,6 +1,6 @@
 /** @file Starts a training worker in a browser or in Node, and hides the difference between the two. */
 import { EnvironmentError } from '../errors.js';
-import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { builtFile, nodeBuiltin } from '../runtime/node-builtin.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
 /** A page's own worker, or what gives one: for bundlers that want to see `new Worker` themselves. */
@@ -29,9 +29,9 @@ export function openWorker(
     );
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node && typeof source !== 'function') {
-    // A loader that runs these sources as they are does not reach into workers: there the built file serves.
-    const built = import.meta.url.endsWith('.ts') ? '../../dist/worker/' : '../worker/';
-    const url = source ? new URL(source) : new URL(`${built}trainer-worker.js`, import.meta.url);
+    const url = source
+      ? new URL(source)
+      : builtFile(import.meta.url, '../worker/trainer-worker.js', '../../dist/worker/trainer-worker.js');
     const worker = new node.Worker(url, { execArgv: [] });
     worker.on('message', receive);
     worker.on('error', (error) => fail(error.message, error));
