@@ -47,7 +47,9 @@ function fileBeside(name: string): BufferSource | null {
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const { fromBase64: decode } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
   if (decode) return decode.call(Uint8Array, text);
-  if (typeof Buffer === 'function') return new Uint8Array(Buffer.from(text, 'base64'));
+  // Asked of the global object: at the bare name some bundlers would put in a package of theirs.
+  const { Buffer: node } = globalThis as { Buffer?: { from(text: string, encoding: 'base64'): Uint8Array } };
+  if (node) return new Uint8Array(node.from(text, 'base64'));
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 

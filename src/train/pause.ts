@@ -1,6 +1,7 @@
 /**
- * @file Lets the host breathe between steps. Timers are throttled in hidden tabs, so this uses setImmediate
- * or a message channel; and it waits only when 12 ms have passed, so short steps are not slowed down.
+ * @file Lets the host breathe between steps. Timers are throttled in hidden tabs, so this uses setImmediate or a
+ * message channel (a timer only where a host, like jsdom, has neither); and it waits only when 12 ms have passed, so
+ * short steps are not slowed down.
  */
 let last = 0;
 
@@ -13,6 +14,7 @@ export async function pause(): Promise<void> {
 
 function turn(): Promise<void> {
   if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
+  if (typeof MessageChannel === 'undefined') return new Promise((resolve) => setTimeout(resolve, 0));
   return new Promise((resolve) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => {
