@@ -111,6 +111,13 @@ command('verify', 'carry out recorded runs again, judge claims and draw figures 
     exitCode = await (await import('./verify.js')).verify(results, options);
   });
 
+command('report', 'draw report.html anew from recorded results; nothing is run')
+  .argument('<results>', 'results.json of reproduce, or a file of docs/results')
+  .option('--out <file>', 'page to write (default: report.html beside the results)')
+  .action(async (results, options) => {
+    exitCode = await (await import('./report.js')).report(results, options);
+  });
+
 command('prepare', 'check, clean and split your own text into a folder that train and reproduce --data read')
   .argument('<input...>', 'a folder (train.de, train.en, …, or train.tsv), two files, or one file')
   .requiredOption('--out <dir>', 'folder to write')

@@ -31,7 +31,7 @@ export function placeClaims(claims: readonly ClaimRow[], figures: readonly Figur
 export function claimsFold(claims: readonly ClaimRow[], about = ''): Markup | undefined {
   if (claims.length === 0) return undefined;
   const open = claims.some((claim) => !isExpected(claim));
-  return html`<details class="claims"${open ? html` open` : ''}><summary>${claims.length} ${claims.length === 1 ? 'claim' : 'claims'}${about}: ${tally(claims)}; <span class="${open ? 'differ' : 'agree'}">${expectation(claims)}</span></summary>
+  return html`<details class="claims"${open ? html` open` : ''}><summary>${claims.length} ${claims.length === 1 ? 'claim' : 'claims'}${about}: ${claims.length === 1 ? claims[0]!.verdict : tally(claims)}; <span class="${open ? 'differ' : 'agree'}">${expectation(claims)}</span></summary>
 ${claims.map(claimCard)}</details>
 `;
 }

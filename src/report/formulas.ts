@@ -7,7 +7,24 @@ import { type Content, html, type Markup } from './markup.js';
 
 /** Text with its formulas set, and the names of placements not broken at their hyphen. */
 export function prose(text: string): Content {
-  return findFormulas(text).map((part) => (typeof part === 'string' ? words(part) : math(part)));
+  const parts = findFormulas(text);
+  const said: Content[] = [];
+  // A line may end at a formula's edge, so what belongs to it, `(` before and `),` behind, is bound to it.
+  let rest = '';
+  parts.forEach((part, index) => {
+    if (typeof part === 'string') {
+      rest = part.slice(rest.length);
+      return;
+    }
+    const before = /[([]$/.exec(rest)?.[0] ?? '';
+    const next = parts[index + 1];
+    const behind = (typeof next === 'string' && /^[)\].,;:]+/.exec(next)?.[0]) || '';
+    said.push(words(rest.slice(0, rest.length - before.length)));
+    const set = math(part);
+    said.push(before || behind ? html`<span class="whole">${before}${set}${behind}</span>` : set);
+    rest = behind;
+  });
+  return [...said, words(typeof parts.at(-1) === 'string' ? rest : '')];
 }
 
 /** A formula where only text can stand, e.g. beside an axis: `‖∂L/∂W₂‖`. */

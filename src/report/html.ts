@@ -175,7 +175,7 @@ function experimentSection(group: Group, results: Results, before: number): Mark
 <h2 id="experiment-${name}-title">${title}</h2>
 <p class="quiet">${facts(group)}</p>
 <div class="figures">${figures.map(
-    (figure) => html`<div class="shown">
+    (figure) => html`<div class="shown${figure.series.length > 7 ? ' many' : ''}">
 ${figureMarkup(figure, {
   index: before + results.figures.indexOf(figure),
   caption: html`${prose(figure.caption)}${bands(figure)}`,

@@ -25,6 +25,54 @@ for (const name of ['chromium', 'firefox'] as const) {
   else console.log(`report in ${name}: ${skipMessage(name)}`);
 }
 
+/** Ways out of text, attributes, comments, script and style; each would set `hit`. */
+const payloads = [
+  '<img src=x onerror="hit=1">',
+  '"><svg onload="hit=2">',
+  "' onmouseover='hit=3' x='",
+  '" autofocus onfocus="hit=4" tabindex="0',
+  '</script><script>hit=5</script>',
+  '</style><script>hit=6</script>',
+  '--><script>hit=7</script><!--',
+  ']]><script>hit=8</script>',
+  '</annotation></semantics></math><x onclick="hit=9">sqrt(d)',
+  '<math><mtext></mtext><style><img src=x onerror="hit=10"></style></math>',
+  'javascript:hit=11',
+  '</figcaption></figure><iframe srcdoc="<script>parent.hit=12</script>">',
+  '</title><base href="https://example.invalid/">',
+  '<meta http-equiv="refresh" content="0;url=https://example.invalid/">',
+  '{{hit=13}}',
+  '\u2028\u2029<a href="javascript:hit=15">x</a>',
+  '<a id=figures><a id=main name=figures>',
+  '&lt;img src=x onerror=hit=16&gt;&#60;script&#62;hit=17',
+];
+
+/** Every text that no code goes by gets a payload, all of them in turn. */
+function poison(results: Results, first: number): { poisoned: Results; count: number } {
+  let count = 0;
+  const kept = new Set([
+    'format',
+    'preset',
+    'placement',
+    'kind',
+    'xScale',
+    'yScale',
+    'status',
+    'verdict',
+    'expected',
+  ]);
+  const walk = <T>(value: T, key = ''): T => {
+    if (typeof value === 'string')
+      return (kept.has(key) ? value : value + payloads[(first + count++) % payloads.length]) as T;
+    if (Array.isArray(value)) return value.map((entry) => walk(entry, key)) as T;
+    if (value && typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, walk(entry, name)])) as T;
+    return value;
+  };
+  const poisoned = walk(results);
+  return { poisoned, count };
+}
+
 function reportIn(name: BrowserName, executable: string) {
   const test = suite(`report in ${name}`);
   const hostile =
@@ -272,6 +320,37 @@ function reportIn(name: BrowserName, executable: string) {
         folds.some((fold) => !(fold as HTMLDetailsElement).open),
       ),
     );
+  });
+
+  test('a payload in every text of a result does nothing', async () => {
+    const results = mockResults();
+    results.figures.push(...largeResults().figures.filter(({ heatmap, kind }) => heatmap || kind === 'bars'));
+    let tried = 0;
+    // Three turns, so that a text does not get one payload only.
+    for (const turn of [0, 5, 11]) {
+      const { poisoned, count } = poison(results, turn);
+      tried += count;
+      await open(poisoned);
+      await page.$$eval('details:not(.menu)', (folds) => {
+        for (const fold of folds) (fold as HTMLDetailsElement).open = true;
+      });
+      await settle(page);
+      assert.is(await page.evaluate(() => (window as unknown as { hit?: string }).hit), undefined);
+      const strange = await page.$$eval('body *', (all) =>
+        all
+          .filter(
+            ({ localName, attributes }) =>
+              /^(?:img|iframe|object|embed|form|input|base|link|meta|video|x)$/.test(localName) ||
+              [...attributes].some(
+                ({ name, value }) =>
+                  /^on/.test(name) || (/^(?:href|src|action)$/.test(name) && !/^(?:#|blob:)/.test(value)),
+              ),
+          )
+          .map((one) => one.outerHTML.slice(0, 200)),
+      );
+      assert.equal(strange, []);
+    }
+    assert.ok(tried > 1137, `${tried} payloads`);
   });
 
   test('text of strangers stays text, nothing is loaded, nobody complains', async () => {

@@ -88,6 +88,17 @@ test('they are set as MathML, with the typed text beside them', () => {
   );
 });
 
+test('a line never ends between a formula and the sign behind it', () => {
+  const text = (source: string) => set(source).replace(/<math>.*?<\/math>/g, '∎');
+  assert.is(text('over depth (dFF = d); the rest'), 'over depth <span class="whole">(∎);</span> the rest');
+  assert.is(
+    text('sqrt(d), sqrt(d) and W2.'),
+    '<span class="whole">∎,</span> ∎ and <span class="whole">∎.</span>',
+  );
+  assert.is(text('W2'), '∎');
+  assert.is(text('at d'), 'at d');
+});
+
 test('text around and in formulas is escaped', () => {
   const text = set('<b>sqrt(d)</b> & p < 0.25 <script>');
   assert.not.match(text, /<b>|<script>/);

@@ -180,7 +180,7 @@ test('the first figure and its sentence are read off the results', () => {
 
 test('claims stand folded under the figure that shows them', () => {
   const html = renderReport(JSON.parse(readFileSync('docs/results/standard.json', 'utf8')));
-  const shown = html.split('<div class="shown">').slice(1);
+  const shown = html.split(/<div class="shown[^>]*>/).slice(1);
   const under = (title: string) => shown.find((text) => textOf(text).includes(title))!;
   assert.match(
     under('Gradient of the last feed-forward W2 at initialisation: toy encoder'),
