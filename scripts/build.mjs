@@ -196,7 +196,7 @@ async function joinModules() {
     format: 'esm',
     target: 'es2022',
     platform: 'neutral',
-    external: ['node:*', 'commander', 'cli-progress'],
+    external: ['node:*', 'commander', 'cli-progress', 'open'],
     minifyWhitespace: true,
     minifySyntax: true,
     metafile: true,

@@ -17,6 +17,8 @@ export interface FitCommandOptions extends EngineOptions {
   out: string;
   /** A line of progress every so many steps. */
   logEvery?: number;
+  /** Show the run's page in the browser. */
+  open?: boolean;
   resume?: boolean;
   json?: boolean;
   seed?: number;

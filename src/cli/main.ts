@@ -44,6 +44,11 @@ function logEvery(): Option {
   ).argParser(whole(1));
 }
 
+/** The page of the run in the browser. */
+function openPage(): Option {
+  return new Option('--open', 'show report.html of the run in the browser; it follows the training');
+}
+
 const TRAIN_HELP = `
 A recipe for the embedded German-English pairs:
   { "model": { "kind": "transformer", "dModel": 64, "numLayers": 3,
@@ -159,6 +164,7 @@ command('fit', 'choose a recipe for your text by its size and the time there is,
   .requiredOption('--out <dir>', 'folder of the run')
   .option('--resume', 'go on from the last checkpoint')
   .addOption(logEvery())
+  .addOption(openPage())
   .action(async (data, options) => {
     exitCode = await (await import('./fit.js')).fit(data, options);
   });
@@ -170,9 +176,21 @@ command('train', 'train a model on your own data')
   .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addOption(logEvery())
+  .addOption(openPage())
   .addHelpText('after', TRAIN_HELP)
   .action(async (recipe, options) => {
     exitCode = await (await import('./train.js')).train(recipe, options);
+  });
+
+command(
+  'compare',
+  'lay runs over each other: a page, what differs in their recipes, which is better by how much',
+)
+  .argument('<runs...>', 'folders of two runs or more')
+  .option('--out <file>', 'page to write', 'comparison.html')
+  .option('--open', 'show the page in the browser')
+  .action(async (runs, options) => {
+    exitCode = await (await import('./compare.js')).compare(runs, options);
   });
 
 command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')

@@ -29,20 +29,32 @@ export function tableOf(path: string): string {
 /** JSON lines, and the table beside them. */
 export class MetricsLog extends LineLog {
   readonly #table: Table | null;
+  readonly #tell: (line: Line) => void;
   #rows: LineLog | null = null;
   #isBegun = false;
 
-  private constructor(path: string, size: number, warn: (line: string) => void, table: Table | null) {
+  private constructor(
+    path: string,
+    size: number,
+    warn: (line: string) => void,
+    table: Table | null,
+    tell: (line: Line) => void,
+  ) {
     super(path, size, warn);
     this.#table = table;
+    this.#tell = tell;
   }
 
-  /** Opens the log of a run that stands at `step`; lines of later steps, which will come again, are dropped. */
+  /**
+   * Opens the log of a run that stands at `step`; lines of later steps, which will come again, are dropped.
+   * @param tell hears of every line, of those that are there already first
+   */
   static async open(
     path: string,
     step: number,
     warn: (line: string) => void,
     table: Table | null = null,
+    tell: (line: Line) => void = () => {},
   ): Promise<MetricsLog> {
     const lines = step > 0 && existsSync(path) ? (await readText(path)).split('\n') : [];
     const known = lines.flatMap((text) => {
@@ -51,7 +63,8 @@ export class MetricsLog extends LineLog {
     });
     const kept = known.map(({ line }) => line);
     const text = known.map((entry) => `${entry.text}\n`).join('');
-    const log = new MetricsLog(path, await LineLog.prepare(path, text), warn, table);
+    const log = new MetricsLog(path, await LineLog.prepare(path, text), warn, table, tell);
+    kept.forEach(tell);
     if (table) {
       const rows = kept.map((line) => `${rowOf(table.cells(line))}\n`).join('');
       const header = kept.length > 0 ? `${rowOf(table.header(kept[0]))}\n` : '';
@@ -64,6 +77,7 @@ export class MetricsLog extends LineLog {
 
   append(line: Line): void {
     this.add(JSON.stringify(line));
+    this.#tell(line);
     const table = this.#table;
     if (!table || !this.#rows) return;
     if (!this.#isBegun) this.#rows.add(rowOf(table.header(line)));

@@ -1,6 +1,7 @@
 /**
  * @file The folder that `prenorm train` writes and the other commands read: config.json (the recipe, with the sizes of
- * its data), tokenizer.json, checkpoint.safetensors, model.safetensors, and what its steps measured (metrics-log.ts).
+ * its data), tokenizer.json, checkpoint.safetensors, model.safetensors, what its steps measured (metrics-log.ts), and
+ * report.html, the page that shows it (run-page-writer.ts).
  */
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -42,7 +43,15 @@ export function toRecipe(value: unknown, path: string): Recipe {
 /** Files of a run; each `.jsonl` has a table beside it, which ends in `.csv`. */
 export type RunFiles = Readonly<
   Record<
-    'config' | 'tokenizer' | 'checkpoint' | 'model' | 'metrics' | 'gradients' | 'samples' | 'speed',
+    | 'config'
+    | 'tokenizer'
+    | 'checkpoint'
+    | 'model'
+    | 'metrics'
+    | 'gradients'
+    | 'samples'
+    | 'speed'
+    | 'report',
     string
   >
 >;
@@ -60,12 +69,20 @@ export class RunFolder {
       gradients: join(path, 'gradients.jsonl'),
       samples: join(path, 'samples.jsonl'),
       speed: join(path, 'speed.jsonl'),
+      report: join(path, 'report.html'),
     };
   }
 
   get #allFiles(): string[] {
     const files = Object.values(this.files);
     return [...files, ...files.flatMap((file) => (file.endsWith('.jsonl') ? [tableOf(file)] : []))];
+  }
+
+  /** Names of what is there for people to look into: tables first, then recipe and model. */
+  tablesThere(): string[] {
+    const { metrics, gradients, samples, speed, config, model } = this.files;
+    const wanted = [...[metrics, gradients, samples, speed].map(tableOf), config, model];
+    return wanted.filter((file) => existsSync(file)).map((file) => basename(file));
   }
 
   /** Whether a run goes on here, or begins; refuses what is neither. */

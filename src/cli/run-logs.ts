@@ -1,4 +1,5 @@
 /** @file The files of a run's folder that tell of its steps; docs/training.md has their format. */
+import { RunHistory } from '../report/run-history.js';
 import type { StepMetrics } from '../train/index.js';
 import { columns, MetricsLog, type Table } from './metrics-log.js';
 import type { RunFiles } from './run-folder.js';
@@ -30,7 +31,11 @@ export class RunLogs {
   readonly #samples: MetricsLog;
   readonly #speed: MetricsLog;
 
-  private constructor([metrics, gradients, samples, speed]: MetricsLog[]) {
+  private constructor(
+    [metrics, gradients, samples, speed]: MetricsLog[],
+    /** The same in little room, for a page. */
+    readonly history: RunHistory,
+  ) {
     this.#metrics = metrics;
     this.#gradients = gradients;
     this.#samples = samples;
@@ -40,15 +45,16 @@ export class RunLogs {
   /** Opens the files of a run that stands at `step`. */
   static async open(files: RunFiles, step: number, warn: (line: string) => void): Promise<RunLogs> {
     const logs: MetricsLog[] = [];
-    for (const [path, table] of [
-      [files.metrics, metricsTable],
-      [files.gradients, gradientsTable],
-      [files.samples, samplesTable],
-      [files.speed, speedTable],
+    const history = new RunHistory();
+    for (const [path, table, tell] of [
+      [files.metrics, metricsTable, (line: unknown) => history.addMetrics(line)],
+      [files.gradients, gradientsTable, (line: unknown) => history.addGradients(line)],
+      [files.samples, samplesTable, (line: unknown) => history.addSample(line)],
+      [files.speed, speedTable, (line: unknown) => history.addSpeed(line)],
     ] as const) {
-      logs.push(await MetricsLog.open(path, step, warn, table));
+      logs.push(await MetricsLog.open(path, step, warn, table, tell));
     }
-    return new RunLogs(logs);
+    return new RunLogs(logs, history);
   }
 
   /** @param seconds that the step alone took; undefined where something else came between */

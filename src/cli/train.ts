@@ -32,6 +32,8 @@ import { holdFolder } from './folder-lock.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
 import { RunLogs } from './run-logs.js';
+import { endOf, RunPageWriter } from './run-page-writer.js';
+import { showPage } from './show-page.js';
 import { type EngineOptions, start } from './start.js';
 
 export interface TrainCommandOptions extends EngineOptions {
@@ -42,6 +44,8 @@ export interface TrainCommandOptions extends EngineOptions {
   dryRun?: boolean;
   /** A line of progress every so many steps. */
   logEvery?: number;
+  /** Show the run's page in the browser. */
+  open?: boolean;
   json?: boolean;
   seed?: number;
 }
@@ -88,7 +92,7 @@ async function trainIn(folder: RunFolder, path: string, options: TrainCommandOpt
   const run = await inConfig(path, () => prepareRun(recipe, { sources, tokenizer }));
   if (options.dryRun) return dryRun(run, options);
   const stored: RecipeFile = { ...file, recipe: { ...run.recipe, weights: file.recipe.weights } };
-  return new Training(folder, run, options).carryOut(stored, resume);
+  return new Training(folder, run, options, path).carryOut(stored, resume);
 }
 
 /** Bytes of a file that takes seconds to become tokens. */
@@ -107,10 +111,17 @@ function tellingSources(sources: Sources): Sources {
   };
 }
 
+/** Columns of a map of the layers' gradients over the steps, at least. */
+const GRADIENT_COLUMNS = 100;
+
 /** What the command does unless the recipe says otherwise. */
 function lookedAfter(recipe: Recipe): Recipe {
-  const { stopOnDivergence = true, samples = recipe.evalEvery !== undefined && hasSamples(recipe) } = recipe;
-  return { ...recipe, stopOnDivergence, samples };
+  const {
+    stopOnDivergence = true,
+    samples = recipe.evalEvery !== undefined && hasSamples(recipe),
+    gradNormEvery = Math.max(1, Math.floor(recipe.steps / GRADIENT_COLUMNS)),
+  } = recipe;
+  return { ...recipe, stopOnDivergence, samples, gradNormEvery };
 }
 
 function dryRun({ model, options: given, recipe }: PreparedRun, options: TrainCommandOptions): number {
@@ -137,6 +148,7 @@ class Training {
   readonly #bars;
   #savedStep = 0;
   #logs: RunLogs | undefined;
+  #page: RunPageWriter | undefined;
   #evaluation: Evaluation | undefined;
   /** When the step under way began. */
   #begun = 0;
@@ -145,6 +157,8 @@ class Training {
     readonly folder: RunFolder,
     readonly run: PreparedRun,
     readonly options: TrainCommandOptions,
+    /** The recipe, as it was named. */
+    readonly path: string,
   ) {
     this.#bars = progressBars({ quiet: options.json, logEvery: options.logEvery });
     this.#trainer = new Trainer({
@@ -167,13 +181,20 @@ class Training {
     const { folder, run } = this;
     if (resume) await this.#restore(file);
     else await folder.begin(file, run.data.tokenizer, this.#trainer.save());
-    this.#logs = await RunLogs.open(folder.files, this.#trainer.step, this.#bars.warn);
+    const { warn } = this.#bars;
+    this.#logs = await RunLogs.open(folder.files, this.#trainer.step, warn);
+    const { history } = this.#logs;
+    const page = new RunPageWriter(folder, history, run, { ...this.options, path: this.path }, warn);
+    this.#page = page;
+    await page.refresh(this.#savedStep);
+    if (this.options.open) await showPage(folder.files.report);
     const bar = this.#bars.add(basename(folder.path), run.recipe.steps, this.#trainer.step);
     try {
       await this.#train(bar);
     } catch (error) {
       bar.stop();
       this.#bars.stop();
+      await page.write(endOf(error, this.#savedStep));
       if (!isAbort(error)) throw error;
       const { step } = this.#trainer;
       const lost = this.#savedStep < step ? `, the last checkpoint is of step ${this.#savedStep}` : '';
@@ -184,7 +205,7 @@ class Training {
     }
     bar.stop();
     this.#bars.stop();
-    return this.#report();
+    return this.#report(page);
   }
 
   async #restore(file: RecipeFile): Promise<void> {
@@ -227,6 +248,7 @@ class Training {
       const { validNll } = this.#evaluation ?? {};
       const valid = validNll === undefined ? '' : `, valid ${validNll.toFixed(3)}`;
       bar.update(m.step, `loss ${m.loss.toFixed(3)}${valid}`);
+      await this.#page?.refresh(this.#savedStep);
       this.#begun = performance.now();
     }
   }
@@ -241,7 +263,7 @@ class Training {
     for (const sample of samples) this.#bars.log(sampleLine(sample, this.run.recipe.model.kind));
   }
 
-  async #report(): Promise<number> {
+  async #report(page: RunPageWriter): Promise<number> {
     const trainer = this.#trainer;
     const { stopped, best } = trainer;
     // A run that was finished already has no step left to report.
@@ -251,6 +273,7 @@ class Training {
     const loss = trainer.losses[trainer.losses.length - 1];
     const perplexity = nll === undefined ? undefined : exp64(nll);
     const scores = heldOutScores(this.run, best?.weights);
+    const hash = trainer.hash();
     print(
       this.options,
       {
@@ -263,7 +286,7 @@ class Training {
         best: best && { step: best.step, metric: best.metric, value: best.value },
         ...(scores && { classification: scores }),
         stopped: stopped?.message,
-        hash: trainer.hash(),
+        hash,
         out: this.folder.path,
       },
       forOutput(
@@ -277,10 +300,18 @@ class Training {
       ...(Number.isFinite(uninformed) ? { uninformed } : {}),
       ...(nll === undefined ? {} : { validNll: nll }),
     });
-    if (!judged.diverged && perplexity !== Number.POSITIVE_INFINITY) return EXIT.done;
+    const savedStep = this.#savedStep;
+    if (!judged.diverged && perplexity !== Number.POSITIVE_INFINITY) {
+      const state = stopped
+        ? ({ state: 'stopped', message: stopped.message } as const)
+        : ({ state: 'finished' } as const);
+      await page.write({ ...state, savedStep, hash });
+      return EXIT.done;
+    }
     const why = judged.diverged
       ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, knowing nothing has ${uninformed.toPrecision(4)}`
       : `its valid NLL ${nll?.toPrecision(4)} is beyond any perplexity`;
+    await page.write({ state: 'diverged', message: why, savedStep, hash });
     note(`the run has diverged: ${why} (lower the rate, warm up, or clip gradients)`);
     return EXIT.failed;
   }

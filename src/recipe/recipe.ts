@@ -99,7 +99,7 @@ export interface TrainingRecipe {
   earlyStopping?: EarlyStopping;
   /** Ends the run with an error once it has diverged. Default: true by `prenorm train`, else false. */
   stopOnDivergence?: boolean;
-  /** Measure the gradient norm of each layer every so many steps. Default: never. */
+  /** Measure the gradient norm of each layer every so many steps. Default: a hundred times or more by `prenorm train`, else never. */
   gradNormEvery?: number;
   /** Steps between two checkpoints, where they are kept. Default: 100 by `prenorm train`, else none before the end. */
   checkpointEvery?: number;

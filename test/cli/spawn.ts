@@ -13,6 +13,8 @@ export interface Outcome {
 export interface SpawnOptions {
   cwd?: string;
   input?: string | Uint8Array;
+  /** Beside the variables of this process. */
+  env?: Record<string, string>;
   /** Ctrl-C when this shows on standard error. */
   interruptAt?: RegExp;
 }
@@ -34,7 +36,10 @@ function isFresh(): boolean {
 
 export function prenorm(args: readonly string[], options: SpawnOptions = {}): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [...command, ...args], { cwd: options.cwd });
+    const child = spawn(process.execPath, [...command, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+    });
     const outcome: Outcome = { code: null, stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text) => {
       outcome.stdout += text;
