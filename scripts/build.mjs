@@ -197,7 +197,7 @@ async function joinModules() {
     target: 'es2022',
     platform: 'neutral',
     external: ['node:*', 'commander', 'cli-progress', 'open'],
-    minifyWhitespace: true,
+    // Lines stay: Node prints the whole line of an error that nobody catches, and users read it.
     minifySyntax: true,
     metafile: true,
     logLevel: 'warning',
@@ -275,16 +275,22 @@ export const ${name} = { ${members} };\n`;
     const inputs = Object.entries(outputs[file].inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
     return inputs.length > 0 && inputs.every(([input]) => program.test(input));
   };
-  const shortNames = { minify: true, format: 'esm', target: 'es2022', legalComments: 'inline' };
+  const shortNames = {
+    minify: true,
+    lineLimit: 400,
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'inline',
+  };
   for (const file of readdirSync('dist', { recursive: true }))
     if (file.endsWith('.js')) rmSync(join('dist', file));
   for (const file of Object.keys(outputs)) {
     const target = file.replace('build/dist', 'dist');
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
-    const text = readFileSync(file, 'utf8').replace(/import"\.[^"]*";/g, '');
+    const text = readFileSync(file, 'utf8').replace(/^import "\.[^"]*";\n/gm, '');
     const code = isProgram(file) ? (await esbuild.transform(text, shortNames)).code : text;
-    // Minifying takes away what tells users' bundlers to leave the import of a data module to the page.
+    // Where names are short, what tells users' bundlers to leave the import of a data module to the page is gone.
     writeFileSync(
       target,
       code.replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)'),

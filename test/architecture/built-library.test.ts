@@ -3,6 +3,7 @@
  * settings differ in it: host mathematics beyond the exact functions, dates, locales, the engine's Unicode tables, the
  * engine's own randomness, orders that are not defined.
  */
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transformSync } from 'esbuild';
@@ -102,6 +103,33 @@ test('the built library keeps to them', () => {
       `${use}: no longer there, take it off the list`,
     );
   }
+});
+
+test('an error that nobody catches fits on a screen: Node prints the line that throws', () => {
+  const code = `
+    import { init, matmul, tensor } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+    await init();
+    matmul(tensor([1, 2]), tensor([1, 2]));`;
+  const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+  });
+  assert.is(status, 1);
+  assert.match(stderr, 'ShapeError: matmul: cannot multiply [2] by [2]');
+  assert.ok(stderr.length <= 4096, `${stderr.length} bytes: ${stderr.slice(0, 300)}`);
+});
+
+test('no line of the built library that can throw is longer than 1000 characters', () => {
+  const code = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.js'),
+  );
+  const throwing = code.flatMap((file) =>
+    readFileSync(join('dist', file), 'utf8')
+      .split('\n')
+      .filter((line) => line.length > 1000 && /\bthrow\b/.test(line))
+      .map((line) => `${file}: ${line.length}`),
+  );
+  assert.ok(code.length > 30, `${code.length} files`);
+  assert.equal(throwing, []);
 });
 
 test.run();

@@ -15,6 +15,7 @@ import {
   Trainer,
   type Variable,
 } from 'prenorm';
+import { type ClassificationReport, classificationReport, classify } from 'prenorm/classify';
 import { type ConformanceResult, runConformance } from 'prenorm/conformance';
 import { loadKjv, TextWindows } from 'prenorm/data';
 import { probe } from 'prenorm/experiments';
@@ -28,7 +29,7 @@ import { checkRecipe, type Recipe } from 'prenorm/recipe';
 import { createReferenceRuntime } from 'prenorm/reference';
 import { Tokenizer } from 'prenorm/text';
 import * as theory from 'prenorm/theory';
-import { plan } from 'prenorm/train';
+import { fit, plan } from 'prenorm/train';
 import { WorkerTrainer } from 'prenorm/worker';
 
 export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
@@ -44,11 +45,15 @@ export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
     schedule: inverseSqrt({ maxLr: 1e-3, warmupSteps: 10 }),
     steps: host.threads,
   });
+  const report: ClassificationReport = classificationReport(['no', 'yes'], ['no', 'no'], ['no', 'yes']);
   const result: ConformanceResult = await runConformance();
   console.log(result.total, module.numParameters(), nn.CausalLM === CausalLM, [
     external.init,
     initForInference,
     probe,
+    classify,
+    report.accuracy,
+    fit,
     greedy,
     lmStepper,
     decodeSafetensors,
