@@ -1,0 +1,178 @@
+/**
+ * @file Pages of runs in real browsers: what is drawn is what the history holds, a run that goes on reloads and keeps
+ * its reader's place, one that has ended does not; keys, phones, text of strangers, axe-core.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'puppeteer-core';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { renderComparison } from '../../src/report/compare-page.js';
+import { compareRuns } from '../../src/report/compare-runs.js';
+import { pageFiles } from '../../src/report/page-files.js';
+import { renderRunPage } from '../../src/report/run-page.js';
+import type { RunReport } from '../../src/report/run-report.js';
+import type { FigureHandle } from '../../web/figures/index.js';
+import { type BrowserName, findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
+import { hostile, lossAt, mockCompared, mockHistory, mockReport, validAt } from './mock-run.js';
+
+type Host = HTMLElement & { figure: FigureHandle };
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+for (const name of ['chromium', 'firefox'] as const) {
+  const executable = findBrowser(name);
+  if (executable) pagesIn(name, executable);
+  else console.log(`run pages in ${name}: ${skipMessage(name)}`);
+}
+
+function pagesIn(name: BrowserName, executable: string) {
+  const test = suite(`run pages in ${name}`);
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-run-'));
+  const samples = hostile.map((text) => ({ prompt: text, text, reference: text }));
+  let browser: Browser;
+
+  const write = (file: string, page: string): string => {
+    writeFileSync(join(folder, file), page);
+    return pathToFileURL(join(folder, file)).href;
+  };
+  const runPage = (steps: number, more: Partial<RunReport>): string =>
+    renderRunPage(mockReport(mockHistory({ steps, samples }), more), pageFiles('run'));
+  const visit = async (url: string, width = 1280): Promise<{ page: Page; problems: string[] }> => {
+    const page = await browser.newPage();
+    const problems = problemsOf(page, url);
+    await page.setViewport({ width, height: 800 });
+    await page.goto(url);
+    await page.waitForSelector('.plot canvas');
+    return { page, problems };
+  };
+
+  test.before(async () => {
+    browser = await launch(name, executable);
+  });
+  test.after(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('the series drawn are those of the run; the page complains of nothing, fits a phone and satisfies axe', async () => {
+    const url = write('done.html', runPage(300, {}));
+    const { page, problems } = await visit(url);
+    const { series, cells } = await page.evaluate(() => {
+      const drawn = [...document.querySelectorAll<Host>('figure')].map((host) => host.figure.drawn());
+      return { series: drawn[0].series, cells: drawn.flatMap((one) => one.cells).length };
+    });
+    const steps = Array.from({ length: 300 }, (_, i) => i + 1);
+    assert.equal(
+      series.map(({ x, y }) => [x, y]),
+      [
+        [steps, steps.map((step) => lossAt(step))],
+        [[50, 100, 150, 200, 250, 300], [50, 100, 150, 200, 250, 300].map((step) => validAt(step))],
+      ],
+    );
+    assert.is(cells, 300);
+    assert.is(await page.title(), 'runs/mock (finished)');
+    assert.equal(await seriousIn(page), []);
+    await page.setViewport({ width: 390, height: 800 });
+    await new Promise((done) => setTimeout(done, 300));
+    assert.ok(
+      await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      'wider than a phone',
+    );
+    assert.equal(await seriousIn(page), []);
+    assert.equal(problems, []);
+    await page.close();
+  });
+
+  test('a run that goes on reloads by itself and keeps theme, place and open tables, until it has ended', async () => {
+    const live = (steps: number, more: Partial<RunReport> = {}) =>
+      runPage(steps, { state: 'running', everySeconds: 1, written: new Date().toISOString(), ...more });
+    const url = write('live.html', live(100));
+    const { page, problems } = await visit(url);
+    await page.click('#theme');
+    const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+    await page.evaluate(() => {
+      const table = document.querySelector<HTMLDetailsElement>('figure details');
+      if (table) table.open = true;
+      (document.activeElement as HTMLElement | null)?.blur();
+      scrollTo({ top: 600, behavior: 'instant' });
+    });
+    write('live.html', live(150));
+    await page.waitForFunction(() => document.title.includes('150/300'), { timeout: 20_000 });
+    await page.waitForSelector('.plot canvas');
+    await new Promise((done) => setTimeout(done, 200));
+    const kept = await page.evaluate(() => ({
+      theme: document.documentElement.dataset.theme,
+      top: scrollY,
+      open: document.querySelector<HTMLDetailsElement>('figure details')?.open,
+    }));
+    assert.is(kept.theme, theme);
+    assert.is(kept.open, true);
+    assert.ok(Math.abs(kept.top - 600) < 5, `at ${kept.top}`);
+
+    // The button, by the keyboard alone, stops it.
+    await page.focus('#pause');
+    await page.keyboard.press('Enter');
+    write('live.html', live(200));
+    await new Promise((done) => setTimeout(done, 4000));
+    assert.match(await page.title(), '150/300');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.title.includes('200/300'), { timeout: 20_000 });
+
+    // Long silence is said; the end stops the reloading.
+    await page.close();
+    write('live.html', live(200, { written: new Date(Date.now() - 600_000).toISOString() }));
+    const silent = await visit(url);
+    await silent.page.waitForSelector('#silent:not([hidden])');
+    const says = await silent.page.$eval('#silent', (node) => node.textContent ?? '');
+    assert.match(says, /Nothing has been written for 10 min\..*--resume/s);
+    await silent.page.close();
+    write('live.html', runPage(300, {}));
+    const ended = await visit(url);
+    const marked = await ended.page.evaluate(() => {
+      document.body.dataset.mark = 'here';
+      return document.querySelector('#live');
+    });
+    assert.is(marked, null);
+    await new Promise((done) => setTimeout(done, 2500));
+    assert.is(await ended.page.evaluate(() => document.body.dataset.mark), 'here');
+    await ended.page.close();
+    assert.equal(problems, []);
+  });
+
+  test('a comparison draws every run, and what runs are called stays text', async () => {
+    const runs = [mockCompared(hostile[1], { steps: 300 }), mockCompared('b', { steps: 200, offset: 0.5 })];
+    const about = { command: 'npx prenorm compare a b', version: '0.0.0', written: '2026-01-02T03:04:05Z' };
+    const url = write('compare.html', renderComparison(compareRuns(runs), about, pageFiles('run')));
+    const { page, problems } = await visit(url);
+    const held = await page.evaluate(
+      () => document.querySelector<Host>('figure')?.figure.drawn().series ?? [],
+    );
+    assert.equal(
+      held.map(({ label, x }) => [label, x.length]),
+      [
+        [hostile[1], 6],
+        ['b', 4],
+      ],
+    );
+    assert.is(held[1].y[3], validAt(200, 0.5));
+    assert.is(await page.title(), '2 runs compared');
+    assert.equal(await seriousIn(page), []);
+    assert.equal(problems, []);
+    await page.close();
+  });
+
+  test.run();
+}
+
+async function seriousIn(page: Page): Promise<string[]> {
+  const found = await page.evaluate(
+    `(() => { ${axe}; return axe.run(document, { resultTypes: ['violations'] }); })()`,
+  );
+  return (found as { violations: { id: string; impact: string; nodes: { html: string }[] }[] }).violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
+}
