@@ -56,6 +56,21 @@ test('the scale of numbers goes evenly from the ground', () => {
   }
 });
 
+test('the example page, which people copy with its folder, has the colours of the house', () => {
+  const style = readFileSync(new URL('../../examples/browser/src/style.css', import.meta.url), 'utf8');
+  const own = [...style.matchAll(/:root \{([^}]*)\}/g)].map(([, text]) =>
+    [...text!.matchAll(/--([\w-]+): (#\w{6});/g)].map(([, key, value]) => [key!, value!] as const),
+  );
+  assert.is(own.length, 2);
+  for (const [at, pairs] of own.entries()) {
+    const { scheme, colors } = blocks[at]!;
+    assert.ok(pairs.length > 12);
+    for (const [key, value] of pairs) {
+      assert.is(value, colors[key === 'field' ? 'edge' : key], `${scheme}: ${key}`);
+    }
+  }
+});
+
 /** WCAG's contrast ratio of two `#rrggbb` colours. */
 function contrast(one: string, two: string): number {
   const luminance = (color: string) => {
