@@ -36,7 +36,7 @@ inBrowsers('figures drawn', (test, shown) => {
     const { page } = shown;
     const colors = { light: ['#c14d03', '#0376bb'], dark: ['#f0772d', '#4fa6e9'] };
     for (const theme of ['light', 'dark'] as const) {
-      const counts = await countColors(page, at('valid-nll'), [...colors.light, ...colors.dark]);
+      const counts = await countColors(page, at('valid-nll-fig2'), [...colors.light, ...colors.dark]);
       const [light, dark] = [counts.slice(0, 2), counts.slice(2)];
       const [seen, unseen] = theme === 'light' ? [light, dark] : [dark, light];
       assert.ok(Math.min(...seen) > 150 && Math.max(...unseen) === 0, `${theme}: ${counts}`);

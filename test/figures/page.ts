@@ -142,7 +142,11 @@ export function inBrowsers(title: string, define: (test: Test, shown: Shown) => 
     const shown = Object.assign({} as Pick<Shown, 'page' | 'browser'>, {
       folder,
       given,
-      at: (id: string) => `#figure-${given.findIndex((figure) => figure.id === id)}`,
+      at: (id: string) => {
+        const index = given.findIndex((figure) => figure.id === id);
+        assert.ok(index >= 0, `no figure ${id}`);
+        return `#figure-${index}`;
+      },
     });
     test.before(async () => {
       const url = await writePage(folder, 'all', given);
