@@ -30,7 +30,7 @@ export function renderComparison(
     {
       id: 'curves',
       title: 'Curves',
-      body: html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index }))}</div>`,
+      body: html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`,
     },
     { id: 'standings', title: 'Numbers', body: standingsTable(comparison) },
     { id: 'differences', title: 'Recipes', body: differencesTable(comparison) },

@@ -27,12 +27,10 @@ export function renderRunPage(report: RunReport, files: PageFiles): string {
       id: 'curves',
       title: 'Curves',
       body: figures.length
-        ? html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index }))}</div>`
+        ? html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`
         : html`<p>No step is finished yet.</p>`,
     },
-    ...(history.samples.length
-      ? [{ id: 'samples', title: 'Samples', body: samplesSection(history, unit) }]
-      : []),
+    ...(history.samples.length ? [{ id: 'samples', title: 'Samples', body: samplesSection(history) }] : []),
     { id: 'settings', title: 'Settings', body: factTable('Recipe', recipeRows(recipe)) },
     { id: 'repeat', title: 'Repeat', body: repeatSection(report) },
     { id: 'files', title: 'Files', body: filesSection(report) },

@@ -13,7 +13,7 @@ interface Input {
   rows: { step: number; text: string }[];
 }
 
-export function samplesSection({ samples, evaluations }: RunHistory, unit: string): Markup {
+export function samplesSection({ samples, evaluations }: RunHistory): Markup {
   const inputs = inputsOf(samples);
   const shown = inputs.slice(0, MOST_INPUTS);
   const losses = new Map(evaluations.map(({ step, validNll }) => [step, validNll]));
@@ -23,7 +23,7 @@ export function samplesSection({ samples, evaluations }: RunHistory, unit: strin
         ? ''
         : html` <span class="fine">should give</span> <q class="text">${cut(reference, LONGEST)}</q>`
     }</caption>
-<thead><tr><th scope="col">Step</th><th scope="col">Held out, ${unit}</th><th scope="col">The model’s answer</th></tr></thead>
+<thead><tr><th scope="col">Step</th><th scope="col">Held out</th><th scope="col">The model’s answer</th></tr></thead>
 <tbody>${rows.map(({ step, text }) => {
       const loss = losses.get(step);
       return html`<tr><th scope="row">${step}</th><td>${typeof loss === 'number' ? loss.toFixed(3) : ''}</td><td class="text">${cut(text.trim(), LONGEST)}</td></tr>`;

@@ -128,6 +128,7 @@ test('figures hold the numbers of the files, and the page says what the facts ar
     figures.map(({ series }) => series),
   );
   for (const text of [
+    '2-norm of the gradients',
     'Finished: 300 steps.',
     validAt(300).toFixed(4),
     '332\u202f800',
