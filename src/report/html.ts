@@ -40,9 +40,9 @@ export function renderReport(results: Results, files: PageFiles = pageFiles('rep
       body: contents(groups),
     },
     { id: 'runs', title: 'Runs', body: runsSection(results.runs) },
-    { id: 'samples', title: 'Samples and settings', body: samplesSection(results.runs) },
+    { id: 'samples', title: 'Runs in detail', body: samplesSection(results.runs) },
     { id: 'method', title: 'Method', body: html`${methodSection()}${thinning(thinned)}` },
-    { id: 'settings', title: 'Environment', body: settingsSection(results) },
+    { id: 'settings', title: 'Settings and environment', body: settingsSection(results) },
   ].filter(({ body }) => body !== undefined);
   return renderPage({
     title: `Layer-norm placement, reproduced: ${results.preset} preset`,
