@@ -16,7 +16,7 @@ import { openRun, openRunData, type TrainedRun } from './open-run.js';
 import { progressBars } from './progress.js';
 import { start } from './start.js';
 import { print } from './train.js';
-import { type Common, type Decoding, translateLines } from './use-run.js';
+import { type Common, checkDecoding, type Decoding, translateLines } from './use-run.js';
 
 export interface EvaluateOptions extends Common, Decoding {
   split?: 'valid' | 'test';
@@ -39,13 +39,15 @@ interface Judged {
 }
 
 export async function evaluate(folder: string, options: EvaluateOptions): Promise<number> {
+  checkDecoding(options);
   await start(options);
   const run = await openRun(folder);
+  refuseUnused(run, options);
   const judged =
     options.input === undefined ? await heldOut(run, folder, options) : await ownFile(run, options);
   const { data, part, name, sameData } = judged;
   const { maxSeqLen = 0 } = run.model.config as { maxSeqLen?: number };
-  const count = limited(judged, maxSeqLen, options.limit);
+  const count = limited(run, judged, maxSeqLen, options.limit);
   const { nll, bits } = measure(run, judged, maxSeqLen, count, options.json);
   const perplexity = exp64(nll);
   const all = data.numExamples(part, maxSeqLen);
@@ -80,6 +82,24 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
   }
   print(options, result, forOutput(text, process.stdout));
   return EXIT.done;
+}
+
+/** @throws ConfigError for an option of translations where none are made */
+function refuseUnused({ model, kind }: TrainedRun, { beam, lengthPenalty, nllOnly }: EvaluateOptions): void {
+  if (model instanceof Transformer) return;
+  for (const [op, actual] of [
+    ['--beam', beam],
+    ['--length-penalty', lengthPenalty],
+    ['--nll-only', nllOnly],
+  ] as const) {
+    if (actual === undefined) continue;
+    throw new ConfigError(`it is for runs that translate, this run is a ${kind}`, {
+      op,
+      expected: 'transformer',
+      actual: kind,
+      hint: 'leave it out',
+    });
+  }
 }
 
 async function heldOut(
@@ -132,11 +152,20 @@ async function ownFile(run: TrainedRun, { input, split }: EvaluateOptions): Prom
 }
 
 /** How many examples are taken; undefined for all. */
-function limited({ data, part, name }: Judged, maxSeqLen: number, limit?: number): number | undefined {
+function limited(
+  { kind }: TrainedRun,
+  { data, part, name }: Judged,
+  maxSeqLen: number,
+  limit?: number,
+): number | undefined {
   if (limit === undefined) return undefined;
   const all = data.numExamples(part, maxSeqLen);
   if (all !== null) return limit < all ? limit : undefined;
-  throw new ConfigError(`${name} has no examples that could be counted`, {
+  const why =
+    kind === 'maskedLM'
+      ? 'which of its tokens are masked is drawn for all of it, so its first examples would be others'
+      : 'its module gives batches, and does not say what an example of them is';
+  throw new ConfigError(`${name} has no first examples: ${why}`, {
     op: '--limit',
     actual: limit,
     hint: 'leave out --limit',
@@ -176,11 +205,20 @@ function translated(
   pairs: readonly (readonly [string, string])[],
   options: EvaluateOptions,
 ) {
-  const hypotheses = translateLines(
-    run,
-    pairs.map(([source]) => source),
-    options,
-  );
+  const bars = progressBars({ quiet: options.json });
+  const bar = bars.add('translating', pairs.length, 0, 'sentence');
+  let hypotheses: string[];
+  try {
+    hypotheses = translateLines(
+      run,
+      pairs.map(([source]) => source),
+      options,
+      (done) => bar.update(done, ''),
+    );
+  } finally {
+    bar.stop();
+    bars.stop();
+  }
   const bleu = scoreTranslations(
     hypotheses,
     pairs.map(([, target]) => target),

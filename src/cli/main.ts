@@ -195,8 +195,8 @@ command(
 
 command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')
   .argument('<run>', 'folder of the run')
-  .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
-  .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
+  .option('--beam <n>', 'beam size; 1 is greedy (default: 5)', whole(1))
+  .option('--length-penalty <x>', 'exponent of the length in the score (default: 1.2)', number(0))
   .addOption(
     new Option('--split <name>', 'part of its data to judge by (default: "valid")').choices([
       'valid',
@@ -221,8 +221,8 @@ command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 
 command('translate', 'translate lines of text with a run')
   .argument('<run>', 'folder of the run')
   .option('--input <file>', 'text file, a sentence a line (default: standard input)')
-  .option('--beam <n>', 'beam size; 1 is greedy', whole(1), 5)
-  .option('--length-penalty <x>', 'exponent of the length in the score', number(0), 1.2)
+  .option('--beam <n>', 'beam size; 1 is greedy (default: 5)', whole(1))
+  .option('--length-penalty <x>', 'exponent of the length in the score (default: 1.2)', number(0))
   .option('--n-best <n>', 'the n best of every line, each as: line TAB score TAB text', whole(1))
   .option('--max-new-tokens <n>', 'longest translation (default: twice the line and 10)', whole(1))
   .action(async (run, options) => {

@@ -150,6 +150,7 @@ function selectPreset(options: ReproduceOptions): Preset {
     });
   }
   const preset = makePreset(options.preset, { seed: options.seed, data: options.data, only: options.only });
+  if (options.data !== undefined) refuseUnreadData(preset, options);
   const needed = { multi30k: 'Multi30k De-En', paper: 'IWSLT14 De-En' }[options.preset as string];
   if (needed && !options.data) {
     throw new ConfigError(`the ${preset.name} preset needs your copy of ${needed}`, {
@@ -158,6 +159,17 @@ function selectPreset(options: ReproduceOptions): Preset {
     });
   }
   return preset;
+}
+
+/** @throws ConfigError for data that none of the chosen runs reads */
+function refuseUnreadData({ name, runs }: Preset, { seed, data, only }: ReproduceOptions): void {
+  const without = makePreset(name as Parameters<typeof makePreset>[0], { seed, only });
+  if (JSON.stringify(runs) !== JSON.stringify(without.runs)) return;
+  throw new ConfigError('none of the chosen runs reads pairs of sentences', {
+    op: '--data',
+    actual: data,
+    hint: 'leave it out, or choose runs that translate with --only',
+  });
 }
 
 function summary(record: RunRecord): string {

@@ -295,7 +295,7 @@ class Training {
       ),
     );
     if (stopped) note(`stopped early: ${stopped.message}`);
-    const uninformed = baseline(trainer.losses, uninformedLoss(this.run.model));
+    const { loss: uninformed, whose } = baseline(trainer.losses, uninformedLoss(this.run.model));
     const judged = judgeDivergence(trainer.losses, {
       ...(Number.isFinite(uninformed) ? { uninformed } : {}),
       ...(nll === undefined ? {} : { validNll: nll }),
@@ -309,7 +309,7 @@ class Training {
       return EXIT.done;
     }
     const why = judged.diverged
-      ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, knowing nothing has ${uninformed.toPrecision(4)}`
+      ? `its last tenth of the steps has a mean loss of ${judged.lastLoss.toPrecision(4)}, ${whose} has ${uninformed.toPrecision(4)}`
       : `its valid NLL ${nll?.toPrecision(4)} is beyond any perplexity`;
     await page.write({ state: 'diverged', message: why, savedStep, hash });
     note(`the run has diverged: ${why} (lower the rate, warm up, or clip gradients)`);

@@ -18,16 +18,27 @@ export interface Common extends EngineOptions {
   json?: boolean;
 }
 
-/** How translations are searched for. */
+/** How translations are searched for; what is left out is the library's default. */
 export interface Decoding {
-  beam: number;
-  lengthPenalty: number;
+  beam?: number;
+  lengthPenalty?: number;
+}
+
+/** @throws ConfigError for a length penalty where there is nothing to compare */
+export function checkDecoding({ beam, lengthPenalty }: Decoding): void {
+  if (beam !== 1 || lengthPenalty === undefined) return;
+  throw new ConfigError('it compares the hypotheses of a beam, and --beam 1 has only one', {
+    op: '--length-penalty',
+    actual: lengthPenalty,
+    hint: 'leave it out, or take a larger beam',
+  });
 }
 
 export async function translate(
   folder: string,
   options: Common & Decoding & { input?: string; nBest?: number; maxNewTokens?: number },
 ): Promise<number> {
+  checkDecoding(options);
   await start(options);
   const run = await openRun(folder);
   if (!(run.model instanceof Transformer)) {
@@ -62,9 +73,9 @@ export function translateLines(
   run: TrainedRun,
   lines: readonly string[],
   options: Decoding,
-  path?: string,
+  onDone: (lines: number) => void,
 ): string[] {
-  return translationsOf(run, lines, options, path).map(([{ text }]) => text);
+  return translationsOf(run, lines, options, 'sentence', onDone).map(([{ text }]) => text);
 }
 
 /** Of each line, best first. A line break inside a translation would shift all that follow. */
@@ -77,12 +88,14 @@ function translationsOf(
     nBest,
     maxNewTokens,
   }: Decoding & { nBest?: number; maxNewTokens?: number },
-  path = 'sentence',
+  path: string,
+  onDone?: (lines: number) => void,
 ): { text: string; score: number }[][] {
   const model = run.model as Transformer;
   const options = { beamSize, lengthPenalty, nBest, maxNewTokens };
   checkTranslateOptions(options);
-  const steps = sentenceSteps(model, run.tokenizer as Tokenizer, lines, options, (i) => `${path}:${i + 1}`);
+  const name = (i: number) => `${path}:${i + 1}`;
+  const steps = sentenceSteps(model, run.tokenizer as Tokenizer, lines, options, name, onDone);
   return drained(steps).map(({ hypotheses }) => {
     const shown = hypotheses.map(({ text, score }) => ({ text: text.replace(/[\r\n]+/g, ' '), score }));
     return shown.length > 0 ? shown : [{ text: '', score: 0 }];
@@ -94,7 +107,25 @@ interface Continuing extends Omit<GenerateOptions, 'signal'> {
   length: number;
 }
 
+/** @throws ConfigError for what narrows a choice where nothing is drawn */
+function checkDrawing({ temperature, topK, topP, minP }: Continuing): void {
+  if (temperature !== 0) return;
+  for (const [op, actual] of [
+    ['--top-k', topK],
+    ['--top-p', topP],
+    ['--min-p', minP],
+  ] as const) {
+    if (actual === undefined) continue;
+    throw new ConfigError('it narrows what is drawn from, and --temperature 0 takes the likeliest token', {
+      op,
+      actual,
+      hint: 'leave it out, or give a temperature above 0',
+    });
+  }
+}
+
 export async function generate(folder: string, options: Common & Continuing): Promise<number> {
+  checkDrawing(options);
   await start(options);
   const { model, tokenizer, kind } = await openRun(folder);
   if (!(model instanceof CausalLM) || !tokenizer) {

@@ -98,12 +98,16 @@ export interface SourceSearch {
   defaultLimit?: 'source' | 'batch';
 }
 
-/** Translations of encoded sources, in batches of similar length, in the order given; stops behind every step. */
+/**
+ * Translations of encoded sources, in batches of similar length, in the order given; stops behind every step.
+ * @param onDone is told how many are done, after every batch
+ */
 export function* translateSteps(
   model: Transformer,
   sources: readonly Int32Array[],
   tokenizer: MarkedCodec,
   options: SourceSearch,
+  onDone: (sources: number) => void = () => {},
 ): Generator<void, ScoredHypothesis[][], void> {
   const { beamSize, lengthPenalty, nBest = 1, maxNewTokens, defaultLimit = 'source' } = options;
   const order = sources.map((_, i) => i).sort((a, b) => sources[a].length - sources[b].length || a - b);
@@ -133,6 +137,7 @@ export function* translateSteps(
       rows.forEach((i, row) => {
         out[i] = found[row].slice(0, nBest);
       });
+      onDone(from + rows.length);
     } finally {
       stepper.release?.();
     }
@@ -210,11 +215,12 @@ export function* sentenceSteps(
   sentences: readonly string[],
   options: TranslateOptions,
   name: (i: number) => string,
+  onDone?: (sentences: number) => void,
 ): Generator<void, Translation[], void> {
   const { beamSize = 5, lengthPenalty = 1.2, nBest, maxNewTokens, batchSize: batch } = options;
   const { full, sources } = encodeSentences('translate', model, tokenizer, sentences, name);
   const search = { beamSize, lengthPenalty, nBest, maxNewTokens, batch };
-  const found = yield* translateSteps(model, sources, tokenizer, search);
+  const found = yield* translateSteps(model, sources, tokenizer, search, onDone);
   return placed(sentences.length, full, found, tokenizer);
 }
 

@@ -17,7 +17,7 @@ import {
   makeModel,
   modelClasses,
 } from '../nn/model-kinds.js';
-import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { nodeModule } from '../runtime/node-builtin.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import type { CharTokenizer } from '../text/char-tokenizer.js';
 import { readTokenizer } from '../text/read-tokenizer.js';
@@ -73,12 +73,12 @@ export async function loadModel<K extends ModelKind = ModelKind>(
   source: ModelSource,
   options: LoadModelOptions<K> = {},
 ): Promise<LoadedModel<K>> {
-  return loadModelWith(nodeBuiltin('node:fs/promises') as FileReader | null, source, options);
+  return loadModelWith(nodeModule('node:fs/promises') as Promise<FileReader | null>, source, options);
 }
 
 /** `loadModel` with whatever reads files. @internal */
 export async function loadModelWith<K extends ModelKind = ModelKind>(
-  fs: FileReader | null,
+  fs: FileReader | null | Promise<FileReader | null>,
   source: ModelSource,
   options: LoadModelOptions<K> = {},
 ): Promise<LoadedModel<K>> {
@@ -88,7 +88,7 @@ export async function loadModelWith<K extends ModelKind = ModelKind>(
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
-  const read = await readSource(source, options.path, fs);
+  const read = await readSource(source, options.path, await fs);
   return withRuntime(runtime, () => modelFrom(read, options.kind)) as unknown as LoadedModel<K>;
 }
 

@@ -1,7 +1,7 @@
 /** @file The bytes behind whatever `loadModel` is given: bytes, a response, or in Node a file or the folder of a run. */
 import { brief, CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
-import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { nodeModule } from '../runtime/node-builtin.js';
 import type { RunParts } from './model-parts.js';
 import type { Json } from './sealed-file.js';
 
@@ -65,7 +65,7 @@ async function readPath(
       hint: 'give its bytes, e.g. await fetch(address)',
     });
   }
-  const path = typeof source === 'string' ? source : fileOf(source);
+  const path = typeof source === 'string' ? source : await fileOf(source);
   /** null: there is none. */
   const find = async (file: string): Promise<Uint8Array | null> => {
     try {
@@ -104,8 +104,8 @@ async function readPath(
   }
 }
 
-function fileOf(url: URL): string {
-  const node = nodeBuiltin('node:url') as typeof import('node:url') | null;
+async function fileOf(url: URL): Promise<string> {
+  const node = (await nodeModule('node:url')) as typeof import('node:url') | null;
   if (url.protocol === 'file:' && node) return node.fileURLToPath(url);
   throw new ConfigError(`an address of the network is not read here: ${brief(url.href)}`, {
     op: 'loadModel',

@@ -4,7 +4,7 @@
  */
 import { EnvironmentError } from '../errors.js';
 import { startPool } from './host.js';
-import { nodeBuiltin } from './node-builtin.js';
+import { nodeModule } from './node-builtin.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const external: KernelSupply = {
@@ -32,7 +32,7 @@ export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
 }
 
 async function fromAddress(address: URL): Promise<BufferSource> {
-  const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
+  const fs = (await nodeModule('node:fs')) as typeof import('node:fs') | null;
   if (fs && address.protocol === 'file:') return new Uint8Array(fs.readFileSync(address));
   let problem: string;
   try {

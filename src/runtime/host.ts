@@ -1,7 +1,7 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { EnvironmentError } from '../errors.js';
 import type { StartPool } from './engine.js';
-import { availableCores, builtFile, nodeBuiltin, threadsUnavailable } from './node-builtin.js';
+import { availableCores, builtFile, nodeBuiltin, nodeModule, threadsUnavailable } from './node-builtin.js';
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
 export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
@@ -55,7 +55,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 
 /** Node's own, where there is one: its streams take longer to load than this takes to run. */
 export async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
-  const zlib = nodeBuiltin('node:zlib') as typeof import('node:zlib') | null;
+  const zlib = (await nodeModule('node:zlib')) as typeof import('node:zlib') | null;
   if (zlib) return new Uint8Array(zlib.inflateRawSync(bytes));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
   return new Response(stream).arrayBuffer();

@@ -47,3 +47,14 @@ export function nodeBuiltin(name: string): unknown {
   const host = (globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } }).process;
   return host?.getBuiltinModule?.(name) ?? null;
 }
+
+/**
+ * The same where nobody waits for it at once: found in a Node before 20.16 too, by an import whose name bundlers for the
+ * browser do not see.
+ */
+export async function nodeModule(name: string): Promise<unknown> {
+  const host = (globalThis as { process?: { versions?: { node?: string } } }).process;
+  const found = nodeBuiltin(name);
+  if (found || !host?.versions?.node) return found;
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name);
+}

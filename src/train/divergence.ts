@@ -72,9 +72,19 @@ export function uninformedLoss(model: object): number | undefined {
   return log64(nextSentence === true ? classes * 2 : classes);
 }
 
-/** What divergence is measured from: the loss of knowing nothing, or that of step 1 where it is larger. */
-export function baseline(losses: ArrayLike<number>, uninformed: number | undefined): number {
-  return Math.max(losses[0], uninformed ?? losses[0]);
+/**
+ * What divergence is measured from, and whose loss that is: of knowing nothing, or of step 1 where it is larger or
+ * nothing else is known.
+ */
+export function baseline(
+  losses: ArrayLike<number>,
+  uninformed: number | undefined,
+): { loss: number; whose: 'step 1' | 'knowing nothing' } {
+  const first = losses[0];
+  // Written so that a NaN in step 1 is found.
+  return uninformed !== undefined && uninformed >= first
+    ? { loss: uninformed, whose: 'knowing nothing' }
+    : { loss: first, whose: 'step 1' };
 }
 
 /**
@@ -92,14 +102,15 @@ export function refuseDivergence(
 ): void {
   const window = Math.min(MOST, Math.max(FEWEST, Math.ceil(steps / 10)));
   if (losses.length < window) return;
-  const limit = baseline(losses, uninformed) + MARGIN;
+  const { loss, whose } = baseline(losses, uninformed);
+  const limit = loss + MARGIN;
   const last = Array.from({ length: window }, (_, i) => losses[losses.length - window + i]);
   const above = last.reduce((count, loss) => (loss > limit ? count + 1 : count), 0);
   if (2 * above <= window) return;
   const half = Math.floor(window / 2);
   if (median(last.slice(half)) < median(last.slice(0, half))) return;
   throw new NumericError(
-    `the training has diverged by step ${losses.length}: ${above} of its last ${window} steps have a loss above ${limit.toPrecision(4)}, 1 nat more than knowing nothing, and it is not coming down`,
+    `the training has diverged by step ${losses.length}: ${above} of its last ${window} steps have a loss above ${limit.toPrecision(4)}, 1 nat more than ${whose === 'step 1' ? 'that of step 1' : whose}, and it is not coming down`,
     {
       op: 'Trainer',
       expected: `<= ${limit}`,

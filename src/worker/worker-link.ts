@@ -5,7 +5,7 @@
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { FromWorker, RequestName, Requests, RuntimeOptions, ToWorker } from './protocol.js';
 import { fromWire } from './wire-error.js';
-import { openWorker, type WorkerPort, type WorkerSource } from './worker-port.js';
+import { openWorker, type WorkerOwner, type WorkerPort, type WorkerSource } from './worker-port.js';
 
 interface Pending {
   resolve(result: never): void;
@@ -24,6 +24,7 @@ const BRING_UP_MS = 10_000;
 export class WorkerLink {
   /** Resolves when the worker's runtime is ready; rejects when there will be none. */
   readonly up: Promise<Capabilities>;
+  readonly #owner: WorkerOwner;
   readonly #source: WorkerSource | undefined;
   readonly #receive: (event: WorkerEvent) => void;
   readonly #pending = new Map<number, Pending>();
@@ -34,10 +35,12 @@ export class WorkerLink {
   #loaded: () => void = () => {};
 
   constructor(
+    owner: WorkerOwner,
     source: WorkerSource | undefined,
     runtime: RuntimeOptions | undefined,
     receive: (event: WorkerEvent) => void,
   ) {
+    this.#owner = owner;
     this.#source = source;
     this.#receive = receive;
     this.#port = this.#open();
@@ -76,6 +79,7 @@ export class WorkerLink {
 
   #open(): WorkerPort {
     const port = openWorker(
+      this.#owner,
       this.#source,
       (message) => {
         if (port === this.#port) this.#take(message);

@@ -13,7 +13,7 @@ import type {
 } from '../generate/index.js';
 import type { ModelSource } from '../io/load-model.js';
 import { type FileReader, readSource } from '../io/model-source.js';
-import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { nodeModule } from '../runtime/node-builtin.js';
 import type { WorkerModelReady } from './model-protocol.js';
 import { checkPlain } from './plain.js';
 import type { RuntimeOptions } from './protocol.js';
@@ -46,14 +46,18 @@ export class WorkerModel {
     checkKeys('WorkerModel', options, ['runtime', 'worker']);
     const { runtime, worker } = options;
     checkPlain('WorkerModel', runtime, 'runtime');
-    this.#link = new WorkerLink(worker, runtime, () => {});
+    this.#link = new WorkerLink('WorkerModel', worker, runtime, () => {});
     this.ready = this.#load(source);
     this.ready.catch(() => {}); // told again to whoever asks for anything
   }
 
   async #load(source: ModelSource): Promise<WorkerModelReady> {
     try {
-      const read = await readSource(source, undefined, nodeBuiltin('node:fs/promises') as FileReader | null);
+      const read = await readSource(
+        source,
+        undefined,
+        (await nodeModule('node:fs/promises')) as FileReader | null,
+      );
       const capabilities = await this.#link.up;
       return { capabilities, ...(await this.#link.ask('load', read)) };
     } catch (error) {

@@ -13,16 +13,28 @@ export interface WorkerPort {
   terminate(): void;
 }
 
+/** Whose worker it is, for messages. */
+export type WorkerOwner = 'WorkerTrainer' | 'WorkerModel';
+
+const PURPOSES = {
+  WorkerTrainer: {
+    name: 'training worker',
+    here: 'use Trainer, which has the same interface, in this thread',
+  },
+  WorkerModel: { name: "model's worker", here: 'use loadModel of prenorm/io and generate, in this thread' },
+} as const;
+
 /** `failed` is called when the worker cannot be loaded or ends by itself. */
 export function openWorker(
+  op: WorkerOwner,
   source: WorkerSource | undefined,
   receive: (message: FromWorker) => void,
   failed: (error: EnvironmentError) => void,
 ): WorkerPort {
   const fail = (reason: string, cause?: unknown): void =>
     failed(
-      new EnvironmentError(`the training worker failed: ${reason}`, {
-        op: 'WorkerTrainer',
+      new EnvironmentError(`the ${PURPOSES[op].name} failed: ${reason}`, {
+        op,
         hint: 'where a bundler or a server has moved its file, say where it lies with `worker`',
         cause,
       }),
@@ -44,8 +56,8 @@ export function openWorker(
   }
   if (typeof Worker === 'undefined') {
     throw new EnvironmentError('this host has no workers', {
-      op: 'WorkerTrainer',
-      hint: 'use Trainer, which has the same interface, in this thread',
+      op,
+      hint: `${PURPOSES[op].here}; Node has them for Prenorm from 20.16 on`,
     });
   }
   const worker = makeWorker(source);

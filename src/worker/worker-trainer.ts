@@ -70,7 +70,7 @@ export class WorkerTrainer {
     // Before there is a worker that would be left running; and now, though the worker gets it later.
     const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
     const moved = structuredClone(message, { transfer });
-    this.#link = new WorkerLink(worker, runtime, (event) => this.#receive(event));
+    this.#link = new WorkerLink('WorkerTrainer', worker, runtime, (event) => this.#receive(event));
     this.ready = this.#start(moved);
     this.ready.catch(() => {}); // told again to whoever asks for anything
     signal?.addEventListener('abort', () => void this.cancel().catch(() => {}), { once: true });

@@ -54,6 +54,8 @@ test('a translation: a file is judged as the part with the same lines, by its fi
     assert.is(cut.nll, three.nll);
     const more = await judge(cwd, 'run', '--limit', '100', '--nll-only');
     assert.equal([more.nll, more.examples], [split.nll, 7]);
+    const told = await run(cwd, ['evaluate', 'run']);
+    assert.match(told.stderr, /^translating: sentence 7\/7/m);
     const { stdout } = await run(cwd, ['evaluate', 'run', '--limit', '3', '--nll-only']);
     assert.match(
       stdout,
@@ -72,6 +74,73 @@ test('a translation: a file is judged as the part with the same lines, by its fi
       /'--nll-only' cannot be used with option '--beam/,
     );
     await refused(cwd, ['run', '--limit', '0'], /--limit <n>.* must be a whole number of at least 1/);
+  });
+});
+
+test('a masked model: a file is judged as the part with the same documents; it has no first examples', async () => {
+  await inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    const document = (d: number) =>
+      Array.from(
+        { length: 10 },
+        (_, i) => `the ${['quick', 'lazy', 'brown'][(d + i) % 3]} fox ${i} jumps over ${d}`,
+      );
+    const documents = [0, 1, 2].map(document);
+    writeFileSync(join(cwd, 'docs.txt'), documents.map((all) => all.join('\n')).join('\n\n'));
+    const recipe = {
+      model: { kind: 'maskedLM', dModel: 16, numHeads: 2, numLayers: 1 },
+      data: { kind: 'masked', source: 'docs.txt', batchSize: 2, validation: 0.3 },
+      tokenizer: { kind: 'bpe', vocabSize: 280 },
+      optimizer: { kind: 'adam' },
+      schedule: { kind: 'constant', maxLr: 0.003 },
+      steps: 3,
+    };
+    writeFileSync(join(cwd, 'masked.json'), JSON.stringify(recipe));
+    await run(cwd, ['train', 'masked.json', '--out', 'run', '--json']);
+    const held = documents.map((all) => all.slice(7).join('\n')).join('\n\n');
+    writeFileSync(join(cwd, 'held.txt'), held);
+    const split = await judge(cwd, 'run');
+    const own = await judge(cwd, 'run', '--input', 'held.txt');
+    assert.ok(split.nll > 0);
+    assert.equal([own.nll, own.input], [split.nll, 'held.txt']);
+    const alone = await judge(cwd, 'run/model.safetensors', '--input', 'held.txt');
+    assert.is(alone.nll, split.nll);
+    await refused(cwd, ['run', '--limit', '2'], /--limit: valid has no first examples: which of its tokens/);
+    await refused(cwd, ['run', '--input', 'held.txt', '--limit', '2'], /held\.txt has no first examples/);
+    writeFileSync(join(cwd, 'empty.txt'), '\n');
+    await refused(cwd, ['run', '--input', 'empty.txt'], /empty\.txt/);
+  });
+});
+
+test('options of translations are refused where none are made, and those that would decide nothing', async () => {
+  await inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    await run(cwd, ['train', 'lm.json', '--out', 'run', '--json']);
+    for (const option of [['--beam', '5'], ['--length-penalty', '1.2'], ['--nll-only']])
+      await refused(
+        cwd,
+        ['run', ...option],
+        new RegExp(`^prenorm: ${option[0]}: it is for runs that translate, this run is a causalLM`, 'm'),
+      );
+    const other = async (args: string[], pattern: RegExp) => {
+      const done = await prenorm(args, { cwd });
+      assert.is(done.code, 2, done.stderr);
+      assert.match(done.stderr, pattern);
+    };
+    for (const command of ['evaluate', 'translate'])
+      await other(
+        [command, 'run', '--beam', '1', '--length-penalty', '1'],
+        /--length-penalty: it compares the hypotheses of a beam, and --beam 1 has only one/,
+      );
+    for (const option of ['--top-k', '--top-p', '--min-p'])
+      await other(
+        ['generate', 'run', '--prompt', 'the', '--temperature', '0', option, '1'],
+        new RegExp(`${option}: it narrows what is drawn from, and --temperature 0`),
+      );
+    await other(
+      ['reproduce', '--only', 'law-jacobian', '--data', 'pairs', '--dry-run'],
+      /--data: none of the chosen runs reads pairs/,
+    );
   });
 });
 

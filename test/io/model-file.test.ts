@@ -200,4 +200,24 @@ test('the version in the file is that of the package', () => {
   assert.ok(runtime);
 });
 
+test('a path and the URL of a file are read by a Node without process.getBuiltinModule', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-old-node-'));
+  const { getBuiltinModule } = process;
+  try {
+    const path = join(folder, 'model.safetensors');
+    writeFileSync(
+      path,
+      saveModel(
+        trainedModel('causalLM', { vocabSize: 9, dModel: 16, numHeads: 2, numLayers: 1, maxSeqLen: 8 }),
+        { step: 7 },
+      ),
+    );
+    process.getBuiltinModule = undefined as never;
+    for (const source of [path, pathToFileURL(path)]) assert.is((await loadModel(source)).step, 7);
+  } finally {
+    process.getBuiltinModule = getBuiltinModule;
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test.run();

@@ -84,6 +84,15 @@ const endings: Record<string, number | null> = {
   sgdSpikes: 50, // 70 nats for three quarters of the run; the end of the schedule brings it back to word frequencies
 };
 
+test('it says whose loss it is measured from', () => {
+  const losses = Array.from({ length: 60 }, (_, i) => (i === 0 ? 5 : 9));
+  const said = (uninformed?: number) =>
+    (refusal(() => refuseDivergence(losses, 60, uninformed)) as Error).message;
+  assert.match(said(4), 'a loss above 6.000, 1 nat more than that of step 1, and it is not');
+  assert.match(said(), 'a loss above 6.000, 1 nat more than that of step 1');
+  assert.match(said(5.5), 'a loss above 6.500, 1 nat more than knowing nothing, and');
+});
+
 test('while it runs: what has diverged ends, what spikes, recovers or learns nothing goes on', () => {
   assert.equal(Object.keys(curves).sort(), Object.keys(endings).sort());
   for (const [name, { vocabSize, losses }] of Object.entries(curves)) {

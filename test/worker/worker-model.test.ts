@@ -178,7 +178,9 @@ test('options that cannot be, sources that are none, and what comes after close'
   assert.instance(await asyncRefusal(start(3 as never).ready), ConfigError);
   assert.instance(await asyncRefusal(start('/nowhere/model.safetensors').ready), CheckpointError);
   const nowhere = new WorkerModel(bytes, { worker: new URL('file:///nowhere.js') });
-  assert.instance(await asyncRefusal(nowhere.ready), EnvironmentError);
+  const failed = await asyncRefusal(nowhere.ready);
+  assert.instance(failed, EnvironmentError);
+  assert.match((failed as Error).message, /^WorkerModel: the model's worker failed: /);
   const model = start();
   const text = model.generate('a', { maxNewTokens: 1_000_000 });
   await text.next();

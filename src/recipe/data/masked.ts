@@ -31,7 +31,8 @@ export function divideDocuments(text: string, path: string, validation: number):
   });
 }
 
-interface ReadMasked {
+/** The documents of each part. */
+export interface ReadMasked {
   sha256: string;
   source: string | null;
   parts: Parts<string[][]>;

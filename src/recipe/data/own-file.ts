@@ -5,6 +5,7 @@ import type { DataRecipe, TextData } from '../data-recipe.js';
 import { noFiles, type Sources } from '../sources.js';
 import type { TextCodec } from '../tokenizers.js';
 import type { OpenedData } from './kind.js';
+import type { ReadMasked } from './masked.js';
 import { dataKind } from './table.js';
 import { textToJudge } from './text.js';
 
@@ -28,7 +29,7 @@ export type OwnFile = Pick<OpenedData, 'evaluation' | 'numExamples' | 'textBytes
 
 /**
  * Reads a file as held-out data of a trained model: text for a causalLM, source TAB target for a transformer, text TAB
- * label (text TAB text TAB label for a model of pairs) for a classifier.
+ * label (text TAB text TAB label for a model of pairs) for a classifier, sentences in documents for a maskedLM.
  * @param path of the file, for messages
  * @throws ConfigError for other kinds of models; DataError for what is no such file
  */
@@ -40,7 +41,7 @@ export async function openOwnFile(bytes: Uint8Array, path: string, judge: Judge)
       `a ${kind}${tokenizer === null ? ' without a tokenizer' : ''} cannot be judged by a file of texts`,
       {
         path,
-        expected: 'a causalLM, a transformer or a textClassifier',
+        expected: 'a causalLM, a maskedLM, a transformer or a textClassifier',
         actual: kind,
         hint: 'leave out --input',
       },
@@ -69,15 +70,22 @@ export async function openOwnFile(bytes: Uint8Array, path: string, judge: Judge)
     ...rest,
   } as unknown as DataRecipe;
   const own = dataKind(data);
+  if (wanted === 'masked') {
+    const all = { ...data, validation: 0 } as DataRecipe;
+    const { parts, ...read } = (await own.read(all, sources(bytes, path))) as unknown as ReadMasked;
+    const held: ReadMasked = { ...read, parts: { train: [], valid: parts.train } };
+    return own.open(data, held, async () => tokenizer);
+  }
   const train = wanted === 'pairs' ? undefined : labelLines(labels ?? [], wanted);
   return own.open(data, await own.read(data, sources(bytes, path, train)), async () => tokenizer);
 }
 
-type OwnKind = 'text' | 'pairs' | 'labelledTexts' | 'labelledPairs';
+type OwnKind = 'text' | 'pairs' | 'labelledTexts' | 'labelledPairs' | 'masked';
 
 function kindFor({ kind, config, data }: Judge): OwnKind | undefined {
   if (kind === 'causalLM') return 'text';
   if (kind === 'transformer') return 'pairs';
+  if (kind === 'maskedLM') return 'masked';
   if (kind !== 'textClassifier' && kind !== 'pairClassifier') return undefined;
   if (data?.kind === 'labelledTexts' || data?.kind === 'labelledPairs') return data.kind;
   return config.numSegments === 2 ? 'labelledPairs' : 'labelledTexts';
