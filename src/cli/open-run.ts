@@ -7,6 +7,7 @@ import fs from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { type LoadedModel, loadModelWith } from '../io/load-model.js';
+import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
 import { inConfig } from './errors.js';
 import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
@@ -49,7 +50,8 @@ async function ofFolder(path: string, { recipe }: LoadedModel): Promise<RecipeFi
   const isPart = [model, checkpoint].some((file) => basename(file) === basename(path));
   if (!isPart || !existsSync(config)) return null;
   const found = await folder.readConfig();
-  const isSame = recipe === null || sortedJson(recipe.data) === sortedJson(storedData(found.recipe.data));
+  const names = (data: unknown): string => sortedJson(withoutFolders({ data }));
+  const isSame = recipe === null || names(recipe.data) === names(storedData(found.recipe.data));
   return isSame ? found : null;
 }
 

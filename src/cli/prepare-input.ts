@@ -10,6 +10,7 @@ import {
   rawLines,
 } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
+import { isCsv, SAVE_AS_TSV } from '../fit/guess-task.js';
 import { readFileChecked } from '../io/files-node.js';
 
 export type Part = 'train' | 'valid' | 'test';
@@ -108,10 +109,22 @@ export async function readExamples(
   for (const path of files) read.push({ path, lines: await readLines(path) });
   const empty = read.find(({ lines }) => lines.length === 0);
   if (empty) throw new DataError('the file is empty', { path: empty.path, hint: 'check the path' });
+  if (read.length === 1) refuseCommas(read[0]);
   const { length } = read[0].lines;
   return read.length === 2
     ? { lines: length, examples: alignedExamples(read, report) }
     : { lines: length - (columns.header ? 1 : 0), examples: columnExamples(read[0], columns, report) };
+}
+
+/** Quoted cells may hold commas and line breaks: half of them read would be worse than none. */
+function refuseCommas({ path, lines }: { path: string; lines: readonly (string | null)[] }): void {
+  const tabbed = lines.filter((line) => line?.includes('\t')).length;
+  if (!isCsv(path) || 2 * tabbed > lines.length) return;
+  throw new DataError('columns with commas between are not read', {
+    path,
+    expected: 'tabs between the columns',
+    hint: SAVE_AS_TSV,
+  });
 }
 
 export async function readLines(path: string): Promise<(string | null)[]> {

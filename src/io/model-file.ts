@@ -11,6 +11,7 @@ import type { StateDict } from '../nn/module.js';
 import { CharTokenizer } from '../text/char-tokenizer.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { VERSION } from '../version.js';
+import { withoutFolders } from './recipe-names.js';
 import type { TensorEntry } from './safetensors.js';
 import { canonicalJson, encodeSealed, type SealedFormat } from './sealed-file.js';
 
@@ -29,7 +30,10 @@ export interface SaveModelOptions {
   tokenizer?: Tokenizer | CharTokenizer | null;
   /** Names of a classifier's classes, one for each, in the order of their numbers. Default: none. */
   labels?: readonly string[] | null;
-  /** The recipe of its training, plain data; `prenorm evaluate` finds the data by it. Default: none. */
+  /**
+   * The recipe of its training, plain data; `prenorm evaluate` finds the data by it. Of absolute paths in it the file has
+   * the last part only. Default: none.
+   */
   recipe?: object | null;
   /** Steps it was trained. Default: not said. */
   step?: number;
@@ -94,7 +98,7 @@ export function encodeModel(content: ModelContent): Uint8Array<ArrayBuffer> {
     config: json(config, 'config'),
     tokenizer: json(tokenizer?.toJSON() ?? null, 'tokenizer'),
     labels: json(labels, 'labels'),
-    recipe: json(recipe, 'recipe'),
+    recipe: json(recipe && withoutFolders(recipe), 'recipe'),
     spareIds: String(tokenizer ? vocabularyOf(config) - tokenizer.vocabSize : 0),
     training: json({ step, dataSha256: dataHash }, 'training'),
     prenorm: VERSION,

@@ -1,5 +1,5 @@
 /** fit as a user runs it. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -61,6 +61,21 @@ test('labelled texts are told from pairs, and what does not go together is refus
     assert.equal(said.slice(1), [accuracy.toFixed(4), macroF1.toFixed(4)]);
     const done = await prenorm(['fit', 'days.tsv', '--out', 'days', '--resume', '--json'], { cwd });
     assert.equal(JSON.parse(done.stdout).classification, { accuracy, macroF1 });
+
+    // No folder of this machine goes out with the model, wherever it is said in the run's own files.
+    for (const name of readdirSync(join(cwd, 'days'))) {
+      const isOwn = name === 'config.json' || name === 'recipe.json';
+      assert.is(readFileSync(join(cwd, 'days', name)).includes(cwd), isOwn, name);
+    }
+    mkdirSync(join(cwd, 'sent'));
+    copyFileSync(join(cwd, 'days/model.safetensors'), join(cwd, 'sent/model.safetensors'));
+    const alone = await prenorm(['evaluate', 'sent/model.safetensors', '--json'], { cwd });
+    assert.is(alone.code, 2);
+    assert.match(alone.stderr, /sent.days\.tsv.*there is no such file/);
+    copyFileSync(join(cwd, 'days.tsv'), join(cwd, 'sent/days.tsv'));
+    const beside = await prenorm(['evaluate', 'sent/model.safetensors', '--json'], { cwd });
+    const { sameData, classification } = JSON.parse(beside.stdout);
+    assert.equal([sameData, classification.accuracy], [true, accuracy]);
 
     writeFileSync(join(cwd, 'short.txt'), 'not much');
     writeFileSync(join(cwd, 'unclear.tsv'), `${rows.map((row, i) => `${row}${i % 10}`).join('\n')}\n`);

@@ -255,6 +255,21 @@ test('labelled texts sorted by label: every label is trained on, the rare ones t
   rmSync(at('out'), { recursive: true });
 });
 
+test('columns with commas between are refused, saying what is read; tabs are read whatever the file is called', async () => {
+  write({
+    'quoted.csv': lines(46, (i) => `"message, number ${i}",${i % 2 ? 'spam' : 'ham'}`),
+    'tabs.csv': lines(46, (i) => `message, number ${i}\t${i % 2 ? 'spam' : 'ham'}`),
+  });
+  for (const kind of ['labelled', 'pairs'] as const) {
+    await refused(['quoted.csv'], /quoted\.csv: columns with commas between are not read .*as \.tsv/, {
+      kind,
+    });
+  }
+  await good(['tabs.csv'], { kind: 'labelled' });
+  assert.is(kept('train.tsv')[0], 'message, number 0\tham');
+  rmSync(at('out'), { recursive: true });
+});
+
 test('labelled texts: two columns are text and label, several labels have a separator', async () => {
   write({ 'two.tsv': lines(46, (i) => `message  ${i}\t${i % 2 ? 'spam' : 'ham'}`) });
   await good(['two.tsv'], { kind: 'labelled' });

@@ -45,4 +45,13 @@ test('more labels than one for ten lines but fewer than half of them are refused
   );
 });
 
+test('a .csv file without tabs is refused, for it would be a running text otherwise', () => {
+  const text = 'text,label\n"warm, and dry",good\nwet,bad\n';
+  const error = refusal(() => guessTask(text, 'days.CSV'));
+  assert.is(error.code, 'CONFIG');
+  assert.match(error.message, /commas between are not read \(save it with tabs .*--task lm/);
+  assert.is(guessTask(text, 'days.txt').task, 'lm');
+  assert.is(guessTask('a\tb\nc\td\n', 'days.csv').task, 'translate');
+});
+
 test.run();

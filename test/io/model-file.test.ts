@@ -220,4 +220,35 @@ test('a path and the URL of a file are read by a Node without process.getBuiltin
   }
 });
 
+test('of absolute names of files in a recipe, the file has what they end in', async () => {
+  const [[kind, options]] = kinds;
+  const model = trainedModel(kind, options);
+  const names: [string, string][] = [
+    ['/home/ada/texts/days.tsv', 'days.tsv'],
+    ['/home/ada/texts/', 'texts'],
+    ['~/days.tsv', 'days.tsv'],
+    ['C:\\Users\\ada\\days.tsv', 'days.tsv'],
+    ['c:/Users/ada/days.tsv', 'days.tsv'],
+    ['\\\\server\\ada\\days.tsv', 'days.tsv'],
+    ['file:///home/ada/days.mjs', 'days.mjs'],
+    ['/', '.'],
+    ['texts/days.tsv', 'texts/days.tsv'],
+    ['../days.tsv', '../days.tsv'],
+    ['kjv', 'kjv'],
+    ['https://example.org/a/days.mjs', 'https://example.org/a/days.mjs'],
+  ];
+  for (const [name, stays] of names) {
+    const own = (at: string) => ({
+      weights: at,
+      data: { kind: 'text', source: at, url: at, validation: 0.2 },
+      tokenizer: { kind: 'saved', path: at },
+      steps: 3,
+    });
+    const given = own(name);
+    const { recipe: loaded } = await loadModel(saveModel(model, { recipe: given }));
+    assert.equal(loaded, own(stays));
+    assert.equal(given, own(name));
+  }
+});
+
 test.run();
