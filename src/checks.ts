@@ -36,6 +36,9 @@ export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => 
 };
 /** A seed of the generator. */
 export const seed: Rule = integer(0);
+/** `name` is what `of` is called. */
+export const multipleOf = (name: string, of: number): Rule =>
+  numeric(`a multiple of ${name} ${of}`, (value) => value % of === 0);
 /** NaN and infinities too: arithmetic may have made them. */
 export const number: Rule = numeric('a number', () => true);
 export const finite: Rule = numeric('a finite number', Number.isFinite);

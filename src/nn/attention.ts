@@ -21,13 +21,13 @@ import {
   checkValue,
   flag,
   integer,
+  multipleOf,
   notNegative,
   oneOf,
   optional,
   type Rules,
   share,
 } from '../checks.js';
-import { ConfigError } from '../errors.js';
 import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
@@ -75,6 +75,7 @@ const partRules: Rules<AttentionParts> = {
  * 2020, arXiv 2010.04245). g begins at sqrt(dHead); Henry's log2(n² - n) needs the length n of the texts.
  */
 export class QueryKeyL2 extends Module {
+  static override readonly name: string = 'QueryKeyL2';
   readonly g: Parameter;
 
   constructor(
@@ -117,6 +118,7 @@ export interface AttentionCall {
  * Parameters: in_proj_weight (3·dModel, dModel), in_proj_bias, out_proj.weight, out_proj.bias.
  */
 export class MultiHeadAttention extends Module {
+  static override readonly name: string = 'MultiHeadAttention';
   /** (3·dModel, dModel): queries, keys, values. */
   readonly inProjWeight: Parameter;
   /** (3·dModel) */
@@ -143,13 +145,7 @@ export class MultiHeadAttention extends Module {
     checkOptions('MultiHeadAttention', parts, partRules);
     checkValue('MultiHeadAttention', 'dModel', dModel, integer(1));
     checkValue('MultiHeadAttention', 'numHeads', numHeads, integer(1));
-    if (dModel % numHeads !== 0) {
-      throw new ConfigError(`dModel ${dModel} is not divisible by numHeads ${numHeads}`, {
-        op: 'MultiHeadAttention',
-        expected: 'a multiple',
-        actual: dModel,
-      });
-    }
+    checkValue('MultiHeadAttention', 'dModel', dModel, multipleOf('numHeads', numHeads));
     this.inProjWeight = initializeParameter(new Parameter([3 * dModel, dModel], 'inProj'));
     this.inProjBias = new Parameter([3 * dModel], 'attentionBias');
     this.outProj = new Linear(dModel, dModel, { biasRole: 'attentionBias' });

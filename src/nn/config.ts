@@ -1,12 +1,23 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
-import { checkOptions, either, finite, flag, integer, oneOf, type Rules, seed } from '../checks.js';
-import { ConfigError, checkKeys } from '../errors.js';
+import {
+  checkOptions,
+  checkValue,
+  either,
+  finite,
+  flag,
+  integer,
+  multipleOf,
+  oneOf,
+  type Rules,
+  seed,
+} from '../checks.js';
+import { checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
 import type { NormKind } from './norms.js';
 import type { NormPlacement } from './placement-names.js';
 import { type PositionKind, positionKinds } from './positions.js';
 import { MAX_LAYERS, type StackConfig } from './transformer.js';
-import { layerRules, type QkNorm } from './transformer-layers.js';
+import { type LayerConfig, layerRules, type QkNorm } from './transformer-layers.js';
 
 /** A complete model configuration, as `resolveConfig` returns it. */
 export interface ModelConfig {
@@ -126,13 +137,7 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   if (config.numDecoderLayers === undefined) config.numDecoderLayers = config.numLayers;
   if (config.decoderNormPlacement === undefined) config.decoderNormPlacement = config.normPlacement;
   checkOptions(op, config, rules);
-  if (config.dModel % config.numHeads !== 0) {
-    throw new ConfigError(`dModel must be a multiple of numHeads ${config.numHeads}, got ${config.dModel}`, {
-      op,
-      expected: `a multiple of ${config.numHeads}`,
-      actual: config.dModel,
-    });
-  }
+  checkValue(op, 'dModel', config.dModel, multipleOf('numHeads', config.numHeads));
   return config;
 }
 
@@ -143,27 +148,9 @@ export function stackConfig(
   normPlacement = config.normPlacement,
   otherLayers = 0,
 ): StackConfig {
-  const { dModel, numHeads, dFF, norm, eps, dropout, activation, activationDropout, finalNorm } = config;
-  const { attentionDropout, qkNorm, residualInit, mixFraction, preFirst } = config;
-  return {
-    dModel,
-    numHeads,
-    dFF,
-    norm,
-    eps,
-    dropout,
-    activation,
-    activationDropout,
-    attentionDropout,
-    finalNorm,
-    normPlacement,
-    numLayers,
-    otherLayers,
-    qkNorm,
-    residualInit,
-    mixFraction,
-    preFirst,
-  };
+  const keys = Object.keys(layerRules) as (keyof LayerConfig)[];
+  const layer = Object.fromEntries(keys.map((key) => [key, config[key]])) as unknown as LayerConfig;
+  return { ...layer, finalNorm: config.finalNorm, normPlacement, numLayers, otherLayers };
 }
 
 function withoutUndefined(options: object): object {

@@ -10,6 +10,7 @@ import { Positions } from './positions.js';
 
 /** ids (B, T) to vectors (B, T, C): scale · E[id] + segment + position, optional norm, dropout. */
 export class TokenEmbedding extends Module {
+  static override readonly name: string = 'TokenEmbedding';
   readonly tokens: Embedding;
   /** A vector per segment, for models of sentence pairs; null for none. */
   readonly segments: Embedding | null;
@@ -40,6 +41,7 @@ export class TokenEmbedding extends Module {
 
 /** Vectors (…, C) to logits (…, vocabSize). */
 export class OutputProjection extends Module {
+  static override readonly name: string = 'OutputProjection';
   readonly linear: Linear | null;
   readonly #tied: Embedding | null;
 

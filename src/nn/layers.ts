@@ -24,6 +24,7 @@ import { Module } from './module.js';
 
 /** y = x Wᵀ + b; weight (out, in), bias (out). */
 export class Linear extends Module {
+  static override readonly name: string = 'Linear';
   /** (out, in) */
   readonly weight: Parameter;
   /** (out) */
@@ -55,6 +56,7 @@ export class Linear extends Module {
 
 /** A table (numEmbeddings, dModel) of rows by id. */
 export class Embedding extends Module {
+  static override readonly name: string = 'Embedding';
   /** (numEmbeddings, dModel) */
   readonly weight: Parameter;
 
@@ -81,6 +83,7 @@ export interface Norm extends Module {
 
 /** Layer normalisation (Ba et al. 2016) over the last axis, with weight and bias. */
 export class LayerNorm extends Module implements Norm {
+  static override readonly name: string = 'LayerNorm';
   /** (C), begins at 1. */
   readonly weight: Parameter;
   /** (C), begins at 0. */
@@ -108,6 +111,7 @@ export class LayerNorm extends Module implements Norm {
 
 /** Root-mean-square normalisation (Zhang and Sennrich 2019), weight only. */
 export class RMSNorm extends Module implements Norm {
+  static override readonly name: string = 'RMSNorm';
   /** (C), begins at 1. */
   readonly weight: Parameter;
 
@@ -132,6 +136,7 @@ export class RMSNorm extends Module implements Norm {
 
 /** Dropout while training, nothing otherwise; its masks are keyed by the module's path and counted. */
 export class Dropout extends Module {
+  static override readonly name: string = 'Dropout';
   constructor(readonly p: number) {
     super();
     checkValue('Dropout', 'p', p, share);
@@ -145,6 +150,7 @@ export class Dropout extends Module {
 
 /** FFN(x) = act(x W1 + b1) W2 + b2 (paper, section 3.1). Its keys sit directly in the layer: linear1, linear2. */
 export class FeedForward extends Module {
+  static override readonly name: string = 'FeedForward';
   readonly linear1: Linear;
   readonly linear2: Linear;
   readonly activationDropout: Dropout;

@@ -65,6 +65,7 @@ export interface MaskedLMInput {
 
 /** Hidden vectors to logits: dense, GELU, norm, then the token table and a bias per token. */
 export class MaskedLMHead extends Module {
+  static override readonly name: string = 'MaskedLMHead';
   readonly transform: Linear;
   readonly norm: Norm;
   /** (vocabSize) */
@@ -97,6 +98,7 @@ export class MaskedLMHead extends Module {
  * embeddingNorm: true, embeddingScale: 1, normPlacement: 'post' }`.
  */
 export class MaskedLM extends Module {
+  static override readonly name: string = 'MaskedLM';
   readonly config: MaskedLMConfig;
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;

@@ -65,6 +65,7 @@ export function splitLossOptions(
  * vocabulary and table.
  */
 export class Transformer extends Module {
+  static override readonly name: string = 'Transformer';
   readonly config: ModelConfig;
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;
@@ -163,6 +164,7 @@ export interface LmInput {
 
 /** A decoder-only language model (GPT-like): a causal stack over token embeddings. */
 export class CausalLM extends Module {
+  static override readonly name: string = 'CausalLM';
   readonly config: ModelConfig;
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;

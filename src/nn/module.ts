@@ -15,7 +15,8 @@ export type StateDict = Map<string, { shape: readonly number[]; data: HostArray 
 
 /**
  * Base of layers and models. Parameters, modules and arrays of modules among its own properties are its children,
- * in the order the constructor made them.
+ * in the order the constructor made them. The library's classes say their `name`, because bundlers shorten it and
+ * `summary()` shows it; a class of your own may do so too: `static override readonly name = 'MyLayer'`.
  */
 export abstract class Module {
   /** Whether dropout is active; `train()` and `eval()` set it. */

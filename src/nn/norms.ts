@@ -12,6 +12,7 @@ export const normKinds: readonly NormKind[] = ['layer', 'rms', 'dyt', 'scale'];
 
 /** Dynamic tanh (Zhu et al. 2025, arXiv 2503.10622): weight ⊙ tanh(alpha · x) + bias; alpha begins at 0.5. */
 export class DyT extends Module implements Norm {
+  static override readonly name: string = 'DyT';
   readonly alpha: Parameter;
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -43,6 +44,7 @@ export class DyT extends Module implements Norm {
  * added to the mean square.
  */
 export class ScaleNorm extends Module implements Norm {
+  static override readonly name: string = 'ScaleNorm';
   readonly g: Parameter;
 
   constructor(

@@ -5,6 +5,7 @@ import { Module } from './module.js';
 
 /** One vector per sequence to one logit per class: dense, tanh, dropout, dense (Devlin et al. 2019). */
 export class PooledHead extends Module {
+  static override readonly name: string = 'PooledHead';
   readonly pooler: Linear;
   readonly dropout: Dropout;
   readonly classifier: Linear;

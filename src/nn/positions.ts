@@ -15,6 +15,7 @@ export const positionKinds: readonly PositionKind[] = ['sinusoidal', 'learned'];
 
 /** Adds a position row to every token embedding. */
 export class Positions extends Module {
+  static override readonly name: string = 'Positions';
   /** Learned table (maxSeqLen, dModel); null for sinusoids. */
   readonly weight: Parameter | null;
   readonly #table: Variable | null;

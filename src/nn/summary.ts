@@ -41,12 +41,10 @@ interface Node extends ModuleSummary {
 /** `parameters` are all of the tree. @internal */
 export function summarize(root: Tree, parameters: readonly Parameter[]): ModelSummary {
   const open = new Set<unknown>(parameters);
-  const modules: ModuleSummary[] = [];
   const visit = (module: Tree, name: string, above: string): Node => {
     const path = above && name ? `${above}.${name}` : above || name;
     const shapes: ModuleSummary['shapes'] = {};
     const node: Node = { path, module: module.constructor.name, shapes, parameters: 0, name, parts: [] };
-    const at = modules.push(node);
     for (const [key, value] of Object.entries(module)) {
       if (!open.delete(value)) continue;
       const { shape, size } = value as Parameter;
@@ -58,15 +56,17 @@ export function summarize(root: Tree, parameters: readonly Parameter[]): ModelSu
       node.parameters += found.parameters;
       if (found.parameters > 0) node.parts.push(found);
     }
-    const { name: _, parts: __, ...summary } = node;
-    modules[at - 1] = summary;
     return node;
   };
+  const listed = ({ name: _, parts, ...summary }: Node): ModuleSummary[] => [
+    summary,
+    ...parts.flatMap(listed),
+  ];
   const tree = visit(root, '', '');
   const trainable = parameters.reduce((sum, p) => sum + (p.requiresGrad ? p.size : 0), 0);
   const memory = { parameters: 4 * tree.parameters, gradients: 4 * trainable };
   return {
-    modules: modules.filter((module) => module.parameters > 0),
+    modules: tree.parameters > 0 ? listed(tree) : [],
     parameters: tree.parameters,
     trainable,
     memory,

@@ -100,6 +100,7 @@ const rules: Rules<ClassifierPart> = {
  * same initial values. The result for a text depends neither on padding nor on the other texts of its batch.
  */
 export class TextClassifier extends Module {
+  static override readonly name: string = 'TextClassifier';
   readonly config: TextClassifierConfig;
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;
@@ -142,13 +143,13 @@ export class TextClassifier extends Module {
    */
   loadPretrained(pretrained: MaskedLM | CausalLM | StateDict): this {
     const { causal } = this.config;
-    if (causal ? pretrained instanceof MaskedLM : pretrained instanceof CausalLM) {
-      const came = causal ? 'MaskedLM' : 'CausalLM';
-      throw new ConfigError(`causal is ${causal}, and the weights are of a ${came}`, {
+    const [Other, expected] = causal ? [MaskedLM, 'CausalLM'] : [CausalLM, 'MaskedLM'];
+    if (pretrained instanceof Other) {
+      throw new ConfigError(`causal is ${causal}, the weights are of a ${Other.name}`, {
         op: 'TextClassifier.loadPretrained',
-        expected: causal ? 'CausalLM' : 'MaskedLM',
-        actual: came,
-        hint: `make the classifier with causal: ${!causal}; a state dict is not asked where it is from`,
+        expected,
+        actual: Other.name,
+        hint: `make the classifier with causal: ${!causal}, or pass its stateDict()`,
       });
     }
     const state = pretrained instanceof Module ? pretrained.stateDict() : pretrained;
@@ -162,7 +163,7 @@ export class TextClassifier extends Module {
           op: 'TextClassifier.loadPretrained',
           expected: theirs,
           actual: [...state.keys()],
-          hint: `give it the state dict of a ${causal ? 'CausalLM' : 'MaskedLM'} of the same configuration`,
+          hint: `give it the state dict of a ${expected} of the same configuration`,
         });
       }
     }

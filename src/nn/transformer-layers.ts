@@ -235,6 +235,7 @@ abstract class Layer extends Module {
 
 /** Self-attention and feed-forward; the layer of encoders and (with a causal mask) of decoder-only models. */
 export class TransformerEncoderLayer extends Layer {
+  static override readonly name: string = 'TransformerEncoderLayer';
   readonly selfAttn: MultiHeadAttention;
   readonly feedForward: FeedForward;
   readonly norm1: Norm | null;
@@ -285,6 +286,7 @@ export class TransformerEncoderLayer extends Layer {
 
 /** Causal self-attention, attention over the encoder's memory, feed-forward. */
 export class TransformerDecoderLayer extends Layer {
+  static override readonly name: string = 'TransformerDecoderLayer';
   readonly selfAttn: MultiHeadAttention;
   readonly multiheadAttn: MultiHeadAttention;
   readonly feedForward: FeedForward;

@@ -74,6 +74,7 @@ function finish(x: Variable, norm: Norm | null, { dual }: Streams): Variable {
 
 /** A stack of encoder layers, and the final norm where the placement needs one. */
 export class TransformerEncoder extends Module {
+  static override readonly name: string = 'TransformerEncoder';
   readonly layers: TransformerEncoderLayer[];
   readonly norm: Norm | null;
 
@@ -106,6 +107,7 @@ export class TransformerEncoder extends Module {
 
 /** A stack of decoder layers, and the final norm where the placement needs one. */
 export class TransformerDecoder extends Module {
+  static override readonly name: string = 'TransformerDecoder';
   readonly layers: TransformerDecoderLayer[];
   readonly norm: Norm | null;
 

@@ -10,8 +10,8 @@ import {
   slice,
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
-import { checkOptions, integer, type Rules } from '../checks.js';
-import { ConfigError, checkKeys, ShapeError } from '../errors.js';
+import { checkOptions, checkValue, integer, multipleOf, type Rules } from '../checks.js';
+import { checkKeys, ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, resolveConfig, stackConfig } from './config.js';
 import { initializeModel, initializeParameter } from './init.js';
@@ -96,6 +96,7 @@ export interface ImageInput {
  * on the class token. Defaults: learned positions, GELU, `pre`, otherwise those of the other models.
  */
 export class VisionTransformer extends Module {
+  static override readonly name: string = 'VisionTransformer';
   readonly config: VisionTransformerConfig;
   /** (patchSize² · channels) to dModel. */
   readonly patches: Linear;
@@ -112,13 +113,7 @@ export class VisionTransformer extends Module {
     checkKeys('VisionTransformer', options, [...stackKeys, ...Object.keys(shapeRules)]);
     const { imageSize, patchSize, channels = 1, numClasses, ...rest } = options;
     checkOptions('VisionTransformer', { imageSize, patchSize, channels, numClasses }, shapeRules);
-    if (imageSize % patchSize !== 0) {
-      throw new ConfigError(`imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`, {
-        op: 'VisionTransformer',
-        expected: 'a multiple',
-        actual: imageSize,
-      });
-    }
+    checkValue('VisionTransformer', 'imageSize', imageSize, multipleOf('patchSize', patchSize));
     const numPatches = (imageSize / patchSize) * (imageSize / patchSize);
     const config = resolveConfig('VisionTransformer', {
       positions: 'learned',

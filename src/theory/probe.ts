@@ -102,6 +102,7 @@ export interface ProbeBatch {
 
 /** The probe's model: an encoder that predicts one token per position with its own token table. */
 export class Probe extends Module {
+  static override readonly name: string = 'Probe';
   readonly embedding: TokenEmbedding;
   readonly encoder: TransformerEncoder;
   readonly uniform: boolean;

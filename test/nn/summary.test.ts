@@ -1,6 +1,12 @@
 /** @file What a model says of itself. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import * as library from '../../src/nn/index.js';
 import { Linear, Module } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { smallLM, smallPair } from '../support.js';
@@ -70,6 +76,49 @@ test('a module of ones own has a summary too', () => {
       ['first', 'Linear'],
     ],
   );
+});
+
+test('it names the same classes when a bundler has shortened their names', async () => {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `export * as nn from './dist/nn/index.js'; export { init } from './dist/inference.js';`,
+      resolveDir: fileURLToPath(new URL('../../', import.meta.url)),
+    },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    external: ['node:*'],
+    write: false,
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-summary-'));
+  try {
+    const file = join(folder, 'bundle.mjs');
+    writeFileSync(file, outputFiles[0].text);
+    const shortened = await import(pathToFileURL(file).href);
+    await shortened.init();
+    const sizes = { vocabSize: 20, dModel: 16, numLayers: 2, numHeads: 2 };
+    const models = ({ nn }: { nn: typeof library }): library.Module[] => [
+      new nn.CausalLM({ ...sizes, norm: 'dyt', positions: 'learned', tiedEmbeddings: false }),
+      new nn.Transformer({ ...sizes, norm: 'rms', qkNorm: 'l2' }),
+      new nn.MaskedLM({ ...sizes, norm: 'scale', numSegments: 2, nextSentence: true }),
+      new nn.TextClassifier({ ...sizes, numClasses: 2 }),
+      new nn.VisionTransformer({ dModel: 16, numLayers: 1, imageSize: 4, patchSize: 2, numClasses: 2 }),
+    ];
+    const texts = models({ nn: library }).map((model) => String(model.summary()));
+    assert.equal(
+      models(shortened).map((model) => String(model.summary())),
+      texts,
+    );
+    const classes = Object.entries(library).filter(
+      ([, value]) => (value as { prototype?: unknown }).prototype instanceof Module,
+    );
+    assert.ok(classes.length > 20);
+    for (const [name, own] of classes)
+      assert.is(shortened.nn[name].name, (own as { name: string }).name, name);
+    assert.not.match(shortened.nn.Module.name, 'Module', 'names are shortened in this bundle');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.run();
