@@ -13,7 +13,7 @@ export function threadsUnavailable(): string | null {
     return 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
   }
   if (typeof SharedArrayBuffer === 'undefined') {
-    return 'this host has no SharedArrayBuffer: memory cannot be shared with workers';
+    return 'this host has no SharedArrayBuffer';
   }
   if (scope.document !== undefined) {
     return 'the main thread of a page must not wait for others: run the engine in a worker';
@@ -36,9 +36,9 @@ export function availableCores(): number {
  */
 export function builtFile(here: string | undefined, fromBuilt: string, fromSources: string): URL {
   if (here) return new URL(here.endsWith('.ts') ? fromSources : fromBuilt, here);
-  throw new EnvironmentError('a CommonJS bundle does not say where the worker of prenorm lies', {
+  throw new EnvironmentError('a CommonJS bundle does not know where its files lie', {
     op: 'init',
-    hint: 'give its address with `worker`, bundle to ES modules, or keep prenorm out of the bundle',
+    hint: 'give `worker`, or bundle to ES modules',
   });
 }
 
@@ -53,8 +53,7 @@ export function nodeBuiltin(name: string): unknown {
  * browser do not see.
  */
 export async function nodeModule(name: string): Promise<unknown> {
-  const host = (globalThis as { process?: { versions?: { node?: string } } }).process;
   const found = nodeBuiltin(name);
-  if (found || !host?.versions?.node) return found;
+  if (found || typeof process === 'undefined' || !process.versions?.node) return found;
   return import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name);
 }

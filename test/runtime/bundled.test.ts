@@ -44,7 +44,7 @@ test('a CommonJS bundle computes, and says why it has one thread', async () => {
   assert.equal(two.product, [19, 22, 43, 50]);
   assert.is(two.threads, 1);
   assert.match(two.threadsReason, /CommonJS bundle/);
-  assert.match(two.threadsReason, /`worker`/);
+  assert.match(two.threadsReason, /give `worker`/);
   const modules = (await printed('esm', program(1))) as Printed;
   assert.equal(modules.product, one.product);
 });
