@@ -1,7 +1,9 @@
 export interface CrashCount {
   kills: number;
   inside: number;
+  insideModel: number;
   incomplete: number;
+  behind: number;
   torn: number;
   differing: number;
   runs: number;

@@ -1,4 +1,4 @@
-/** Six SIGKILLs at random moments; `npm run crash-test` does a hundred. */
+/** Six SIGKILLs at random moments and inside writes; `npm run crash-test` does a hundred. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { crashTest } from '../../scripts/crash-test.mjs';
@@ -6,7 +6,7 @@ import { command } from './spawn.js';
 
 const test = suite('cli: crash');
 
-test('killed at any moment, a run has a whole checkpoint and ends as if nothing had happened', async () => {
+test('killed at any moment, a run has a whole checkpoint, its model or none, and ends as if nothing had happened', async () => {
   const lines: string[] = [];
   const count = await crashTest({ kills: 6, seed: 4, command, log: (line) => lines.push(line) });
   assert.is(count.kills, 6);
