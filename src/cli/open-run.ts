@@ -11,6 +11,7 @@ import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
 import { inConfig } from './errors.js';
 import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
+import { modelOfRun, tellOfStep } from './run-model.js';
 import { fileSources } from './sources.js';
 
 /** A trained model, ready for evaluation, and what is known of its training. */
@@ -35,7 +36,7 @@ async function openFolder(path: string): Promise<TrainedRun> {
   for (const file of [config, existsSync(model) ? model : checkpoint])
     if (!existsSync(file)) throw noRun(file);
   const recipeFile = await folder.readConfig();
-  return { ...(await loadModelWith(fs, path)), recipeFile };
+  return { ...(await modelOfRun(folder, recipeFile)), recipeFile };
 }
 
 async function openFile(path: string): Promise<TrainedRun> {
@@ -44,7 +45,8 @@ async function openFile(path: string): Promise<TrainedRun> {
 }
 
 /** The recipe of the folder in which the file lies, when it was trained there. */
-async function ofFolder(path: string, { recipe }: LoadedModel): Promise<RecipeFile | null> {
+async function ofFolder(path: string, loaded: LoadedModel): Promise<RecipeFile | null> {
+  const { recipe } = loaded;
   const folder = new RunFolder(dirname(path));
   const { model, checkpoint, config } = folder.files;
   const isPart = [model, checkpoint].some((file) => basename(file) === basename(path));
@@ -52,7 +54,9 @@ async function ofFolder(path: string, { recipe }: LoadedModel): Promise<RecipeFi
   const found = await folder.readConfig();
   const names = (data: unknown): string => sortedJson(withoutFolders({ data }));
   const isSame = recipe === null || names(recipe.data) === names(storedData(found.recipe.data));
-  return isSame ? found : null;
+  if (!isSame) return null;
+  if (basename(model) === basename(path)) await tellOfStep(folder, loaded);
+  return found;
 }
 
 /** The recipe in the file; names in it are relative to the file. */

@@ -43,7 +43,7 @@ export interface DecodedSafetensors {
 }
 
 /** The format's own limit, which keeps a damaged length from asking for gigabytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+export const MAX_HEADER_BYTES = 100_000_000;
 /** As many axes as PyTorch's tensors may have. */
 const MAX_RANK = 64;
 

@@ -1,11 +1,11 @@
 /** The run's model as one file: what every command takes in place of a folder, here, moved, and of version 0.1. */
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadModel } from '../../src/io/index.js';
 import { init } from '../../src/runtime/runtime.js';
-import { writeCorpus } from './corpus.js';
+import { lm, writeCorpus } from './corpus.js';
 import { inFolder, prenorm } from './spawn.js';
 
 const test = suite('cli: the model of a run');
@@ -77,5 +77,69 @@ test('the library loads what the command wrote, and the folders of version 0.1',
     assert.equal(before.config, loaded.config);
     assert.equal(before.tokenizer?.toJSON(), loaded.tokenizer?.toJSON());
   }));
+
+for (const [kept, recipe] of [
+  ['the last weights', { ...lm, checkpointEvery: 2 }],
+  // So high a rate that the best evaluation is not the last one.
+  ['the best weights', { ...lm, evalEvery: 1, schedule: { kind: 'constant', maxLr: 0.3 } }],
+] as const) {
+  test(`a folder whose model is not that of its checkpoint gives the checkpoint's: ${kept}`, () =>
+    inFolder(async (cwd) => {
+      writeCorpus(cwd);
+      const [model, checkpoint] = ['model', 'checkpoint'].map((name) => join(cwd, `run/${name}.safetensors`));
+      const train = async (steps: number, ...more: string[]) => {
+        writeFileSync(join(cwd, 'own.json'), JSON.stringify({ ...recipe, steps }));
+        const trained = await prenorm(['train', 'own.json', '--out', 'run', '--json', ...more], { cwd });
+        assert.is(trained.code, 0, trained.stderr);
+        return { result: JSON.parse(trained.stdout), files: [model, checkpoint].map((f) => readFileSync(f)) };
+      };
+      const judge = async (run: string) => {
+        const judged = await prenorm(['evaluate', run, '--json'], { cwd });
+        assert.is(judged.code, 0, judged.stderr);
+        return { ...judged, step: JSON.parse(judged.stdout).step };
+      };
+      const first = await train(1);
+      const last = await train(6, '--resume');
+      const step = last.result.best?.step ?? 6;
+      assert.is(step < 6, recipe.evalEvery === 1, `best at ${step}`);
+      assert.not.equal(step, 1);
+      const whole = await judge('run');
+      assert.is(whole.step, step);
+      assert.is(whole.stderr, '');
+
+      // As Prenorm 0.2.0 leaves it, or a kill between the two files.
+      writeFileSync(model, first.files[0]);
+      const behind = await judge('run');
+      assert.is(behind.stdout, whole.stdout);
+      const told = `prenorm: run/model.safetensors is of step 1, the model of the run of step ${step}`;
+      assert.is(behind.stderr, `${told}: taken from run/checkpoint.safetensors\n`);
+      const asked = await judge('run/model.safetensors');
+      assert.is(asked.step, 1);
+      assert.is(asked.stderr, `${told} (give the folder, run, to use that)\n`);
+      await train(6, '--resume');
+      assert.equal(readFileSync(model), last.files[0], 'going on writes it anew');
+
+      rmSync(model);
+      const none = await judge('run');
+      assert.is(none.stdout, whole.stdout);
+      assert.is(none.stderr, '');
+
+      // An earlier checkpoint that somebody put back.
+      writeFileSync(model, last.files[0]);
+      writeFileSync(checkpoint, first.files[1]);
+      const ahead = await judge('run');
+      assert.is(ahead.step, 1);
+      assert.match(ahead.stderr, `is of step ${step}, the model of the run of step 1:`);
+
+      for (const broken of [new Uint8Array(), first.files[1].subarray(0, 5), Buffer.alloc(99, 0x7b)]) {
+        writeFileSync(checkpoint, broken);
+        const unknown = await judge('run');
+        assert.is(unknown.stdout, whole.stdout);
+        assert.match(unknown.stderr, /^prenorm: run\/checkpoint\.safetensors cannot be read, so whether /);
+      }
+      rmSync(checkpoint);
+      assert.is((await judge('run')).stderr, '');
+    }));
+}
 
 test.run();
