@@ -288,7 +288,7 @@ test('runs and checkpoints', async () => {
     ],
     [encodeCheckpoint({ ...content, tensors }), /the checkpoint does not fit: .*missing .*linear1/],
   ];
-  const decoding = { beam: 1, lengthPenalty: 1, split: 'valid' as const };
+  const split = 'valid' as const;
   // Whoever reads a model does not know yet that it is a checkpoint, and judges sizes first.
   const ofFile = ({ source }: RegExp) =>
     new RegExp(
@@ -298,18 +298,18 @@ test('runs and checkpoints', async () => {
     );
   for (const [bytes, pattern] of damage) {
     writeFileSync(path, bytes, 'latin1');
-    await refused(() => evaluate(path, { simd, ...decoding }), ofFile(pattern));
+    await refused(() => evaluate(path, { simd, split }), ofFile(pattern));
     await refused(() => train(at('lm.json'), { simd, out, resume: true }), pattern);
   }
   writeFileSync(path, whole);
   const prompt = { simd, length: 3, temperature: 1 };
   await refused(() => generate(out, { ...prompt, prompt: '' }), /the prompt is empty/);
   await refused(
-    () => translate(out, { simd, ...decoding }),
+    () => translate(out, { simd, beam: 1 }),
     /run: this run is a causalLM, which does not translate \(use `prenorm generate`/,
   );
   await refused(
-    () => evaluate(out, { simd, ...decoding, split: 'test' }),
+    () => evaluate(out, { simd, split: 'test' }),
     /run: the data of this run has no test part \(leave out --split/,
   );
   const model = join(out, 'model.safetensors');
@@ -334,7 +334,7 @@ test('sentences to translate', async () => {
   const input = at('input.txt');
   const bad = async (content: string | Uint8Array, pattern: RegExp) => {
     writeFileSync(input, content);
-    await refused(() => translate(out, { simd, input, beam: 1, lengthPenalty: 1 }), pattern);
+    await refused(() => translate(out, { simd, input, beam: 1 }), pattern);
   };
   await bad('\n', /input\.txt: there is nothing to translate/);
   await bad(
