@@ -11,7 +11,7 @@ import { countColors, drawn, inBrowsers, saved, settle, writePage } from './page
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-inBrowsers('figures drawn', (test, shown) => {
+const tests = inBrowsers('figures drawn', (test, shown) => {
   const { at, given } = shown;
 
   test('the series drawn equal those given', async () => {
@@ -213,6 +213,8 @@ inBrowsers('figures drawn', (test, shown) => {
     await second.close();
   });
 });
+
+tests.run();
 
 /** Every text of every kind of figure is a payload; names of placements are those of an object's own members. */
 function hostileFigures(): Figure[] {

@@ -127,8 +127,9 @@ export interface Shown {
   at(id: string): string;
 }
 
-/** A suite per browser, with all figures on a page; ends with that page's complaints and requests. */
-export function inBrowsers(title: string, define: (test: Test, shown: Shown) => void): void {
+/** A suite per browser, with all figures on a page; each ends with that page's complaints and requests. */
+export function inBrowsers(title: string, define: (test: Test, shown: Shown) => void): { run(): void } {
+  const suites: Test[] = [];
   for (const name of ['chromium', 'firefox'] as const) {
     const executable = findBrowser(name);
     if (!executable) {
@@ -171,8 +172,13 @@ export function inBrowsers(title: string, define: (test: Test, shown: Shown) => 
     test('the page needs nobody else and complains about nothing', () => {
       assert.equal(complaints, []);
     });
-    test.run();
+    suites.push(test);
   }
+  return {
+    run: () => {
+      for (const one of suites) one.run();
+    },
+  };
 }
 
 export async function drawn(page: Page, figure: string): Promise<Drawn> {

@@ -7,7 +7,7 @@ import type { FigureHandle } from '../../web/figures/index.js';
 import { lossFigure, stackFigure } from './mock-figures.js';
 import { drawn, type Host, inBrowsers, ink, readout, saved, settle } from './page.js';
 
-inBrowsers('figures used', (test, shown) => {
+const tests = inBrowsers('figures used', (test, shown) => {
   const { at, given } = shown;
 
   test('a smoothed figure draws the mean of neighbours in front of the values', async () => {
@@ -284,3 +284,5 @@ inBrowsers('figures used', (test, shown) => {
     assert.equal(told.after, [null, null, null, null, title, caption]);
   });
 });
+
+tests.run();
