@@ -99,6 +99,8 @@ export function rulesOf(root, { checker, program }, checks) {
   /** The table that a constant holds, or what `...rest` leaves of one. */
   function tableOfName(name, known) {
     const declaration = declarationOf(name);
+    // A rule of src/checks.ts has a value of its own.
+    if (declaration?.getSourceFile().fileName === checksFile) return;
     if (declaration?.kind === SyntaxKind.VariableDeclaration) return tableOf(declaration.initializer, known);
     if (declaration?.kind !== SyntaxKind.BindingElement || !declaration.dotDotDotToken) return;
     const pattern = declaration.parent;

@@ -158,17 +158,28 @@ export function describeReport(
   checkOptions('describeReport', options, { columns: optional(integer(40)) });
   const { columns = 80 } = options;
   const { accuracy, macroF1, count, classes } = report;
-  const names = classes.map(({ label }) => cutTo(label, LABEL));
-  const wide = Math.max(5, ...names.map(widthOf));
   const score = (value: number): string => value.toFixed(4);
-  const lines = classes.map(({ precision, recall, f1, support }, c) => {
-    const cells = [precision, recall, f1].map((value) => padStart(score(value), 10));
-    return `${padEnd(names[c], wide)}${cells.join('')}${padStart(String(support), 8)}`;
-  });
-  const head = `${padEnd('class', wide)}${['precision', 'recall', 'F1'].map((name) => padStart(name, 10)).join('')}${padStart('texts', 8)}`;
-  const summary = `accuracy ${score(accuracy)}, macro F1 ${score(macroF1)}, ${count} texts`;
+  // Three scores and a count; where they and the longest label do not fit, heads are short and the label is cut.
+  const longest = Math.min(LABEL, Math.max(5, ...classes.map(({ label }) => widthOf(label))));
+  const roomy = longest + 38 <= columns;
+  const [cell, heads] = roomy ? [10, ['precision', 'recall', 'F1']] : [8, ['prec.', 'recall', 'F1']];
+  const wide = Math.min(longest, columns - 3 * cell - 8);
+  const names = classes.map(({ label }) => cutTo(label, wide));
+  const row = (name: string, cells: readonly string[], texts: string): string =>
+    padEnd(name, wide) + cells.map((text) => padStart(text, cell)).join('') + padStart(texts, 8);
+  const lines = classes.map(({ precision, recall, f1, support }, c) =>
+    row(names[c], [precision, recall, f1].map(score), String(support)),
+  );
+  const facts = [`accuracy ${score(accuracy)}, macro F1 ${score(macroF1)}`, `${count} texts`];
+  const summary = widthOf(facts.join(', ')) <= columns ? [facts.join(', ')] : facts;
   const confused = describeConfusion(report, names, columns);
-  return [summary, '', head, ...lines, ...(confused.length > 0 ? ['', ...confused] : [])].join('\n');
+  return [
+    ...summary,
+    '',
+    row('class', heads, 'texts'),
+    ...lines,
+    ...(confused.length > 0 ? ['', ...confused] : []),
+  ].join('\n');
 }
 
 function describeConfusion(
@@ -185,7 +196,9 @@ function describeConfusion(
     const line = (name: string, cells: readonly string[]): string =>
       padEnd(name, wide) + cells.map((text) => padStart(text, cell)).join('');
     return [
-      'rows: what is right; columns: what was predicted',
+      ...(columns < 48
+        ? ['rows: what is right', 'columns: what was predicted']
+        : ['rows: what is right; columns: what was predicted']),
       line('', heads),
       ...rows.map((name, t) => line(name, confusion[t].map(String))),
     ];
@@ -208,5 +221,5 @@ function describeConfusion(
   const more = wrong.length > LISTED ? `, the ${LISTED} most frequent of ${wrong.length}` : '';
   return wrong.length === 0
     ? []
-    : [`what is taken for what${more}:`, ...listed.map((line) => cutTo(line, columns))];
+    : [cutTo(`what is taken for what${more}:`, columns), ...listed.map((line) => cutTo(line, columns))];
 }
