@@ -26,7 +26,8 @@ export async function bundlePage(script, style) {
   };
   const [js, css] = await Promise.all([
     build({ ...options, entryPoints: [script], format: 'esm', legalComments: 'none' }),
-    build({ ...options, entryPoints: [style], legalComments: 'none' }),
+    // Safari knows `user-select` by its own prefix only.
+    build({ ...options, target: ['es2022', 'safari16.4'], entryPoints: [style], legalComments: 'none' }),
   ]);
   const notice = `/*! ${uplotNotice()} */\n`;
   const page = { js: notice + js.outputFiles[0].text.trim(), css: notice + css.outputFiles[0].text.trim() };

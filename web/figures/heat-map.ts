@@ -31,7 +31,12 @@ function layOut({ heatmap }: FigureData, width: number, tokens: Tokens): Layout 
   const natural = left + columns.length * READABLE;
   const across = Math.max(1, Math.min(panels.length, Math.floor((width + GAP) / (natural + GAP))));
   const room = (width - (across - 1) * GAP) / across;
-  const field = Math.min(WIDEST, (room - left - 2) / Math.max(1, columns.length));
+  const count = Math.max(1, columns.length);
+  const field = Math.min(
+    WIDEST,
+    (room - left - 2) / count,
+    (room - left - halfLabel(columns)) / (count - 0.5),
+  );
   const made: Cell[] = [];
   const pictures = panels.map((panel) => map(heatmap, panel, scale, left, field, tokens, made));
   const missing = values.some((value) => scale.stop(value) === undefined);
@@ -39,6 +44,11 @@ function layOut({ heatmap }: FigureData, width: number, tokens: Tokens): Layout 
   const hatchMeans = missing ? 'no value: the run diverged or was not made' : undefined;
   const key = scaleKey(scale, label, width, tokens, hatchMeans);
   return { pictures, key, cells: made, columns: columns.length };
+}
+
+/** How far the label under the last column reaches beyond its middle. */
+function halfLabel(columns: readonly string[]): number {
+  return textWidth(columns.at(-1) ?? '', SIZE) / 2 + 1;
 }
 
 function map(
@@ -51,7 +61,13 @@ function map(
   made: Cell[],
 ): Picture {
   const height = 68 + rows.length * ROW;
-  const width = Math.max(left + columns.length * field + 2, left + textWidth(label, 14, '600'));
+  const width =
+    left +
+    Math.max(
+      columns.length * field + 2,
+      (columns.length - 0.5) * field + halfLabel(columns),
+      textWidth(label, 14, '600'),
+    );
   const node = svg('svg', {
     ...{
       width,
