@@ -5,6 +5,7 @@ import { csv } from '../../web/figures/csv.js';
 import { isSameShape, lineData } from '../../web/figures/line-data.js';
 import { logTicks, niceStep, show, showRange, widen } from '../../web/figures/numbers.js';
 import { Pace } from '../../web/figures/pace.js';
+import { ColorScale } from '../../web/figures/scale.js';
 import { smoothed, windowOf } from '../../web/figures/smooth.js';
 import { gradientMap, lossFigure, stackFigure } from './mock-figures.js';
 
@@ -110,6 +111,24 @@ test('live figures are drawn ten times a second, twice with less motion, never w
   } finally {
     for (const name of Object.keys(globals)) Reflect.deleteProperty(globalThis, name);
   }
+});
+
+test('colours by logarithm: zero has the lowest, what is below or absent has none', () => {
+  const scale = new ColorScale([0, 0.01, 1, 100, null], 'log');
+  assert.equal([scale.low, scale.high, scale.hasZero], [0.01, 100, true]);
+  assert.equal(
+    [0, 0.01, 1, 100].map((value) => scale.stop(value)),
+    [0, 0, 9, 18],
+  );
+  assert.equal(
+    [-1, null, Number.NaN].map((value) => scale.stop(value)),
+    [undefined, undefined, undefined],
+  );
+  assert.is(new ColorScale([1, 2], 'log').hasZero, false);
+  const zeros = new ColorScale([0, 0], 'log');
+  assert.equal([zeros.isEmpty, zeros.stop(0)], [true, 0]);
+  const linear = new ColorScale([0, 1]);
+  assert.equal([linear.hasZero, linear.stop(0)], [false, 0]);
 });
 
 test('CSV quotes what needs it, and gives spreadsheets no formula', () => {

@@ -143,6 +143,42 @@ function pagesIn(name: BrowserName, executable: string) {
     assert.equal(problems, []);
   });
 
+  test('a reader at work delays a reload for a stated time only, and is never told that the run is silent', async () => {
+    const live = (steps: number) =>
+      runPage(steps, { state: 'running', everySeconds: 20, written: new Date().toISOString() });
+    const url = write('busy.html', live(100));
+    const page = await browser.newPage();
+    await page.setViewport({ width: 1280, height: 800 });
+    // A clock ten times as fast.
+    await page.evaluateOnNewDocument(() => {
+      const [now, date] = [performance.now.bind(performance), Date.now];
+      const began = date();
+      performance.now = () => 10 * now();
+      Date.now = () => began + 10 * (date() - began);
+    });
+    await page.goto(url);
+    await page.waitForSelector('.legend button');
+    const says = () => page.$eval('#live', (node) => node.textContent ?? '');
+    const isSilent = () => page.$eval('#silent', (node) => !(node as HTMLElement).hidden);
+
+    await page.click('#pause');
+    await new Promise((done) => setTimeout(done, 14_000));
+    assert.match(await says(), /Reloading is paused/);
+    assert.not(await isSilent(), 'paused for 140 s');
+
+    write('busy.html', live(150));
+    await page.click('#pause');
+    await page.click('.legend button');
+    assert.is(await page.evaluate(() => document.activeElement?.closest('figure') != null), true);
+    await page.waitForFunction(
+      () => document.querySelector('#live')?.textContent?.includes('waits until 20 s after your last'),
+      { timeout: 5000 },
+    );
+    assert.not(await isSilent());
+    await page.waitForFunction(() => document.title.includes('150/300'), { timeout: 20_000 });
+    await page.close();
+  });
+
   test('a comparison draws every run, and what runs are called stays text', async () => {
     const runs = [mockCompared(hostile[1], { steps: 300 }), mockCompared('b', { steps: 200, offset: 0.5 })];
     const about = { command: 'npx prenorm compare a b', version: '0.0.0', written: '2026-01-02T03:04:05Z' };

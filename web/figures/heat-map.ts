@@ -40,7 +40,7 @@ function layOut({ heatmap }: FigureData, width: number, tokens: Tokens): Layout 
   const made: Cell[] = [];
   const pictures = panels.map((panel) => map(heatmap, panel, scale, left, field, tokens, made));
   const missing = values.some((value) => scale.stop(value) === undefined);
-  const label = `${valueLabel}${valueScale === 'log' ? ', logarithmic' : ''}${panels.length > 1 ? ', one scale for all maps' : ''}`;
+  const label = `${valueLabel}${valueScale === 'log' ? ', logarithmic' : ''}${scale.hasZero ? ', 0 in the lowest colour' : ''}${panels.length > 1 ? ', one scale for all maps' : ''}`;
   const hatchMeans = missing ? 'no value: the run diverged or was not made' : undefined;
   const key = scaleKey(scale, label, width, tokens, hatchMeans);
   return { pictures, key, cells: made, columns: columns.length };

@@ -44,7 +44,7 @@ function layOut({ stack }: FigureData, width: number, tokens: Tokens, palette: P
   const pictures = panels.map((panel) => drawPanel(panel, stack, scale, tokens, palette, made));
   const missing = values.some((value) => scale.stop(value) === undefined);
   const width1 = streamLabel ? `; width of the main line: ${streamLabel}` : '';
-  const label = `${valueLabel}, logarithmic${panels.length > 1 ? ', one scale for all' : ''}${width1}`;
+  const label = `${valueLabel}, logarithmic${scale.hasZero ? ', 0 in the lowest colour' : ''}${panels.length > 1 ? ', one scale for all' : ''}${width1}`;
   const key = scaleKey(scale, label, width, tokens, missing ? 'no value' : undefined);
   return { pictures, key, cells: made, columns: 1 };
 }

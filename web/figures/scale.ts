@@ -11,17 +11,25 @@ export const HATCH_GAP = 5;
 export class ColorScale {
   readonly low: number;
   readonly high: number;
+  /** Whether a logarithmic scale has zeros below its lowest number. */
+  readonly hasZero: boolean;
   readonly #isLog: boolean;
 
-  /** Ends at the lowest and the highest value; on a logarithmic scale zero and below have no colour. */
+  /** Ends at the lowest and the highest value; on a logarithmic scale zero has the lowest colour, what is below none. */
   constructor(values: readonly Value[], scale: 'linear' | 'log' = 'linear') {
     this.#isLog = scale === 'log';
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    let hasZero = false;
     for (const value of values) {
       if (!this.#hasPlace(value)) continue;
+      if (this.#isLog && value === 0) {
+        hasZero = true;
+        continue;
+      }
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
+    this.hasZero = hasZero;
     this.low = low;
     this.high = high;
   }
@@ -33,6 +41,7 @@ export class ColorScale {
   /** 0 to 18; undefined where there is no number. */
   stop(value: Value): number | undefined {
     if (!this.#hasPlace(value)) return undefined;
+    if (this.#isLog && value === 0) return 0;
     if (this.high === this.low) return STOPS >> 1;
     const place = this.#isLog ? Math.log : (number: number) => number;
     const share = (place(value) - place(this.low)) / (place(this.high) - place(this.low));
@@ -40,7 +49,7 @@ export class ColorScale {
   }
 
   #hasPlace(value: Value): value is number {
-    return isNumber(value) && (!this.#isLog || value > 0);
+    return isNumber(value) && (!this.#isLog || value >= 0);
   }
 }
 

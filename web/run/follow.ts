@@ -1,7 +1,8 @@
 /**
  * @file A page of a run that goes on loads itself anew as often as it is written; it waits while its reader is at work
- * on it, or has another tab in front, and says so when nothing has been written for long. A page of a run that has ended
- * never reloads.
+ * on it, or has another tab in front, and says that it waits. When nothing has been written for long it says so, but only
+ * while it knows: what it has last loaded says nothing about a file that it does not look at. A page of a run that has
+ * ended never reloads.
  */
 
 /** Pages that do not come before it is said. */
@@ -10,6 +11,10 @@ const MISSED = 6;
 const PATIENCE = 60;
 /** Milliseconds without a key, a click or a movement after which a reader is taken to read. */
 const REST = 2000;
+/** The same of one who has zoomed, selected text or is in a figure: reloading would undo that. */
+const HOLD = 20_000;
+/** Seconds after which a reload that was due has plainly not come. */
+const OVERDUE = 3;
 
 export function followRun(): void {
   const live = document.querySelector<HTMLElement>('#live');
@@ -24,18 +29,18 @@ export function followRun(): void {
   let isPaused = read(name) === 'yes';
   let touched = Number.NEGATIVE_INFINITY;
   const loaded = performance.now();
+  const quiet = (Date.now() - written) / 1000;
+  const isSilent = quiet > Math.max(PATIENCE, MISSED * every);
+  // Of a run that is silent a new page is still possible, but there is no hurry.
+  const wait = isSilent ? PATIENCE : every;
+  if (silence) silence.textContent = wording(quiet);
 
-  const show = (): void => {
-    pause.textContent = isPaused ? 'Go on reloading' : 'Pause reloading';
-    if (says) says.textContent = isPaused ? 'Reloading is paused.' : 'The page reloads by itself.';
-  };
   pause.hidden = false;
   pause.addEventListener('click', () => {
     isPaused = !isPaused;
     write(name, isPaused ? 'yes' : 'no');
-    show();
+    check();
   });
-  show();
 
   const touch = (): void => {
     touched = performance.now();
@@ -43,22 +48,29 @@ export function followRun(): void {
   for (const event of ['keydown', 'pointerdown', 'pointermove', 'wheel', 'touchmove'])
     addEventListener(event, touch, { passive: true });
 
-  const isBusy = (): boolean =>
-    performance.now() - touched < REST ||
-    getSelection()?.isCollapsed === false ||
-    // A figure that somebody has zoomed into, or reads with the keys.
-    document.querySelector('.tools button:first-child:not([hidden])') !== null ||
-    document.activeElement?.closest('figure') != null;
+  const hold = (): number => {
+    const holdsSomething =
+      getSelection()?.isCollapsed === false ||
+      // A figure that somebody has zoomed into, or reads with the keys.
+      document.querySelector('.tools button:first-child:not([hidden])') !== null ||
+      document.activeElement?.closest('figure') != null;
+    return holdsSomething ? HOLD : REST;
+  };
 
   const check = (): void => {
-    const quiet = (Date.now() - written) / 1000;
-    const isSilent = quiet > Math.max(PATIENCE, MISSED * every);
-    if (silent) silent.hidden = !isSilent;
-    if (silence && isSilent) silence.textContent = wording(quiet);
-    if (isPaused || document.hidden || isBusy()) return;
-    // Of a run that is silent a new page is still possible, but there is no hurry.
-    const wait = isSilent ? PATIENCE : every;
-    if (performance.now() - loaded >= wait * 1000) location.reload();
+    const late = (performance.now() - loaded) / 1000 - wait;
+    const rest = hold();
+    const isHeld = isPaused || document.hidden || performance.now() - touched < rest;
+    if (silent) silent.hidden = !isSilent || (isHeld && late > OVERDUE);
+    const label = isPaused ? 'Go on reloading' : 'Pause reloading';
+    if (pause.textContent !== label) pause.textContent = label;
+    const text = isPaused
+      ? 'Reloading is paused, so newer numbers are not shown.'
+      : isHeld && late > 0
+        ? `Reloading waits until ${rest / 1000} s after your last key, click or movement.`
+        : 'The page reloads by itself.';
+    if (says && says.textContent !== text) says.textContent = text;
+    if (!isHeld && late >= 0) location.reload();
   };
   setInterval(check, 500);
   document.addEventListener('visibilitychange', check);
