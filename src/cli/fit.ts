@@ -1,12 +1,12 @@
 /** @file `prenorm fit FILE`: chooses a recipe for a text, writes it down, and trains as `prenorm train` does. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
 import { inConfig, interruptSignal } from './errors.js';
 import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { RunFolder } from './run-folder.js';
+import { RunFolder, readRecipe } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
 import { train } from './train.js';
 
@@ -32,6 +32,7 @@ export async function fit(input: string, options: FitCommandOptions): Promise<nu
   const path = join(options.out, 'recipe.json');
   if (resume) {
     refuseWithResume(options);
+    await refuseOtherData(input, path);
     return train(path, { ...engine, resume });
   }
   if (steps !== undefined && minutes !== undefined) {
@@ -71,6 +72,21 @@ function refuseWithResume({ task, steps, minutes, seed }: FitCommandOptions): vo
       hint: 'the run goes on with the recipe that it began with',
     });
   }
+}
+
+/** The run goes on with its own data: other data would be ignored. A link to the same file is the same. */
+async function refuseOtherData(input: string, path: string): Promise<void> {
+  const { recipe, sources } = await readRecipe(path);
+  const { source } = recipe.data as { source?: string };
+  const own = source === undefined ? 'what stands in the recipe' : resolve(sources.resolve(source));
+  const real = (name: string): string => (existsSync(name) ? realpathSync(name) : name);
+  if (source !== undefined && real(resolve(input)) === real(own)) return;
+  throw new ConfigError('the run learns from other data than those given with --resume', {
+    path: input,
+    expected: own,
+    actual: resolve(input),
+    hint: `its data are ${own}: give these, or begin another run with another --out; data that have moved are named by data.source of ${path}`,
+  });
 }
 
 async function findTask(input: string, given?: FitTask): Promise<{ task: FitTask; reason: string }> {

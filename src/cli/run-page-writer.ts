@@ -5,6 +5,7 @@
 import { arch, cpus, platform } from 'node:os';
 import { NumericError } from '../errors.js';
 import { writeFileAtomic } from '../io/files-node.js';
+import { withoutFolders } from '../io/recipe-names.js';
 import { type Decisive, type PreparedRun, storedRecipe } from '../recipe/index.js';
 import { pageFiles } from '../report/page-files.js';
 import type { RunHistory } from '../report/run-history.js';
@@ -67,7 +68,8 @@ export class RunPageWriter {
     this.#fixed = {
       name: folder.path,
       steps: recipe.steps,
-      recipe: storedRecipe(recipe),
+      // A page is sent to others, as the file of the model is.
+      recipe: withoutFolders(storedRecipe(recipe)),
       parameters: model.numParameters(),
       ...(Number.isFinite(uninformed) && { uninformed }),
       hashes: hashesOf(options.config as Decisive, command.simd),

@@ -17,13 +17,31 @@ export interface Origin {
 
 const LONGEST_NAME = 1024;
 
+/** A text of one line with such an end is meant as the name of a file. */
+const looksLikeFile = (data: string): boolean => /^[^\t]*\.(?:txt|text|tsv|tab|csv|md|jsonl?)$/i.test(data);
+
+function noSuchFile(data: string, path: string | undefined): DataError {
+  return path === undefined
+    ? new DataError(`${brief(data)} looks like the name of a file, and there are no files here`, {
+        op: 'fit',
+        hint: 'give the content itself: a string, bytes or a Blob',
+      })
+    : new DataError('there is no such file or folder', {
+        path,
+        hint: 'data is the name of a file or folder, or the content itself',
+      });
+}
+
 /** Where the content is. Bytes become text at once, so that the recipe is JSON. */
 export async function findOrigin(task: FitTask, data: FitData): Promise<Origin> {
   if (typeof data === 'string') {
     const isName = data.length > 0 && data.length <= LONGEST_NAME && !/[\r\n\0]/.test(data);
     const sources = isName ? nodeFiles() : null;
     const path = sources?.resolve(data);
-    if (!sources || path === undefined || !sources.exists(path)) return inline(data);
+    if (!sources || path === undefined || !sources.exists(path)) {
+      if (isName && looksLikeFile(data)) throw noSuchFile(data, path);
+      return inline(data);
+    }
     const isIn = (name: string): boolean => task !== 'lm' && sources.exists(sources.join(path, name));
     return { content: { source: path }, sources, hasValid: isIn('train.tsv') && isIn('valid.tsv') };
   }

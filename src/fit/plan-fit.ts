@@ -1,5 +1,7 @@
 /** @file What `fit` and `prenorm fit` do before step 1: read the data, and choose the recipe. */
 import { DataError } from '../errors.js';
+import { SHARE } from '../recipe/data/content.js';
+import { heldOutRows } from '../recipe/data/hold-out.js';
 import { checkRecipe, type ReadData, type Recipe, readData, type Sources } from '../recipe/index.js';
 import type { WorkerSource } from '../worker/index.js';
 import { recipeFor } from './budget.js';
@@ -43,6 +45,7 @@ export async function planFit({
   const origin = await findOrigin(task, data);
   const content = { kind: dataKindOf(task), ...origin.content };
   const read = await readContent(task, content as Recipe['data'], origin);
+  if (task === 'classify' && !origin.hasValid) refuseSingleLabels(read, origin);
   const facts = factsOf(task, read, origin.hasValid);
   const place =
     worker === false
@@ -74,6 +77,24 @@ async function readContent(
     (task === 'classify' ? { ...whole, batchSize: 1, maxLen: 8 } : whole) as Recipe['data'],
     sources,
   );
+}
+
+/**
+ * A text is held out only where another with its label is left to train on.
+ * @throws DataError for labels of which none leaves a text to hold out
+ */
+function refuseSingleLabels(read: ReadData, { content }: Origin): void {
+  const rows = (read as ReadData & { parts: { train: { label: number; labels?: readonly number[] }[] } })
+    .parts.train;
+  // Too few are refused with what is needed.
+  if (rows.length < fitLeast.classify) return;
+  const labels = rows.map(({ label, labels: several = [label] }) => several);
+  if (heldOutRows(rows.length, SHARE, 'spread', labels).length > 0) return;
+  throw new DataError('no text can be held out to judge the model by: its labels occur once each', {
+    path: 'source' in content ? content.source : 'data',
+    expected: 'labels that several texts have',
+    hint: 'the label is the last column; are these pairs to translate, or is it running text? Say so by the task',
+  });
 }
 
 /** Tokens of the whole text: what a training on windows of one token, with nothing held out, would see. */

@@ -27,7 +27,14 @@ test('a text becomes a run, the recipe is printed first and alone gives the same
     assert.is(recipe.data.source, join(cwd, 'text.txt'));
 
     assert.is(cut.code, 130, cut.stderr);
-    const resumed = await prenorm(['fit', 'text.txt', '--out', 'cut', '--resume', '--json'], { cwd });
+    writeFileSync(join(cwd, 'other.txt'), readFileSync(join(cwd, 'text.txt')));
+    const stays = read('cut', 'checkpoint.safetensors');
+    const other = await prenorm(['fit', 'other.txt', '--out', 'cut', '--resume'], { cwd });
+    assert.is(other.code, 2, other.stderr);
+    assert.match(other.stderr, /other\.txt: the run learns from other data than those given with --resume/);
+    assert.match(other.stderr, 'text.txt: give these');
+    assert.is(Buffer.compare(read('cut', 'checkpoint.safetensors'), stays), 0);
+    const resumed = await prenorm(['fit', './text.txt', '--out', 'cut', '--resume', '--json'], { cwd });
     assert.is(resumed.code, 0, resumed.stderr);
     const again = await prenorm(['train', 'whole/recipe.json', '--out', 'again', '--json'], { cwd });
     assert.is(again.code, 0, again.stderr);
@@ -79,7 +86,11 @@ test('labelled texts are told from pairs, and what does not go together is refus
 
     writeFileSync(join(cwd, 'short.txt'), 'not much');
     writeFileSync(join(cwd, 'unclear.tsv'), `${rows.map((row, i) => `${row}${i % 10}`).join('\n')}\n`);
+    writeFileSync(join(cwd, 'once.tsv'), `${rows.map((row, i) => `${row}${i}`).join('\n')}\n`);
+    writeFileSync(join(cwd, 'one.tsv'), `${rows.map((row) => `${row.slice(0, 9)}\tgood`).join('\n')}\n`);
     const wrong: [string[], RegExp][] = [
+      [['once.tsv', '--task', 'classify', '--out', 'x'], /once\.tsv: .*its labels occur once each/],
+      [['one.tsv', '--out', 'x'], /one class only, "good" in all lines[^;]*is the last column\W*$/],
       [['short.txt', '--out', 'x'], /there are 8 tokens, fit needs 100 at least/],
       [['nowhere.txt', '--out', 'x'], /nowhere\.txt: there is no such file or folder/],
       [['unclear.tsv', '--out', 'x'], /say what it is for with --task/],

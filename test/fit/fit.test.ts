@@ -1,7 +1,7 @@
 /** @file The call: what it returns, what it refuses, and that its recipe alone gives the same run. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classificationReport, classify } from '../../src/classify/index.js';
@@ -299,6 +299,10 @@ test('data that are too little or no data are refused, saying what is needed', a
     [{ task: 'translate', data: [['one']] as never }, 'data[0] must be [source, target]'],
     [{ task: 'classify', data: labelled.slice(0, 5) }, 'there are 5 labelled texts, fit needs 20 at least'],
     [{ task: 'classify', data: labelled.filter(([, label]) => label === 'good') }, 'one class only'],
+    [
+      { task: 'classify', data: words.slice(0, 30).map((word, i): [string, string] => [word, `only ${i}`]) },
+      'its labels occur once each',
+    ],
     [{ task: 'lm', data: labelled as never }, 'data[0] must be a text'],
     [{ data: Uint8Array.of(0xff, 0xfe, 0x00) }, 'UTF'],
   ];
@@ -306,7 +310,20 @@ test('data that are too little or no data are refused, saying what is needed', a
     const error = await asyncRefusal(fit({ ...quick, ...options }));
     assert.is(error.code, 'DATA', error.message);
     assert.match(error.message, message);
+    // `fit` itself sets it.
+    assert.not.match(error.message, 'holdOut');
   }
+});
+
+test('a name of a file that is not there is no text to learn', async () => {
+  for (const data of ['nolab.tsv', 'my notes/all of it.TXT', '/nowhere/x.csv']) {
+    const error = await asyncRefusal(fit({ ...quick, data }));
+    assert.equal([error.code, error.path], ['DATA', resolve(data)]);
+    assert.match(error.message, 'there is no such file');
+  }
+  const line = `${words.slice(0, 150).join(' ')} in notes.txt, too`;
+  const { recipe } = await fit({ ...quick, data: line, budget: { steps: 1 } });
+  assert.is((recipe.data as { text?: string }).text, line);
 });
 
 test.run();

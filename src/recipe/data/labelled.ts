@@ -168,7 +168,9 @@ function checkClasses(
   const least = several ? 1 : 2;
   if (classes.length < least || seen.size < least) {
     const [only] = seen;
-    const trained = isWhole && classes.length >= least ? `the first ${parts.train.length}` : 'all';
+    // Where the whole file has one label, no order of its lines is to blame.
+    const others = isWhole && classes.length >= least;
+    const trained = others ? `the first ${parts.train.length}` : 'all';
     throw new DataError(
       several
         ? 'no text has a label, so there is nothing to learn'
@@ -177,7 +179,7 @@ function checkClasses(
         path: `${path}:1`,
         expected: several ? 'a label' : 'two classes at least',
         actual: [...seen].map((label) => classes[label]),
-        hint: isWhole
+        hint: others
           ? `the label is the last column; when the lines are sorted by it, ${SPREAD}`
           : 'the label is the last column',
       },
