@@ -2,6 +2,7 @@
 import { checkOptions, fraction, integer, oneOf, optional, type Rules } from '../checks.js';
 import { collateRows, planRows, rowLength } from '../data/row-batches.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
 import { TextClassifier } from '../nn/text-classifier.js';
 import { type CharTokenizer, maskedMarks, Tokenizer } from '../text/index.js';
 
@@ -48,13 +49,13 @@ const rules: Rules<ClassifyOptions> = {
  * longer than the model's `maxSeqLen`
  */
 export function classify(
-  model: TextClassifier,
+  model: LibraryModel,
   tokenizer: Tokenizer | CharTokenizer | null,
   labels: readonly string[] | null,
   texts: readonly TextOrPair[],
   options: ClassifyOptions = {},
 ): Classification[] {
-  return classifyNamed(model, tokenizer, labels, texts, options, (i) => ({
+  return classifyNamed(model as TextClassifier, tokenizer, labels, texts, options, (i) => ({
     op: 'classify',
     name: `text ${i + 1}`,
   }));

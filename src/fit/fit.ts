@@ -1,9 +1,11 @@
 /** @file `fit`: from a text to a model that can be used, in one call. */
 import { saveModel } from '../io/index.js';
-import { type Recipe, type RecipeModel, storedRecipe } from '../recipe/index.js';
+import type { CausalLM, TextClassifier, Transformer } from '../nn/index.js';
+import { type Recipe, storedRecipe } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
 import { init } from '../runtime/runtime.js';
 import type { Tokenizer } from '../text/index.js';
+import type { FitTask } from './choose-recipe.js';
 import { checkFitOptions, type FitOptions, type FitProgress } from './options.js';
 import { planFit } from './plan-fit.js';
 
@@ -33,13 +35,20 @@ export interface FitMetrics {
   bestStep: number;
 }
 
-/** What `fit` returns. */
-export interface FitResult {
+/** The model of each task. */
+export interface ModelOfTask {
+  lm: CausalLM;
+  translate: Transformer;
+  classify: TextClassifier;
+}
+
+/** What `fit` returns; with `T`, of that task. */
+export interface FitResult<T extends FitTask = FitTask> {
   /** With its best weights, in eval mode. */
-  model: RecipeModel;
+  model: ModelOfTask[T];
   tokenizer: Tokenizer;
   /** Names of the classes in the order of their numbers; null unless the task is `classify`. */
-  labels: readonly string[] | null;
+  labels: T extends 'classify' ? readonly string[] : null;
   /** What was chosen: the same training for `prenorm train` and `prepareRun`, to the same bits. */
   recipe: Recipe;
   metrics: FitMetrics;
@@ -56,7 +65,7 @@ export interface FitResult {
  * @throws ConfigError for an unknown key or a value out of range; DataError for data that cannot be read or are too
  *   little, saying how much is needed; NumericError for a training that ends in a NaN; an AbortError by `signal`
  */
-export async function fit(options: FitOptions): Promise<FitResult> {
+export async function fit<T extends FitTask>(options: FitOptions<T>): Promise<FitResult<T>> {
   checkFitOptions(options);
   const { task, data, budget, seed = 0, signal, onRecipe, onProgress, quiet = false, worker } = options;
   await init();
@@ -85,9 +94,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const { model, tokenizer, scores } = await run.finish();
   const { accuracy = null, macroF1 = null } = scores ?? {};
   return {
-    model,
+    // What the recipe of the task says, and `planFit` reads labels for `classify` alone.
+    model: model as ModelOfTask[T],
     tokenizer,
-    labels,
+    labels: labels as FitResult<T>['labels'],
     recipe,
     metrics: { ...metrics, perplexity: exp64(metrics.validNll), accuracy, macroF1 },
     save: () =>

@@ -5,7 +5,7 @@ export {
   type FitFacts,
   type FitTask,
 } from './choose-recipe.js';
-export { describeRecipe, type FitMetrics, type FitResult, fit } from './fit.js';
+export { describeRecipe, type FitMetrics, type FitResult, fit, type ModelOfTask } from './fit.js';
 export { guessTask, type TaskGuess } from './guess-task.js';
 export type { FitBudget, FitData, FitOptions, FitProgress } from './options.js';
 export { type FitPlan, type FitPlanOptions, planFit } from './plan-fit.js';

@@ -19,11 +19,12 @@ import type { FitTask } from './choose-recipe.js';
 
 /**
  * What to learn from. Content as such, as a recipe's `data.text` takes it: running text; or lines, source TAB target, or
- * text TAB label. Or lists: of texts, of `[source, target]`, of `[text, label]`; tabs and line breaks in them become
+ * text TAB label. Or lists: of texts, of `[source, target]`, of `[text, label]`; a row of
+ * other than two is refused; tabs and line breaks in them become
  * spaces (but for running text, whose texts are joined by line breaks). In Node a string without a line break that
  * is the name of a file or folder stands for what is in it.
  */
-export type FitData = TextContent | readonly string[] | readonly (readonly [string, string])[];
+export type FitData = TextContent | readonly string[] | readonly (readonly string[])[];
 
 /** How long to train: steps, or minutes, which are turned into steps once, before step 1. */
 export type FitBudget =
@@ -45,9 +46,9 @@ export interface FitProgress extends StepMetrics {
 }
 
 /** What `fit` takes. */
-export interface FitOptions {
+export interface FitOptions<T extends FitTask = FitTask> {
   /** What to train: a language model (`lm`), a translator or a classifier of texts. */
-  task: FitTask;
+  task: T;
   /**
    * What to learn from: a text, lines source TAB target or text TAB label, as a string, bytes or a Blob; or a list of texts,
    * of `[source, target]`, of `[text, label]`; in Node also the name of a file or folder.

@@ -15,4 +15,5 @@ export {
   type FitResult,
   type FitTask,
   fit,
+  type ModelOfTask,
 } from './index.js';

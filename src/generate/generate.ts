@@ -13,6 +13,7 @@ import {
   seed,
 } from '../checks.js';
 import { ConfigError, DataError } from '../errors.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
 import { CausalLM } from '../nn/models.js';
 import { pause } from '../train/pause.js';
 import { hasLoneSurrogate } from '../utf8.js';
@@ -101,31 +102,43 @@ const rules = (vocabSize: number, maxSeqLen: number, count: number | null): Rule
  * @throws DataError for an empty prompt
  */
 export function generate(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec,
   prompt: Prompt,
   options?: GenerateOptions,
 ): AsyncGenerator<string, Generated, undefined>;
 export function generate(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec,
   prompts: readonly Prompt[],
   options?: GenerateOptions,
 ): AsyncGenerator<{ index: number; text: string }, Generated[], undefined>;
 export function generate(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: null,
   prompt: ArrayLike<number>,
   options?: GenerateOptions,
 ): AsyncGenerator<number, Generated<null>, undefined>;
 export function generate(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: null,
   prompts: readonly ArrayLike<number>[],
   options?: GenerateOptions,
 ): AsyncGenerator<{ index: number; id: number }, Generated<null>[], undefined>;
 export function generate(
-  model: CausalLM,
+  model: LibraryModel,
+  tokenizer: TextCodec | null,
+  prompt: string,
+  options?: GenerateOptions,
+): AsyncGenerator<string, Generated, undefined>;
+export function generate(
+  model: LibraryModel,
+  tokenizer: TextCodec | null,
+  prompts: readonly string[],
+  options?: GenerateOptions,
+): AsyncGenerator<{ index: number; text: string }, Generated[], undefined>;
+export function generate(
+  model: LibraryModel,
   tokenizer: TextCodec | null,
   prompt: Prompt | readonly Prompt[],
   options: GenerateOptions = {},
@@ -162,31 +175,43 @@ async function* pieces(
  * @throws ConfigError, DataError as `generate`
  */
 export function generateText(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec,
   prompt: Prompt,
   options?: GenerateOptions,
 ): Promise<Generated>;
 export function generateText(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec,
   prompts: readonly Prompt[],
   options?: GenerateOptions,
 ): Promise<Generated[]>;
 export function generateText(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: null,
   prompt: ArrayLike<number>,
   options?: GenerateOptions,
 ): Promise<Generated<null>>;
 export function generateText(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: null,
   prompts: readonly ArrayLike<number>[],
   options?: GenerateOptions,
 ): Promise<Generated<null>[]>;
+export function generateText(
+  model: LibraryModel,
+  tokenizer: TextCodec | null,
+  prompt: string,
+  options?: GenerateOptions,
+): Promise<Generated>;
+export function generateText(
+  model: LibraryModel,
+  tokenizer: TextCodec | null,
+  prompts: readonly string[],
+  options?: GenerateOptions,
+): Promise<Generated[]>;
 export async function generateText(
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec | null,
   prompt: Prompt | readonly Prompt[],
   options: GenerateOptions = {},
@@ -224,7 +249,7 @@ export function generateNow(
 /** Checks everything; nothing is computed yet. */
 function begin(
   op: string,
-  model: CausalLM,
+  model: LibraryModel,
   tokenizer: TextCodec | null,
   prompt: Prompt | readonly Prompt[],
   options: GenerateOptions,

@@ -4,6 +4,7 @@ import { noGrad } from '../autograd/tape.js';
 import { tensor, type Variable } from '../autograd/variable.js';
 import { checkValue, integer } from '../checks.js';
 import { ConfigError, DataError } from '../errors.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
 import { CausalLM, Transformer } from '../nn/models.js';
 import { exp64, log64 } from '../runtime/math.js';
 import { pause } from '../train/pause.js';
@@ -40,18 +41,8 @@ const ROWS = 64;
  * @throws ConfigError for what is no such model or no tokenizer
  * @throws DataError for a text of fewer than two tokens, and for a pair that is longer than the model's maxSeqLen
  */
-export function logProbabilities(
-  model: CausalLM,
-  tokenizer: TextCodec | null,
-  text: string | ArrayLike<number>,
-): Promise<TextProbability>;
-export function logProbabilities(
-  model: Transformer,
-  tokenizer: MarkedCodec,
-  pair: readonly [source: string, target: string],
-): Promise<TextProbability>;
 export async function logProbabilities(
-  model: CausalLM | Transformer,
+  model: LibraryModel,
   tokenizer: TextCodec | MarkedCodec | null,
   text: string | ArrayLike<number> | readonly [string, string],
 ): Promise<TextProbability> {

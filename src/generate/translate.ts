@@ -10,8 +10,10 @@ import {
   text as textRule,
 } from '../checks.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
 import { Transformer } from '../nn/models.js';
 import { pause } from '../train/pause.js';
+import type { TextCodec } from './codec.js';
 import { beamSteps, drained, greedySteps, type ScoredHypothesis } from './search.js';
 import { encodeSource, type MarkedCodec } from './source.js';
 import { translationStepper } from './stepper.js';
@@ -183,8 +185,8 @@ export function checkTranslateOptions(options: TranslateOptions): void {
  * @throws DOMException AbortError when the signal is aborted
  */
 export async function translate(
-  model: Transformer,
-  tokenizer: MarkedCodec,
+  model: LibraryModel,
+  tokenizer: MarkedCodec | TextCodec | null,
   sentences: readonly string[],
   options: TranslateOptions = {},
 ): Promise<Translation[]> {
@@ -195,7 +197,8 @@ export async function translate(
     if (!textRule.holds(sentence)) throw noSentences(sentence, `sentences[${i}]`);
   });
   const { signal } = options;
-  const steps = sentenceSteps(model, tokenizer, sentences, options, (i) => `sentences[${i}]`);
+  const [whole, marked] = [model as Transformer, tokenizer as MarkedCodec];
+  const steps = sentenceSteps(whole, marked, sentences, options, (i) => `sentences[${i}]`);
   try {
     for (;;) {
       if (signal?.aborted) throw new DOMException('the translation was aborted', 'AbortError');
@@ -239,11 +242,11 @@ function placed(
 }
 
 /** @throws ConfigError for what does not translate */
-function checkTranslation(op: string, model: Transformer, tokenizer: MarkedCodec): void {
+function checkTranslation(op: string, model: LibraryModel, tokenizer: MarkedCodec | TextCodec | null): void {
   if (!(model instanceof Transformer)) {
     throw new ConfigError('only a Transformer translates', { op, expected: 'Transformer', actual: model });
   }
-  const { encode, decode, bosId, eosId, padId } = tokenizer ?? {};
+  const { encode, decode, bosId, eosId, padId }: Partial<MarkedCodec> = tokenizer ?? {};
   const marks = [bosId, eosId, padId].every((id) => Number.isInteger(id));
   if (typeof encode === 'function' && typeof decode === 'function' && marks) return;
   const wanted = 'a tokenizer with encode, decode, padId, bosId and eosId';

@@ -11,7 +11,7 @@ import { windowStart } from '../../src/generate/window.js';
 import type { CausalLM } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { CharTokenizer, Tokenizer, trainBPE } from '../../src/text/index.js';
-import { asyncRefusal, refusal, smallLM } from '../support.js';
+import { asyncRefusal, refusal, smallLM, smallPair } from '../support.js';
 
 const test = suite('generate/generate');
 const runtime = await init();
@@ -270,10 +270,12 @@ test('what is no prompt, no model and no tokenizer is refused before anything is
     [() => generate(model, letters, ''), 'generate: the prompt is empty'],
     [() => generate(model, letters, ['a', '']), 'generate: prompts[1] is empty'],
     [() => generate(model, letters, [] as string[]), 'generate: the prompt is empty'],
-    [() => generate(model, null, 'a' as never), 'generate: the prompt must be ids'],
+    [() => generate(model, null, 'a'), 'generate: the prompt must be ids, because there is no tokenizer'],
+    [() => generate(model, null, ['a', 'b']), 'generate: prompts[0] must be ids'],
     [() => generate(model, letters, [V]), 'generate: the prompt[0] must be a whole number from 0 to 22'],
     [() => generate(model, letters, 3 as never), 'generate: the prompt must be a text or ids'],
     [() => generate({} as never, letters, 'a'), 'generate: only a CausalLM'],
+    [() => generate(smallPair(), letters, 'a'), 'generate: only a CausalLM continues a text'],
     [() => generate(model, {} as never, 'a'), 'generate: tokenizer must be'],
     [() => generate(model, letters, 'a', { stop: '' }), 'generate: stop must be'],
     [() => generate(model, letters, 'a', { stop: ['a', '\ude00'] }), 'generate: stop must be'],

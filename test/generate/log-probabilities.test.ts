@@ -85,13 +85,15 @@ test('what has no probability is refused', async () => {
   const cases: [Promise<unknown>, string][] = [
     [logProbabilities(model, letters, 'a'), 'the text has 1 tokens, at least two are needed'],
     [logProbabilities(model, letters, ''), 'the text has 0 tokens'],
-    [logProbabilities(model, null, 'ab' as never), 'text must be ids'],
+    [logProbabilities(model, null, 'ab'), 'text must be ids'],
     [logProbabilities(model, null, [1, V]), 'ids[1] must be a whole number from 0 to 22'],
     [logProbabilities(model, letters, 3 as never), 'text must be a text or ids'],
     [logProbabilities({} as never, letters, 'ab'), 'only a CausalLM and a Transformer'],
     [logProbabilities(model, {} as never, 'ab'), 'tokenizer must be'],
-    [logProbabilities(pair, tokenizer, 'ab' as never), 'pair must be'],
-    [logProbabilities(pair, letters as never, ['a', 'b']), 'tokenizer must be'],
+    [logProbabilities(model, letters, ['a', 'b']), 'ids[0] must be a whole number'],
+    [logProbabilities(pair, tokenizer, 'ab'), 'pair must be'],
+    [logProbabilities(pair, letters, ['a', 'b']), 'tokenizer must be'],
+    [logProbabilities(pair, null, ['a', 'b']), 'tokenizer must be'],
     [logProbabilities(pair, tokenizer, ['a', 'x'.repeat(24)]), 'the target has 25 tokens'],
     [logProbabilities(pair, tokenizer, ['x'.repeat(24), 'a']), 'the source has 25 tokens'],
   ];

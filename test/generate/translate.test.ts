@@ -12,8 +12,8 @@ import {
 import { drained } from '../../src/generate/search.js';
 import { translateAll, translateSteps } from '../../src/generate/translate.js';
 import { init } from '../../src/runtime/runtime.js';
-import { trainBPE } from '../../src/text/index.js';
-import { asyncRefusal, close, refusal, smallPair } from '../support.js';
+import { trainBPE, trainChars } from '../../src/text/index.js';
+import { asyncRefusal, close, refusal, smallLM, smallPair } from '../support.js';
 
 const test = suite('generate/translate');
 const runtime = await init();
@@ -136,7 +136,10 @@ test('what cannot be translated is refused by name', async () => {
     [translate(model, tokenizer, 'a' as never), 'translate: sentences must be a list of texts'],
     [translate(model, tokenizer, ['a', 3] as never), 'translate: sentences[1] must be a text, got 3'],
     [translate({} as never, tokenizer, ['a']), 'translate: only a Transformer'],
+    [translate(smallLM(), tokenizer, ['a']), 'translate: only a Transformer translates'],
     [translate(model, {} as never, ['a']), 'translate: tokenizer must be'],
+    [translate(model, null, ['a']), 'translate: tokenizer must be a tokenizer with encode, decode, padId'],
+    [translate(model, trainChars('ab'), ['a']), 'translate: tokenizer must be a tokenizer with'],
     [translate(model, tokenizer, ['a'], { beamSize: 2, nBest: 3 }), 'translate: nBest must be'],
   ];
   for (const [promise, says] of cases) {
