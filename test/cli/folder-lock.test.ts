@@ -226,7 +226,15 @@ test('killed inside a write and begun again with the same process id and host na
     // The names that process 1 of a restarted container would have come upon again.
     const host = fnv1a(hostname()).toString(16);
     const stored = ['checkpoint.safetensors', 'config.json', 'metrics.jsonl', 'model.safetensors'];
-    const others = ['metrics.csv', 'speed.csv', 'speed.jsonl', 'tokenizer.json'];
+    const others = [
+      'gradients.csv',
+      'gradients.jsonl',
+      'metrics.csv',
+      'report.html',
+      'speed.csv',
+      'speed.jsonl',
+      'tokenizer.json',
+    ];
     for (const name of stored) {
       for (let n = 0; n < 4; n++) writeFileSync(join(cwd, 'o', `.${name}.${host}-1-${n}.tmp`), 'half');
     }
