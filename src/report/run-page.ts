@@ -1,5 +1,4 @@
 /** @file The page of a training, `report.html` in its folder: how it stands, its curves, samples, settings and hashes. */
-import { withoutFolders } from '../io/recipe-names.js';
 import { figureMarkup } from './figure-markup.js';
 import { html, type Markup } from './markup.js';
 import type { PageFiles } from './page-files.js';
@@ -32,11 +31,7 @@ export function renderRunPage(report: RunReport, files: PageFiles): string {
         : html`<p>No step is finished yet.</p>`,
     },
     ...(history.samples.length ? [{ id: 'samples', title: 'Samples', body: samplesSection(history) }] : []),
-    {
-      id: 'settings',
-      title: 'Settings',
-      body: factTable('Recipe', recipeRows(withoutFolders(recipe) as typeof recipe)),
-    },
+    { id: 'settings', title: 'Settings', body: factTable('Recipe', recipeRows(recipe)) },
     { id: 'repeat', title: 'Repeat', body: repeatSection(report) },
     { id: 'files', title: 'Files', body: filesSection(report) },
   ];
