@@ -6,6 +6,7 @@ import { renderReport } from '../report/index.js';
 import { EXIT } from './errors.js';
 import { writeText } from './files.js';
 import { readResults } from './results-file.js';
+import { packageVersion } from './version.js';
 
 export interface ReportOptions {
   out?: string;
@@ -29,7 +30,7 @@ export async function report(path: string, { out, json }: ReportOptions): Promis
 /** The file may come from anyone: whatever breaks over what it holds is its fault, and says so. */
 function drawn(results: Results, path: string): string {
   try {
-    return renderReport(results);
+    return renderReport(results, packageVersion());
   } catch (cause) {
     if (cause instanceof PrenormError) throw cause;
     throw new DataError(`these results cannot be drawn: ${(cause as Error).message}`, {

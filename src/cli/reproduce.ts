@@ -75,7 +75,7 @@ async function reproduceInto(
   const results = collect(preset, options, records, processes, seconds);
   const text = `${JSON.stringify(results, null, 1)}\n`;
   await writeText(join(out, 'results.json'), text);
-  await writeText(join(out, 'report.html'), renderReport(results));
+  await writeText(join(out, 'report.html'), renderReport(results, packageVersion()));
   const asExpected = results.claims.every((claim) => claim.verdict === claim.expected);
   if (options.json) process.stdout.write(text);
   else {

@@ -156,7 +156,7 @@ export function standingRows({ runs, common, measure }: Comparison): { titles: s
     return [
       name,
       String(step),
-      ...(common ? [common.values[at]!.value.toFixed(4)] : []),
+      ...(common ? [common.values[at]?.value.toFixed(4) ?? ''] : []),
       last ? exact(last.validNll) : '',
       best ? `${exact(best.validNll)} (step ${best.step})` : '',
       ...(bits ? [last?.bitsPerByte?.toFixed(4) ?? ''] : []),
@@ -176,7 +176,7 @@ function standingsTable(comparison: Comparison): Markup {
 <thead><tr>${titles.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
 <tbody>${rows.map(([name, ...cells], at) => {
     const { page } = comparison.runs[at]!;
-    return html`<tr${at === best ? html` class="best"` : ''}><th scope="row">${page ? html`<a href="${page}">${name}</a>` : name}</th>${cells.map(
+    return html`<tr${at === best ? html` class="best"` : ''}><th scope="row">${page ? html`<a href="${page}">${breakable(name!)}</a>` : breakable(name!)}</th>${cells.map(
       (cell) => html`<td>${cell}</td>`,
     )}</tr>`;
   })}</tbody></table></div>
@@ -187,11 +187,18 @@ function differencesTable({ runs, differences }: Comparison): Markup {
   if (differences.length === 0) return html`<p>The recipes are the same, and so are the data.</p>`;
   return html`<p>What is the same in all is left out.</p>
 <div class="wide-table" tabindex="0" role="region" aria-label="Differences of the recipes"><table class="differences">
-<thead><tr><th scope="col">Key</th>${runs.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<thead><tr><th scope="col">Key</th>${runs.map(({ name }) => html`<th scope="col">${breakable(name)}</th>`)}</tr></thead>
 <tbody>${differences.map(
     ({ name, values }) =>
-      html`<tr><th scope="row">${name}</th>${values.map((value) =>
-        value === undefined ? html`<td class="fine">not given</td>` : html`<td>${value}</td>`,
+      html`<tr><th scope="row">${breakable(name)}</th>${values.map((value) =>
+        value === undefined
+          ? html`<td class="fine">not given</td>`
+          : html`<td>${Number.isNaN(Number(value)) ? breakable(value) : value}</td>`,
       )}</tr>`,
   )}</tbody></table></div>`;
+}
+
+/** Keys and folders may go on in the next line after a dot or a slash, and nowhere else. */
+function breakable(name: string): Markup {
+  return html`${name.split(/(?<=[./])(?=[^./\d])/).map((part, at) => (at === 0 ? html`${part}` : html`<wbr>${part}`))}`;
 }

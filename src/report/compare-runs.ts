@@ -42,9 +42,9 @@ export type Measure = 'validNll' | 'bitsPerByte';
 export interface Standing {
   /** The step that all have in common; null where each stands at its own end. */
   step: number | null;
-  /** In the order of the runs. */
-  values: { step: number; value: number }[];
-  /** Places of the runs, the best first. */
+  /** In the order of the runs; undefined for one that diverged. */
+  values: ({ step: number; value: number } | undefined)[];
+  /** Places of the runs that did not diverge, the best first. */
   order: number[];
 }
 
@@ -74,7 +74,8 @@ export function compareRuns(runs: readonly ComparedRun[]): Comparison {
   const { obstacles, sameTokens } = obstaclesOf(runs);
   const measure: Measure = sameTokens ? 'validNll' : 'bitsPerByte';
   const unit = measure === 'validNll' ? lossUnit(runs[0]!.recipe) : 'bits per byte';
-  const missing = runs.filter(({ history }) => values(history, measure).length === 0);
+  const judged = runs.filter((run) => !run.history.hasDiverged);
+  const missing = judged.filter(({ history }) => values(history, measure).length === 0);
   if (obstacles.length === 0 && missing.length > 0) {
     obstacles.push(
       measure === 'validNll'
@@ -85,6 +86,9 @@ export function compareRuns(runs: readonly ComparedRun[]): Comparison {
   const comparison: Comparison = { runs, differences, seedsOnly, unit, obstacles, verdict: [] };
   if (obstacles.length > 0) {
     return { ...comparison, verdict: [`Which is better cannot be said. ${obstacles.join(' ')}`] };
+  }
+  if (judged.length === 0) {
+    return { ...comparison, verdict: [`None is better: ${diverged(runs)}.`] };
   }
   const common = atCommonStep(runs, measure);
   const end = atEnd(runs, measure);
@@ -164,27 +168,36 @@ function values({ evaluations }: RunHistory, measure: Measure): { step: number; 
   });
 }
 
+function diverged(runs: readonly ComparedRun[]): string {
+  return list(runs.map(({ name, history }) => `${name} diverged (at step ${history.step})`));
+}
+
 function atCommonStep(runs: readonly ComparedRun[], measure: Measure): Standing | undefined {
-  const tables = runs.map(
-    ({ history }) => new Map(values(history, measure).map(({ step, value }) => [step, value])),
+  const tables = runs.map((run) =>
+    run.history.hasDiverged
+      ? undefined
+      : new Map(values(run.history, measure).map(({ step, value }) => [step, value])),
   );
-  const step = [...tables[0]!.keys()].reverse().find((one) => tables.every((table) => table.has(one)));
+  const judged = tables.filter((table) => table !== undefined);
+  const step = [...judged[0]!.keys()].reverse().find((one) => judged.every((table) => table.has(one)));
   if (step === undefined) return undefined;
   return standing(
     step,
-    tables.map((table) => ({ step, value: table.get(step)! })),
+    tables.map((table) => table && { step, value: table.get(step)! }),
   );
 }
 
 function atEnd(runs: readonly ComparedRun[], measure: Measure): Standing {
   return standing(
     null,
-    runs.map(({ history }) => values(history, measure).at(-1)!),
+    runs.map((run) => (run.history.hasDiverged ? undefined : values(run.history, measure).at(-1)!)),
   );
 }
 
 function standing(step: number | null, found: Standing['values']): Standing {
-  const order = found.map((_, at) => at).sort((a, b) => found[a]!.value - found[b]!.value || a - b);
+  const order = [...found.keys()]
+    .filter((at) => found[at] !== undefined)
+    .sort((a, b) => found[a]!.value - found[b]!.value || a - b);
   return { step, values: found, order };
 }
 
@@ -195,7 +208,17 @@ function verdictOf(
   end: Standing,
 ): string[] {
   const what = measure === 'validNll' ? `held-out loss in ${unit}` : unit;
-  const isEnd = common && end.values.every(({ step }) => step === common.step);
+  const lost = runs.filter(({ history }) => history.hasDiverged);
+  const ends = end.values.filter((found) => found !== undefined);
+  const only = ends.length === 1 ? runs[end.order[0]!]! : undefined;
+  if (only) {
+    const { step, value } = ends[0]!;
+    return [
+      `${only.name} is better: ${value.toFixed(4)} at step ${step} (${what}); ${diverged(lost)}.`,
+      oneSeed(seedsOnly),
+    ];
+  }
+  const isEnd = common && ends.every(({ step }) => step === common.step);
   const sentences: string[] = [];
   if (common) {
     const where = isEnd
@@ -204,14 +227,17 @@ function verdictOf(
     sentences.push(`${where}, ${ranking(runs, common)} (${what}).`);
   } else sentences.push('There is no step at which all were judged.');
   if (!isEnd) sentences.push(`At the end of each, ${ranking(runs, end)}${common ? '' : ` (${what})`}.`);
-  const isEqual = end.values.every(({ value }) => value === end.values[0]!.value) && isEnd;
+  if (lost.length > 0) sentences.push(`${diverged(lost)}, and ${lost.length > 1 ? 'are' : 'is'} not judged.`);
+  const isEqual = ends.every(({ value }) => value === ends[0]!.value) && isEnd;
   if (isEqual) return sentences;
-  sentences.push(
-    seedsOnly
-      ? 'They differ in nothing but the seed, so the difference is chance.'
-      : 'Each is one run: how much another seed would move them is not known from these.',
-  );
+  sentences.push(oneSeed(seedsOnly));
   return sentences;
+}
+
+function oneSeed(seedsOnly: boolean): string {
+  return seedsOnly
+    ? 'They differ in nothing but the seed, so the difference is chance.'
+    : 'Each is one run: how much another seed would move them is not known from these.';
 }
 
 /** `A is better: 2.1000, which is 0.2000 (8.7 %) below B`. */

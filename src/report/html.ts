@@ -26,8 +26,12 @@ import {
 const paper =
   'R. Xiong et al., On Layer Normalization in the Transformer Architecture, ICML 2020 (arXiv:2002.04745)';
 
-/** One HTML page as text; works from `file://` without a network. */
-export function renderReport(results: Results, files: PageFiles = pageFiles('report')): string {
+/** One HTML page as text, drawn by this `version` of Prenorm; works from `file://` without a network. */
+export function renderReport(
+  results: Results,
+  version = results.prenorm,
+  files: PageFiles = pageFiles('report'),
+): string {
   const first = headline(results);
   const thinned = thinFigures([...(first ? [first.figure] : []), ...results.figures]);
   // Figures stand on the page in this order, each with its place in the list of data.
@@ -47,7 +51,7 @@ export function renderReport(results: Results, files: PageFiles = pageFiles('rep
   return renderPage({
     title: `Layer-norm placement, reproduced: ${results.preset} preset`,
     maker: 'reproduce',
-    version: results.prenorm,
+    version,
     sections,
     main: html`${opening(results, first)}
 ${sections.map(
@@ -57,7 +61,7 @@ ${body}
 </section>
 ${id === 'experiments' ? groups.map((group) => experimentSection(group, results, first ? 1 : 0)) : ''}`,
 )}`,
-    source: `Drawn from results.json by Prenorm ${results.prenorm}.`,
+    source: `Results of Prenorm ${results.prenorm}, drawn by Prenorm ${version}.`,
     figures: thinned.figures.map((figure) => ({
       ...figure,
       xLabel: plainFormula(figure.xLabel),

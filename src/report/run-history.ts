@@ -53,9 +53,18 @@ export class RunHistory {
   /** Why the run ended early. */
   stopped: string | null = null;
   #recent: number[] = [];
+  #firstLoss: number | undefined;
+  #isLossLost = false;
   #groups: SampleGroup[] = [];
   #lastGradients = 0;
   #lastSpeed = 0;
+
+  /** Whether it ends without a number, or with losses more than 1 nat above that of its first step. */
+  get hasDiverged(): boolean {
+    if (this.#isLossLost || this.evaluations.at(-1)?.validNll === null) return true;
+    const { recentLoss } = this;
+    return recentLoss !== undefined && recentLoss.value > this.#firstLoss! + 1;
+  }
 
   /** Takes a line of metrics.jsonl. */
   addMetrics(line: unknown): void {
@@ -70,6 +79,8 @@ export class RunHistory {
     this.lr.add(step, lr);
     this.gradNorm.add(step, gradNorm);
     if (isFinite(tokens)) this.tokens += tokens;
+    this.#isLossLost = !isFinite(loss);
+    if (isFinite(loss)) this.#firstLoss ??= loss;
     if (isFinite(loss)) this.#recent = [...this.#recent.slice(1 - RECENT), loss];
     if (typeof stopped === 'string') this.stopped = stopped;
     if (validNll === undefined) return;

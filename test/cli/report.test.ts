@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { packageVersion } from '../../src/cli/version.js';
 import { renderReport } from '../../src/report/index.js';
 import { inFolder, prenorm } from './spawn.js';
 
@@ -16,7 +17,7 @@ test('the page is what reproduce writes, beside the results or where it is wante
     const beside = await prenorm(['report', 'results.json'], { cwd });
     assert.is(beside.code, 0, beside.stderr);
     assert.is(beside.stdout, 'Report: report.html\n');
-    assert.is(readFileSync(join(cwd, 'report.html'), 'utf8'), renderReport(results));
+    assert.is(readFileSync(join(cwd, 'report.html'), 'utf8'), renderReport(results, packageVersion()));
     const elsewhere = await prenorm(['report', 'results.json', '--out', 'page.html', '--json'], { cwd });
     const { report, claims, bytes } = JSON.parse(elsewhere.stdout);
     assert.equal([report, claims], ['page.html', results.claims.length]);

@@ -23,7 +23,7 @@ test('the better one is named with the distance at the common step and at the en
   assert.is(common?.step, 200);
   assert.equal(common?.order, [2, 0, 1]);
   assert.equal(
-    end?.values.map(({ step }) => step),
+    end?.values.map((found) => found?.step),
     [300, 200, 250],
   );
   assert.equal(differences, [{ name: 'model.normPlacement', values: ['pre', 'post', 'pre'] }]);
@@ -60,6 +60,57 @@ test('one end of both is said once; equal runs are equal; a seed alone is chance
   ]);
   assert.is(apart.verdict[0], 'There is no step at which all were judged.');
   assert.match(apart.verdict[1], /^At the end of each, a \(step 90\) is better: .*nats per token\)\.$/);
+});
+
+test('a run that diverged is said to have, and the others are judged', () => {
+  const lost = (name: string) => {
+    const run = mockCompared(name, { steps: 100, offset: -1 });
+    run.history.addMetrics({ step: 101, loss: null, lr: 0.1, gradNorm: null, tokens: 4, validNll: null });
+    return run;
+  };
+  const [a, b] = [mockCompared('a', { steps: 300 }), mockCompared('b', { steps: 300, offset: 0.5 })];
+  const comparison = compareRuns([a, lost('c'), b]);
+  assert.is(comparison.measure, 'validNll');
+  assert.equal(comparison.common?.order, [0, 2]);
+  assert.is(comparison.common?.step, 300);
+  assert.match(comparison.verdict[0], /^At the end, step 300, a is better: .* below b/);
+  assert.is(comparison.verdict[1], 'c diverged (at step 101), and is not judged.');
+  assert.match(renderComparison(comparison, about, files), /c diverged/);
+  assert.match(renderComparisonText(comparison, { columns: 100 }), /^c +101 /m);
+
+  // Diverged before it was ever judged.
+  const history = new RunHistory();
+  history.addMetrics({ step: 1, loss: null, lr: 0.1, gradNorm: null, tokens: 4 });
+  const early = compareRuns([a, mockCompared('d', { steps: 1 }, { history }), b]);
+  assert.match(early.verdict.join(' '), /a is better.* d diverged \(at step 1\), and is not judged\./);
+
+  // Stopped at losses far above that of its first step.
+  const far = new RunHistory();
+  for (const [at, loss] of [4.2, 5, 9e7].entries())
+    far.addMetrics({ step: at + 1, loss, lr: 0.1, tokens: 4 });
+  const up = compareRuns([a, b, mockCompared('e', { steps: 3 }, { history: far })]);
+  assert.match(up.verdict.join(' '), /a is better.* e diverged \(at step 3\), and is not judged\./);
+
+  const one = compareRuns([lost('c'), a]);
+  assert.match(one.verdict[0], /^a is better: \d\.\d{4} at step 300 \(.*\); c diverged \(at step 101\)\.$/);
+  const none = compareRuns([lost('c'), lost('d')]);
+  assert.equal(none.verdict, ['None is better: c diverged (at step 101) and d diverged (at step 101).']);
+  assert.is(none.measure, undefined);
+});
+
+test('keys may break at dots, numbers nowhere', () => {
+  const dotted = (rate: number) => ({ ...mockRecipe, optimizer: { learningRate: rate } });
+  const page = renderComparison(
+    compareRuns([
+      mockCompared('runs/a', { steps: 100 }, { recipe: dotted(0.00707) }),
+      mockCompared('b', { steps: 100, offset: 1 }, { recipe: dotted(0.1) }),
+    ]),
+    about,
+    files,
+  );
+  assert.match(page, />optimizer\.<wbr>learningRate</);
+  assert.match(page, />runs\/<wbr>a</);
+  assert.match(page, />0\.00707</);
 });
 
 test('other data, another kind, another way of judging or no judgement: it is said, and nothing is called better', () => {

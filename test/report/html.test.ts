@@ -11,7 +11,7 @@ import { largeResults, mockResults } from './mock-results.js';
 
 /** What the script and the style do is tested in browsers. */
 const files = { script: 'document.title += "";', style: 'p { margin: 0 }', notice: 'uPlot' };
-const renderReport = (results: Results) => render(results, files);
+const renderReport = (results: Results, version?: string) => render(results, version, files);
 const page = renderReport(mockResults());
 
 /** The page without its inline scripts and styles: what a reader is shown. */
@@ -299,6 +299,12 @@ test('values that JSON turned into null are shown as NaN', () => {
 
 test('equal results give an equal page', () => {
   assert.is(renderReport(mockResults()), page);
+});
+
+test('the footer names the version of the results and the one that draws', () => {
+  const html = renderReport(mockResults(), '7.8.9');
+  assert.match(html, 'Results of Prenorm 0.1.0, drawn by Prenorm 7.8.9.');
+  assert.match(html, 'content="prenorm 7.8.9"');
 });
 
 /** Every string longer than a word gets the mark, so that each place where text is written is tried. */
