@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
 import { inConfig, interruptSignal } from './errors.js';
-import { makeFolder, readText, writeText } from './files.js';
+import { makeFolder, readJson, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { RunFolder, readRecipe } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
@@ -89,9 +89,23 @@ async function refuseOtherData(input: string, path: string): Promise<void> {
   });
 }
 
+/** The task for a kind of data that `prenorm prepare` makes. */
+const taskOf: ReadonlyMap<unknown, FitTask> = new Map([
+  ['text', 'lm'],
+  ['pairs', 'translate'],
+  ['labelledTexts', 'classify'],
+  ['labelledPairs', 'classify'],
+]);
+
 async function findTask(input: string, given?: FitTask): Promise<{ task: FitTask; reason: string }> {
   if (!existsSync(input)) throw new DataError('there is no such file or folder', { path: input });
   if (given) return { task: given, reason: 'as you say' };
+  const account = join(input, 'prepare.json');
+  if (existsSync(account)) {
+    const { dataKind } = ((await readJson(account)) ?? {}) as { dataKind?: unknown };
+    const task = taskOf.get(dataKind);
+    if (task) return { task, reason: `prepare.json says ${dataKind}` };
+  }
   const inFolder = ['text.txt', 'train.tsv']
     .map((name) => join(input, name))
     .find((file) => existsSync(file));

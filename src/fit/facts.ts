@@ -35,6 +35,8 @@ export function factsOf(task: FitTask, read: ReadData, hasValid: boolean): DataF
   };
 }
 
+/** Both texts of a pair stand in one row. */
 function textsOf({ train, valid = [] }: ReadLabelled['parts']): Parts<(readonly string[])[]> {
-  return { train: train.map(({ texts }) => texts), valid: valid.map(({ texts }) => texts) };
+  const rows = (part: typeof train) => part.map(({ texts }) => [texts.join(' ')]);
+  return { train: rows(train), valid: rows(valid) };
 }

@@ -12,8 +12,8 @@ const MAX_LABELS = 50;
 
 /**
  * The task for a text. Lines that all have two columns, text TAB text, are pairs to translate; when the second column
- * has at most 50 different values, and at most one for every ten lines, they are labels. Everything else is a text for
- * a language model.
+ * has at most 50 different values, and at most one for every ten lines, they are labels; so is the third where all have
+ * three. Everything else is a text for a language model.
  * @param path for messages; a name that ends in .csv promises columns
  * @throws ConfigError for a .csv file whose columns are not separated by tabs, where more than half of the lines have a tab but not all have two columns, and where the second
  *   column has more values than labels would have, but repeats itself more than translations do
@@ -26,6 +26,11 @@ export function guessTask(text: string, path: string): TaskGuess {
     return { task: 'lm', reason: tabbed.length === 0 ? 'its lines have no tabs' : 'most lines have no tab' };
   }
   const rows = lines.map((line) => line.split('\t'));
+  const three = rows.every(({ length }) => length === 3) && labelsOf(rows);
+  if (three && isFew(three, lines.length)) {
+    const reason = `text TAB text TAB text with ${three} different values in ${lines.length} lines`;
+    return { task: 'classify', reason };
+  }
   const odd = rows.findIndex(({ length }) => length !== 2);
   if (odd >= 0) {
     throw unclear(
@@ -33,11 +38,20 @@ export function guessTask(text: string, path: string): TaskGuess {
       `most lines have a tab, but line ${odd + 1} with text has ${rows[odd].length} columns`,
     );
   }
-  const values = new Set(rows.map(([, second]) => second.trim())).size;
+  const values = labelsOf(rows);
   const found = `text TAB text with ${values} different values in ${lines.length} lines`;
-  if (values <= Math.min(MAX_LABELS, lines.length / 10)) return { task: 'classify', reason: found };
+  if (isFew(values, lines.length)) return { task: 'classify', reason: found };
   if (values * 2 > lines.length) return { task: 'translate', reason: found };
   throw unclear(path, `it has ${found}: labels or translations?`);
+}
+
+/** Different values of the last column. */
+function labelsOf(rows: readonly (readonly string[])[]): number {
+  return new Set(rows.map((row) => row[row.length - 1].trim())).size;
+}
+
+function isFew(values: number, lines: number): boolean {
+  return values <= Math.min(MAX_LABELS, lines / 10);
 }
 
 /** Whether a file promises columns with commas between. */

@@ -19,10 +19,11 @@ import type { FitTask } from './choose-recipe.js';
 
 /**
  * What to learn from. Content as such, as a recipe's `data.text` takes it: running text; or lines, source TAB target, or
- * text TAB label. Or lists: of texts, of `[source, target]`, of `[text, label]`; a row of
+ * text TAB label, or text TAB text TAB label. Or lists: of texts, of `[source, target]`, of `[text, label]`; a row of
  * other than two is refused; tabs and line breaks in them become
  * spaces (but for running text, whose texts are joined by line breaks). In Node a string without a line break that
- * is the name of a file or folder stands for what is in it.
+ * is the name of a file or folder stands for what is in it; in a folder of `prenorm prepare`, prepare.json says whether a
+ * text has several labels.
  */
 export type FitData = TextContent | readonly string[] | readonly (readonly string[])[];
 

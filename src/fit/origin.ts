@@ -1,5 +1,8 @@
 /** @file From what a user has to where a recipe has its content: `data.text`, or `data.source` in Node. */
+import { checkValue } from '../checks.js';
+import { separatorRule } from '../data/labelled-pairs.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import { isJsonObject } from '../json.js';
 import type { DataRecipe, Sources, TextContent } from '../recipe/index.js';
 import { noFiles } from '../recipe/index.js';
 import { nodeBuiltin } from '../runtime/node-builtin.js';
@@ -9,7 +12,8 @@ import type { FitData } from './options.js';
 
 /** Content of a recipe, and what its names are read with. */
 export interface Origin {
-  content: { text: string } | { source: string };
+  content: ({ text: string } | { source: string }) & { labelSeparator?: string };
+  kind: DataRecipe['kind'];
   sources: Sources;
   /** Whether there is a part of its own to validate with. */
   hasValid: boolean;
@@ -40,16 +44,21 @@ export async function findOrigin(task: FitTask, data: FitData): Promise<Origin> 
     const path = sources?.resolve(data);
     if (!sources || path === undefined || !sources.exists(path)) {
       if (isName && looksLikeFile(data)) throw noSuchFile(data, path);
-      return inline(data);
+      return inline(task, data);
     }
     const isIn = (name: string): boolean => task !== 'lm' && sources.exists(sources.join(path, name));
-    return { content: { source: path }, sources, hasValid: isIn('train.tsv') && isIn('valid.tsv') };
+    const hasValid = isIn('train.tsv') && isIn('valid.tsv');
+    const found = { content: { source: path }, kind: dataKindOf(task), sources, hasValid };
+    if (task !== 'classify') return found;
+    const file = isIn('train.tsv') ? sources.join(path, 'train.tsv') : path;
+    const kind = labelledKind(decodeText(await sources.read(file), file));
+    return { ...found, kind, content: { source: path, ...(await preparedLabels(path, sources)) } };
   }
-  if (Array.isArray(data)) return inline(fromList(task, data));
+  if (Array.isArray(data)) return inline(task, fromList(task, data));
   const isBlob = typeof Blob === 'function' && data instanceof Blob;
   if (data instanceof Uint8Array || data instanceof ArrayBuffer || isBlob) {
     const bytes = isBlob ? await (data as Blob).arrayBuffer() : (data as Uint8Array | ArrayBuffer);
-    return inline(decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), 'data'));
+    return inline(task, decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), 'data'));
   }
   throw new ConfigError(`data must be a text, bytes, a Blob or a list, got ${brief(data)}`, {
     op: 'fit',
@@ -58,13 +67,42 @@ export async function findOrigin(task: FitTask, data: FitData): Promise<Origin> 
   });
 }
 
-/** The kind of data of a task. */
-export function dataKindOf(task: FitTask): DataRecipe['kind'] {
+/** The kind of data of a task; of texts with labels where each has one text. */
+function dataKindOf(task: FitTask): DataRecipe['kind'] {
   return ({ lm: 'text', translate: 'pairs', classify: 'labelledTexts' } as const)[task];
 }
 
-function inline(text: TextContent & string): Origin {
-  return { content: { text }, sources: noFiles, hasValid: false };
+/** Pairs of texts where most lines have three columns. */
+function labelledKind(text: string): 'labelledTexts' | 'labelledPairs' {
+  const lines = text.split('\n');
+  const three = lines.filter((line) => line.split('\t').length === 3).length;
+  return three * 2 > lines.length ? 'labelledPairs' : 'labelledTexts';
+}
+
+/** What separates the labels of a text in a folder of `prenorm prepare`, where they are several. */
+async function preparedLabels(path: string, sources: Sources): Promise<{ labelSeparator?: string }> {
+  const account = sources.join(path, 'prepare.json');
+  if (!sources.exists(account)) return {};
+  let stored: unknown;
+  try {
+    stored = JSON.parse(decodeText(await sources.read(account), account));
+  } catch (cause) {
+    throw new DataError('the file is no JSON', {
+      path: account,
+      cause,
+      hint: 'it says how the labels are read: prepare the data again',
+    });
+  }
+  const options = isJsonObject(stored) && isJsonObject(stored.options) ? stored.options : {};
+  const { labelSeparator } = options;
+  if (labelSeparator === undefined) return {};
+  checkValue('fit', `labelSeparator of ${account}`, labelSeparator, separatorRule);
+  return { labelSeparator: labelSeparator as string };
+}
+
+function inline(task: FitTask, text: TextContent & string): Origin {
+  const kind = task === 'classify' ? labelledKind(text) : dataKindOf(task);
+  return { content: { text }, kind, sources: noFiles, hasValid: false };
 }
 
 function fromList(task: FitTask, list: readonly unknown[]): string {

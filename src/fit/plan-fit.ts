@@ -10,7 +10,7 @@ import { type DataFacts, factsOf } from './facts.js';
 import { Here } from './here.js';
 import { InWorker } from './in-worker.js';
 import type { FitBudget, FitData } from './options.js';
-import { dataKindOf, findOrigin, type Origin } from './origin.js';
+import { findOrigin, type Origin } from './origin.js';
 import type { Place } from './place.js';
 
 /** What was chosen, and where it is carried out. */
@@ -43,16 +43,16 @@ export async function planFit({
   worker = false,
 }: FitPlanOptions): Promise<FitPlan> {
   const origin = await findOrigin(task, data);
-  const content = { kind: dataKindOf(task), ...origin.content };
+  const content = { kind: origin.kind, ...origin.content };
   const read = await readContent(task, content as Recipe['data'], origin);
   if (task === 'classify' && !origin.hasValid) refuseSingleLabels(read, origin);
   const facts = factsOf(task, read, origin.hasValid);
   const place =
     worker === false
       ? new Here(origin.sources)
-      : new InWorker(task, read, origin.hasValid, worker === true ? undefined : worker);
+      : new InWorker(task, read, origin, worker === true ? undefined : worker);
   const whole = (chosen: ChosenRecipe): Recipe =>
-    checkRecipe({ ...chosen, data: { ...chosen.data, ...origin.content } }, 'fit');
+    checkRecipe({ ...chosen, data: { ...chosen.data, ...content } as Recipe['data'] }, 'fit');
   const counted = task === 'lm' ? { tokens: await countTokens(facts, content as Recipe['data'], place) } : {};
   const chosen = await recipeFor(budget, { ...facts, ...counted, seed }, place, whole, signal);
   return {

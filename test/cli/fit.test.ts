@@ -111,4 +111,32 @@ test('labelled texts are told from pairs, and what does not go together is refus
     assert.not(existsSync(join(cwd, 'x')));
   }));
 
+test('what prepare makes of several labels, and of pairs with a label, is learned as such', () =>
+  inFolder(async (cwd) => {
+    const row = (i: number): string => `${i % 2 ? 'sun' : 'rain'} on day ${i}`;
+    const rows = (columns: (i: number) => string) =>
+      `${Array.from({ length: 120 }, (_, i) => `${row(i)}\t${columns(i)}`).join('\n')}\n`;
+    const labels = (i: number): string => [...(i % 2 ? ['good'] : []), ...(i % 3 ? [] : ['long'])].join(',');
+    writeFileSync(join(cwd, 'several.tsv'), rows(labels));
+    writeFileSync(
+      join(cwd, 'pairs.tsv'),
+      rows((i) => `${row(i + (i % 4))}\t${i % 4 ? 'other' : 'same'}`),
+    );
+    const made: [string, string[], string, string[]][] = [
+      ['several', ['--label-separator', ','], 'labelledTexts', ['good', 'long']],
+      ['pairs', [], 'labelledPairs', ['other', 'same']],
+    ];
+    for (const [name, more, kind, classes] of made) {
+      const args = ['prepare', `${name}.tsv`, '--kind', 'labelled', ...more, '--out', `${name}-data`];
+      const prepared = await prenorm(args, { cwd });
+      assert.is(prepared.code, 0, prepared.stderr);
+      const run = await prenorm(['fit', `${name}-data`, '--steps', '4', '--out', name], { cwd });
+      assert.is(run.code, 0, run.stderr);
+      assert.ok(run.stdout.startsWith(`task: classify (prepare.json says ${kind})\n`), run.stdout);
+      const { recipe } = JSON.parse(readFileSync(join(cwd, name, 'config.json'), 'utf8'));
+      assert.equal([recipe.data.kind, recipe.model.numClasses], [kind, classes.length]);
+      assert.is(recipe.data.labelSeparator, more[1]);
+    }
+  }));
+
 test.run();

@@ -204,6 +204,40 @@ test('a worker comes to the same bits, from what is given and from a folder with
   }
 });
 
+test('several labels of prepare.json, and pairs with a label, are learned as such, in a worker to the same bits', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
+  try {
+    const several = labelled.map(([line, label], i) => {
+      const own = ['', label, `${label},long`, `long,${label}`][i % 4];
+      return `${line.replace(/\s/g, ' ')}\t${own}\n`;
+    });
+    writeFileSync(join(folder, 'train.tsv'), several.slice(0, 48).join(''));
+    writeFileSync(join(folder, 'valid.tsv'), several.slice(48).join(''));
+    writeFileSync(join(folder, 'prepare.json'), JSON.stringify({ options: { labelSeparator: ',' } }));
+    const both = labelled.map(([line, label]) => `${line.replace(/\s/g, ' ')}\tand more\t${label}\n`);
+    for (const [data, labels, kind] of [
+      [folder, ['bad', 'good', 'long'], 'labelledTexts'],
+      [both.join(''), ['bad', 'good'], 'labelledPairs'],
+    ] as const) {
+      const options = { ...quick, task: 'classify', data, budget: { steps: 3 } } as const;
+      const here = await fit(options);
+      const { multiLabel } = here.model.config as { multiLabel?: boolean };
+      assert.equal([here.labels, here.recipe.data.kind, multiLabel], [labels, kind, data === folder]);
+      assert.type(here.metrics.macroF1, 'number');
+      assert.is(bits(here.model), await carriedOut(here.recipe, fileSources(folder)));
+      const there = await fit({ ...options, worker: true });
+      assert.equal(there.recipe, here.recipe);
+      assert.equal(there.metrics, here.metrics);
+      assert.is(bits(there.model), bits(here.model));
+    }
+    writeFileSync(join(folder, 'prepare.json'), '{');
+    const error = await asyncRefusal(fit({ ...quick, task: 'classify', data: folder }));
+    assert.equal([error.code, error.path], ['DATA', join(folder, 'prepare.json')]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('strings, bytes, lists and files say the same', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'prenorm-fit-'));
   try {

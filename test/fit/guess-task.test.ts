@@ -27,6 +27,12 @@ test('two columns with few values in the second are labelled texts, with many va
   );
   assert.is(labelled.task, 'classify');
   assert.match(labelled.reason, '4 different values in 40 lines');
+  const three = guessTask(
+    lines(40, (i) => `text ${i}\tother\t${i % 4}`),
+    'f',
+  );
+  assert.equal(three.task, 'classify');
+  assert.match(three.reason, '4 different values in 40 lines');
   assert.is(
     guessTask(lines(40, (i) => `text ${i}\tTexte ${i >> 1 === 3 ? 0 : i}`).replace(/\n/g, '\r\n'), 'f').task,
     'translate',
