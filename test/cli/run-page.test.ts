@@ -146,7 +146,7 @@ test('compare: a sentence, a page with both, JSON; and what cannot be compared i
     );
     assert.match(found.stdout, /the page is comparison\.html\n$/);
     const page = readFileSync(join(cwd, 'comparison.html'), 'utf8');
-    assert.match(page, '<a href="runs/pre/report.html">runs/pre</a>');
+    assert.match(page, '<a href="runs/pre/report.html">runs/<wbr>pre</a>');
     const held = figuresOf(page)[0];
     for (const [at, run] of runs.entries()) {
       const judged = linesOf(join(cwd, run, 'metrics.jsonl')).filter(
