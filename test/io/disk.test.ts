@@ -113,6 +113,9 @@ test('a limit on the size of files: every lost checkpoint is a line, the last go
     const limited = run(9, "trap '' XFSZ; ulimit -f 16;", '--resume');
     assert.is(limited.status, 2, limited.stderr);
     const told = limited.stderr.split('\n').filter((line) => line.startsWith('prenorm: '));
+    // The page, which is larger than the limit from the beginning, is told of once.
+    const page = told.findIndex((line) => line.includes('report.html'));
+    assert.match(told.splice(page, 1)[0]!, /training goes on without its page/);
     assert.is(told.length, 3, limited.stderr);
     for (const line of told.slice(0, 2)) {
       assert.match(line, /larger than allowed here.*; training goes on, the checkpoint of step 4 stays/);

@@ -46,9 +46,9 @@ function layOut({ heatmap }: FigureData, width: number, tokens: Tokens): Layout 
   return { pictures, key, cells: made, columns: columns.length };
 }
 
-/** How far the label under the last column reaches beyond its middle. */
+/** How far the label under the last column reaches beyond its middle; a long one does not push the map away. */
 function halfLabel(columns: readonly string[]): number {
-  return textWidth(columns.at(-1) ?? '', SIZE) / 2 + 1;
+  return Math.min(24, textWidth(columns.at(-1) ?? '', SIZE) / 2 + 1);
 }
 
 function map(
