@@ -72,3 +72,8 @@ function listenForInterrupt(): AbortSignal {
   process.on('SIGTERM', stop);
   return controller.signal;
 }
+
+/** Of options that mean nothing here, the first that is given. */
+export function firstGiven<K extends string>(options: Readonly<Record<K, unknown>>): K | undefined {
+  return (Object.keys(options) as K[]).find((name) => options[name] !== undefined);
+}

@@ -11,7 +11,7 @@ import { exp64 } from '../runtime/math.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { bitsPerByte, evaluateBatches, type Trainable } from '../train/index.js';
 import { judgeClasses } from './classify.js';
-import { EXIT, note } from './errors.js';
+import { EXIT, firstGiven, note } from './errors.js';
 import { openRun, openRunData, type TrainedRun } from './open-run.js';
 import { progressBars } from './progress.js';
 import { start } from './start.js';
@@ -87,19 +87,14 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
 /** @throws ConfigError for an option of translations where none are made */
 function refuseUnused({ model, kind }: TrainedRun, { beam, lengthPenalty, nllOnly }: EvaluateOptions): void {
   if (model instanceof Transformer) return;
-  for (const [op, actual] of [
-    ['--beam', beam],
-    ['--length-penalty', lengthPenalty],
-    ['--nll-only', nllOnly],
-  ] as const) {
-    if (actual === undefined) continue;
-    throw new ConfigError(`it is for runs that translate, this run is a ${kind}`, {
-      op,
-      expected: 'transformer',
-      actual: kind,
-      hint: 'leave it out',
-    });
-  }
+  const op = firstGiven({ '--beam': beam, '--length-penalty': lengthPenalty, '--nll-only': nllOnly });
+  if (!op) return;
+  throw new ConfigError(`it is for runs that translate, this run is a ${kind}`, {
+    op,
+    expected: 'transformer',
+    actual: kind,
+    hint: 'leave it out',
+  });
 }
 
 async function heldOut(

@@ -3,7 +3,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
-import { inConfig, interruptSignal } from './errors.js';
+import { firstGiven, inConfig, interruptSignal } from './errors.js';
 import { makeFolder, readJson, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { RunFolder, readRecipe } from './run-folder.js';
@@ -65,13 +65,12 @@ export async function fit(input: string, options: FitCommandOptions): Promise<nu
 }
 
 function refuseWithResume({ task, steps, minutes, seed }: FitCommandOptions): void {
-  for (const [name, value] of Object.entries({ task, steps, minutes, seed })) {
-    if (value === undefined) continue;
-    throw new ConfigError(`--${name} does not go with --resume`, {
-      op: `--${name}`,
-      hint: 'the run goes on with the recipe that it began with',
-    });
-  }
+  const name = firstGiven({ task, steps, minutes, seed });
+  if (!name) return;
+  throw new ConfigError(`--${name} does not go with --resume`, {
+    op: `--${name}`,
+    hint: 'the run goes on with the recipe that it began with',
+  });
 }
 
 /** The run goes on with its own data: other data would be ignored. A link to the same file is the same. */

@@ -7,7 +7,7 @@ import { checkTranslateOptions, sentenceSteps } from '../generate/translate.js';
 import { CausalLM, Transformer } from '../nn/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
-import { EXIT } from './errors.js';
+import { EXIT, firstGiven } from './errors.js';
 import { readText } from './files.js';
 import { openRun, type TrainedRun } from './open-run.js';
 import { type EngineOptions, start } from './start.js';
@@ -110,18 +110,14 @@ interface Continuing extends Omit<GenerateOptions, 'signal'> {
 /** @throws ConfigError for what narrows a choice where nothing is drawn */
 function checkDrawing({ temperature, topK, topP, minP }: Continuing): void {
   if (temperature !== 0) return;
-  for (const [op, actual] of [
-    ['--top-k', topK],
-    ['--top-p', topP],
-    ['--min-p', minP],
-  ] as const) {
-    if (actual === undefined) continue;
-    throw new ConfigError('it narrows what is drawn from, and --temperature 0 takes the likeliest token', {
-      op,
-      actual,
-      hint: 'leave it out, or give a temperature above 0',
-    });
-  }
+  const narrowing = { '--top-k': topK, '--top-p': topP, '--min-p': minP };
+  const op = firstGiven(narrowing);
+  if (!op) return;
+  throw new ConfigError('it narrows what is drawn from, and --temperature 0 takes the likeliest token', {
+    op,
+    actual: narrowing[op],
+    hint: 'leave it out, or give a temperature above 0',
+  });
 }
 
 export async function generate(folder: string, options: Common & Continuing): Promise<number> {

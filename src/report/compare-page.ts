@@ -1,13 +1,13 @@
 /** @file The page of a comparison: the sentence on which is better, the curves over each other, and what differs. */
 import type { Figure } from '../experiments/results.js';
 import type { ComparedRun, Comparison, Standing } from './compare-runs.js';
-import { figureMarkup } from './figure-markup.js';
+import { figuresMarkup } from './figure-markup.js';
 import { html, type Markup } from './markup.js';
 import type { PageFiles } from './page-files.js';
 import { base, heldOut, series, thinning } from './run-figures.js';
 import { exact, grouped } from './run-page.js';
 import { lossUnit, metricName } from './run-report.js';
-import { renderPage } from './shell.js';
+import { renderPage, sectionMarkup } from './shell.js';
 import type { ThinnedCurve } from './thinned-curve.js';
 import { formatNumber } from './wording.js';
 
@@ -30,7 +30,7 @@ export function renderComparison(
     {
       id: 'curves',
       title: 'Curves',
-      body: html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`,
+      body: figuresMarkup(figures),
     },
     { id: 'standings', title: 'Numbers', body: standingsTable(comparison) },
     { id: 'differences', title: 'Recipes', body: differencesTable(comparison) },
@@ -44,13 +44,7 @@ export function renderComparison(
 <div class="status ${measure ? 'good' : 'bad'}" id="verdict"><p>${verdict.map((text, at) =>
       at === 0 ? html`<strong>${text}</strong>` : html` ${text}`,
     )}</p></div>
-${sections.map(
-  ({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
-<h2 id="${id}-title">${title}</h2>
-${body}
-</section>
-`,
-)}`,
+${sections.map(sectionMarkup)}`,
     source: html`Written by Prenorm ${version} on ${written.slice(0, 10)}: <code>${command}</code>.`,
     figures,
     files,

@@ -38,3 +38,8 @@ export function figureMarkup(figure: Figure, { index, level = 3, caption, height
 </figure>
 `;
 }
+
+/** Figures side by side where there is room, in the order of their data. */
+export function figuresMarkup(figures: readonly Figure[]): Markup {
+  return html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`;
+}

@@ -10,7 +10,7 @@ import { type Headline, headline } from './headline.js';
 import { type Content, html, type Markup } from './markup.js';
 import { type PageFiles, pageFiles } from './page-files.js';
 import { methodSection, runsSection, samplesSection, settingsSection } from './run-sections.js';
-import { renderPage } from './shell.js';
+import { renderPage, sectionMarkup } from './shell.js';
 import { type Thinned, thinFigures } from './thin.js';
 import {
   countExpected,
@@ -55,11 +55,8 @@ export function renderReport(
     sections,
     main: html`${opening(results, first)}
 ${sections.map(
-  ({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
-<h2 id="${id}-title">${title}</h2>
-${body}
-</section>
-${id === 'experiments' ? groups.map((group) => experimentSection(group, results, first ? 1 : 0)) : ''}`,
+  (section) =>
+    html`${sectionMarkup(section)}${section.id === 'experiments' ? groups.map((group) => experimentSection(group, results, first ? 1 : 0)) : ''}`,
 )}`,
     source: `Results of Prenorm ${results.prenorm}, drawn by Prenorm ${version}.`,
     figures: thinned.figures.map((figure) => ({

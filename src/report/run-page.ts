@@ -1,16 +1,12 @@
 /** @file The page of a training, `report.html` in its folder: how it stands, its curves, samples, settings and hashes. */
-import { figureMarkup } from './figure-markup.js';
+import { figuresMarkup } from './figure-markup.js';
 import { html, type Markup } from './markup.js';
 import type { PageFiles } from './page-files.js';
 import { runFigures } from './run-figures.js';
 import { type Fact, lossUnit, metricName, type RunReport, recipeRows } from './run-report.js';
 import { samplesSection } from './run-samples.js';
-import { type PageSection, renderPage } from './shell.js';
+import { type FilledSection, renderPage, sectionMarkup } from './shell.js';
 import { formatDuration, formatNumber } from './wording.js';
-
-interface Section extends PageSection {
-  body: Markup;
-}
 
 /** The whole page as text. While the run goes on, the page loads itself anew. */
 export function renderRunPage(report: RunReport, files: PageFiles): string {
@@ -22,13 +18,11 @@ export function renderRunPage(report: RunReport, files: PageFiles): string {
     uninformed: report.uninformed,
     metric: metricName(recipe),
   });
-  const sections: Section[] = [
+  const sections: FilledSection[] = [
     {
       id: 'curves',
       title: 'Curves',
-      body: figures.length
-        ? html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`
-        : html`<p>No step is finished yet.</p>`,
+      body: figures.length ? figuresMarkup(figures) : html`<p>No step is finished yet.</p>`,
     },
     ...(history.samples.length ? [{ id: 'samples', title: 'Samples', body: samplesSection(history) }] : []),
     { id: 'settings', title: 'Settings', body: factTable('Recipe', recipeRows(recipe)) },
@@ -44,13 +38,7 @@ export function renderRunPage(report: RunReport, files: PageFiles): string {
     main: html`<h1>${name}</h1>
 ${statusBlock(report)}
 ${factsList(report, unit)}
-${sections.map(
-  ({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
-<h2 id="${id}-title">${title}</h2>
-${body}
-</section>
-`,
-)}`,
+${sections.map(sectionMarkup)}`,
     source: html`Written by Prenorm ${version} while it trained; the files of the folder have every step.`,
     figures,
     files,

@@ -17,6 +17,20 @@ export interface PageSection {
   parts?: readonly PageSection[];
 }
 
+/** A section with what stands in it. */
+export interface FilledSection extends PageSection {
+  body: Content;
+}
+
+/** A section under its heading. */
+export function sectionMarkup({ id, title, body }: FilledSection): Markup {
+  return html`<section id="${id}" aria-labelledby="${id}-title">
+<h2 id="${id}-title">${title}</h2>
+${body}
+</section>
+`;
+}
+
 export interface PageParts {
   /** Title of the document. */
   title: string;
