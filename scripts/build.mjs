@@ -12,6 +12,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -298,6 +299,8 @@ export const ${name} = { ${members} };\n`;
   }
   rmSync('build/dist', { recursive: true });
   copyFileSync('build/kernels.wasm', 'dist/chunks/prenorm-kernels.wasm');
+  // npm links to it once, when it installs: a file that is written anew needs its run bit anew.
+  chmodSync('dist/cli/main.js', 0o755);
   for (const name of subpaths) {
     const text = list(name, libraryFrom(name), (symbol) => `${unique(name, symbol)} as ${symbol}`);
     const spaces = `export {${namespaces.map(([, space]) => space)}} from './library.js';\n`;

@@ -8,7 +8,7 @@
  *   --only WORD…   cells whose name holds all the words; --list prints the names
  *   --require-all  a cell that is skipped (the reason is printed) counts as a failure
  *
- * Safari cannot be had here: open build/web/conformance/index.html in it (docs/determinism.md).
+ * Bun and WebKitGTK have Safari's engine. For Safari itself open build/web/conformance/index.html (docs/determinism.md).
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,10 +16,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { register } from 'tsx/esm/api';
-import { emulatedArm64, emulatedX64, NODE_LINES, nodeOf } from './conformance-hosts.mjs';
+import { bun, deno, emulatedArm64, emulatedX64, NODE_LINES, nodeOf } from './conformance-hosts.mjs';
 
 register();
-const { findBrowser, launch } = await import('../test/browser.ts');
+const { answerOf } = await import('./conformance-browsers.mjs');
 const { ISOLATION, serve } = await import('../test/browsers/static-server.ts');
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -104,10 +104,27 @@ function makeCells() {
     }
   }
 
-  for (const browser of ['chromium', 'firefox']) {
+  for (const [host, command] of [
+    ['deno', deno],
+    ['bun', bun],
+  ]) {
+    for (const worker of [false, true])
+      for (const threads of [1, 2, 4])
+        add(`${host} ${worker ? 'worker' : 'main'} threads-${threads} inline`, all, (items) =>
+          runNode(command, { worker, threads, items }),
+        );
+    add(`${host} main threads-1 eager inline`, all, (items) =>
+      runNode(command, { threads: 1, replay: false, items }),
+    );
+    const wasm = join(root, 'build/kernels.wasm');
+    add(`${host} main threads-1 external`, all, (items) => runNode(command, { threads: 1, wasm, items }));
+  }
+
+  for (const browser of ['chromium', 'firefox', 'webkit']) {
     const page = (name, items, query, isolated = true) =>
       add(`${browser} ${name}`, items, (chosen) => runBrowser(browser, isolated, query, chosen));
-    for (const threads of [1, 2, 3, 4]) {
+    // Debian's WebKitGTK has no SharedArrayBuffer unless an environment variable asks for it.
+    for (const threads of browser === 'webkit' ? [1] : [1, 2, 3, 4]) {
       for (const [word, replay] of replays) {
         page(`worker threads-${threads} ${word} inline`, all, { threads, replay });
       }
@@ -164,41 +181,31 @@ async function runNode(command, options) {
 }
 
 async function runBrowser(name, isolated, query, items) {
-  const program = findBrowser(name);
-  if (!program) return { skipped: `${name} is not installed` };
   const { replay, ...rest } = query;
   if (replay && !hasReplay) return NO_REPLAY;
+  const search = new URLSearchParams({
+    ...rest,
+    ...(replay === undefined || !hasReplay ? {} : { replay: replay ? 'on' : 'off' }),
+    items: items.join(),
+  });
   const { url, server } = await serve(join(root, 'build'), isolated ? ISOLATION : {});
-  const browser = await launch(name, program);
   try {
-    const page = await browser.newPage();
-    const search = new URLSearchParams({
-      ...rest,
-      ...(replay === undefined || !hasReplay ? {} : { replay: replay ? 'on' : 'off' }),
-      items: items.join(),
-    });
-    await page.goto(`${url}/web/conformance/index.html?${search}`);
-    const done = "/same|different/.test(document.getElementById('verdict')?.dataset.state ?? '')";
-    await page.waitForFunction(done, { timeout: 600_000 });
-    const { verdict, threads, rows } = await page.evaluate(() => ({
-      verdict: document.getElementById('verdict').textContent,
-      threads: document.getElementById('threads').textContent,
-      rows: [...document.querySelectorAll('#items li')].map((row) =>
-        ['.name', '.hash'].map((selector) => row.querySelector(selector).textContent),
-      ),
-    }));
+    const { skipped, verdict, threads, rows } = await answerOf(
+      name,
+      `${url}/web/conformance/index.html?${search}`,
+    );
+    if (skipped) return { skipped };
     if (/could not run/.test(verdict)) return { error: verdict };
     if (Number.parseInt(threads, 10) !== query.threads) return { skipped: `threads: ${threads}` };
     return { hashes: Object.fromEntries(rows.map(([item, hash]) => [item, hash.split(' ')[0]])) };
   } finally {
-    await browser.close();
     server.close();
     server.closeAllConnections();
   }
 }
 
 async function runMatrix() {
-  if (cells.some(({ name }) => /chromium|firefox/.test(name)))
+  if (cells.some(({ name }) => /chromium|firefox|webkit/.test(name)))
     execFileSync(process.execPath, ['scripts/build-conformance-page.mjs', '--quiet'], { cwd: root });
   console.log(`pinned total ${pinned.total}`);
   const counts = { same: 0, different: 0, skipped: 0 };

@@ -169,5 +169,5 @@ function readmeTable() {
   const good = results.claims.filter((claim) => claim.verdict === claim.expected).length;
   const others = results.claims.filter((claim) => claim.verdict !== 'holds');
   const notes = others.map((claim) => `${claim.verdict}: "${claim.statement}"`).join('; ');
-  return `${source()} ${good} of ${results.claims.length} verdicts as registered. All hold but these: ${notes || 'none'}.\n\n| De-En translation, 6+6 layers, ${trainings()[0]?.steps} steps | valid NLL | progress p | status |\n|---|---|---|---|\n${rows.join('\n')}\n\np = 0 is knowing word frequencies only (NLL ${trainings()[0]?.unigramNll?.toFixed(3)}), p = 1 is Post-LN with warm-up at its best rate. All claims: [docs/paper.md](docs/paper.md).`;
+  return `${source()} ${good} of ${results.claims.length} verdicts as registered. All hold but these: ${notes || 'none'}.\n\n| De-En translation, 6+6 layers, ${trainings()[0]?.steps} steps | valid NLL | progress p | status |\n|---|---|---|---|\n${rows.join('\n')}\n\np = 0 is knowing word frequencies only (NLL ${trainings()[0]?.unigramNll?.toFixed(3)}), p = 1 is Post-LN with warm-up at its best rate. All claims: \`docs/paper.md\`.`;
 }

@@ -98,7 +98,7 @@ function readmeTable() {
 function missesLine() {
   const missed = rows.filter((row) => row.met === false).length;
   const text = missed === 0 ? 'No target is missed.' : `${missed} targets are missed.`;
-  return `${text} All rows, what each means, and why targets are missed: [docs/performance.md](docs/performance.md).`;
+  return `${text} All rows, what each means, and why targets are missed: \`docs/performance.md\`.`;
 }
 
 function misses() {

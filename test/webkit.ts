@@ -153,9 +153,9 @@ export class WebKitWindow {
     return (await this.#ask('/execute/sync', { script, args })) as T;
   }
 
-  async waitFor(condition: () => boolean): Promise<void> {
-    for (const end = Date.now() + PATIENCE; !(await this.run(condition)); await pause(50))
-      if (Date.now() > end) throw new Error(`not within ${PATIENCE / 1000} s: ${condition}`);
+  async waitFor(condition: () => boolean, patience = PATIENCE): Promise<void> {
+    for (const end = Date.now() + patience; !(await this.run(condition)); await pause(50))
+      if (Date.now() > end) throw new Error(`not within ${patience / 1000} s: ${condition}`);
   }
 
   async #element(selector: string): Promise<string> {
@@ -195,7 +195,8 @@ export class WebKitWindow {
       child.kill();
       await ended;
     }
-    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    // Its processes go on writing for a moment.
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
