@@ -5,7 +5,11 @@ import { createInterface } from 'node:readline';
 export class Engine {
   #child;
   #lines;
+  /** What the process says it is. */
+  build = '';
+  /** @type {{ resolve: (line: any) => void, reject: (error: Error) => void } | null} */
   #waiting = null;
+  /** @type {string | null} */
   #ended = null;
   #errors = '';
 
@@ -47,7 +51,7 @@ export class Engine {
     const line = this.#lines.shift();
     if (!line && this.#ended === null) return;
     this.#waiting = null;
-    if (!line) reject(new Error(this.#ended));
+    if (!line) reject(new Error(this.#ended ?? ''));
     else if (line.error) reject(new Error(line.error));
     else resolve(line);
   }

@@ -3,29 +3,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parts } from '../dist/bench/index.js';
-import {
-  beginRun,
-  checkOut,
-  choose,
-  enableRelaxedSimd,
-  makePlan,
-  report,
-  reportError,
-} from '../dist/cli/bench.js';
 import { init } from '../dist/index.js';
+import { bench } from '../scripts/built-bench.mjs';
 import { measureRivalProducts } from './rival-products.mjs';
 import { measureRivalSteps, rivals } from './rival-steps.mjs';
 import { measureSize } from './size.mjs';
 import { measureStartup } from './startup.mjs';
 
-const OPTIONS = {
+/** @type {typeof import('../src/cli/bench.ts')} */
+const { beginRun, checkOut, choose, enableRelaxedSimd, makePlan, report, reportError } = await import(
+  new URL('../dist/cli/bench.js', import.meta.url).href
+);
+
+const OPTIONS = /** @type {const} */ ({
   quick: { type: 'boolean' },
   check: { type: 'boolean' },
   json: { type: 'boolean' },
   only: { type: 'string', multiple: true },
   out: { type: 'string' },
-};
+});
 
 export async function main(args) {
   let options;
@@ -45,8 +41,10 @@ export async function main(args) {
       { name: 'size', measure: measureSize },
     ];
     // The rivals take turns with each other, so they are one measurement, of as many of them as were asked for.
+    /** A part without a measurement is a rival. */
     const names = [...rivals, 'onnxruntime'];
-    const all = [...parts, ...own, ...names.map((name) => ({ name }))];
+    /** @type {{ name: string, measure?: import('../src/bench/suite.ts').Part['measure'] }[]} */
+    const all = [...bench.parts, ...own, ...names.map((name) => ({ name }))];
     const chosen = choose(all, only);
     checkOut(values.out);
     enableRelaxedSimd();
@@ -56,7 +54,7 @@ export async function main(args) {
       'bench/package-lock.json': new URL('./package-lock.json', import.meta.url),
     };
     const finish = beginRun({ quick, simd: 'strict', locks });
-    const alone = chosen.filter((part) => part.measure);
+    const alone = chosen.flatMap(({ name, measure }) => (measure ? [{ name, measure }] : []));
     const wanted = chosen.filter((part) => !part.measure).map(({ name }) => name);
     const plan = makePlan(quick, alone.length + (wanted.length > 0 ? 1 : 0));
     const rows = [];
@@ -71,7 +69,12 @@ export async function main(args) {
         return [...products, ...(await measureRivalSteps(rest, wanted, folder, builds))];
       };
       try {
-        rows.push(...(await plan.part({ name: `rivals (${wanted.join(', ')})`, measure })));
+        rows.push(
+          ...(await plan.part(
+            { name: `rivals (${wanted.join(', ')})`, measure },
+            { simd: 'strict', threads: 1, seed: 0 },
+          )),
+        );
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

@@ -1,14 +1,16 @@
 /** @file Writes a bench model for every engine to start from: shape, batch and settings as JSON, weights as floats. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { adamSettings, buildLm, lmBatch, lmShapes, sinusoids } from '../dist/bench/index.js';
 import { createRuntime, withRuntime } from '../dist/index.js';
+import { bench } from '../scripts/built-bench.mjs';
+
+const { adamSettings, buildLm, lmBatch, lmShapes, sinusoids } = bench;
 
 /** Writes NAME.json and NAME.bin into `folder`; returns the path of the JSON. */
 export async function writeModel(name, folder) {
   const runtime = await createRuntime();
   const shape = lmShapes[name];
-  const model = buildLm(runtime, shape);
+  const model = buildLm(/** @type {any} */ (runtime), shape);
   const positions = withRuntime(runtime, () => sinusoids(shape.seqLen, shape.dModel));
   const tensors = [];
   const parts = [];

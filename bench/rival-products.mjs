@@ -1,7 +1,9 @@
 /** @file Rows about forward products beside other libraries. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { makeRow, missingRow } from '../dist/bench/index.js';
+import { bench } from '../scripts/built-bench.mjs';
+
+const { makeRow, missingRow } = bench;
 
 const TITLES = { tfjs: 'TensorFlow.js', jax: 'jax-js', onnxruntime: 'onnxruntime-web' };
 const program = fileURLToPath(new URL('./engines/gemm.mjs', import.meta.url));
@@ -33,7 +35,7 @@ export async function measureRivalProducts(plan, wanted, builds) {
     const label = `product ${m}x${n}x${k}`;
     const rate = (time) => (2 * m * n * k) / time / 1e6;
     const reference = `${label}, Prenorm`;
-    const base = { unit: 'GFLOP/s', better: 'higher' };
+    const base = { unit: 'GFLOP/s', better: /** @type {const} */ ('higher') };
     rows.push(makeRow({ ...base, name: reference, samples: ms.prenorm.map(rate), note: found.prenorm }));
     for (const engine of only) {
       const name = `${label} beside ${TITLES[engine]}`;

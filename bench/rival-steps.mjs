@@ -6,9 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { makeRow, missingRow, quartiles, targets } from '../dist/bench/index.js';
+import { bench } from '../scripts/built-bench.mjs';
 import { Engine } from './engine.mjs';
 import { writeModel } from './model-file.mjs';
+
+const { makeRow, missingRow, quartiles, targets } = bench;
 
 export const rivals = ['pytorch', 'jax', 'tfjs'];
 
@@ -86,9 +88,12 @@ function hasTorch() {
 
 /** Starts each engine and runs three steps; `problem` says why one is not timed, `absent` that it is not here. */
 async function startAll(plan, list, path, model, torch) {
+  /** @type {any[]} */
   const found = [];
-  let expected = null;
+  /** @type {number[] | undefined} */
+  let expected;
   for (const { rival, label, start, env } of list) {
+    /** @type {{ rival: string, label: string, engine: Engine | null, problem: string | null, absent: boolean, samples: Map<number, number>, stepMs?: number }} */
     const entry = { rival, label, engine: null, problem: null, absent: false, samples: new Map() };
     found.push(entry);
     if (rival === 'pytorch' && !torch) {
@@ -99,14 +104,16 @@ async function startAll(plan, list, path, model, torch) {
     plan.onProgress(`${model}: ${rival}, ${label}: losses of steps 1 to 3`);
     try {
       const [command, args] = start;
-      entry.engine = await Engine.start(command, args(path), env);
-      const { losses, ms } = await entry.engine.run(3);
-      expected ??= losses;
-      const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - expected[i])));
+      const engine = await Engine.start(command, args(path), env);
+      entry.engine = engine;
+      const { losses, ms } = await engine.run(3);
+      const first = expected ?? losses;
+      expected = first;
+      const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - first[i])));
       if (!(worst <= AGREE)) {
         entry.problem = `its losses ${losses.map((loss) => loss.toFixed(4)).join(', ')} differ from ours`;
-      } else if (rival === 'prenorm' && label === '2 threads' && !/ 2 threads/.test(entry.engine.build)) {
-        entry.problem = `not available: ${entry.engine.build}`;
+      } else if (rival === 'prenorm' && label === '2 threads' && !/ 2 threads/.test(engine.build)) {
+        entry.problem = `not available: ${engine.build}`;
       }
       entry.stepMs = Math.min(...ms);
     } catch (error) {
@@ -154,7 +161,7 @@ function makeRows(model, found) {
   const timedOnes = (rival) => found.filter((e) => e.rival === rival && !e.problem && e.samples.size > 0);
   const best = (rival) => timedOnes(rival).sort((a, b) => median(a) - median(b))[0];
   const ours = found.find((entry) => entry.rival === 'prenorm');
-  const base = { unit: 'ms', better: 'higher' };
+  const base = { unit: 'ms', better: /** @type {const} */ ('higher') };
   const nameOf = ({ label }) => `${model}, Prenorm, ${label}`;
   for (const entry of timedOnes('prenorm')) {
     const note = entry.engine.build;

@@ -1,7 +1,9 @@
 /** @file What one downloads: bundles of the entry, and the unpacked package. */
 import { gzipSync } from 'node:zlib';
-import { makeRow, targets } from '../dist/bench/index.js';
+import { bench } from '../scripts/built-bench.mjs';
 import { bundle, imports, unpackedSize } from '../scripts/size.mjs';
+
+const { makeRow, targets } = bench;
 
 export async function measureSize(plan) {
   plan.onProgress('bundles and package size');

@@ -1,6 +1,8 @@
 /** @file `import` and `init()` in fresh processes. */
 import { execFileSync } from 'node:child_process';
-import { makeRow, targets } from '../dist/bench/index.js';
+import { bench } from '../scripts/built-bench.mjs';
+
+const { makeRow, targets } = bench;
 
 const ENTRY = new URL('../dist/index.js', import.meta.url).href;
 const PROGRAM = `const before = performance.now();

@@ -150,6 +150,7 @@ function generate(index) {
     }),
   );
   const hypotheses = segments.map((words) => (chance(4) ? '' : text(mutate(words, changes))));
+  /** @type {import('../test/text/bleu-second.ts').SecondOptions} */
   const options = {};
   if (chance(20)) options.lowercase = true;
   if (chance(20)) options.tokenize = 'none';

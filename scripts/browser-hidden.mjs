@@ -8,7 +8,7 @@ import { nodeFingerprint, serveExample } from '../test/browsers/example-site.ts'
 import { chartedStep, holdTimersBackAfter, measureHidden } from '../test/browsers/page-measures.ts';
 
 const seconds = Number(process.argv[2] ?? 180);
-const name = process.argv[3] ?? 'chromium';
+const name = /** @type {'chromium' | 'firefox'} */ (process.argv[3] ?? 'chromium');
 const site = await serveExample();
 await inBrowser(
   name,

@@ -53,7 +53,9 @@ await inBrowser('chromium', site.url, async ({ page }) => {
   const open = async (name, bytes) => {
     const file = join(folder, name);
     writeFileSync(file, bytes);
-    const input = await page.$('#open');
+    const input = /** @type {import('puppeteer-core').ElementHandle<HTMLInputElement>} */ (
+      await page.$('#open')
+    );
     await input.uploadFile(file);
   };
   await open('grandmothers-recipes.safetensors', model());

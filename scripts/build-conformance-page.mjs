@@ -14,13 +14,14 @@ const source = join(root, 'web/conformance');
 const target = join(root, 'build/web/conformance/index.html');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
+/** @satisfies {import('esbuild').BuildOptions} */
 const options = {
   bundle: true,
   minify: true,
-  format: 'esm',
+  format: /** @type {const} */ ('esm'),
   target: 'es2022',
-  write: false,
-  logLevel: 'warning',
+  write: /** @type {const} */ (false),
+  logLevel: /** @type {const} */ ('warning'),
 };
 const worker = await build({ ...options, entryPoints: [join(root, 'src/runtime/kernel-worker.ts')] });
 const { outputFiles } = await build({

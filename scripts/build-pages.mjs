@@ -13,7 +13,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Bytes of all pages together. */
 const BUDGET = 700_000;
 
-/** Script and style of a page as text, from the paths of its script and its style. */
+/**
+ * Script and style of a page as text.
+ * @param {string} script path of its script
+ * @param {string} style path of its style
+ */
 export async function bundlePage(script, style) {
   // web/figures/language.ts has an effect; package.json speaks of what is published and does not name it.
   const options = {
@@ -21,8 +25,8 @@ export async function bundlePage(script, style) {
     bundle: true,
     minify: true,
     target: 'es2022',
-    write: false,
-    logLevel: 'warning',
+    write: /** @type {const} */ (false),
+    logLevel: /** @type {const} */ ('warning'),
   };
   const [js, css] = await Promise.all([
     build({ ...options, entryPoints: [script], format: 'esm', legalComments: 'none' }),

@@ -69,7 +69,7 @@ async function buildPeak() {
     const outFile = `build/peak.${target}.wasm`;
     const options = ['--outFile', outFile, '--runtime', 'stub', '--importMemory', '--noExportMemory'];
     const { error, stderr } = await asc.main([
-      'bench/assembly/peak.ts',
+      'assembly/peak.ts',
       ...['--config', 'none', '-O3', '--noAssert', '--enable', enable, ...options, ...relaxed],
     ]);
     if (error) {
@@ -84,7 +84,7 @@ async function buildPeak() {
   );
   writeIfChanged(
     'src/bench/generated/peak.ts',
-    `// Auto-generated from bench/assembly/peak.ts by \`node scripts/build.mjs\`. Do not edit.\n${lines.join('')}`,
+    `// Auto-generated from assembly/peak.ts by \`node scripts/build.mjs\`. Do not edit.\n${lines.join('')}`,
   );
 }
 
@@ -191,18 +191,18 @@ function buildTypeScript() {
 async function joinModules() {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
   const paths = Object.values(exports).flatMap((entry) => entry.default ?? []);
-  const options = {
+  const options = /** @satisfies {import('esbuild').BuildOptions} */ ({
     outdir: 'build/dist',
     bundle: true,
-    format: 'esm',
+    format: /** @type {const} */ ('esm'),
     target: 'es2022',
-    platform: 'neutral',
+    platform: /** @type {const} */ ('neutral'),
     external: ['node:*', 'commander', 'cli-progress', 'open'],
     // Lines stay: Node prints the whole line of an error that nobody catches, and users read it.
     minifySyntax: true,
-    metafile: true,
-    logLevel: 'warning',
-  };
+    metafile: /** @type {const} */ (true),
+    logLevel: /** @type {const} */ ('warning'),
+  });
   const nameOf = (path) => path.replace(/^\.\/dist\/|\.js$/g, '');
   const apart = [
     'conformance/index',
@@ -276,6 +276,7 @@ export const ${name} = { ${members} };\n`;
     const inputs = Object.entries(outputs[file].inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
     return inputs.length > 0 && inputs.every(([input]) => program.test(input));
   };
+  /** @type {import('esbuild').TransformOptions} */
   const shortNames = {
     minify: true,
     lineLimit: 400,
@@ -283,7 +284,7 @@ export const ${name} = { ${members} };\n`;
     target: 'es2022',
     legalComments: 'inline',
   };
-  for (const file of readdirSync('dist', { recursive: true }))
+  for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' }))
     if (file.endsWith('.js')) rmSync(join('dist', file));
   for (const file of Object.keys(outputs)) {
     const target = file.replace('build/dist', 'dist');

@@ -26,6 +26,7 @@ const hashesIn = (folder) =>
   Object.fromEntries(targets.map((name) => [name, sha256(join(folder, files[name]))]));
 
 const scratch = mkdtempSync(join(tmpdir(), 'prenorm-'));
+/** @type {[folder: string, env: NodeJS.ProcessEnv][]} */
 const places = [
   [join(scratch, 'a'), { LANG: 'C', TZ: 'UTC' }],
   [

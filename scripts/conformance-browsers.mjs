@@ -8,11 +8,11 @@ const PAGE_MS = 600_000;
 // Both are carried out in the page.
 const isDone = () => /same|different/.test(document.getElementById('verdict')?.dataset.state ?? '');
 const answer = () => ({
-  verdict: document.getElementById('verdict').textContent,
-  threads: document.getElementById('threads').textContent,
+  verdict: document.getElementById('verdict')?.textContent ?? '',
+  threads: document.getElementById('threads')?.textContent ?? '',
   rows: [...document.querySelectorAll('#items li')].map((row) => [
-    row.querySelector('.name').textContent,
-    row.querySelector('.hash').textContent,
+    row.querySelector('.name')?.textContent ?? '',
+    row.querySelector('.hash')?.textContent ?? '',
   ]),
 });
 

@@ -12,7 +12,7 @@ if (isMainThread && options.worker) {
 } else {
   const text = JSON.stringify(await run(options));
   if (isMainThread) console.log(text);
-  else parentPort.postMessage(text);
+  else parentPort?.postMessage(text);
 }
 
 async function run({ threads, simd, wasm, replay, items }) {

@@ -37,7 +37,7 @@ const { values: flags, positionals } = parseArgs({
 const words = [...(flags.only ?? []), ...positionals];
 
 if (!existsSync(join(root, 'dist/conformance/index.js'))) throw new Error('run `npm run build` first');
-const { pinned } = await import(new URL('../dist/conformance/index.js', import.meta.url));
+const { pinned } = await import('../dist/conformance/index.js');
 const all = Object.keys(pinned.items);
 const hasReplay = await knowsReplay();
 const NO_REPLAY = { skipped: 'this version has no option "replay"' };
@@ -53,9 +53,9 @@ else process.exitCode = await runMatrix();
 
 /** Whether this version's Trainer has the option `replay`; where it has not, its only way is the eager one. */
 async function knowsReplay() {
-  const { Trainer } = await import(new URL('../dist/fit/train.js', import.meta.url));
+  const { Trainer } = await import('../dist/fit/train.js');
   try {
-    new Trainer({ replay: false });
+    new Trainer(/** @type {any} */ ({ replay: false }));
     return true;
   } catch (error) {
     return !/"replay"/.test(error.message);

@@ -109,6 +109,7 @@ export async function crashTest({
     while (count.kills < kills) {
       const out = `run-${count.runs++}`;
       /** What the last life left. */
+      /** @type {{ step: number | null, model: Uint8Array | null }} */
       let begun = { step: null, model: null };
       for (let done = false; !done; ) {
         const has = (name) => existsSync(join(folder, out, name));
@@ -147,7 +148,8 @@ export async function crashTest({
         }
         try {
           const { step } = decodeCheckpoint(checkpoint, out);
-          if (step < begun.step) problem('differing', `${out}: back from step ${begun.step} to ${step}`);
+          if (begun.step !== null && step < begun.step)
+            problem('differing', `${out}: back from step ${begun.step} to ${step}`);
           if (!isSame(checkpoint, saved.get(step)?.checkpoint))
             problem('differing', `${out}: another checkpoint at step ${step}`);
           if (half && statSync(join(folder, out, half)).size < wholeSize(saved, half, step))
@@ -213,8 +215,11 @@ function startLife(command, folder, out, resume) {
   const path = join(folder, out);
   mkdirSync(path, { recursive: true });
   const writes = [];
+  /** @type {{ name: string, begin: number, end: number } | null} */
   let open = null;
+  /** @type {string | null} */
   let openModel = null;
+  /** @type {(file: string) => void} */
   let onWrite = () => {};
   let timer;
   const begun = performance.now();

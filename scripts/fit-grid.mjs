@@ -134,7 +134,8 @@ async function carryOut({ recipe }) {
   let [best, step] = [Number.POSITIVE_INFINITY, 0];
   try {
     for await (const metrics of trainer.run()) {
-      if ((metrics.validNll ?? best) < best) [best, step] = [metrics.validNll, metrics.step];
+      if (metrics.validNll !== undefined && metrics.validNll < best)
+        [best, step] = [metrics.validNll, metrics.step];
     }
   } catch (error) {
     if (error.code !== 'NUMERIC') throw error;
@@ -178,5 +179,6 @@ function report(names, jobs, out) {
   return rows.every(({ ratio }) => ratio <= LIMIT) ? 0 : 1;
 }
 
-if (process.send) process.once('message', (job) => carryOut(job).then((result) => process.send(result)));
+if (process.send)
+  process.once('message', (/** @type {any} */ job) => carryOut(job).then((result) => process.send?.(result)));
 else process.exitCode = await main();

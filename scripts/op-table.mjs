@@ -264,7 +264,7 @@ function readSignatures() {
         ),
       );
       if (!found) continue;
-      const open = found.index + found[0].length;
+      const open = (found.index ?? 0) + found[0].length;
       const parameters = argumentsOf(codeOf(source), open)
         .map(([from, to]) => source.slice(from, to).trim())
         .map((parameter) => parameter.replace(/^(\w+)\??: [\s\S]*?( = [\s\S]*)?$/, '$1$2'))

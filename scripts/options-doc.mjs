@@ -22,6 +22,7 @@ const checks = await tsImport('../src/checks.ts', import.meta.url);
 
 const api = new API({ cwd: root });
 const project = api.updateSnapshot({ openProjects: [tsconfig] }).getProject(tsconfig);
+if (!project) throw new Error(`no project at ${tsconfig}`);
 const takers = optionTakers(root, project);
 const rules = rulesOf(root, project, checks);
 const defaults = defaultsOf(root, project);

@@ -6,14 +6,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  checkResults,
-  formatNumber,
-  formatTarget,
-  formatVerdict,
-  markdownTable,
-  summarize,
-} from '../dist/bench/index.js';
+import { bench } from './built-bench.mjs';
+
+const { checkResults, formatNumber, formatTarget, formatVerdict, markdownTable, summarize } = bench;
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const SOURCE = 'docs/results/bench.json';
@@ -74,7 +69,7 @@ function readmeTable() {
   const lines = ['strict', 'relaxed'].flatMap((simd) => {
     const products = rows.filter((row) => row.name.startsWith(`gemm ${simd} `) && row.share !== null);
     if (products.length === 0) return [];
-    const shares = products.map((row) => 100 * row.share).sort((a, b) => a - b);
+    const shares = products.map(({ share }) => 100 * (share ?? 0)).sort((a, b) => a - b);
     const met = products.filter((row) => row.met).length;
     const range = `${shares[0].toFixed(0)} to ${shares.at(-1).toFixed(0)} % of the peak loop`;
     return [

@@ -11,8 +11,8 @@ const sha256 = (path) =>
     .update(readFileSync(new URL(path, root)))
     .digest('hex');
 const [strict, relaxed] = ['build/kernels.wasm', 'build/kernels.relaxed.wasm'].map(sha256);
-const { init } = await import(new URL('dist/index.js', root));
-const { pinned, runConformance } = await import(new URL('dist/conformance/index.js', root));
+const { init } = await import('../dist/index.js');
+const { pinned, runConformance } = await import('../dist/conformance/index.js');
 await init();
 const { items, list, total } = await runConformance({
   onItem: ({ name, hash }) => console.log(`${name.padEnd(18)} ${hash}`),

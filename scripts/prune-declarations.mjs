@@ -34,7 +34,7 @@ export function pruneDeclarations(folder, entries) {
     return true;
   };
   for (const entry of entries) want(join(entry), '*');
-  for (const name of readdirSync(folder, { recursive: true })) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(folder, name);
     if (!path.endsWith('.d.ts')) continue;
     if (files.has(path)) writeFileSync(path, render(files.get(path), files));
@@ -45,8 +45,10 @@ export function pruneDeclarations(folder, entries) {
 function parse(path) {
   const target = (specifier) => join(dirname(path), specifier.replace(/\.js$/, '.d.ts'));
   const file = {
+    /** @type {{ text: string, list: RegExpMatchArray | null, names: string[][], star: string | false }[]} */
     statements: [],
     exported: new Set(),
+    /** @type {string[]} */
     stars: [],
     /** name to the declarations it has, several for overloads. */
     declared: new Map(),
@@ -91,7 +93,7 @@ function parse(path) {
       const others = file.declared.get(name) ?? [];
       file.declared.set(name, [...others, { mentions: new Set(code.match(/[\w$]+/g)), far }]);
     } else throw new Error(`${path}: what is this?\n${text}`);
-    file.statements.push({ text, list, names, star: star && !star[2] && target(star[3]) });
+    file.statements.push({ text, list, names, star: star !== null && !star[2] && target(star[3]) });
   }
   return file;
 }

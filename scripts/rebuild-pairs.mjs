@@ -52,10 +52,10 @@ function readArguments() {
         seed: { type: 'string', default: '1' },
       },
     });
-    if (!values.out || !/^[a-z]{2}(-[a-z]+)?$/.test(values.lang ?? ''))
+    if (!values.out || !values.lang || !/^[a-z]{2}(-[a-z]+)?$/.test(values.lang))
       throw new Error('--lang and --out are needed');
     if (!/^\d+\.\d+\.\d+[\w.-]*$/.test(values.version)) throw new Error(`no version: ${values.version}`);
-    return values;
+    return { ...values, lang: values.lang, out: values.out };
   } catch (error) {
     console.error(`${error.message}\n${usage}`);
     process.exit(2);
@@ -66,9 +66,10 @@ function readArguments() {
 function download(name, into) {
   mkdirSync(into, { recursive: true });
   try {
+    /** @type {import('node:child_process').StdioOptions} */
     const stdio = ['ignore', 'pipe', 'pipe'];
     execFileSync('npm', ['pack', name, '--loglevel', 'error', '--pack-destination', into], { stdio });
-    const archive = readdirSync(into).find((file) => file.endsWith('.tgz'));
+    const archive = readdirSync(into).find((file) => file.endsWith('.tgz')) ?? '';
     execFileSync('tar', ['-xzf', archive], { cwd: into, stdio });
   } catch (error) {
     const reason = String(error.stderr || error.message).trim();
@@ -83,7 +84,7 @@ function download(name, into) {
 function numberedPairs(api, pack) {
   const english = new Map();
   const call = /\blocalize2?\(\s*(\d+)\s*,\s*("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\$]|\\.)*`)/g;
-  for (const file of readdirSync(api, { recursive: true })) {
+  for (const file of readdirSync(api, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.js')) continue;
     for (const [, number, literal] of readFileSync(join(api, file), 'utf8').matchAll(call)) {
       english.set(Number(number), readLiteral(literal));
@@ -231,6 +232,7 @@ function split(clusters) {
       .map(({ item }) => item);
   const total = clusters.reduce((sum, members) => sum + members.length, 0);
   const target = Math.floor(total * HELD_OUT);
+  /** @type {Record<'train' | 'valid' | 'test', string[][]>} */
   const splits = { train: [], valid: [], test: [] };
   for (const members of byHash(clusters, (cluster) => cluster[0].join('\t'))) {
     const fits = (held) => held.length + members.length <= target && members.length <= target / 20;

@@ -174,7 +174,11 @@ function openFiles() {
   });
 }
 
-/** What stands in `after` more often than in `before`. */
+/**
+ * What stands in `after` more often than in `before`.
+ * @param {readonly string[]} before
+ * @param {readonly string[]} after
+ */
 export function added(before, after) {
   const left = [...before];
   return after.filter((name) => {

@@ -42,7 +42,8 @@ async function lane() {
 
 function runFile(file) {
   const begun = performance.now();
-  return new Promise((resolve) => {
+  /** @type {Promise<void>} */
+  const ended = new Promise((resolve) => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--expose-gc', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, FORCE_COLOR: '0' },
@@ -79,6 +80,7 @@ function runFile(file) {
       resolve();
     });
   });
+  return ended;
 }
 
 /** Whether a source is newer than the build; worker threads run the built files even in tests. */
@@ -93,11 +95,13 @@ function isStale() {
 }
 
 function build() {
-  return new Promise((resolve, reject) => {
+  /** @type {Promise<void>} */
+  const built = new Promise((resolve, reject) => {
     spawn(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' }).on('close', (code) =>
       code === 0 ? resolve() : reject(new Error('the build failed')),
     );
   });
+  return built;
 }
 
 function fail(message) {

@@ -13,7 +13,7 @@ import { onnxMatMul } from '../onnx-matmul.mjs';
 const { sizes, rounds, ms, only } = JSON.parse(process.argv[2]);
 const require = createRequire(import.meta.url);
 const version = (name) =>
-  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url))).version;
+  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
 const values = (count) => Float32Array.from({ length: count }, (_, i) => ((i * 7919) % 1000) / 500 - 1);
 
 const engines = {
@@ -97,6 +97,7 @@ for (const name of Object.keys(engines)) {
     builds[name] = `failed: ${error.message}`;
   }
 }
+/** @type {{ size: number[], ms: Record<string, number[]>, failed: Record<string, string> }[]} */
 const results = [];
 for (const [m, n, k] of sizes) {
   const subjects = {};
@@ -118,7 +119,9 @@ for (const [m, n, k] of sizes) {
     if (worst > 1e-3 * Math.sqrt(k)) throw new Error(`${name} differs by ${worst} at ${m}x${n}x${k}`);
     subjects[name] = { ...subject, firstValues: first };
   }
-  const times = Object.fromEntries(Object.keys(subjects).map((name) => [name, []]));
+  const times = /** @type {Record<string, number[]>} */ (
+    Object.fromEntries(Object.keys(subjects).map((name) => [name, []]))
+  );
   // The first round warms up.
   for (let round = 0; round <= rounds; round++) {
     for (const [name, { run }] of Object.entries(subjects)) {

@@ -79,6 +79,7 @@ const [beta1, beta2] = adam.betas;
 /** correction1 and correction2 are 1 - beta^t: they change every step, so they are arguments. */
 const update = jit((params, m, v, correction1, correction2) => {
   const [loss, grads] = valueAndGrad(lossOf)(params.map((p) => p.ref));
+  /** @type {{ params: any[], m: any[], v: any[] }} */
   const next = { params: [], m: [], v: [] };
   grads.forEach((grad, i) => {
     const mNext = m[i].mul(beta1).add(grad.ref.mul(1 - beta1));
@@ -104,7 +105,7 @@ async function step() {
 }
 
 const { version } = JSON.parse(
-  readFileSync(new URL('../node_modules/@jax-js/jax/package.json', import.meta.url)),
+  readFileSync(new URL('../node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'),
 );
 const relaxed = WebAssembly.validate(
   Uint8Array.from(atob('AGFzbQEAAAABCAFge3t7AXsDAgEACg0BCwAgACABIAL9hQIL'), (c) => c.charCodeAt(0)),

@@ -9,10 +9,12 @@ const browsers = {};
 /**
  * What a page comes to. A request to another origin is a failure, and so is an error in the console that the page does
  * not report itself.
- * @param {object} options
- * @param {string} options.before a script that runs before the page's own
- * @param {string} options.outcome an expression: undefined until there is a result
- * @param {string} options.stage an expression: changes while the page gets on
+ * @param {import('../../test/browser.ts').BrowserName} name
+ * @param {string} url
+ * @param {object} [options]
+ * @param {string} [options.before] a script that runs before the page's own
+ * @param {string} [options.outcome] an expression: undefined until there is a result
+ * @param {string} [options.stage] an expression: changes while the page gets on
  */
 export async function inBrowser(
   name,

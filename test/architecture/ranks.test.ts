@@ -41,6 +41,10 @@ const RANKS: Record<string, number> = {
   'src/index.ts': 8,
   'src/external.ts': 9,
   'src/inference.ts': 8,
+  // Tests use what they like; of them the scripts use what drives browsers, mutates and fuzzes.
+  test: 9,
+  scripts: 9.5,
+  bench: 10,
 };
 /** Places of one rank that may use each other in this order: a file format is below what writes it. */
 const WITHIN = [
@@ -77,19 +81,27 @@ const ROOMS: Record<string, readonly string[]> = {
 
 const place = (file: string): string => {
   const parts = file.split('/');
+  if (/^(scripts|bench|test)$/.test(parts[0])) return parts[0];
   return parts.length === 2 ? file : `${parts[0]}/${parts[1]}`;
 };
 
-const sources = ['src', 'web']
+const sources = ['src', 'web', 'scripts', 'bench']
   .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))))
-  .filter((file) => file.endsWith('.ts'));
+  .filter((file) => /\.m?ts$|\.mjs$/.test(file) && !/node_modules|assembly/.test(file));
 /** What trains and measures; pages only draw. */
 const library = sources.filter((file) => file.startsWith('src/'));
 
+/** Files of ours that a file imports; of the built ones, what they are built from. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');
-  const found = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1]);
-  return found.map((path) => normalize(join(dirname(file), path)).replace(/\.js$/, '.ts'));
+  const found = [
+    ...text.matchAll(/(?:from|(?:\bimport|tsImport)\s*\(?(?:\s*new URL\()?)\s*'(\.[^']+)'/g),
+  ].map((match) => match[1]);
+  return found.map((path) =>
+    normalize(join(dirname(file), path))
+      .replace(/^dist\//, 'src/')
+      .replace(/\.js$/, '.ts'),
+  );
 }
 
 const test = suite('architecture: ranks');
