@@ -212,6 +212,47 @@ const tests = inBrowsers('figures drawn', (test, shown) => {
     assert.equal(errors, []);
     await second.close();
   });
+
+  test('the name of a level covers no marker of a line that ends at the level', async () => {
+    const { browser, folder } = shown;
+    const x = Array.from({ length: 12 }, (_, step) => 100 * (step + 1));
+    const figure: Figure = {
+      ...given[0]!,
+      id: 'at-the-level',
+      kind: 'lines',
+      smooth: false,
+      xRange: undefined,
+      series: [
+        { label: 'a', placement: 'post', x, y: x.map((step) => (step < 800 ? 9 - step / 200 : 5.1)) },
+        { label: 'b', placement: 'pre', x, y: x.map((step) => (step < 800 ? step / 200 : 4.9)) },
+      ],
+      levels: [{ label: 'unigram', y: 5 }],
+    };
+    const second = await browser.newPage();
+    await second.setViewport({ width: 1000, height: 800 });
+    await second.goto(await writePage(folder, 'at-the-level', [figure]));
+    await settle(second);
+    const [, text] = await saved(second, '#figure-0', 'SVG');
+    const { markers, covered, within } = await second.evaluate((markup) => {
+      const svg = new DOMParser().parseFromString(markup, 'image/svg+xml').documentElement;
+      document.body.append(document.adoptNode(svg));
+      const name = [...svg.querySelectorAll('text')].find(({ textContent }) => textContent === 'unigram')!;
+      const inside = name.parentElement!;
+      const [one, plot, ...all] = [name, inside, ...inside.querySelectorAll('circle, polygon')].map(
+        (element) => element.getBoundingClientRect(),
+      ) as [DOMRect, DOMRect, ...DOMRect[]];
+      return {
+        markers: all.length,
+        covered: all.filter(
+          (two) =>
+            one.left < two.right && two.left < one.right && one.top < two.bottom && two.top < one.bottom,
+        ).length,
+        within: one.left >= plot.left - 1 && one.right <= plot.right + 1,
+      };
+    }, text);
+    assert.equal([markers >= 24, covered, within], [true, 0, true]);
+    await second.close();
+  });
 });
 
 tests.run();

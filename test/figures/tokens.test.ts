@@ -2,14 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-
-const css = readFileSync(new URL('../../web/figures/tokens.css', import.meta.url), 'utf8');
-const blocks = [...css.matchAll(/\{\s*color-scheme: (light|dark);([^}]*)\}/g)].map(([, scheme, text]) => ({
-  scheme: scheme!,
-  colors: Object.fromEntries(
-    [...text!.matchAll(/--([\w-]+): (#\w{6});/g)].map(([, key, value]) => [key!, value!]),
-  ),
-}));
+import { blocks, contrast } from './tokens.js';
 
 test('both themes define the same colours', () => {
   assert.equal(
@@ -70,18 +63,5 @@ test('the example page, which people copy with its folder, has the colours of th
     }
   }
 });
-
-/** WCAG's contrast ratio of two `#rrggbb` colours. */
-function contrast(one: string, two: string): number {
-  const luminance = (color: string) => {
-    const [r, g, b] = [1, 3, 5].map((at) => {
-      const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
-      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
-  };
-  const [dark, light] = [luminance(one), luminance(two)].toSorted((a, b) => a - b);
-  return (light! + 0.05) / (dark! + 0.05);
-}
 
 test.run();

@@ -2,6 +2,7 @@
 import './language.js';
 import uPlot from 'uplot';
 import type { FigureData } from './drawing.js';
+import type { Place } from './level-names.js';
 import { AXIS_SIZE, font } from './line-axes.js';
 import type { Look } from './look.js';
 import { RADIUS, trace } from './marks.js';
@@ -9,50 +10,45 @@ import type { Tokens } from './theme.js';
 
 export const LEVEL_DASH = [1, 3];
 
-/** The named levels: their lines behind the series, or their names above all. */
-export function drawLevels(
-  plot: uPlot,
-  { levels }: FigureData,
-  tokens: Tokens,
-  what: 'lines' | 'names',
-): void {
+/** The lines of the named levels, behind the series. */
+export function drawLevels(plot: uPlot, { levels }: FigureData, tokens: Tokens): void {
   const { ctx, bbox } = plot;
   const ratio = uPlot.pxRatio;
-  const right = bbox.left + bbox.width;
   ctx.save();
-  ctx.globalAlpha = 1;
-  for (const { label, y } of levels ?? []) {
+  ctx.strokeStyle = tokens.quiet;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash(LEVEL_DASH.map((part) => part * ratio));
+  for (const { y } of levels ?? []) {
     const at = plot.valToPos(y, 'y', true);
     if (!Number.isFinite(at) || at < bbox.top || at > bbox.top + bbox.height) continue;
-    if (what === 'lines') {
-      ctx.beginPath();
-      ctx.strokeStyle = tokens.quiet;
-      ctx.lineWidth = ratio;
-      ctx.setLineDash(LEVEL_DASH.map((part) => part * ratio));
-      ctx.moveTo(bbox.left, at);
-      ctx.lineTo(right, at);
-      ctx.stroke();
-      continue;
-    }
-    const above = isAbove(at, bbox.top, bbox.top + bbox.height, 18 * ratio);
-    ctx.setLineDash([]);
-    ctx.font = font(AXIS_SIZE * ratio);
-    ctx.textAlign = 'right';
-    ctx.textBaseline = above ? 'bottom' : 'top';
-    ctx.lineWidth = 4 * ratio;
-    ctx.lineJoin = 'round';
-    ctx.strokeStyle = tokens.surface;
-    ctx.fillStyle = tokens.quiet;
-    const position = [right - 4 * ratio, at + (above ? -3 : 4) * ratio] as const;
-    ctx.strokeText(label, ...position);
-    ctx.fillText(label, ...position);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, at);
+    ctx.lineTo(bbox.left + bbox.width, at);
+    ctx.stroke();
   }
   ctx.restore();
 }
 
-/** On the side of the line that is farther from the middle, where fewer lines pass, if there is room. */
-export function isAbove(at: number, top: number, bottom: number, room: number): boolean {
-  return at - room < top ? false : at + room > bottom || at < (top + bottom) / 2;
+/** Their names, in front of all. */
+export function drawLevelNames(plot: uPlot, places: readonly Place[], tokens: Tokens): void {
+  const { ctx, bbox } = plot;
+  const ratio = uPlot.pxRatio;
+  ctx.save();
+  ctx.globalAlpha = 1;
+  ctx.setLineDash([]);
+  ctx.font = font(AXIS_SIZE * ratio);
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'middle';
+  ctx.lineWidth = 4 * ratio;
+  ctx.lineJoin = 'round';
+  ctx.strokeStyle = tokens.surface;
+  ctx.fillStyle = tokens.quiet;
+  for (const { label, left, middle } of places) {
+    const position = [bbox.left + left * ratio, bbox.top + middle * ratio] as const;
+    ctx.strokeText(label, ...position);
+    ctx.fillText(label, ...position);
+  }
+  ctx.restore();
 }
 
 /** Which points get a marker: all when there are few, about twelve otherwise, staggered from line to line. */

@@ -2,9 +2,10 @@
 import type uPlot from 'uplot';
 import type { FigureData, Picture } from './drawing.js';
 import { svg } from './elements.js';
+import { levelNames } from './level-names.js';
 import { AXIS_SIZE } from './line-axes.js';
 import type { LineData } from './line-data.js';
-import { isAbove, LEVEL_DASH, marked } from './line-paint.js';
+import { LEVEL_DASH, marked } from './line-paint.js';
 import type { Look } from './look.js';
 import { mark, round, sample } from './marks.js';
 import { textWidth } from './text.js';
@@ -45,14 +46,15 @@ export function linePicture(
 
   // An svg of its own cuts off what lies beyond the axes.
   const inside = svg('svg', { x: left, y: top, width: wide, height: high, overflow: 'hidden' });
-  const names: SVGElement[] = [];
-  for (const { label: name, y: value } of figure.levels ?? []) {
+  for (const { y: value } of figure.levels ?? []) {
     const at = y(value);
     if (!Number.isFinite(at) || at < 0 || at > high) continue;
     const line = rule(0, at, wide, at, tokens.quiet);
     line.setAttribute('stroke-dasharray', LEVEL_DASH.join(' '));
     inside.append(line);
-    const text = label(name, wide - 4, isAbove(at, 0, high, 18) ? at - 5 : at + 14, 'end', tokens);
+  }
+  const names = levelNames(plot, figure, data, hidden).map((place) => {
+    const text = label(place.label, place.left, place.middle + 4, 'start', tokens);
     for (const [key, to] of Object.entries({
       stroke: tokens.surface,
       'stroke-width': 4,
@@ -60,8 +62,8 @@ export function linePicture(
     })) {
       text.setAttribute(key, String(to));
     }
-    names.push(text);
-  }
+    return text;
+  });
   const visible = [...figure.series.keys()].filter((at) => !hidden.has(at));
   for (const at of visible) {
     const edges = data.bands[at];

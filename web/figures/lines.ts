@@ -7,10 +7,11 @@ import uPlot from 'uplot';
 import type { Drawing, Drawn, FigureData, Picture, Stage } from './drawing.js';
 import { element } from './elements.js';
 import { Legend } from './legend.js';
+import { levelNames } from './level-names.js';
 import { axes, scales } from './line-axes.js';
 import { LineCursor, type Plotted } from './line-cursor.js';
 import { isSameShape, type LineData, lineData } from './line-data.js';
-import { drawLevels, drawMarkers } from './line-paint.js';
+import { drawLevelNames, drawLevels, drawMarkers } from './line-paint.js';
 import { linePicture } from './line-picture.js';
 import { type Look, looksOf } from './look.js';
 import { isPrinting, readTokens, type Tokens } from './theme.js';
@@ -201,8 +202,8 @@ class Lines implements Drawing, Plotted {
       ),
       axes: axes(figure, tokens, () => this.data.xs, this.#ticks),
       hooks: {
-        drawAxes: [(plot) => drawLevels(plot, this.figure, tokens, 'lines')],
-        draw: [(plot) => drawLevels(plot, this.figure, tokens, 'names')],
+        drawAxes: [(plot) => drawLevels(plot, this.figure, tokens)],
+        draw: [(plot) => drawLevelNames(plot, levelNames(plot, this.figure, this.data, this.hidden), tokens)],
         drawSeries: [
           (plot, column) => {
             const at = this.data.front.indexOf(column);

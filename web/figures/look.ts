@@ -1,7 +1,7 @@
 /**
  * @file How lines are told apart, in three ways at once: hue is the placement, lightness and dashes the second member
- * of a pair, the marker tells arms of one placement apart. Predictions have no markers. A placement looks the same in
- * every figure of a page.
+ * of a pair, the marker tells arms of one placement apart; every other of them is a shade paler too. Predictions have no
+ * markers. No two lines of a figure look the same. A placement looks the same in every figure of a page.
  */
 import type { Figure, Series } from '../../src/experiments/results.js';
 import { type Look, SHAPES } from './marks.js';
@@ -18,8 +18,23 @@ const NAMED = new Map<string, readonly [string, string]>([
 const FREE = ['more-1', 'more-2', 'more-3', 'more-4'];
 /** How lines beyond the colours are broken, one after each turn of the colours. */
 const STROKES = [[], [14, 4], [6, 2, 2, 2, 2, 2], [10, 3], [2, 2]];
-const SECOND = [9, 3];
-const PREDICTED = [3, 4];
+/** Of the second member of a pair, and of predictions; the first of each, unless one placement has very many. */
+const SECOND = [
+  [9, 3],
+  [5, 2],
+  [12, 3, 3, 3],
+  [4, 4],
+  [9, 3, 2, 3, 2, 3],
+];
+const PREDICTED = [
+  [3, 4],
+  [1, 2],
+  [6, 2, 1, 2],
+];
+/** The ground's share of a paler line, of the first and of the second member of a pair: a contrast of 3 is left. */
+const PALER = [0.24, 0.38] as const;
+/** The text's share of a prediction's colour. */
+const DARKER = 0.42;
 
 /** Which colour stands for which placement on a page. */
 export class Palette {
@@ -69,11 +84,21 @@ export function looksOf(series: readonly Series[], palette: Palette, tokens: Tok
     const ordinal = counts.get(kind) ?? 0;
     counts.set(kind, ordinal + 1);
     const { tokens: names, turn, marker } = palette.of(one.placement);
-    const color = tokens[(second ? names[1] : undefined) ?? names[0]];
+    const pair = second && names[1] ? 1 : 0;
+    const color = tokens[names[pair] ?? names[0]];
+    const round = Math.floor(ordinal / SHAPES.length);
+    const strokes = prediction ? PREDICTED : second ? SECOND : STROKES;
+    const stroke = prediction ? ordinal : turn + Math.floor(round / 2);
+    // After a round of the markers the shades change places.
+    const isPaler = (ordinal + round) % 2 === 1;
     return {
-      color: prediction || ordinal % 2 ? mix(color, tokens.text, 0.42) : color,
-      dash: prediction ? PREDICTED : second ? SECOND : STROKES[turn % STROKES.length],
-      shape: prediction ? undefined : SHAPES[(marker + 3 * ordinal) % SHAPES.length],
+      color: prediction
+        ? mix(color, tokens.text, DARKER)
+        : isPaler
+          ? mix(color, tokens.surface, PALER[pair])
+          : color,
+      dash: strokes[stroke % strokes.length],
+      shape: prediction ? undefined : SHAPES[(marker + ordinal) % SHAPES.length],
       hollow: one.dashed === true,
       width: prediction ? 1.5 : 2,
     };
