@@ -172,11 +172,12 @@ function facts({ claims, runs, seconds, partial }: Group): Content {
 function experimentSection(group: Group, results: Results, before: number): Markup {
   const { name, title, claims, figures } = group;
   const { under, rest } = placeClaims(claims, figures);
+  const widths = widthsOf(figures);
   return html`<section id="experiment-${name}" class="experiment" aria-labelledby="experiment-${name}-title">
 <h2 id="experiment-${name}-title">${title}</h2>
 <p class="quiet">${facts(group)}</p>
 <div class="figures">${figures.map(
-    (figure) => html`<div class="shown${figure.series.length > 7 ? ' many' : ''}">
+    (figure, at) => html`<div class="shown${widths[at]}">
 ${figureMarkup(figure, {
   index: before + results.figures.indexOf(figure),
   caption: html`${prose(figure.caption)}${bands(figure)}`,
@@ -185,6 +186,18 @@ ${figureMarkup(figure, {
   )}</div>
 ${claimsFold(rest, figures.length > 0 ? ' without a figure' : '')}</section>
 `;
+}
+
+/** Figures stand in pairs; a legend that needs room beside it has a row of its own, and so has who would be alone. */
+function widthsOf(figures: readonly Figure[]): string[] {
+  const isWide = ({ series }: Figure) => series.length > 7;
+  let before = 0;
+  return figures.map((figure, at) => {
+    if (isWide(figure)) before = 0;
+    else if (before % 2 === 0 && (at + 1 === figures.length || isWide(figures[at + 1]!))) return ' wide';
+    else before++;
+    return isWide(figure) ? ' wide' : '';
+  });
 }
 
 /** Said where there are bands and the caption does not speak of them. */

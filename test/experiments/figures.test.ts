@@ -85,6 +85,43 @@ test('the rate figure has one line per arm over all rates, with the spread over 
   assert.equal(levels, [{ label: 'unigram', y: UNIGRAM }]);
 });
 
+test('variants have figures of their own, beside what they are to reach', () => {
+  const variants = [
+    trainingRun('pre', false, RATE, 3.6, 1, 'step'),
+    trainingRun('post', false, RATE, 4.9, 1, 'radam'),
+    trainingRun('post', false, 0.2, 5.6, 1, 'sgd'),
+    trainingRun('post', true, RATE, 4.3, 1, 'init-paper'),
+    trainingRun('post', false, RATE, 5.4, 1, 'short'),
+  ];
+  const all = figures([...trainingRuns(), ...variants]);
+  const arms = (id: string) => get(all, id).series.map(({ label }) => label);
+  const reference = 'post, warm-up, maxLr 0.002';
+  const { label: step } = variants[0]!;
+  assert.equal(arms('valid-nll-fig2-schedules'), [reference, step]);
+  assert.equal(arms('valid-nll-fig2-radam'), [reference, variants[1]!.label]);
+  assert.equal(arms('valid-nll-fig2-sgd'), [variants[2]!.label]);
+  assert.equal(arms('valid-nll-fig2-init'), [variants[3]!.label]);
+  assert.is(arms('valid-nll-fig2').length, 5, 'a shorter warm-up belongs to the grid');
+  for (const { id, series } of all.filter(({ id }) => id.startsWith('valid-nll')))
+    assert.ok(series.length <= 7, `${id} has ${series.length} lines`);
+});
+
+test('the caption over rates names the arms that did not run at all of them', () => {
+  const caption = (runs: RunRecord[]) => get(figures(runs), 'nll-over-rate-fig2').caption;
+  assert.match(caption(trainingRuns()), 'One line per arm, all over the same rates. ');
+  assert.match(
+    caption([...trainingRuns(), trainingRun('peri', false, RATE, 3.7)]),
+    `all over the same rates but Peri-LN, no warm-up, which ran at ${RATE} only. `,
+  );
+});
+
+test('captions begin with a capital letter or a formula', () => {
+  for (const name of ['quick', 'standard']) {
+    const results: Results = JSON.parse(readFileSync(`docs/results/${name}.json`, 'utf8'));
+    for (const { id, caption } of results.figures) assert.match(caption, /^(?:[A-Z]|\|\||maxLr · )/, id);
+  }
+});
+
 test('a diverged run leaves a gap, not a number', () => {
   const runs = [...trainingRuns().slice(1), trainingRun('post', false, RATE, undefined)];
   const { series } = get(figures(runs), 'nll-over-rate-fig2');

@@ -68,7 +68,12 @@ const tests = inBrowsers('figures used', (test, shown) => {
     await page.keyboard.press('0');
     assert.not(await isZoomed());
     await page.keyboard.press('Escape');
-    assert.is(await at14(), '–');
+    assert.is(await at14(), '');
+    assert.is(
+      await page.$eval(`${plot} .legend-head`, (head) => getComputedStyle(head).visibility),
+      'hidden',
+      'a row that would say nothing',
+    );
     assert.ok(await page.$eval(`${plot} .tip`, (tip) => (tip as HTMLElement).hidden));
   });
 

@@ -23,7 +23,8 @@ interface Entry {
 export class Legend {
   readonly node: HTMLElement;
   readonly #entries: Entry[];
-  readonly #at = element('span', { class: 'at number' }, '–');
+  readonly #at = element('span', { class: 'at number' });
+  readonly #head: HTMLElement;
   readonly #levels: HTMLElement[] = [];
 
   constructor({ series, levels = [], xLabel, title }: FigureData, { onToggle, onPoint }: LegendEvents) {
@@ -48,8 +49,8 @@ export class Legend {
         element('li', { class: 'level' }, swatch, name, element('span', { class: 'number' }, show(y))),
       );
     }
-    const head = element('p', { class: 'legend-head' }, element('span', {}, xLabel), this.#at);
-    this.node = element('div', { class: 'legend' }, head, list);
+    this.#head = element('p', { class: 'legend-head idle' }, element('span', {}, xLabel), this.#at);
+    this.node = element('div', { class: 'legend' }, this.#head, list);
   }
 
   /** Swatches in the present colours; a smoothed line says over how many values. */
@@ -72,7 +73,8 @@ export class Legend {
 
   /** The values under the cursor; without `x` there are none. */
   read(x: number | undefined, values: readonly Value[]): void {
-    this.#at.textContent = show(x);
+    this.#head.classList.toggle('idle', x === undefined);
+    this.#at.textContent = x === undefined ? '' : show(x);
     for (const [at, { value }] of this.#entries.entries()) {
       value.textContent = x === undefined ? '' : show(values[at]);
     }

@@ -183,7 +183,10 @@ function profileFigure(setting: string, records: GradientsRecord[]): Figure {
   return {
     id: `profile-${setting}`,
     title: `Gradient of W2 layer by layer, ${depth} layers: ${title}`,
-    caption: `${text}${setting.startsWith('translation') ? '; layers of the decoder' : ''}. Dotted: sqrt(xbar_{L+1} / xbar_{l+1}) from the last layer backwards. Read literally, Fig. 3b says Pre-LN is flat; the theory says its early layers get larger gradients.`,
+    caption: `Frobenius norm by layer (${text}${setting.startsWith('translation') ? '; layers of the decoder' : ''}); ${bySeedCount(
+      records[0].points,
+      'line: mean over seeds',
+    )}. Dotted: sqrt(xbar_{L+1} / xbar_{l+1}) from the last layer backwards. Read literally, Fig. 3b says Pre-LN is flat; the theory says its early layers get larger gradients.`,
     figure: 'Fig. 3a, b',
     xLabel: 'layer l',
     yLabel: '||dL/dW2||',

@@ -24,16 +24,72 @@ const byStep = (run: RunRecord) =>
     (run.curve ?? []).flatMap((p) => (p.validNll === undefined ? [] : [[p.step, p.validNll] as const])),
   );
 
-/** Validation NLL over the steps at the common rate: mean over seeds, with the smallest and the largest. */
-export function curves(runs: readonly RunRecord[], context: JudgeContext, experiment: string): Figure {
+/** Curves of one figure: more than a handful of lines nobody tells apart. */
+interface Part {
+  /** Goes behind the figure's id. */
+  id: string;
+  title: string;
+  variants: readonly string[];
+  /** Whether Post-LN with warm-up stands beside them, which they are to reach. */
+  withReference?: boolean;
+}
+
+const PARTS: readonly Part[] = [
+  {
+    id: '-schedules',
+    title: "Pre-LN under the paper's own schedules",
+    variants: ['step', 'late-tail'],
+    withReference: true,
+  },
+  {
+    id: '-radam',
+    title: 'RAdam and Adam with linear decay',
+    variants: ['radam', 'radam-default', 'adam-linear'],
+    withReference: true,
+  },
+  { id: '-long', title: 'Until the loss has stopped falling', variants: ['long'] },
+  { id: '-sgd', title: 'Plain SGD', variants: ['sgd'] },
+  { id: '-init', title: 'Other initialisations', variants: ['init-paper', 'init-torch'] },
+];
+const ELSEWHERE = new Set(PARTS.flatMap(({ variants }) => variants));
+
+/**
+ * Validation NLL over the steps at the common rate: mean over seeds, with the smallest and the largest. One figure of the
+ * grid's arms, and one for each kind of variant that was run.
+ */
+export function curves(runs: readonly RunRecord[], context: JudgeContext, experiment: string): Figure[] {
   const { commonRate } = context;
   const shown = bySeeds(runs).filter(([, group]) => {
     const { maxLr, variant } = armOf(group[0]);
     return maxLr === commonRate || variant === 'small' || variant === 'sgd';
   });
+  const variantOf = ([, group]: [string, RunRecord[]]) => armOf(group[0]).variant ?? '';
+  const reference = shown.filter(([, group]) => {
+    const { placement, warmup, variant } = armOf(group[0]);
+    return placement === 'post' && warmup && variant === undefined;
+  });
+  const id = `valid-nll-${experiment}`;
+  const main = shown.filter((arm) => !ELSEWHERE.has(variantOf(arm)));
+  return [
+    curveFigure(main, context, id, 'Validation NLL over training, De-En translation'),
+    ...PARTS.flatMap((part) => {
+      const own = shown.filter((arm) => part.variants.includes(variantOf(arm)));
+      if (own.length === 0) return [];
+      const arms = part.withReference ? [...reference, ...own] : own;
+      return [curveFigure(arms, context, `${id}${part.id}`, `Validation NLL: ${part.title}`)];
+    }),
+  ];
+}
+
+function curveFigure(
+  shown: readonly [string, RunRecord[]][],
+  context: JudgeContext,
+  id: string,
+  title: string,
+): Figure {
   return {
-    id: `valid-nll-${experiment}`,
-    title: 'Validation NLL over training, De-En translation',
+    id,
+    title,
     caption: `Un-smoothed negative log-likelihood per target token, ${bySeedCount(
       shown.flatMap(([, group]) => group),
       'mean over seeds',
@@ -74,11 +130,19 @@ export function rates(runs: readonly RunRecord[], context: JudgeContext, experim
     const key = `${placementName(run.placement)}, ${armOf(run).warmup ? 'warm-up' : 'no warm-up'}`;
     arms.set(key, [...(arms.get(key) ?? []), run]);
   }
+  const ratesOf = (group: readonly RunRecord[]) =>
+    [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
+  const all = ratesOf([...arms.values()].flat());
+  const fewer = [...arms].flatMap(([label, group]) => {
+    const own = ratesOf(group);
+    return own.length < all.length ? [`${label}, which ran at ${own.join(' and ')} only`] : [];
+  });
   return {
     id: `nll-over-rate-${experiment}`,
     title: 'Final validation NLL over the maximal learning rate',
-    caption:
-      'One line per arm; every arm runs over the same rates. The flatter the line, the less tuning it needs.',
+    caption: `One line per arm, all over the same rates${
+      fewer.length > 0 ? ` but ${fewer.join('; ')}` : ''
+    }. The flatter the line, the less tuning it needs.`,
     figure: 'Fig. 2 as a grid',
     xLabel: 'maxLr',
     yLabel: 'final valid NLL',
@@ -86,7 +150,7 @@ export function rates(runs: readonly RunRecord[], context: JudgeContext, experim
     yScale: 'linear',
     levels: unigram(context),
     series: [...arms].map(([label, group]) => {
-      const x = [...new Set(group.map((run) => armOf(run).maxLr))].sort((a, b) => a - b);
+      const x = ratesOf(group);
       const at = (rate: number) =>
         group
           .filter((run) => armOf(run).maxLr === rate)
@@ -121,7 +185,7 @@ export function schedules(runs: readonly RunRecord[], experiment: string): Figur
     const sum = points.reduce((total, p, i) => total + p.lr * (p.step - (points[i - 1]?.step ?? 0)), 0);
     series.push({
       label: `${label}, sum ${sum.toPrecision(3)}`,
-      placement: 'schedule',
+      placement: `rate ${armOf(run).maxLr}`,
       dashed: !warmup,
       x: points.map((p) => p.step),
       y: points.map((p) => p.lr),
@@ -131,7 +195,7 @@ export function schedules(runs: readonly RunRecord[], experiment: string): Figur
     id: `schedules-${experiment}`,
     title: 'Learning rate over training',
     caption:
-      'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common. The literal reading, maxLr / sqrt(t), stands beside it.',
+      'maxLr · min(1, sqrt(T0 / t)) after the warm-up: arms differ in their warm-up only, their tail is common. The literal reading, maxLr / sqrt(t), stands beside it. One colour for each maximal rate; dashed without the full warm-up.',
     figure: 'section 3.2',
     xLabel: 'step',
     yLabel: 'lr',

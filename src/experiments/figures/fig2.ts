@@ -141,7 +141,7 @@ export const fig2: Experiment = {
       statement: 'It is not Adam: with plain SGD Post-LN also learns slower without warm-up',
       paper: 'BLEU just above zero after 15 epochs',
       figure: 'Fig. 2',
-      drawnIn: 'valid-nll-fig2',
+      drawnIn: 'valid-nll-fig2-sgd',
       protocol: 'plain SGD at the larger of its rates at which the arm with warm-up passes p = 0.25',
       expected: 'does not hold',
       reason:
@@ -153,6 +153,7 @@ export const fig2: Experiment = {
       claim: 'post-needs-warmup-any-init',
       statement: 'The initialisation scheme does not decide it',
       figure: 'section 3.2',
+      drawnIn: 'valid-nll-fig2-init',
       protocol:
         "the same two arms under Xavier Gaussian (`paper`) and under PyTorch's own (`torch`), one seed",
       expected: 'holds',
@@ -161,7 +162,7 @@ export const fig2: Experiment = {
     },
   ],
   figures: (runs, context) => [
-    curves(runs, context, 'fig2'),
+    ...curves(runs, context, 'fig2'),
     rates(runs, context, 'fig2'),
     schedules(runs, 'fig2'),
   ],

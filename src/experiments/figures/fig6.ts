@@ -51,5 +51,5 @@ export const fig6: Experiment = {
       judge: (runs, { commonRate }) => smallRate(runs, commonRate),
     },
   ],
-  figures: (runs, context) => [curves(runs, context, 'fig6')],
+  figures: (runs, context) => curves(runs, context, 'fig6'),
 };

@@ -252,7 +252,7 @@ function experiment(size: Multi30kSize): Experiment {
     ...(size === 'small' ? {} : { onRequest: true }),
     runs: ({ preset, seed, data }) => (preset === 'multi30k' ? multi30kRuns({ size, seed, data }) : []),
     claims: claimsOf(size),
-    figures: (runs, context) => [curves(runs, { ...context, commonRate: multi30kSizes[size].maxLr }, name)],
+    figures: (runs, context) => curves(runs, { ...context, commonRate: multi30kSizes[size].maxLr }, name),
   };
 }
 

@@ -356,7 +356,7 @@ function hiddenFigure(records: Records): Figure {
     id: 'theory-hidden',
     title: 'Hidden states at initialisation, 12 layers',
     caption:
-      "E||x_l||² / d of the theory's model, seed means. Dashed: Lemma 2, and 1 + 2l for Peri-LN; Pre-LN's are bounds.",
+      "E||x_l||² / d of the theory's model, seed means. Dotted: Lemma 2, and 1 + 2l for Peri-LN; Pre-LN's are bounds.",
     figure: 'Lemma 2',
     xLabel: 'layer l',
     yLabel: 'E||x||² / d',
@@ -366,13 +366,22 @@ function hiddenFigure(records: Records): Figure {
       const record = recordOf(records, `hidden-${placement}-12x1`);
       if (!record) return [];
       const name = placementName(placement);
-      const theory =
+      const theory: Record<string, number[]> =
         placement === 'pre'
-          ? [0, 1].map((side) => layers.map((l) => preHiddenBounds(l)[side]))
-          : [layers.map(predicted[placement])];
+          ? {
+              'lower bound': layers.map((l) => preHiddenBounds(l)[0]),
+              'upper bound': layers.map((l) => preHiddenBounds(l)[1]),
+            }
+          : { theory: layers.map(predicted[placement]) };
       return [
         { label: name, placement, x: layers, y: list(record, 'hidden') },
-        ...theory.map((y) => ({ label: `${name}, theory`, placement, dashed: true, x: layers, y })),
+        ...Object.entries(theory).map(([what, y]) => ({
+          label: `${name}, ${what}`,
+          placement,
+          dashed: true,
+          x: layers,
+          y,
+        })),
       ];
     }),
   };

@@ -76,5 +76,5 @@ export const wmt14: Experiment = {
         armClaim(runs, { placement: 'pre', warmup: false, maxLr }, 'p >= 0.85', (p) => p >= 0.85),
     }),
   ),
-  figures: (runs, context) => [curves(runs, { ...context, commonRate: RATES[1] }, 'wmt14')],
+  figures: (runs, context) => curves(runs, { ...context, commonRate: RATES[1] }, 'wmt14'),
 };

@@ -1,0 +1,52 @@
+/**
+ * @file Draws what docs/results/ shows of its recorded runs anew, after the code that judges or draws has changed: the
+ * claims' words and the figures in quick.json and standard.json, and the page standard.html. Runs stay as they are, and
+ * so do verdicts: where one would change, nothing is written. `npm run redraw`, or `npm run redraw -- --check`, which
+ * writes nothing and fails when something is stale, the pages being built.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { packageVersion } from '../src/cli/version.ts';
+import { judgeRecords, recordedPreset } from '../src/experiments/registry.ts';
+import { renderReport } from '../src/report/index.ts';
+import { init } from '../src/runtime/runtime.ts';
+import { buildPages } from './build-pages.mjs';
+
+process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
+const check = process.argv.includes('--check');
+await init();
+if (!check) await buildPages();
+const drawn = new Map();
+for (const name of ['quick', 'standard']) {
+  const path = `docs/results/${name}.json`;
+  const results = JSON.parse(readFileSync(path, 'utf8'));
+  const again = redrawn(results, path);
+  drawn.set(path, `${JSON.stringify(again)}\n`);
+  if (name === 'standard') drawn.set('docs/results/standard.html', renderReport(again, packageVersion()));
+}
+for (const [path, text] of drawn) {
+  if (readFileSync(path, 'utf8') === text) continue;
+  if (check) {
+    console.error(`${path} is stale: run \`npm run redraw\``);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, text);
+    console.log(`${path}: drawn anew`);
+  }
+}
+
+/** The same results with the claims and figures of this version's code. */
+function redrawn(results, path) {
+  const { claims, figures } = judgeRecords(recordedPreset(results), structuredClone(results.runs));
+  const plain = JSON.parse(JSON.stringify({ claims, figures }));
+  const verdicts = (rows) => rows.map(({ claim, verdict, expected }) => `${claim}: ${verdict}, ${expected}`);
+  const [before, after] = [verdicts(results.claims), verdicts(plain.claims)];
+  const changed = after.filter((row) => !before.includes(row));
+  if (changed.length > 0 || before.length !== after.length) {
+    throw new Error(
+      `${path}: verdicts would change, which is more than drawing: ${changed.join('; ') || `${after.length} claims, not ${before.length}`}`,
+    );
+  }
+  return { ...results, ...plain };
+}
