@@ -5,13 +5,11 @@
 
 import { geluGradientRow, geluRow } from './gelu';
 import { reluV } from './math';
+import { CHUNK_ROWS } from './shared';
 import { at, loadPartial, loadUpTo, rowAt, storePartial, storeUpTo } from './simd';
 
 const NONE: i32 = 0;
 const RELU: i32 = 1;
-
-/** Rows that are summed into one row of `partials`: part of the bits, whoever computes the rows. */
-const CHUNK_ROWS: i32 = 32;
 
 /** out = x + bias; out may alias x. */
 export function biasForward(out: usize, x: usize, bias: usize, rows: i32, cols: i32): void {

@@ -7,10 +7,8 @@
  * yields the rounding error c of the mean, c = E[h - mean]: at a mean of 10^4 it is 5e-4 already, so h is
  * centred as (h - mean) - c. Backward recomputes c from the saved, rounded mean.
  */
+import { CHUNK_ROWS } from './shared';
 import { LANES, at, hsum, loadUpTo, rowAt, storeUpTo } from './simd';
-
-/** Rows whose share of the parameters' gradients is summed into one row of partials: part of the bits. */
-export const CHUNK_ROWS: i32 = 32;
 
 /**
  * x, residual, sum, out (rows, cols); mean, rstd (rows). residual = 0: h is x and `sum` stays untouched;

@@ -3,28 +3,27 @@
  *
  * table: int32 (numSegments, 4) = {address of the parameter in bytes, offset of its gradient and moments in
  * elements, length, group}. grads and the moments are flat and parallel to each other.
- * hyper: f32 (groups, 16) = {0 lr, 1 beta1, 2 beta2, 3 eps, 4 weightDecay (L2, added to the gradient),
- * 5 decoupledDecay (p *= 1 - this), 6 stepSize, 7 denomScale, 8 momentum, 9 nesterov, 10 rectification,
- * 11 one minus beta1, 12 one minus beta2 (0: computed here as 1 - beta in f32, where 1 - 0.999 is off by 1e-5)}.
+ * hyper: f32 (groups, HYPER_FIELDS); shared.ts says what lies where.
  * clip: address of one float the gradients are multiplied by; 0 = none.
  * All of it lies in memory, so that a recorded step needs no new arguments.
  */
+import {
+  HYPER_BETA1,
+  HYPER_BETA2,
+  HYPER_DECOUPLED_DECAY,
+  HYPER_DENOM_SCALE,
+  HYPER_EPS,
+  HYPER_FIELDS,
+  HYPER_LR,
+  HYPER_MOMENTUM,
+  HYPER_NESTEROV,
+  HYPER_ONE_MINUS_BETA1,
+  HYPER_ONE_MINUS_BETA2,
+  HYPER_RECTIFICATION,
+  HYPER_STEP_SIZE,
+  HYPER_WEIGHT_DECAY,
+} from './shared';
 import { at, loadUpTo, storeUpTo } from './simd';
-
-const FIELDS: i32 = 16;
-const LR: i32 = 0;
-const BETA1: i32 = 1;
-const BETA2: i32 = 2;
-const EPS: i32 = 3;
-const WEIGHT_DECAY: i32 = 4;
-const DECOUPLED_DECAY: i32 = 5;
-const STEP_SIZE: i32 = 6;
-const DENOM_SCALE: i32 = 7;
-const MOMENTUM: i32 = 8;
-const NESTEROV: i32 = 9;
-const RECTIFICATION: i32 = 10;
-const ONE_MINUS_BETA1: i32 = 11;
-const ONE_MINUS_BETA2: i32 = 12;
 
 /**
  * PyTorch's SGD: g = clip grad + weightDecay p; buf = momentum buf + g; d = nesterov ? g + momentum buf : buf;
@@ -46,11 +45,11 @@ export function sgdStep(
     const p = <usize>load<u32>(at(table, s * 4));
     const g = at(grads, first);
     const buf = at(momentumBuffer, first);
-    const lr = splat(h, LR);
-    const momentum = splat(h, MOMENTUM);
-    const hasMomentum = momentumBuffer != 0 && load<f32>(at(h, MOMENTUM)) != 0;
-    const nesterov = load<f32>(at(h, NESTEROV)) != 0;
-    const weightDecay = splat(h, WEIGHT_DECAY);
+    const lr = splat(h, HYPER_LR);
+    const momentum = splat(h, HYPER_MOMENTUM);
+    const hasMomentum = momentumBuffer != 0 && load<f32>(at(h, HYPER_MOMENTUM)) != 0;
+    const nesterov = load<f32>(at(h, HYPER_NESTEROV)) != 0;
+    const weightDecay = splat(h, HYPER_WEIGHT_DECAY);
     const keep = keepFactor(h);
     const clipBy = clipFactor(clip);
     for (let i = 0; i < n; i += 4) {
@@ -126,16 +125,16 @@ function momentStep(
   const g = at(grads, first);
   const ms = at(m, first);
   const vs = at(v, first);
-  const oneMinusBeta1 = f32x4.splat(complement(h, ONE_MINUS_BETA1, BETA1));
-  const oneMinusBeta2 = f32x4.splat(complement(h, ONE_MINUS_BETA2, BETA2));
-  const beta2 = splat(h, BETA2);
-  const eps = splat(h, EPS);
-  const weightDecay = splat(h, WEIGHT_DECAY);
-  const denomScale = splat(h, DENOM_SCALE);
-  const rectification = load<f32>(at(h, RECTIFICATION));
+  const oneMinusBeta1 = f32x4.splat(complement(h, HYPER_ONE_MINUS_BETA1, HYPER_BETA1));
+  const oneMinusBeta2 = f32x4.splat(complement(h, HYPER_ONE_MINUS_BETA2, HYPER_BETA2));
+  const beta2 = splat(h, HYPER_BETA2);
+  const eps = splat(h, HYPER_EPS);
+  const weightDecay = splat(h, HYPER_WEIGHT_DECAY);
+  const denomScale = splat(h, HYPER_DENOM_SCALE);
+  const rectification = load<f32>(at(h, HYPER_RECTIFICATION));
   const plain = rectified && rectification < 0;
   const stepSize = f32x4.splat(
-    load<f32>(at(h, STEP_SIZE)) * (rectified && !plain ? rectification * load<f32>(at(h, DENOM_SCALE)) : 1),
+    load<f32>(at(h, HYPER_STEP_SIZE)) * (rectified && !plain ? rectification * load<f32>(at(h, HYPER_DENOM_SCALE)) : 1),
   );
   const keep = keepFactor(h);
   const clipBy = clipFactor(clip);
@@ -183,7 +182,7 @@ function gradient(grad: v128, clip: v128, weightDecay: v128, value: v128): v128 
 @inline
 function groupOf(table: usize, s: i32, hyper: usize): usize {
   const group = load<i32>(at(table, s * 4 + 3));
-  return at(hyper, group * FIELDS);
+  return at(hyper, group * HYPER_FIELDS);
 }
 
 // @ts-ignore: decorator
@@ -195,7 +194,7 @@ function splat(h: usize, field: i32): v128 {
 // @ts-ignore: decorator
 @inline
 function keepFactor(h: usize): v128 {
-  return f32x4.splat(1 - load<f32>(at(h, DECOUPLED_DECAY)));
+  return f32x4.splat(1 - load<f32>(at(h, HYPER_DECOUPLED_DECAY)));
 }
 
 // @ts-ignore: decorator

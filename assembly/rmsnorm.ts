@@ -3,7 +3,8 @@
  *
  *   h = x + residual,  out = h rstd weight,  rstd = 1 / sqrt(E[h^2] + eps)
  */
-import { addRow, CHUNK_ROWS } from './layernorm';
+import { addRow } from './layernorm';
+import { CHUNK_ROWS } from './shared';
 import { LANES, at, hsum, loadPartial, loadUpTo, rowAt, storePartial } from './simd';
 
 /**

@@ -122,6 +122,10 @@ async function writeBindings() {
     '/** Names of the functions that return something, or join threads: they are never recorded or divided. */',
     `export const unrecorded: string =\n  '${whole.join(' ')}';\n`,
   ].join('\n');
+  const shared = readFileSync('assembly/shared.ts', 'utf8').replace(
+    /^(export const \w+): i32 = (\d+);$/gm,
+    (_, name, value) => `${name} = ${value};`,
+  );
   const strict = readFileSync('build/kernels.wasm');
   const relaxed = readFileSync('build/kernels.relaxed.wasm');
   const header = (source) =>
@@ -129,6 +133,8 @@ async function writeBindings() {
   const hashLine = (name, bytes) => `export const ${name}WasmHash = '${sha256(bytes)}';\n`;
   mkdirSync('src/runtime/generated', { recursive: true });
   writeIfChanged('src/runtime/generated/kernels.ts', `${header('assembly/')}\n${kernelsText}`);
+  const [, ...numbers] = shared.split(/^ \*\/\n/m);
+  writeIfChanged('src/runtime/generated/shared.ts', `${header('assembly/shared.ts')}${numbers.join('')}`);
   // Apart, because only threads need them, and they come on demand.
   writeIfChanged(
     'src/runtime/generated/kernel-parameters.ts',

@@ -3,9 +3,9 @@
  * piece by piece. Dropout is off, whatever mode the model is in, and the mode stays.
  */
 import { slice } from '../autograd/ops/index.js';
+import { KeyValueCache } from '../autograd/ops/key-value-cache.js';
 import { noGrad } from '../autograd/tape.js';
 import { tensor, type Variable } from '../autograd/variable.js';
-import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM } from '../nn/models.js';
 
 /** `rows` texts that stand at the same position. */

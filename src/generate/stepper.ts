@@ -4,14 +4,13 @@
  */
 
 import { logSoftmax } from '../autograd/ops/index.js';
+import { KeyValueCache, takeRows } from '../autograd/ops/key-value-cache.js';
 import { noGrad } from '../autograd/tape.js';
-import { tensor, Variable } from '../autograd/variable.js';
+import { tensor, type Variable } from '../autograd/variable.js';
 import { checkInts, checkValue, integer } from '../checks.js';
 import { ShapeError } from '../errors.js';
-import { KeyValueCache } from '../nn/attention.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
 import type { Module } from '../nn/module.js';
-import { arenaStorage } from '../tensor/tensor.js';
 import { CachedLM } from './cached-lm.js';
 
 /**
@@ -102,8 +101,7 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
     reorder(order) {
       checkEach('translationStepper.reorder', 'order', order, rows);
       caches = caches.map((cache) => cache.reorder(order));
-      const width = 2 * dModel * sourceLen;
-      memoryKVs = noGrad(() => memoryKVs.map((kv) => takeRows(kv, order, width)), runtime);
+      memoryKVs = noGrad(() => memoryKVs.map((kv) => takeRows(kv, order)), runtime);
       const before = sourceLengths.toArray();
       sourceLengths = tensor(Int32Array.from(order, (row) => before[row]));
       rows = order.length;
@@ -123,18 +121,6 @@ function compute<T>(model: Module, fn: () => T): T {
 function checkEach(op: string, name: string, values: ArrayLike<number>, end: number): void {
   const rule = integer(0, end - 1);
   for (let i = 0; i < values.length; i++) checkValue(op, `${name}[${i}]`, values[i], rule);
-}
-
-function takeRows(x: Variable, order: Int32Array, width: number): Variable {
-  const out = new Variable(arenaStorage(x.runtime, 'f32', order.length * width), [
-    order.length,
-    ...x.shape.slice(1),
-  ]);
-  const { kernels } = x.runtime;
-  order.forEach((row, i) => {
-    kernels.copyForward(out.ptr + i * width * 4, x.ptr + row * width * 4, width);
-  });
-  return out;
 }
 
 function logProbs(logits: Variable): Float32Array {

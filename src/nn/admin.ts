@@ -6,6 +6,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { Parameter } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from './module.js';
+import { placements } from './placements.js';
 import { TransformerDecoder, TransformerEncoder } from './transformer.js';
 import type { Trace } from './transformer-layers.js';
 
@@ -37,7 +38,7 @@ export function profileAdmin<B>(
     if (!(module instanceof TransformerEncoder || module instanceof TransformerDecoder)) continue;
     for (const [l, { path, normPlacement, sublayers }] of module.layers.entries()) {
       for (const [i, { kind, gain }] of sublayers.entries())
-        if (gain && normPlacement === 'admin')
+        if (gain && placements[normPlacement].profiled)
           gains.set(`${path}.${kind}`, { gain, first: l === 0 && i === 0 });
     }
   }

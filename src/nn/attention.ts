@@ -1,4 +1,4 @@
-/** @file Multi-head attention with PyTorch's packed projection, and its key/value cache for generation. */
+/** @file Multi-head attention with PyTorch's packed projection. */
 import {
   type AttentionOptions,
   addScalar,
@@ -15,7 +15,8 @@ import {
   sqrt,
   sum,
 } from '../autograd/ops/index.js';
-import { Parameter, result, type Variable } from '../autograd/variable.js';
+import { cachedAttention, type KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import { Parameter, type Variable } from '../autograd/variable.js';
 import {
   checkOptions,
   checkValue,
@@ -28,7 +29,6 @@ import {
   type Rules,
   share,
 } from '../checks.js';
-import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
@@ -255,123 +255,6 @@ export class MultiHeadAttention extends Module {
 
   /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
   forwardCached(x: Variable, cache: KeyValueCache): Variable {
-    const { kernels } = x.runtime;
-    const c = this.dModel;
-    const [batch, count] = x.shape;
-    const qkv = this.#project(x); // (B, T, 3C)
-    const at = cache.length;
-    cache.reserve(at + count);
-    const base = cache.address();
-    // Columns C..3C of every row become rows at … at + T - 1 of the cache (B, capacity, 2C).
-    for (let row = 0; row < batch * count; row++) {
-      const b = (row - (row % count)) / count;
-      const to = base + (b * cache.capacity + at + (row % count)) * 2 * c * 4;
-      kernels.copyForward(to, qkv.ptr + (row * 3 * c + c) * 4, 2 * c);
-    }
-    const out = result(x.runtime, [batch, count, c]);
-    const dHead = c / this.numHeads;
-    const work = x.runtime.workspace(kernels.attentionWorkspaceBytes(dHead));
-    const [top, inverse] = [1, 2].map(() => x.runtime.allocate(batch * this.numHeads * count));
-    kernels.attentionForward(
-      out.ptr,
-      top,
-      inverse,
-      qkv.ptr,
-      base,
-      base + c * 4,
-      0,
-      batch,
-      this.numHeads,
-      count,
-      at + count,
-      dHead,
-      3 * c,
-      2 * c,
-      2 * c,
-      c,
-      cache.capacity,
-      1,
-      at,
-      1 / Math.sqrt(dHead),
-      ...([0, 0, 0, 0, 0] as const), // no dropout
-      work,
-    );
-    cache.length = at + count;
-    return this.#finish(out);
-  }
-}
-
-/** Keys and values of the positions generated so far, (B, capacity, 2C), in persistent memory. */
-export class KeyValueCache {
-  /** Positions it holds. */
-  length = 0;
-  /** Positions it has room for. */
-  capacity: number;
-  #storage: Storage;
-
-  constructor(
-    readonly runtime: Variable['runtime'],
-    readonly batch: number,
-    readonly dModel: number,
-    capacity = 16,
-  ) {
-    checkValue('KeyValueCache', 'batch', batch, integer(0));
-    checkValue('KeyValueCache', 'dModel', dModel, integer(1));
-    checkValue('KeyValueCache', 'capacity', capacity, integer(1));
-    this.capacity = capacity;
-    this.#storage = this.#room(capacity);
-  }
-
-  /** Rows are rounded up to a power of two, so that a search that loses rows one by one asks for few sizes. */
-  #room(capacity: number): Storage {
-    let rows = 1;
-    while (rows < this.batch) rows *= 2;
-    return persistentStorage(this.runtime, 'f32', rows * capacity * 2 * this.dModel);
-  }
-
-  /** Gives the memory back; the cache must not be used any more. */
-  release(): void {
-    this.#storage.release();
-  }
-
-  /** @internal */
-  address(): number {
-    return this.#storage.address();
-  }
-
-  /** Makes room for `length` positions, doubling. */
-  reserve(length: number): void {
-    if (length <= this.capacity) return;
-    const capacity = Math.max(length, this.capacity * 2);
-    const row = 2 * this.dModel;
-    const grown = this.#room(capacity);
-    for (let b = 0; b < this.batch; b++) {
-      this.runtime.kernels.copyForward(
-        grown.address() + b * capacity * row * 4,
-        this.address() + b * this.capacity * row * 4,
-        this.capacity * row,
-      );
-    }
-    this.#storage.release();
-    this.#storage = grown;
-    this.capacity = capacity;
-  }
-
-  /** A cache whose row b is row order[b] of this one, which is released: what a beam search does after each step. */
-  reorder(order: ArrayLike<number>): KeyValueCache {
-    const row = integer(0, this.batch - 1);
-    for (let b = 0; b < order.length; b++) checkValue('KeyValueCache.reorder', `order[${b}]`, order[b], row);
-    const next = new KeyValueCache(this.runtime, order.length, this.dModel, this.capacity);
-    const size = this.capacity * 2 * this.dModel;
-    for (let b = 0; b < order.length; b++) {
-      this.runtime.kernels.copyForward(
-        next.address() + b * size * 4,
-        this.address() + order[b] * size * 4,
-        size,
-      );
-    }
-    next.length = this.length;
-    this.release();
-    return next;
+    return this.#finish(cachedAttention(this.#project(x), cache, this.numHeads));
   }
 }

@@ -2,12 +2,12 @@
  * @file Modules and models: layers, norms, placements, initialisations, Transformers.
  * @module prenorm/nn
  */
+export { KeyValueCache } from '../autograd/ops/key-value-cache.js';
 export { type AdminReport, profileAdmin } from './admin.js';
 export { type AnomalyContext, locateNonFinite } from './anomaly.js';
 export {
   type AttentionMask,
   type AttentionParts,
-  KeyValueCache,
   MultiHeadAttention,
   type QueryKeyL2,
 } from './attention.js';

@@ -85,6 +85,12 @@ export interface Placement {
   gainOfAll?: boolean;
   /** The final norm's eps, as a multiple of the others'. Default 1. */
   finalEps?: number;
+  /** Where `finalNorm: false` is refused: what to take instead. */
+  insteadOfNoNorm?: string;
+  /** Gain of the token embeddings of an encoder-decoder at initialisation, by the depth of the stack. Default 1. */
+  embeddingGain?(numLayers: number): number;
+  /** Whether its factors are measured on a batch before training, by `profileAdmin`. */
+  profiled?: boolean;
   /** What the last norm of a layer hides: the sum in front of it, y being f(x). */
   hidden?(x: Variable, y: Variable, sublayer: Sublayer, streams: Streams): Variable;
 }
@@ -168,6 +174,7 @@ export const placements: Record<NormPlacement, Placement> = {
     hidden: (x, y, s) => add(mul(x, gain(s)), y),
     finalNorm: false,
     gain: 'vector',
+    profiled: true,
   },
   // ReZero: Bachlechner et al. 2020 (arXiv 2003.04887), eq. 1. The gain begins at 0, one for all branches of a layer.
   rezero: {
@@ -176,12 +183,15 @@ export const placements: Record<NormPlacement, Placement> = {
     norms: [],
     gain: 'scalar',
   },
-  // T-Fixup: Huang et al. 2020. No norm at all; the initial values make up for it.
+  // T-Fixup: Huang et al. 2020. No norm at all; the initial values make up for it, those of an encoder-decoder's token
+  // embeddings by (9N)^(-1/4).
   tfixup: {
     apply: (x, f) => add(x, f(x)),
     finalNorm: false,
     norms: [],
     initGain: tfixupGain,
+    // The paper has one depth, of both stacks.
+    embeddingGain: (numLayers) => tfixupGain({ numLayers, decoder: true }),
   },
   // B2T: Takase et al. 2022 (arXiv 2206.00330), section 4. The layer's input joins before its last norm. The authors'
   // code divides every matrix by the root of the stack's depth.
@@ -202,6 +212,7 @@ export const placements: Record<NormPlacement, Placement> = {
     },
     hidden: (x, y) => add(x, y),
     finalNorm: true,
+    insteadOfNoNorm: "without the second stream it is Post-LN: use normPlacement 'post'",
     finalEps: 0.01,
   },
   // NormFormer: Shleifer et al. 2021 (arXiv 2110.09456), section 2. As in the authors' code, dropout follows the norm, and
@@ -253,8 +264,8 @@ export function placementAt(name: NormPlacement, place: Place): Placement {
 }
 
 /**
- * T-Fixup also scales the token embeddings of an encoder-decoder, by (9N)^(-1/4); 1 for every other. The paper has one N;
- * in the authors' code a table that both stacks share takes the encoder's.
+ * Gain of the token embeddings of an encoder-decoder. In the code of T-Fixup's authors a table that both stacks share takes
+ * the encoder's.
  */
 export function embeddingInitGain(config: {
   normPlacement: NormPlacement;
@@ -263,6 +274,6 @@ export function embeddingInitGain(config: {
   numDecoderLayers: number;
 }): number {
   const { normPlacement, numEncoderLayers, decoderNormPlacement, numDecoderLayers } = config;
-  if (normPlacement === 'tfixup') return tfixupGain({ numLayers: numEncoderLayers, decoder: true });
-  return decoderNormPlacement === 'tfixup' ? tfixupGain({ numLayers: numDecoderLayers, decoder: true }) : 1;
+  const encoder = placements[normPlacement].embeddingGain?.(numEncoderLayers);
+  return encoder ?? placements[decoderNormPlacement].embeddingGain?.(numDecoderLayers) ?? 1;
 }

@@ -9,6 +9,7 @@
  * | `peri`       | (Peri-LN) |                                        |                     | `sandwich_norm=True`      |
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
+import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import {
   checkOptions,
@@ -21,12 +22,7 @@ import {
   type Rules,
   share,
 } from '../checks.js';
-import {
-  type AttentionMask,
-  type AttentionParts,
-  type KeyValueCache,
-  MultiHeadAttention,
-} from './attention.js';
+import { type AttentionMask, type AttentionParts, MultiHeadAttention } from './attention.js';
 import { initializeParameter, multiply } from './init.js';
 import { Dropout, FeedForward, type Norm } from './layers.js';
 import { Module } from './module.js';

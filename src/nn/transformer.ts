@@ -1,9 +1,10 @@
 /** @file Stacks of encoder and decoder layers, and the final norm where the placement needs one. */
 import { add } from '../autograd/ops/index.js';
+import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
 import type { Variable } from '../autograd/variable.js';
 import { checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
-import type { AttentionMask, KeyValueCache } from './attention.js';
+import type { AttentionMask } from './attention.js';
 import type { Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
@@ -41,15 +42,15 @@ const stackRules: Rules<StackConfig> = {
 function finalNormOf(config: StackConfig, decoder: boolean): Norm | null {
   const { numLayers, otherLayers = 0 } = config;
   const place = placeOf(config, decoder, { layer: numLayers, numLayers, otherLayers });
-  const { finalNorm, finalEps = 1 } = placements[config.normPlacement];
+  const { finalNorm, insteadOfNoNorm, finalEps = 1 } = placements[config.normPlacement];
   const auto = typeof finalNorm === 'function' ? finalNorm(place) : finalNorm;
   const wanted = config.finalNorm === 'auto' ? auto : config.finalNorm;
-  if (!wanted && config.normPlacement === 'residual') {
-    throw new ConfigError("ResiDual's second stream ends in the final norm, finalNorm must not be false", {
+  if (!wanted && insteadOfNoNorm) {
+    throw new ConfigError(`'${config.normPlacement}' ends in its final norm, finalNorm must not be false`, {
       op: 'Transformer',
       expected: "'auto' or true",
       actual: config.finalNorm,
-      hint: "without the second stream it is Post-LN: use normPlacement 'post'",
+      hint: insteadOfNoNorm,
     });
   }
   return wanted ? makeNorm({ ...config, eps: config.eps * finalEps }) : null;

@@ -1,5 +1,18 @@
 import type { Parameter } from '../autograd/variable.js';
 import { checkOptions, notNegative, optional, positive, type Rules, share } from '../checks.js';
+import {
+  HYPER_BETA1,
+  HYPER_BETA2,
+  HYPER_DECOUPLED_DECAY,
+  HYPER_DENOM_SCALE,
+  HYPER_EPS,
+  HYPER_LR,
+  HYPER_ONE_MINUS_BETA1,
+  HYPER_ONE_MINUS_BETA2,
+  HYPER_RECTIFICATION,
+  HYPER_STEP_SIZE,
+  HYPER_WEIGHT_DECAY,
+} from '../runtime/generated/shared.js';
 import { integerPower, Optimizer, type ParamGroup } from './optimizer.js';
 
 /** Options of Adam, AdamW and RAdam; the names are PyTorch's. */
@@ -52,21 +65,21 @@ abstract class AdamFamily extends Optimizer {
   protected hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
     const correction1 = 1 - integerPower(this.beta1, this.stepCount);
     const correction2 = 1 - integerPower(this.beta2, this.stepCount);
-    slots[0] = group.lr;
-    slots[1] = this.beta1;
-    slots[2] = this.beta2;
-    slots[3] = this.eps;
-    slots[6] = group.lr / correction1;
-    slots[7] = 1 / Math.sqrt(correction2);
+    slots[HYPER_LR] = group.lr;
+    slots[HYPER_BETA1] = this.beta1;
+    slots[HYPER_BETA2] = this.beta2;
+    slots[HYPER_EPS] = this.eps;
+    slots[HYPER_STEP_SIZE] = group.lr / correction1;
+    slots[HYPER_DENOM_SCALE] = 1 / Math.sqrt(correction2);
     // In float32, 1 - 0.999 would be off by 1e-5; the host knows it exactly.
-    slots[11] = 1 - this.beta1;
-    slots[12] = 1 - this.beta2;
+    slots[HYPER_ONE_MINUS_BETA1] = 1 - this.beta1;
+    slots[HYPER_ONE_MINUS_BETA2] = 1 - this.beta2;
     this.decay(group, slots);
   }
 
   /** @internal */
   protected decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
-    slots[4] = group.weightDecay;
+    slots[HYPER_WEIGHT_DECAY] = group.weightDecay;
   }
 
   /** @internal */
@@ -106,7 +119,7 @@ export class AdamW extends AdamFamily {
 
   /** @internal */
   protected override decay(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
-    slots[5] = group.lr * group.weightDecay;
+    slots[HYPER_DECOUPLED_DECAY] = group.lr * group.weightDecay;
   }
 }
 
@@ -126,10 +139,10 @@ export class RAdam extends AdamFamily {
     super.hyperparameters(group, slots);
     const t = this.stepCount;
     const power = integerPower(this.beta2, t);
-    slots[7] = Math.sqrt(1 - power);
+    slots[HYPER_DENOM_SCALE] = Math.sqrt(1 - power);
     const rhoInf = 2 / (1 - this.beta2) - 1;
     const rho = rhoInf - (2 * t * power) / (1 - power);
-    slots[10] =
+    slots[HYPER_RECTIFICATION] =
       rho > 5 ? Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho)) : -1;
   }
 

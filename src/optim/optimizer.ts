@@ -8,6 +8,7 @@ import { noGrad } from '../autograd/tape.js';
 import { Parameter, runtimeOf } from '../autograd/variable.js';
 import { anything, checkOptions, checkValue, notNegative, optional, type Rules } from '../checks.js';
 import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
+import { HYPER_FIELDS, SEGMENT } from '../runtime/generated/shared.js';
 import type { Ptr } from '../runtime/kernels.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { type HostArray, persistentStorage, type Storage } from '../tensor/tensor.js';
@@ -41,11 +42,8 @@ export interface OptimizerGroup {
   params: Parameter[];
 }
 
-const HYPER = 16;
 /** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. */
 const PAD = 16;
-/** Longer parameters are cut, so that threads get equal shares; the same as in src/runtime/split.ts. */
-const SEGMENT = 8192;
 
 /**
  * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out
@@ -124,7 +122,7 @@ export abstract class Optimizer {
     });
     this.table = persistentStorage(this.runtime, 'i32', rows.length);
     this.table.write(0, rows);
-    this.hyper = persistentStorage(this.runtime, 'f32', this.groups.length * HYPER);
+    this.hyper = persistentStorage(this.runtime, 'f32', this.groups.length * HYPER_FIELDS);
     this.#clip = persistentStorage(this.runtime, 'f32', 2);
   }
 
@@ -201,9 +199,9 @@ export abstract class Optimizer {
       }
     }
     this.stepCount++;
-    const slots = new Float64Array(this.groups.length * HYPER);
+    const slots = new Float64Array(this.groups.length * HYPER_FIELDS);
     this.groups.forEach((group, g) => {
-      this.hyperparameters(group, slots.subarray(g * HYPER, (g + 1) * HYPER));
+      this.hyperparameters(group, slots.subarray(g * HYPER_FIELDS, (g + 1) * HYPER_FIELDS));
     });
     this.hyper.write(0, slots);
     this.#settledGrads();
@@ -213,7 +211,7 @@ export abstract class Optimizer {
     if (this.stepCount > this.runtime.randomPosition.step) this.runtime.setRandomPosition(this.stepCount, 0);
   }
 
-  /** Fills one group's 16 kernel slots (see assembly/optimizer.ts). @internal */
+  /** Fills one group's slots of the kernels (HYPER_LR and so on). @internal */
   protected abstract hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void;
   /** @internal */
   protected abstract update(clip: number): void;

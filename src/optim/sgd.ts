@@ -1,6 +1,7 @@
 import type { Parameter } from '../autograd/variable.js';
 import { checkOptions, flag, notNegative, optional, share } from '../checks.js';
 import { ConfigError } from '../errors.js';
+import { HYPER_LR, HYPER_MOMENTUM, HYPER_NESTEROV, HYPER_WEIGHT_DECAY } from '../runtime/generated/shared.js';
 import { Optimizer, type ParamGroup } from './optimizer.js';
 
 /** Options of SGD; the names are PyTorch's. */
@@ -39,10 +40,10 @@ export class SGD extends Optimizer {
 
   /** @internal */
   protected hyperparameters(group: { lr: number; weightDecay: number }, slots: Float64Array): void {
-    slots[0] = group.lr;
-    slots[4] = group.weightDecay;
-    slots[8] = this.#momentum;
-    slots[9] = this.#nesterov ? 1 : 0;
+    slots[HYPER_LR] = group.lr;
+    slots[HYPER_WEIGHT_DECAY] = group.weightDecay;
+    slots[HYPER_MOMENTUM] = this.#momentum;
+    slots[HYPER_NESTEROV] = this.#nesterov ? 1 : 0;
   }
 
   /** @internal */

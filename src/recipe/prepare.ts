@@ -1,7 +1,7 @@
 /** @file From a recipe to a model, its data, and what a trainer takes. */
 import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
-import { type CausalLM, profileAdmin } from '../nn/index.js';
+import { type CausalLM, placements, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
@@ -164,7 +164,7 @@ export function trainerOptions<B>(
 /** Admin's scales come from a first look at the data (Liu et al. 2020); loaded weights bring their own. */
 function needsProfile(model: RecipeModel): boolean {
   const { normPlacement, decoderNormPlacement } = model.config as Partial<CausalLM['config']>;
-  return normPlacement === 'admin' || decoderNormPlacement === 'admin';
+  return [normPlacement, decoderNormPlacement].some((name) => name && placements[name].profiled);
 }
 
 function profile(model: RecipeModel, batches: BatchSource<unknown>): void {

@@ -1,4 +1,6 @@
 /** @file Oracles of assembly/bias.ts: x (rows, cols) + bias (cols), and an activation. */
+
+import { CHUNK_ROWS } from '../runtime/generated/shared.js';
 import { gelu, geluDerivative } from './gelu.js';
 
 type Heap = Float64Array;
@@ -71,12 +73,12 @@ export function biasGeluBackward(
   chunkSums(heap, partials, dx, rows, cols);
 }
 
-/** Sums over chunks of 32 rows: partials (ceil(rows / 32), cols). */
+/** Sums over chunks of rows: partials (ceil(rows / CHUNK_ROWS), cols). */
 function chunkSums(heap: Heap, partials: number, x: number, rows: number, cols: number): void {
   for (let r = 0; r < rows; r++) {
     for (let j = 0; j < cols; j++) {
-      const sum = (partials >> 2) + (r >> 5) * cols + j;
-      heap[sum] = (r % 32 === 0 ? 0 : heap[sum]) + heap[(x >> 2) + r * cols + j];
+      const sum = (partials >> 2) + Math.floor(r / CHUNK_ROWS) * cols + j;
+      heap[sum] = (r % CHUNK_ROWS === 0 ? 0 : heap[sum]) + heap[(x >> 2) + r * cols + j];
     }
   }
 }

@@ -1,4 +1,6 @@
 /** @file Oracle of assembly/layernorm.ts. */
+import { CHUNK_ROWS } from '../runtime/generated/shared.js';
+
 type Heap = Float64Array;
 
 export function layerNormForward(
@@ -61,9 +63,9 @@ export function layerNormBackward(
       const at = r * cols + j;
       const carry = dsum ? heap[(dsum >> 2) + at] : 0;
       heap[(dx >> 2) + at] = carry + (g[j] - meanG - n[j] * meanGN) * inverse;
-      // Sums over chunks of 32 rows, one row of partials each.
-      const sum = (r >> 5) * cols + j;
-      const before = (partials: number): number => (r % 32 === 0 ? 0 : heap[(partials >> 2) + sum]);
+      // Sums over chunks of rows, one row of partials each.
+      const sum = Math.floor(r / CHUNK_ROWS) * cols + j;
+      const before = (partials: number): number => (r % CHUNK_ROWS === 0 ? 0 : heap[(partials >> 2) + sum]);
       if (dweights) heap[(dweights >> 2) + sum] = before(dweights) + d[j] * n[j];
       if (dbiases) heap[(dbiases >> 2) + sum] = before(dbiases) + d[j];
     }

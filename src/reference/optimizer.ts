@@ -1,6 +1,23 @@
 /**
  * @file Oracles of assembly/optimizer.ts, whose head describes `table`, `hyper` and `clip`.
  */
+import {
+  HYPER_BETA1,
+  HYPER_BETA2,
+  HYPER_DECOUPLED_DECAY,
+  HYPER_DENOM_SCALE,
+  HYPER_EPS,
+  HYPER_FIELDS,
+  HYPER_LR,
+  HYPER_MOMENTUM,
+  HYPER_NESTEROV,
+  HYPER_ONE_MINUS_BETA1,
+  HYPER_ONE_MINUS_BETA2,
+  HYPER_RECTIFICATION,
+  HYPER_STEP_SIZE,
+  HYPER_WEIGHT_DECAY,
+} from '../runtime/generated/shared.js';
+
 type Heap = Float64Array;
 
 interface Hyper {
@@ -104,7 +121,7 @@ function forEachElement(
   const factor = clip === 0 ? 1 : heap[clip >> 2];
   for (let s = 0; s < numSegments; s++) {
     const [address, offset, length, group] = heap.subarray((table >> 2) + 4 * s, (table >> 2) + 4 * s + 4);
-    const h = readHyper(heap, (hyper >> 2) + 16 * group);
+    const h = readHyper(heap, (hyper >> 2) + HYPER_FIELDS * group);
     for (let i = 0; i < length; i++) {
       const p = (address >> 2) + i;
       heap[p] *= 1 - h.decoupledDecay;
@@ -115,18 +132,18 @@ function forEachElement(
 
 function readHyper(heap: Heap, at: number): Hyper {
   return {
-    lr: heap[at],
-    beta1: heap[at + 1],
-    beta2: heap[at + 2],
-    eps: heap[at + 3],
-    weightDecay: heap[at + 4],
-    decoupledDecay: heap[at + 5],
-    stepSize: heap[at + 6],
-    denomScale: heap[at + 7],
-    momentum: heap[at + 8],
-    nesterov: heap[at + 9] !== 0,
-    rectification: heap[at + 10],
-    oneMinusBeta1: heap[at + 11] || 1 - heap[at + 1],
-    oneMinusBeta2: heap[at + 12] || 1 - heap[at + 2],
+    lr: heap[at + HYPER_LR],
+    beta1: heap[at + HYPER_BETA1],
+    beta2: heap[at + HYPER_BETA2],
+    eps: heap[at + HYPER_EPS],
+    weightDecay: heap[at + HYPER_WEIGHT_DECAY],
+    decoupledDecay: heap[at + HYPER_DECOUPLED_DECAY],
+    stepSize: heap[at + HYPER_STEP_SIZE],
+    denomScale: heap[at + HYPER_DENOM_SCALE],
+    momentum: heap[at + HYPER_MOMENTUM],
+    nesterov: heap[at + HYPER_NESTEROV] !== 0,
+    rectification: heap[at + HYPER_RECTIFICATION],
+    oneMinusBeta1: heap[at + HYPER_ONE_MINUS_BETA1] || 1 - heap[at + HYPER_BETA1],
+    oneMinusBeta2: heap[at + HYPER_ONE_MINUS_BETA2] || 1 - heap[at + HYPER_BETA2],
   };
 }

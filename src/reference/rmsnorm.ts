@@ -1,4 +1,6 @@
 /** @file Oracle of assembly/rmsnorm.ts. */
+import { CHUNK_ROWS } from '../runtime/generated/shared.js';
+
 type Heap = Float64Array;
 
 export function rmsNormForward(
@@ -48,8 +50,8 @@ export function rmsNormBackward(
       const carry = dsum ? heap[(dsum >> 2) + at] : 0;
       heap[(dx >> 2) + at] = carry + (g[j] - n[j] * meanGN) * inverse;
       if (dweights) {
-        const sum = (dweights >> 2) + (r >> 5) * cols + j;
-        heap[sum] = (r % 32 === 0 ? 0 : heap[sum]) + d[j] * n[j];
+        const sum = (dweights >> 2) + Math.floor(r / CHUNK_ROWS) * cols + j;
+        heap[sum] = (r % CHUNK_ROWS === 0 ? 0 : heap[sum]) + d[j] * n[j];
       }
     }
   }

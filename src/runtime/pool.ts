@@ -9,16 +9,16 @@
  * needs of that comes with its host.
  */
 import type { EnvironmentError } from '../errors.js';
+import { CONTROL_WORDS } from './generated/shared.js';
 import type { Kernels, Ptr, ThreadSync } from './kernels.js';
 import type { builtFile, nodeBuiltin } from './node-builtin.js';
 import { type Call, encodeCalls, follow, type Walk, walkOf } from './program.js';
 import type { RecordedCall } from './recording.js';
 import { kernelNumber, splitOf } from './split.js';
 
-/** Bytes of the control block: four words in lines of their own (assembly/threads.ts), then the command. */
-export const CONTROL_BYTES = 512;
-/** Where the command's numbers lie in the block, and what they are. */
-export const COMMAND_AT = 256;
+/** Where the command's numbers lie in the control block, behind the words that join threads, and what they are. */
+export const COMMAND_AT = CONTROL_WORDS;
+export const CONTROL_BYTES = COMMAND_AT + 256;
 export const COMMAND = { kind: 0, address: 1, words: 2, id: 3, workspace: 4, stride: 5 } as const;
 export const KIND = { run: 1, stop: 2 } as const;
 

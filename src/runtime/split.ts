@@ -5,6 +5,7 @@
  * and no bit of a result depends on how it is divided: sums never run across a division.
  */
 import { kernelParameters } from './generated/kernel-parameters.js';
+import { CHUNK_ROWS } from './generated/shared.js';
 import type { Kernels } from './kernels.js';
 
 export type KernelName = keyof typeof kernelParameters;
@@ -28,8 +29,6 @@ type Rule = (v: Named) => Split;
 
 /** Below this a call is not worth a join. */
 const WORTHWHILE_NS = 6000;
-/** Rows whose sums kernels keep together (CHUNK_ROWS in assembly/layernorm.ts). */
-const CHUNK_ROWS = 32;
 
 /** n elements; every pointer moves by one. */
 const elements =
@@ -46,7 +45,7 @@ const rows =
     ns: v.rows * v.cols * nsEach,
   });
 
-/** Like `rows`, for kernels that also leave sums over chunks of 32 rows. */
+/** Like `rows`, for kernels that also leave sums over chunks of rows. */
 const chunked =
   (names: string, perRow: string, sums: string, nsEach: number): Rule =>
   (v) => ({
@@ -89,7 +88,7 @@ const optimizer: Rule = (v) => ({
   along: 'numSegments',
   grain: 1,
   pointers: { table: 4 },
-  // The lengths lie in memory; segments are cut to 8192 elements, so most have that.
+  // The lengths lie in memory; most segments have the 8192 elements that a longer parameter is cut to.
   ns: v.numSegments * 4000,
 });
 

@@ -180,7 +180,7 @@ export function probe(config: ProbeConfig): ProbeResult {
     const hidden = new Map<string, Variable>();
     const trace: Trace = (name, value) => hidden.set(name, value);
     const batch = { ...drawBatch(config, random), embedded: theoryInputs(config, b) };
-    if (b === 0 && config.placement === 'admin') profileAdmin(model, batch);
+    if (b === 0 && placements[config.placement].profiled) profileAdmin(model, batch);
     const result = model.loss(batch, { trace });
     if (b === 0) {
       norms = model.encoder.layers.map(({ path }) => meanSquare(hiddenOf(path, config.placement, hidden)));
@@ -206,7 +206,7 @@ export function probeHiddenNorms(config: ProbeConfig): Float64Array {
     const hidden = new Map<string, Variable>();
     const drawn = drawBatch(config, new RandomStream(config.seed, 'probe:data'));
     const batch = { ...drawn, embedded: theoryInputs(config, 0) };
-    if (config.placement === 'admin') profileAdmin(model, batch);
+    if (placements[config.placement].profiled) profileAdmin(model, batch);
     model.forward(batch, { trace: (name, value) => hidden.set(name, value) });
     const { path } = model.encoder.layers[config.numLayers - 1];
     return squaredNorms(hiddenOf(path, config.placement, hidden));

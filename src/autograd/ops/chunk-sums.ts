@@ -1,14 +1,12 @@
 /**
- * @file Gradients of parameters that every row adds to (biases, norm weights). Kernels sum them over chunks of 32
- * rows, whoever computes the chunk; here the chunks' sums are added up in one fixed order.
+ * @file Gradients of parameters that every row adds to (biases, norm weights). Kernels sum them over chunks of
+ * CHUNK_ROWS rows, whoever computes the chunk; here the chunks' sums are added up in one fixed order.
  */
+import { CHUNK_ROWS } from '../../runtime/generated/shared.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import type { BackwardContext } from '../tape.js';
 import type { Variable } from '../variable.js';
-
-/** Rows of a chunk, as the kernels have it: part of the bits. */
-const CHUNK_ROWS = 32;
 
 /** Room for the sums over chunks of `rows` rows: (chunks, width). */
 export function allocateChunkSums(runtime: Runtime, rows: number, width: number): Ptr {
