@@ -8,11 +8,13 @@ import { brief, DataError, FormatError } from './errors.js';
 export const MAX_JSON_DEPTH = 64;
 /** Objects, arrays and strings together; plain numbers cost no more than their text. */
 export const MAX_JSON_PARTS = 4_000_000;
+/** Of all objects together: each different key costs an engine far more than its text. */
+export const MAX_JSON_KEYS = 1_000_000;
 
 /**
  * The value of a JSON text.
  * @throws SyntaxError as `JSON.parse` does
- * @throws FormatError when it is nested too deep, has too many parts, or a key stands twice in one object
+ * @throws FormatError when it is nested too deep, has too many parts or keys, or a key stands twice in one object
  */
 export function parseStrictJson(text: string, maxParts = MAX_JSON_PARTS): unknown {
   measure(text, maxParts);
@@ -27,12 +29,15 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const [QUOTE, COMMA, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN, CLOSE] = [34, 44, 91, 92, 93, 123, 125];
+const [QUOTE, COMMA, COLON, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN, CLOSE] = [
+  34, 44, 58, 91, 92, 93, 123, 125,
+];
 
 /** Needs no valid JSON; what it counts is right for valid JSON. */
 function measure(text: string, maxParts: number): void {
   let depth = 0;
   let parts = 0;
+  let keys = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit === QUOTE) {
@@ -46,6 +51,9 @@ function measure(text: string, maxParts: number): void {
         });
       }
     } else if (unit === CLOSE || unit === CLOSE_LIST) depth--;
+    else if (unit === COLON && ++keys > MAX_JSON_KEYS) {
+      throw new FormatError(`JSON of more than ${MAX_JSON_KEYS} keys`, { expected: MAX_JSON_KEYS });
+    }
     if (parts > maxParts) {
       throw new FormatError(`JSON of more than ${maxParts} objects, lists and texts`, { expected: maxParts });
     }

@@ -10,8 +10,8 @@ export interface ChildRequest {
   engine: EngineOptions;
 }
 
-// Ctrl-C reaches the whole process group; the parent decides what happens to its children.
-process.on('SIGINT', () => {});
+// These reach the whole process group; the parent decides what happens to its children.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 process.on('message', async ({ spec, engine }: ChildRequest) => {
   try {

@@ -50,26 +50,39 @@ export async function inConfig<T>(path: string, fn: () => Promise<T>): Promise<T
 }
 
 let interrupt: AbortSignal | undefined;
+let beforeExit = (): void => {};
 
-/** The AbortSignal that Ctrl-C (and SIGTERM) triggers; a second Ctrl-C ends the process at once. */
-export function interruptSignal(): AbortSignal {
+/**
+ * The AbortSignal that Ctrl-C, SIGTERM and SIGHUP (a closed terminal) trigger; a second Ctrl-C or SIGTERM ends the process
+ * at once, a third whatever it does.
+ * @param lastly what is done before that; no asynchronous work is waited for
+ */
+export function interruptSignal(lastly?: () => void): AbortSignal {
+  if (lastly) beforeExit = lastly;
   interrupt ??= listenForInterrupt();
   return interrupt;
 }
 
 function listenForInterrupt(): AbortSignal {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) {
-      // A progress bar may have hidden the cursor.
-      if (hasCursor(process.stderr)) process.stderr.write('\x1b[?25h\n');
-      process.exit(EXIT.interrupted);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const stop = (signal: NodeJS.Signals) => {
+    if (!controller.signal.aborted) {
+      process.stderr.write(
+        `${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`,
+      );
+      controller.abort();
+      return;
     }
-    process.stderr.write(`${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`);
-    controller.abort();
+    // A shell and the system both tell of a closed terminal.
+    if (signal === 'SIGHUP') return;
+    for (const name of signals) process.off(name, stop);
+    beforeExit();
+    // A progress bar may have hidden the cursor.
+    if (hasCursor(process.stderr)) process.stderr.write('\x1b[?25h\n');
+    process.exit(EXIT.interrupted);
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  for (const name of signals) process.on(name, stop);
   return controller.signal;
 }
 

@@ -3,10 +3,12 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
+import { preparedAccount } from '../fit/origin.js';
 import { firstGiven, inConfig, interruptSignal } from './errors.js';
-import { makeFolder, readJson, readText, writeText } from './files.js';
+import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { RunFolder, readRecipe } from './run-folder.js';
+import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 import { train } from './train.js';
 
@@ -99,12 +101,9 @@ const taskOf: ReadonlyMap<unknown, FitTask> = new Map([
 async function findTask(input: string, given?: FitTask): Promise<{ task: FitTask; reason: string }> {
   if (!existsSync(input)) throw new DataError('there is no such file or folder', { path: input });
   if (given) return { task: given, reason: 'as you say' };
-  const account = join(input, 'prepare.json');
-  if (existsSync(account)) {
-    const { dataKind } = ((await readJson(account)) ?? {}) as { dataKind?: unknown };
-    const task = taskOf.get(dataKind);
-    if (task) return { task, reason: `prepare.json says ${dataKind}` };
-  }
+  const { dataKind } = (await preparedAccount(input, workingFolder))?.value ?? {};
+  const task = taskOf.get(dataKind);
+  if (task) return { task, reason: `prepare.json says ${dataKind}` };
   const inFolder = ['text.txt', 'train.tsv']
     .map((name) => join(input, name))
     .find((file) => existsSync(file));

@@ -312,6 +312,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(EXIT.usage);
 });
 
+// A terminal that is closed takes no more messages; what it interrupts is saved all the same.
+process.stderr.on('error', () => {});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -3,6 +3,7 @@
  * beside each such file the same as a table (CSV), made from it.
  */
 import { existsSync } from 'node:fs';
+import { parseStrictJson } from '../json.js';
 import { readText } from './files.js';
 import { LineLog } from './line-log.js';
 
@@ -99,7 +100,7 @@ export class MetricsLog extends LineLog {
 /** A line of a step; null for one cut short. */
 function parsed(line: string): Line | null {
   try {
-    const value = JSON.parse(line) as Line;
+    const value = parseStrictJson(line) as Line;
     return typeof value?.step === 'number' ? value : null;
   } catch {
     return null;

@@ -3,10 +3,9 @@
  * or a checkpoint.
  */
 import { existsSync, statSync } from 'node:fs';
-import fs from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
-import { type LoadedModel, loadModelWith } from '../io/load-model.js';
+import { type LoadedModel, loadModel } from '../io/load-model.js';
 import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
 import { inConfig } from './errors.js';
@@ -40,7 +39,7 @@ async function openFolder(path: string): Promise<TrainedRun> {
 }
 
 async function openFile(path: string): Promise<TrainedRun> {
-  const loaded = await loadModelWith(fs, path);
+  const loaded = await loadModel(path);
   return { ...loaded, recipeFile: (await ofFolder(path, loaded)) ?? (await ownRecipe(path, loaded)) };
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { ConfigError, DataError } from '../errors.js';
 import { decodeCheckpoint } from '../io/index.js';
-import { isJsonObject } from '../json.js';
+import { isJsonObject, parseStrictJson } from '../json.js';
 import { contentHash, storedRecipe } from '../recipe/index.js';
 import type { ComparedRun, RunIdentity } from '../report/compare-runs.js';
 import { RunHistory } from '../report/run-history.js';
@@ -52,7 +52,7 @@ async function readHistory({ files }: RunFolder): Promise<RunHistory> {
 
 function parsed(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseStrictJson(text);
   } catch (cause) {
     throw new DataError('the line is no JSON', {
       path,

@@ -1,7 +1,7 @@
 /** @file `prenorm train RECIPE`: trains on one's own data, resumable at every checkpoint. */
 import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
-import { writeFileAtomic } from '../io/files-node.js';
+import { writeFileAtomic, writeFileAtomicNow } from '../io/files-node.js';
 import {
   type ClassScores,
   type Decisive,
@@ -147,6 +147,8 @@ class Training {
   readonly #trainer: Trainer<unknown>;
   readonly #bars;
   #savedStep = 0;
+  /** The last step that has been judged too, where it is to be. */
+  #finishedStep = 0;
   #logs: RunLogs | undefined;
   #page: RunPageWriter | undefined;
   #evaluation: Evaluation | undefined;
@@ -164,7 +166,7 @@ class Training {
     this.#trainer = new Trainer({
       ...run.options,
       checkpointEvery: run.recipe.checkpointEvery ?? CHECKPOINT_EVERY,
-      signal: interruptSignal(),
+      signal: interruptSignal(() => this.#saveAtOnce()),
       onCheckpoint: (bytes, step) => this.#keep(bytes, step),
     });
     this.#trainer.on('checkpointFailed', ({ error }) => {
@@ -172,6 +174,7 @@ class Training {
     });
     // Not from the loop, which a step reaches after its checkpoint.
     this.#trainer.on('step', (m) => {
+      this.#finishedStep = m.step;
       const seconds = (performance.now() - this.#begun) / 1000;
       this.#logs?.append(m, m.validNll === undefined && seconds > 0 ? seconds : undefined);
     });
@@ -238,6 +241,19 @@ class Training {
       throw step === this.run.recipe.steps || this.#trainer.stopped
         ? lastCheckpointLost(error, this.#savedStep)
         : error;
+    }
+  }
+
+  /** The last finished step, when there is no time for more; the model follows from it. */
+  #saveAtOnce(): void {
+    const { step } = this.#trainer;
+    if (step === this.#savedStep || step !== this.#finishedStep) return;
+    try {
+      this.#logs?.sync();
+      writeFileAtomicNow(this.folder.files.checkpoint, this.#trainer.save(), 'checkpoint');
+      process.stderr.write(`interrupted after step ${step}; go on with --resume\n`);
+    } catch (error) {
+      note((error as Error).message);
     }
   }
 

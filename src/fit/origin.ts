@@ -2,7 +2,7 @@
 import { checkValue } from '../checks.js';
 import { separatorRule } from '../data/labelled-pairs.js';
 import { brief, ConfigError, DataError } from '../errors.js';
-import { isJsonObject } from '../json.js';
+import { isJsonObject, parseJson } from '../json.js';
 import type { DataRecipe, Sources, TextContent } from '../recipe/index.js';
 import { noFiles } from '../recipe/index.js';
 import { nodeBuiltin } from '../runtime/node-builtin.js';
@@ -79,25 +79,42 @@ function labelledKind(text: string): 'labelledTexts' | 'labelledPairs' {
   return three * 2 > lines.length ? 'labelledPairs' : 'labelledTexts';
 }
 
-/** What separates the labels of a text in a folder of `prenorm prepare`, where they are several. */
+/** What separates the labels of a text that `prenorm prepare` has made, where they are several. */
 async function preparedLabels(path: string, sources: Sources): Promise<{ labelSeparator?: string }> {
-  const account = sources.join(path, 'prepare.json');
-  if (!sources.exists(account)) return {};
-  let stored: unknown;
-  try {
-    stored = JSON.parse(decodeText(await sources.read(account), account));
-  } catch (cause) {
-    throw new DataError('the file is no JSON', {
+  const account = await preparedAccount(path, sources);
+  const { options } = account?.value ?? {};
+  const { labelSeparator } = isJsonObject(options) ? options : {};
+  if (!account || labelSeparator === undefined) return {};
+  checkValue('fit', `labelSeparator of ${account.path}`, labelSeparator, separatorRule);
+  return { labelSeparator: labelSeparator as string };
+}
+
+/**
+ * What `prenorm prepare` says, in prepare.json, of the folder that it has made or of a file in it; null where it says
+ * nothing.
+ * @throws DataError for an account that is damaged
+ */
+export async function preparedAccount(
+  path: string,
+  sources: Pick<Sources, 'exists' | 'join' | 'read'>,
+): Promise<{ path: string; value: Record<string, unknown> } | null> {
+  const ofFolder = sources.join(path, 'prepare.json');
+  const isFolder = sources.exists(ofFolder);
+  const account = isFolder ? ofFolder : sources.join(path, '../prepare.json');
+  if (!sources.exists(account)) return null;
+  const value = parseJson(decodeText(await sources.read(account), account), account);
+  if (!isJsonObject(value)) {
+    throw new DataError('the account of prepare is no JSON object', {
       path: account,
-      cause,
-      hint: 'it says how the labels are read: prepare the data again',
+      actual: value,
+      hint: 'it says how the data are read: prepare them again',
     });
   }
-  const options = isJsonObject(stored) && isJsonObject(stored.options) ? stored.options : {};
-  const { labelSeparator } = options;
-  if (labelSeparator === undefined) return {};
-  checkValue('fit', `labelSeparator of ${account}`, labelSeparator, separatorRule);
-  return { labelSeparator: labelSeparator as string };
+  // A file beside it may be of another origin.
+  const name = path.split(/[\\/]/).pop() as string;
+  return isFolder || (isJsonObject(value.files) && Object.hasOwn(value.files, name))
+    ? { path: account, value }
+    : null;
 }
 
 function inline(task: FitTask, text: TextContent & string): Origin {
@@ -139,9 +156,13 @@ function nodeFiles(): Sources | null {
     exists: (path) => fs.existsSync(path),
     join: (path, name) => paths.join(path, name),
     async read(path) {
+      const { MOST_BYTES, readWhole } = await import('../io/read-node.js');
       try {
-        return await fs.promises.readFile(path);
+        return await readWhole(fs.promises, path, MOST_BYTES, (message, fields) => {
+          return new DataError(`cannot be read: ${message}`, { path, ...fields });
+        });
       } catch (cause) {
+        if (cause instanceof DataError) throw cause;
         throw new DataError(`cannot be read: ${(cause as Error).message}`, { path, cause });
       }
     },

@@ -2,9 +2,20 @@
  * @file Files in Node: written whole or not at all, and every failure one clear line. Node only, so the rest
  * of the library imports it dynamically.
  */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import fs from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CheckpointError, EnvironmentError } from '../errors.js';
+import { CheckpointError, EnvironmentError, type ErrorFields, PrenormError } from '../errors.js';
+import { MOST_BYTES, readWhole } from './read-node.js';
 import { removeLeftovers, temporaryName } from './temporary-node.js';
 
 /**
@@ -41,11 +52,37 @@ export async function writeFileAtomic(
   }
 }
 
-/** The bytes of a file. */
-export async function readFileChecked(path: string, what = 'file'): Promise<Uint8Array<ArrayBuffer>> {
+/** `writeFileAtomic` for a program that ends now, without a turn for others; it leaves older leftovers where they are. */
+export function writeFileAtomicNow(path: string, content: Uint8Array | string, what = 'file'): void {
+  let temporary: string | undefined;
   try {
-    const buffer = await fs.readFile(path);
-    return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.length);
+    const target = existsSync(path) ? realpathSync(path) : path;
+    const candidate = temporaryName(target);
+    const handle = openSync(candidate, 'wx');
+    temporary = candidate;
+    try {
+      writeFileSync(handle, content);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    renameSync(temporary, target);
+  } catch (error) {
+    if (temporary !== undefined) rmSync(temporary, { force: true });
+    throw fileError(error, 'write', what, path);
+  }
+}
+
+/** The bytes of a file or a pipe; of a checkpoint as many as a program can hold, else at most `most`. */
+export async function readFileChecked(
+  path: string,
+  what = 'file',
+  most = what === 'checkpoint' ? Number.POSITIVE_INFINITY : MOST_BYTES,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readWhole(fs, path, most, (message, fields) =>
+      failure(what, `cannot read the ${what}: ${message}`, { path, ...fields }),
+    );
   } catch (error) {
     throw fileError(error, 'read', what, path);
   }
@@ -131,15 +168,17 @@ export function fileError(
   path: string,
 ): Error {
   const code = codeOf(error);
-  if (code === undefined) return error as Error;
+  if (code === undefined || error instanceof PrenormError) return error as Error;
   const [reason, generalHint] = REASONS[code] ?? [code, 'check the path and the device'];
   const hint =
     code === 'ENOENT' && verb === 'write'
       ? `create the folder first: mkdir -p ${dirname(path)}`
       : generalHint;
-  const fields = { path, actual: code, hint, cause: error };
-  const message = `cannot ${verb} the ${what}: ${reason}`;
-  return what === 'checkpoint' ? new CheckpointError(message, fields) : new EnvironmentError(message, fields);
+  return failure(what, `cannot ${verb} the ${what}: ${reason}`, { path, actual: code, hint, cause: error });
+}
+
+function failure(what: string, message: string, fields: ErrorFields): Error {
+  return new (what === 'checkpoint' ? CheckpointError : EnvironmentError)(message, fields);
 }
 
 /** @internal The system's name of an error, e.g. ENOENT. */

@@ -17,14 +17,13 @@ import {
   makeModel,
   modelClasses,
 } from '../nn/model-kinds.js';
-import { nodeModule } from '../runtime/node-builtin.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import type { CharTokenizer } from '../text/char-tokenizer.js';
 import { readTokenizer } from '../text/read-tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { labelsProblem } from './model-file.js';
-import { type ModelParts, partsOf } from './model-parts.js';
-import { type FileReader, type ModelSource, type ReadSource, readSource } from './model-source.js';
+import { type ModelParts, partsOf, type ReadSource } from './model-parts.js';
+import { type ModelSource, readSource } from './model-source.js';
 import type { Json } from './sealed-file.js';
 
 export type { ModelSource } from './model-source.js';
@@ -73,22 +72,13 @@ export async function loadModel<K extends ModelKind = ModelKind>(
   source: ModelSource,
   options: LoadModelOptions<K> = {},
 ): Promise<LoadedModel<K>> {
-  return loadModelWith(nodeModule('node:fs/promises') as Promise<FileReader | null>, source, options);
-}
-
-/** `loadModel` with whatever reads files. @internal */
-export async function loadModelWith<K extends ModelKind = ModelKind>(
-  fs: FileReader | null | Promise<FileReader | null>,
-  source: ModelSource,
-  options: LoadModelOptions<K> = {},
-): Promise<LoadedModel<K>> {
   checkOptions<LoadModelOptions<K>>('loadModel', options, {
     kind: optional(oneOf(...Object.keys(modelClasses))),
     path: optional(text),
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
-  const read = await readSource(source, options.path, await fs);
+  const read = await readSource(source, options.path);
   return withRuntime(runtime, () => modelFrom(read, options.kind)) as unknown as LoadedModel<K>;
 }
 

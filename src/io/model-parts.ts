@@ -28,10 +28,19 @@ export interface ModelParts {
   weights(): StateDict;
 }
 
-/** What lies beside a checkpoint in the folder of a run. */
+/** What lies beside the checkpoint of a run, whose model has the best weights. */
 export interface RunParts {
   tokenizer: Json;
   recipe: Json;
+  /** Of its best weights; null where it does not say. */
+  step: number | null;
+}
+
+/** Bytes of a model or a checkpoint, what messages call them, and what lay beside them. */
+export interface ReadSource {
+  bytes: Uint8Array;
+  path: string;
+  beside?: RunParts;
 }
 
 /** @throws CheckpointError for a file that is not whole, or neither a model nor a checkpoint */
@@ -65,14 +74,17 @@ function partsOfCheckpoint(
   bytes: Uint8Array,
   header: SafetensorsHeader,
   path: string,
-  beside: RunParts = { tokenizer: null, recipe: null },
+  folder?: RunParts,
 ): ModelParts {
+  const beside = folder ?? { tokenizer: null, recipe: null };
   const { metadata } = header;
   const json = (key: string) => jsonOf(metadata, key, path, 'checkpoint');
   const config = json('config');
   const extra = json('extra');
   const said = isJsonObject(extra) && isJsonObject(extra.model) ? extra : null;
-  const weights = weightsOf(bytes, header, 'model.', path);
+  // Of a run it is the best weights, which are there a second time only where they are not the last.
+  const isBest = folder !== undefined && header.tensors.some(({ name }) => name.startsWith(BEST));
+  const weights = weightsOf(bytes, header, isBest ? BEST : 'model.', path);
   const { data } = isJsonObject(config) ? config : {};
   const model = (said?.model ?? olderModel(config, header, path)) as Record<string, Json>;
   return {
@@ -81,13 +93,15 @@ function partsOfCheckpoint(
     tokenizer: (said?.tokenizer ?? beside.tokenizer) as Json,
     labels: (said?.labels ?? null) as Json,
     recipe: (said?.recipe ?? beside.recipe) as Json,
-    step: Number(metadata.step),
+    step: folder ? folder.step : Number(metadata.step),
     dataHash: (isJsonObject(data) && 'recipe' in (config as object) ? data.sha256 : null) as Json,
     version: null,
     spareIds: null,
     ...weights,
   };
 }
+
+const BEST = 'best.';
 
 function weightsOf(bytes: Uint8Array, header: SafetensorsHeader, prefix: string, path: string) {
   const records = header.tensors.filter(({ name }) => name.startsWith(prefix));

@@ -14,7 +14,7 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from './safetensors.js';
-import { Sha256, sha256 } from './sha256.js';
+import { sha256 } from './sha256.js';
 
 /** Plain JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -146,11 +146,11 @@ function checkDigest(
   if (!/^[0-9a-f]{64}$/.test(stored) || position === undefined) {
     throw new CheckpointError(`the ${what} has no SHA-256`, { path, actual: stored });
   }
-  const computed = new Sha256()
-    .update(bytes.subarray(0, position))
-    .update(new TextEncoder().encode(NO_DIGEST))
-    .update(bytes.subarray(position + NO_DIGEST.length))
-    .hex();
+  const computed = sha256(
+    bytes.subarray(0, position),
+    new TextEncoder().encode(NO_DIGEST),
+    bytes.subarray(position + NO_DIGEST.length),
+  );
   if (computed === stored) return;
   throw new CheckpointError(`the ${what} is damaged: its SHA-256 does not match`, {
     path,

@@ -1,17 +1,28 @@
 /**
  * @file SHA-256 (FIPS 180-4) without a platform API: SubtleCrypto is asynchronous and missing on pages that
- * are not served securely, and both matter for checkpoints.
+ * are not served securely, and both matter for checkpoints. Whole files are hashed by Node's own where there is one,
+ * which is ten times as fast.
  */
+import { nodeBuiltin } from '../runtime/node-builtin.js';
 
 /** Round constants: the first 32 fractional bits of the cube roots of the first 64 primes. */
 const K = /* @__PURE__ */ fractionalRoots(64, 3);
 /** Initial state: likewise of the square roots of the first 8 primes. */
 const INITIAL = /* @__PURE__ */ fractionalRoots(8, 2);
 
-/** The SHA-256 of `bytes` in hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return new Sha256().update(bytes).hex();
+/** The SHA-256 of `bytes` in hexadecimal; of several, of one after the other. */
+export function sha256(...bytes: Uint8Array[]): string {
+  const node = nodeBuiltin('node:crypto') as typeof import('node:crypto') | null;
+  const native = node?.createHash('sha256');
+  const own = native ? null : new Sha256();
+  for (const part of bytes) {
+    // Neither takes 2 GiB at once, Node by its limit and the loop below by its speed.
+    for (let at = 0; at < part.length; at += PIECE) (native ?? own)?.update(part.subarray(at, at + PIECE));
+  }
+  return native?.digest('hex') ?? (own as Sha256).hex();
 }
+
+const PIECE = 1 << 26;
 
 /** SHA-256 of a message that comes in pieces. */
 export class Sha256 {

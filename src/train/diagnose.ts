@@ -79,3 +79,13 @@ export function refuseGradient<B>(parts: Parts<B>, batches: readonly B[], contex
     hint: 'lower the learning rate or set clipNorm',
   });
 }
+
+/** @throws NumericError for a learning rate that is no number */
+export function refuseRate(lr: number, step: number): never {
+  throw new NumericError(`the learning rate of step ${step} is ${lr}`, {
+    op: 'Trainer',
+    expected: 'a finite number',
+    actual: lr,
+    hint: 'check maxLr and the schedule',
+  });
+}

@@ -1,13 +1,17 @@
-/** @file What a trainer finds in a checkpoint, checked, and the messages for what does not fit. */
+/** @file What a trainer puts into a checkpoint and finds in one, checked, and the messages for what does not fit. */
 
 import { callback, checkOptions, oneOf, optional } from '../checks.js';
 import type { Cursor } from '../data/cursor.js';
 import { brief, CheckpointError, PrenormError } from '../errors.js';
-import { decodeCheckpoint, type Json } from '../io/checkpoint-file.js';
+import { decodeCheckpoint, encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
+import type { TensorEntry } from '../io/safetensors.js';
 import type { Module, StateDict } from '../nn/module.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
-import { readBest, type SavedBest } from './best.js';
+import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
+import { type BestSoFar, readBest, type SavedBest } from './best.js';
+import { modelState } from './model-info.js';
+import type { TrainerOptions } from './options.js';
 
 export interface TrainerState {
   step: number;
@@ -22,6 +26,39 @@ export interface TrainerState {
   best: SavedBest;
   bestWeights: StateDict;
   losses: ArrayLike<number> & Iterable<number>;
+}
+
+/** The bytes of a checkpoint: what a trainer was made of, and how far it has come. */
+export function encodeTrainerState<B>(
+  { model, optimizer, config, schedule, companions }: TrainerOptions<B>,
+  at: { step: number; losses: readonly number[]; best: BestSoFar; cursor: Cursor; seed: number },
+): Uint8Array {
+  const { step, losses, seed } = at;
+  const tensors = new Map<string, TensorEntry>();
+  const weights = model.stateDict();
+  for (const [name, entry] of weights) tensors.set(`model.${name}`, entry);
+  const { state: best, beside } = at.best.save(weights);
+  for (const [name, entry] of beside) tensors.set(`best.${name}`, entry);
+  const state = optimizer.stateDict();
+  for (const [name, values] of Object.entries(state.buffers)) {
+    tensors.set(`optimizer.${name}`, { shape: [values.length], data: values });
+  }
+  tensors.set('losses', { shape: [losses.length], data: Float64Array.from(losses) });
+  return encodeCheckpoint({
+    tensors,
+    step,
+    config: (config ?? {}) as Json,
+    cursor: { ...at.cursor },
+    rng: { seed, step, microbatch: 0 },
+    kernelHash: strictWasmHash,
+    ...(beside.size === 0 ? {} : { version: 2 }),
+    extra: {
+      optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
+      schedule: scheduleState(schedule),
+      ...(best === null ? {} : { best }),
+      ...modelState(model, companions),
+    },
+  });
 }
 
 /** @throws CheckpointError when the file is damaged, of a newer version, or was not written by a trainer. */

@@ -4,21 +4,19 @@
  */
 
 import type { Parameter } from '../autograd/variable.js';
-import { ConfigError, NumericError, PrenormError } from '../errors.js';
-import { encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
+import type { Cursor } from '../data/cursor.js';
+import { ConfigError, PrenormError } from '../errors.js';
 import { Sha256 } from '../io/sha256.js';
-import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
 import { BestSoFar, type BestWeights, measure, type Stopped } from './best.js';
 import { checkEnd, checkOwner } from './check-options.js';
-import { GradientHistory, refuseGradient, refuseLoss } from './diagnose.js';
+import { GradientHistory, refuseGradient, refuseLoss, refuseRate } from './diagnose.js';
 import { refuseDivergence, uninformedLoss } from './divergence.js';
 import { bitsPerByte, evaluateBatches, evaluateLoss, repeatable } from './evaluate.js';
 import { layerNorms, trainedLayers } from './layer-norms.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
-import { modelState } from './model-info.js';
 import {
   checkTrainerOptions,
   type Evaluation,
@@ -32,11 +30,11 @@ import { RecordedSteps } from './recorded-steps.js';
 import {
   checkConfig,
   checkSchedule,
+  encodeTrainerState,
   keepsSchedule,
   misfit,
   type RestoreOptions,
   readTrainerState,
-  scheduleState,
 } from './saved-state.js';
 
 /**
@@ -52,6 +50,8 @@ export class Trainer<B> {
   #finished = false;
   readonly #recorded: RecordedSteps<B>;
   #savedStep: number | null = null;
+  /** Where the data stood when the step under way began; null between steps. */
+  #begun: Cursor | null = null;
   readonly #history = new GradientHistory();
   readonly #guard: MemoryGuard<B>;
   readonly #best: BestSoFar;
@@ -102,7 +102,8 @@ export class Trainer<B> {
 
   /**
    * Trains until `steps`, yielding the metrics of each. Breaking out keeps all state; calling `run()` again
-   * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown.
+   * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown; of a step that
+   * accumulates, the batches so far are given up.
    * A run that early stopping has ended trains no further step, unless the trainer's `earlyStopping` has more patience.
    * @throws NumericError naming the first module and op with a NaN or an infinity; with `stopOnDivergence`, when the
    * training has diverged, after a checkpoint.
@@ -113,11 +114,11 @@ export class Trainer<B> {
     for (;;) {
       await this.#endDiverged();
       if (this.step >= options.steps || this.stopped) break;
-      if (options.signal?.aborted) {
+      const metrics = await this.#stepUnlessAborted();
+      if (!metrics) {
         await this.#checkpoint('interim');
         throw new DOMException(`training was aborted after step ${this.step}`, 'AbortError');
       }
-      const metrics = this.trainStep();
       const last = this.step === options.steps;
       if (options.validation && (last || (options.evalEvery && this.step % options.evalEvery === 0))) {
         await this.#evaluate(metrics);
@@ -155,7 +156,7 @@ export class Trainer<B> {
     }
   }
 
-  /** The next step takes its random position itself; the mode is the model's. */
+  /** The next step takes its random position itself. */
   async #asideFromTraining<T>(use: () => T | Promise<T>): Promise<T> {
     const { model, optimizer } = this.options;
     const { training } = model;
@@ -169,36 +170,76 @@ export class Trainer<B> {
 
   /** One update; synchronous. A step that throws leaves weights, data cursor and random position as they were. */
   trainStep(): StepMetrics {
-    const { data, optimizer } = this.options;
-    const cursor = data.state();
-    const random = optimizer.runtime.randomPosition;
-    try {
-      return withRuntime(optimizer.runtime, () => this.#trainStep());
-    } catch (error) {
-      optimizer.runtime.endStep(); // the graph of the step that failed
-      data.restore(cursor);
-      optimizer.runtime.setRandomPosition(random.step, random.microbatch);
-      throw this.#guard.explain(error, this.step + 1);
+    const parts = this.#parts();
+    for (;;) {
+      const { done, value } = parts.next();
+      if (done) return value;
     }
   }
 
-  #trainStep(): StepMetrics {
+  /** One update, with a turn for others between its batches; null when `signal` aborts before it is done. */
+  async #stepUnlessAborted(): Promise<StepMetrics | null> {
+    const parts = this.#parts();
+    while (!this.options.signal?.aborted) {
+      const { done, value } = parts.next();
+      if (done) return value;
+      await pause();
+    }
+    parts.return(undefined as never);
+    return null;
+  }
+
+  /** The parts of one update. Where one fails, or no further one is asked for, all is as it was before the first. */
+  *#parts(): Generator<void, StepMetrics, void> {
+    const { data, optimizer } = this.options;
+    const { runtime } = optimizer;
+    this.#refuseInside('trainStep');
+    const cursor = data.state();
+    const random = runtime.randomPosition;
+    this.#begun = cursor;
+    const step = this.#trainStep();
+    let metrics: StepMetrics | undefined;
+    try {
+      while (!metrics) {
+        const part = withRuntime(runtime, () => step.next());
+        if (part.done) metrics = part.value;
+        else yield;
+      }
+      return metrics;
+    } catch (error) {
+      runtime.endStep(); // the graph of the step that failed
+      throw this.#guard.explain(error, this.step + 1);
+    } finally {
+      this.#begun = null;
+      if (!metrics) {
+        data.restore(cursor);
+        runtime.setRandomPosition(random.step, random.microbatch);
+      }
+    }
+  }
+
+  /** Others have their turn inside a step: what would change what the step is made of has to wait. */
+  #refuseInside(op: string): void {
+    const hint = 'wait until run() yields or ends';
+    if (this.#begun) throw new ConfigError('a step is under way', { op: `Trainer.${op}`, hint });
+  }
+
+  *#trainStep(): Generator<void, StepMetrics, void> {
     const { model, data, optimizer, labelSmoothing, clipNorm, accumulate = 1, gradNormEvery } = this.options;
     model.train();
-    this.#takeRandomPosition();
+    this.#takeRandomPosition(0);
     const lr = this.options.schedule ? this.options.schedule(this.step + 1) : optimizer.lr;
-    if (!Number.isFinite(lr)) {
-      throw new NumericError(`the learning rate of step ${this.step + 1} is ${lr}`, {
-        op: 'Trainer',
-        expected: 'a finite number',
-        actual: lr,
-        hint: 'check maxLr and the schedule',
-      });
-    }
+    if (!Number.isFinite(lr)) refuseRate(lr, this.step + 1);
     const batches = Array.from({ length: accumulate }, () => data.next());
     for (const batch of batches) this.#guard.check(batch, this.step + 1);
     const mean = new BatchMean('Trainer');
     for (const [i, batch] of batches.entries()) {
+      if (i > 0) {
+        yield;
+        // Another may have had a turn.
+        model.train();
+        this.#takeRandomPosition(i);
+      }
       const { loss, count = 1 } = this.#recorded.run(batch, labelSmoothing, {
         begin: () => {
           if (i === 0) optimizer.zeroGrad();
@@ -227,11 +268,11 @@ export class Trainer<B> {
   }
 
   /** The random position is the trainer's, not the runtime's: trainers may take turns on one runtime. */
-  #takeRandomPosition(): void {
+  #takeRandomPosition(microbatch: number): void {
     const { runtime } = this.options.optimizer;
     this.#seed ??= runtime.seed;
     if (runtime.seed !== this.#seed) runtime.manualSeed(this.#seed);
-    runtime.setRandomPosition(this.step, 0);
+    runtime.setRandomPosition(this.step, microbatch);
   }
 
   /**
@@ -292,36 +333,17 @@ export class Trainer<B> {
     this.#listeners.emit('checkpoint', { step, bytes: bytes.length });
   }
 
-  /** Everything needed to go on bit for bit: weights, the best ones too, moments, rate, random position, data cursor. */
+  /**
+   * Everything needed to go on bit for bit: weights, the best ones too, moments, rate, random position, data cursor.
+   * Called while a step accumulates, it is as of the step before.
+   */
   save(): Uint8Array {
-    const { model, optimizer, data, config, schedule, companions } = this.options;
-    const tensors = new Map<
-      string,
-      { shape: readonly number[]; data: Float32Array | Float64Array | Int32Array }
-    >();
-    const weights = model.stateDict();
-    for (const [name, entry] of weights) tensors.set(`model.${name}`, entry);
-    const { state: best, beside } = this.#best.save(weights);
-    for (const [name, entry] of beside) tensors.set(`best.${name}`, entry);
-    const state = optimizer.stateDict();
-    for (const [name, values] of Object.entries(state.buffers)) {
-      tensors.set(`optimizer.${name}`, { shape: [values.length], data: values });
-    }
-    tensors.set('losses', { shape: [this.losses.length], data: Float64Array.from(this.losses) });
-    return encodeCheckpoint({
-      tensors,
+    return encodeTrainerState(this.options, {
       step: this.step,
-      config: (config ?? {}) as Json,
-      cursor: { ...data.state() },
-      rng: { seed: this.#seed ?? optimizer.runtime.seed, step: this.step, microbatch: 0 },
-      kernelHash: strictWasmHash,
-      ...(beside.size === 0 ? {} : { version: 2 }),
-      extra: {
-        optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
-        schedule: scheduleState(schedule),
-        ...(best === null ? {} : { best }),
-        ...modelState(model, companions),
-      },
+      losses: this.losses,
+      best: this.#best,
+      cursor: this.#begun ?? this.options.data.state(),
+      seed: this.#seed ?? this.options.optimizer.runtime.seed,
     });
   }
 
@@ -332,6 +354,7 @@ export class Trainer<B> {
    */
   restore(bytes: Uint8Array, path = 'checkpoint', options: RestoreOptions = {}): void {
     const { model, optimizer, data, config = {}, schedule } = this.options;
+    this.#refuseInside('restore');
     const isSame = keepsSchedule(options);
     const saved = readTrainerState(bytes, path);
     if (isSame) checkSchedule(schedule, saved.schedule, path);

@@ -9,7 +9,7 @@ import type {
   Translation,
 } from '../generate/index.js';
 import type { LoadedModel } from '../io/load-model.js';
-import type { ReadSource } from '../io/model-source.js';
+import type { ReadSource } from '../io/model-parts.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 
 /** What the worker says once the model can be used. */

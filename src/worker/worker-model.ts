@@ -12,8 +12,7 @@ import type {
   Translation,
 } from '../generate/index.js';
 import type { ModelSource } from '../io/load-model.js';
-import { type FileReader, readSource } from '../io/model-source.js';
-import { nodeModule } from '../runtime/node-builtin.js';
+import { readSource } from '../io/model-source.js';
 import type { WorkerModelReady } from './model-protocol.js';
 import { checkPlain } from './plain.js';
 import type { RuntimeOptions } from './protocol.js';
@@ -53,11 +52,7 @@ export class WorkerModel {
 
   async #load(source: ModelSource): Promise<WorkerModelReady> {
     try {
-      const read = await readSource(
-        source,
-        undefined,
-        (await nodeModule('node:fs/promises')) as FileReader | null,
-      );
+      const read = await readSource(source, undefined);
       const capabilities = await this.#link.up;
       return { capabilities, ...(await this.#link.ask('load', read)) };
     } catch (error) {

@@ -130,7 +130,9 @@ test('what prepare makes of several labels, and of pairs with a label, is learne
       const args = ['prepare', `${name}.tsv`, '--kind', 'labelled', ...more, '--out', `${name}-data`];
       const prepared = await prenorm(args, { cwd });
       assert.is(prepared.code, 0, prepared.stderr);
-      const run = await prenorm(['fit', `${name}-data`, '--steps', '4', '--out', name], { cwd });
+      // The folder, or a file of it.
+      const data = name === 'pairs' ? 'pairs-data' : 'several-data/train.tsv';
+      const run = await prenorm(['fit', data, '--steps', '4', '--out', name], { cwd });
       assert.is(run.code, 0, run.stderr);
       assert.ok(run.stdout.startsWith(`task: classify (prepare.json says ${kind})\n`), run.stdout);
       const { recipe } = JSON.parse(readFileSync(join(cwd, name, 'config.json'), 'utf8'));

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadModel } from '../../src/io/index.js';
+import { loadModel, saveModel } from '../../src/io/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { lm, writeCorpus } from './corpus.js';
 import { inFolder, prenorm } from './spawn.js';
@@ -98,6 +98,11 @@ for (const [kept, recipe] of [
         assert.is(judged.code, 0, judged.stderr);
         return { ...judged, step: JSON.parse(judged.stdout).step };
       };
+      /** What `loadModel` takes the folder's model to be. */
+      const loaded = async () => {
+        const { model: own, step } = await loadModel(join(cwd, 'run'));
+        return { step, weights: saveModel(own) };
+      };
       const first = await train(1);
       const last = await train(6, '--resume');
       const step = last.result.best?.step ?? 6;
@@ -106,6 +111,8 @@ for (const [kept, recipe] of [
       const whole = await judge('run');
       assert.is(whole.step, step);
       assert.is(whole.stderr, '');
+      const ofLibrary = await loaded();
+      assert.is(ofLibrary.step, step);
 
       // As Prenorm 0.2.0 leaves it, or a kill between the two files.
       writeFileSync(model, first.files[0]);
@@ -113,6 +120,7 @@ for (const [kept, recipe] of [
       assert.is(behind.stdout, whole.stdout);
       const told = `prenorm: run/model.safetensors is of step 1, the model of the run of step ${step}`;
       assert.is(behind.stderr, `${told}: taken from run/checkpoint.safetensors\n`);
+      assert.equal(await loaded(), ofLibrary, 'the library compares too');
       const asked = await judge('run/model.safetensors');
       assert.is(asked.step, 1);
       assert.is(asked.stderr, `${told} (give the folder, run, to use that)\n`);
@@ -123,6 +131,7 @@ for (const [kept, recipe] of [
       const none = await judge('run');
       assert.is(none.stdout, whole.stdout);
       assert.is(none.stderr, '');
+      assert.equal(await loaded(), ofLibrary);
 
       // An earlier checkpoint that somebody put back.
       writeFileSync(model, last.files[0]);
@@ -130,12 +139,14 @@ for (const [kept, recipe] of [
       const ahead = await judge('run');
       assert.is(ahead.step, 1);
       assert.match(ahead.stderr, `is of step ${step}, the model of the run of step 1:`);
+      assert.is((await loaded()).step, 1);
 
       for (const broken of [new Uint8Array(), first.files[1].subarray(0, 5), Buffer.alloc(99, 0x7b)]) {
         writeFileSync(checkpoint, broken);
         const unknown = await judge('run');
         assert.is(unknown.stdout, whole.stdout);
         assert.match(unknown.stderr, /^prenorm: run\/checkpoint\.safetensors cannot be read, so whether /);
+        assert.equal(await loaded(), ofLibrary);
       }
       rmSync(checkpoint);
       assert.is((await judge('run')).stderr, '');

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { classificationReport, classify } from '../../src/classify/index.js';
 import { fileSources } from '../../src/cli/sources.js';
 import { loadKjv } from '../../src/data/index.js';
-import { type FitOptions, type FitProgress, fit } from '../../src/fit/index.js';
+import { type FitOptions, type FitProgress, fit, planFit } from '../../src/fit/index.js';
 import { init } from '../../src/index.js';
 import { loadModel } from '../../src/io/index.js';
 import type { TextClassifier } from '../../src/nn/index.js';
@@ -230,9 +230,25 @@ test('several labels of prepare.json, and pairs with a label, are learned as suc
       assert.equal(there.metrics, here.metrics);
       assert.is(bits(there.model), bits(here.model));
     }
-    writeFileSync(join(folder, 'prepare.json'), '{');
-    const error = await asyncRefusal(fit({ ...quick, task: 'classify', data: folder }));
-    assert.equal([error.code, error.path], ['DATA', join(folder, 'prepare.json')]);
+    // A file of the folder is read as the folder is, if it is one that prepare has made.
+    const account = join(folder, 'prepare.json');
+    const separated = async (files: object) => {
+      writeFileSync(account, JSON.stringify({ options: { labelSeparator: ',' }, files }));
+      const { recipe } = await planFit({
+        task: 'classify',
+        data: join(folder, 'train.tsv'),
+        budget: { steps: 3 },
+        seed: 0,
+      });
+      return (recipe.data as { labelSeparator?: string }).labelSeparator;
+    };
+    assert.is(await separated({ 'train.tsv': {} }), ',');
+    assert.match((await asyncRefusal(separated({ 'valid.tsv': {} }))).message, /the label is empty/);
+    writeFileSync(account, '{');
+    for (const data of [folder, join(folder, 'train.tsv')]) {
+      const error = await asyncRefusal(fit({ ...quick, task: 'classify', data }));
+      assert.equal([error.code, error.path], ['DATA', `${account}:1:2`]);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }

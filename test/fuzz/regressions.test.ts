@@ -52,6 +52,21 @@ test('millions of parts are refused before they are made', () => {
   refused(() => parseStrictJson(`[${'{},'.repeat(20)}{}]`, 20), FormatError, /more than 20 objects/);
 });
 
+test('millions of different keys are refused before an engine takes them in, which took 20 s', () => {
+  const keys = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `"k${from + i}":1`);
+  const one = `{${keys(1_000_001).join(',')}}`;
+  const many = `[${keys(1_000_001)
+    .map((pair) => `{${pair}}`)
+    .join(',')}]`;
+  const begun = performance.now();
+  for (const text of [one, many]) {
+    refused(() => parseStrictJson(text), FormatError, /JSON of more than 1000000 keys/);
+    refused(() => parseJson(text, 'c.json'), DataError, /c\.json: JSON of more than 1000000 keys/);
+  }
+  assert.ok(performance.now() - begun < 10_000, `${performance.now() - begun} ms`);
+  assert.equal(parseStrictJson(`["${':'.repeat(1_000_001)}"]`), [':'.repeat(1_000_001)]);
+});
+
 test('keys that stand twice are refused in every file of JSON', () => {
   refused(
     () => parseJson('{"steps": 1, "steps": 2}', 'c.json'),

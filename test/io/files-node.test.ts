@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,7 +18,10 @@ import { basename, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, EnvironmentError, type PrenormError } from '../../src/errors.js';
+import { checkpointFormat } from '../../src/io/checkpoint-file.js';
 import { makeFolder, readFileChecked, writeFileAtomic } from '../../src/io/files-node.js';
+import { readTensors } from '../../src/io/safetensors.js';
+import { openSealed } from '../../src/io/sealed-file.js';
 import { removeAllLeftovers, temporaryName } from '../../src/io/temporary-node.js';
 import { fnv1a } from '../../src/random.js';
 
@@ -211,6 +216,75 @@ test("a leftover of a process with the same id is in nobody's way", async ({ fol
   }
   for (let n = 0; n < 3; n++) await writeFileAtomic(path, `x${n}`);
   assert.is(readFileSync(path, 'utf8'), 'x2');
+});
+
+test('what is read is a file or a pipe, and not longer than what reads it can hold', async ({ folder }) => {
+  const begun = performance.now();
+  for (const path of ['/dev/zero', '/dev/null']) {
+    const error = await failure(
+      readFileChecked(path),
+      /cannot read the file: it is neither a file nor a pipe/,
+    );
+    assert.equal([error.code, error.path, error.actual], ['ENVIRONMENT', path, 'a device']);
+  }
+  await failure(readFileChecked('/dev/zero', 'checkpoint'), /cannot read the checkpoint: it is neither/);
+  assert.ok(performance.now() - begun < 2000, 'at once');
+  await failure(readFileChecked(folder), /the path is a folder/);
+
+  const path = join(folder, 'a');
+  writeFileSync(path, 'ten bytes.');
+  assert.is(Buffer.from(await readFileChecked(path, 'file', 10)).toString(), 'ten bytes.');
+  const long = await failure(readFileChecked(path, 'file', 9), /the file has 10 bytes, at most 9 are read/);
+  assert.equal([long.expected, long.actual], [9, 10]);
+  // Its size is looked at, not its bytes: they would be 1 TB.
+  truncateSync(path, 2 ** 40);
+  await failure(readFileChecked(path), /the file has 1099511627776 bytes, at most 2147483648 are read/);
+
+  // Files that say no size, and pipes, of more than a piece.
+  assert.match(Buffer.from(await readFileChecked('/proc/self/status')).toString(), /^Name:.*\nVmRSS:/s);
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const most of [300_000, 299_999]) {
+    spawn('sh', ['-c', `head -c 300000 /dev/zero | tr '\\0' x > ${pipe}`], { stdio: 'ignore' });
+    const read = readFileChecked(pipe, 'file', most);
+    if (most === 300_000) assert.equal(await read, new Uint8Array(300_000).fill(120));
+    else await failure(read, /the file has more bytes, at most 299999 are read/);
+  }
+});
+
+test('a checkpoint of more than 2 GiB is read and hashed, to its last byte', async ({ folder }) => {
+  const path = join(folder, 'large');
+  const elements = 2 ** 29 + 2 ** 24;
+  const tensors = { a: elements, z: 2 };
+  const zero = '0'.repeat(64);
+  const record = (begin: number, size: number) =>
+    `{"dtype":"F32","shape":[${size}],"data_offsets":[${4 * begin},${4 * (begin + size)}]}`;
+  const header = (sha256: string) => {
+    const meta = `{"format":"prenorm-checkpoint","sha256":"${sha256}","version":"1"}`;
+    const text = `{"__metadata__":${meta},"a":${record(0, tensors.a)},"z":${record(tensors.a, 2)}}`;
+    const bytes = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
+    const length = Buffer.alloc(8);
+    length.writeUInt32LE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  };
+  const end = Buffer.from(Float32Array.of(0.5, -2).buffer);
+  const hash = createHash('sha256').update(header(zero));
+  const piece = Buffer.alloc(2 ** 26);
+  for (let at = 0; at < 4 * elements; at += piece.length) hash.update(piece);
+  const start = header(hash.update(end).digest('hex'));
+  const handle = await fs.open(path, 'w');
+  await handle.write(start);
+  await handle.write(end, 0, 8, start.length + 4 * elements); // what lies between takes no room on the disk
+  await handle.close();
+
+  const bytes = await readFileChecked(path, 'checkpoint');
+  assert.is(bytes.length, start.length + 4 * elements + 8);
+  const { header: found } = openSealed(bytes, path, checkpointFormat);
+  assert.equal(readTensors(bytes, found, 'z').get('z')?.data, Float32Array.of(0.5, -2));
+  bytes[bytes.length - 1] ^= 1;
+  assert.throws(() => openSealed(bytes, path, checkpointFormat), /is damaged: its SHA-256 does not match/);
+  // What a user gives as data is not as long.
+  await failure(readFileChecked(path), /bytes, at most 2147483648 are read/);
 });
 
 test.run();

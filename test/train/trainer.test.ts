@@ -6,6 +6,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file
 import { Adam, constant, SGD } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { loadCheckpointWeights, type StepMetrics, Trainer } from '../../src/train/index.js';
+import { refusal } from '../support.js';
 import { languageModel, pairBatches, pairs, textWindows, translationTrainer, translator } from './setup.js';
 
 const test = suite('trainer');
@@ -113,6 +114,96 @@ test('an abort finishes the step, writes a checkpoint and throws an AbortError',
   const whole = translationTrainer();
   await runTo(whole, 30);
   assert.is(resumed.hash(), whole.hash());
+});
+
+/** A translation model that calls `during` before the loss of each batch of a training. */
+function watched(during: () => void) {
+  const model = translator();
+  const { loss } = model;
+  model.loss = (...args) => {
+    if (!model.runtime().planning) during();
+    return loss.apply(model, args);
+  };
+  return model;
+}
+
+test('an abort inside a step gives up its batches so far; what is saved there is the step before', async () => {
+  const controller = new AbortController();
+  const saved: Uint8Array[] = [];
+  const inside: Uint8Array[] = [];
+  let losses = 0;
+  const model = watched(() => {
+    losses++;
+    if (losses % 5 !== 3 || trainer.step < 4) return;
+    inside.push(trainer.save());
+    for (const change of [() => trainer.trainStep(), () => trainer.restore(inside[0])]) {
+      const error = refusal(change);
+      assert.instance(error, ConfigError);
+      assert.match(error.message, 'a step is under way');
+    }
+    controller.abort();
+  });
+  const trainer = translationTrainer(
+    {
+      accumulate: 5,
+      replay: false,
+      signal: controller.signal,
+      onCheckpoint: (bytes) => void saved.push(bytes),
+    },
+    model,
+  );
+  const before: Uint8Array[] = [];
+  const error = await failure(async () => {
+    for await (const _ of trainer.run()) before.push(trainer.save());
+  });
+  assert.is(error.name, 'AbortError');
+  assert.match(error.message, 'after step 4');
+  assert.is(losses, 4 * 5 + 3, 'the rest of the step is not computed');
+  for (const bytes of [...inside, ...saved]) assert.equal(bytes, before[3]);
+  assert.is(saved.length, 1);
+  const resumed = translationTrainer({ accumulate: 5 });
+  resumed.restore(saved[0]);
+  await runTo(resumed, 8);
+  const whole = translationTrainer({ accumulate: 5 });
+  await runTo(whole, 8);
+  assert.is(resumed.hash(), whole.hash());
+  // The trainer that was aborted is itself as it was, too.
+  losses = -1000;
+  while (trainer.step < 8) trainer.trainStep();
+  assert.is(trainer.hash(), whole.hash());
+});
+
+test('what others do on the runtime between the batches of a step changes none of its bits', async () => {
+  const whole = translationTrainer({ accumulate: 4, steps: 5 });
+  await runTo(whole, 5);
+  const slow = () => {
+    const end = performance.now() + 13; // long enough for a turn of others
+    while (performance.now() < end);
+  };
+  const trainer = translationTrainer({ accumulate: 4, steps: 5, replay: false }, watched(slow));
+  const other = translationTrainer({ accumulate: 3, steps: 5, replay: false }, watched(slow));
+  let turns = 0;
+  let isDone = false;
+  const meddle = async () => {
+    while (!isDone) {
+      trainer.options.model.eval();
+      trainer.evaluate([pairBatches().next()]);
+      trainer.options.optimizer.runtime.manualSeed(turns++);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const finish = async (one: typeof trainer) => {
+    for await (const _ of one.run());
+  };
+  // Their first batches, which take the seed, come before.
+  const running = Promise.all([finish(trainer), finish(other)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  const meddling = meddle();
+  await running;
+  isDone = true;
+  await meddling;
+  assert.ok(turns > 10, `${turns} turns`);
+  assert.is(trainer.hash(), whole.hash());
 });
 
 test('events tell steps, evaluations and checkpoints, until their listener is removed', async () => {
