@@ -2,6 +2,7 @@
 
 import type { RunSpec } from '../experiments/index.js';
 import { executeRun } from '../experiments/index.js';
+import { toWire } from '../wire-error.js';
 import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 
@@ -28,7 +29,6 @@ process.on('message', async ({ spec, engine }: ChildRequest) => {
     });
     process.send?.({ record });
   } catch (error) {
-    const { message, name, stack } = error as Error;
-    process.send?.({ error: { name, message, stack, code: (error as { code?: string }).code } });
+    process.send?.({ error: toWire(error) });
   }
 });

@@ -1,8 +1,8 @@
 /** @file Carries out runs over several local processes, longest first, one run per process at a time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, PrenormError } from '../errors.js';
 import { kindOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
+import { fromWire, type WireError } from '../wire-error.js';
 import type { ChildRequest } from './child.js';
 import type { EngineOptions } from './start.js';
 
@@ -14,7 +14,7 @@ export interface PoolEvents {
 interface ChildMessage {
   progress?: RunProgress;
   record?: RunRecord;
-  error?: { name: string; message: string; stack?: string; code?: string };
+  error?: WireError;
 }
 
 /**
@@ -84,8 +84,7 @@ function runOn(
     const onMessage = (message: ChildMessage) => {
       if (message.progress) onProgress(message.progress);
       else if (message.record) finish(() => resolve(message.record as RunRecord));
-      else if (message.error)
-        finish(() => reject(revive(message.error as NonNullable<ChildMessage['error']>)));
+      else if (message.error) finish(() => reject(fromWire(message.error as WireError)));
     };
     const onExit = (code: number | null, killed: string | null) =>
       finish(() =>
@@ -97,12 +96,4 @@ function runOn(
     signal.addEventListener('abort', onAbort);
     child.send(request);
   });
-}
-
-/** Errors cross the process border as data; ours become typed again, so that the exit code is right. */
-function revive(error: NonNullable<ChildMessage['error']>): Error {
-  if (error.name.endsWith('Error') && error.code && /^[A-Z]+$/.test(error.code) && error.code.length < 14) {
-    return new PrenormError(error.code as ErrorCode, error.message);
-  }
-  return Object.assign(new Error(error.message), { stack: error.stack });
 }

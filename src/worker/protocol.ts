@@ -7,8 +7,8 @@ import type { ClassScores, Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 import type { InitOptions } from '../runtime/runtime.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
+import type { WireError } from '../wire-error.js';
 import type { ModelRequests } from './model-protocol.js';
-import type { WireError } from './wire-error.js';
 
 /** `init()` in the worker. */
 export interface RuntimeOptions extends Pick<InitOptions, 'threads' | 'simd' | 'maxMemory'> {

@@ -16,6 +16,7 @@ import {
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/runtime.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
+import { fromWire, toWire } from '../wire-error.js';
 import { ModelHost } from './model-host.js';
 import type {
   FromWorker,
@@ -28,7 +29,6 @@ import type {
   ToWorker,
   WorkerReady,
 } from './protocol.js';
-import { fromWire, toWire } from './wire-error.js';
 
 /** Steps that may wait for a slow reader; then training waits for it. */
 const MAX_WAITING = 256;

@@ -3,8 +3,8 @@
  * gets its threads can be given up before any data has moved to it.
  */
 import type { Capabilities } from '../runtime/capabilities.js';
+import { fromWire } from '../wire-error.js';
 import type { FromWorker, RequestName, Requests, RuntimeOptions, ToWorker } from './protocol.js';
-import { fromWire } from './wire-error.js';
 import { openWorker, type WorkerOwner, type WorkerPort, type WorkerSource } from './worker-port.js';
 
 interface Pending {

@@ -11,6 +11,7 @@ import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
 import { emitStep } from '../train/options.js';
 import { pause } from '../train/pause.js';
+import { fromWire, toWire } from '../wire-error.js';
 import { checkPlain } from './plain.js';
 import type {
   Generated,
@@ -22,7 +23,6 @@ import type {
   WorkerReady,
   WorkerRun,
 } from './protocol.js';
-import { fromWire, toWire } from './wire-error.js';
 import { type WorkerEvent, WorkerLink } from './worker-link.js';
 import type { WorkerSource } from './worker-port.js';
 

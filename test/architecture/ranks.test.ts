@@ -7,6 +7,7 @@ import { runKinds } from '../../src/experiments/index.js';
 
 const RANKS: Record<string, number> = {
   'src/errors.ts': 0,
+  'src/wire-error.ts': 0,
   'src/checks.ts': 0,
   'src/json.ts': 0,
   'src/random.ts': 0,
@@ -49,6 +50,7 @@ const RANKS: Record<string, number> = {
 /** Places of one rank that may use each other in this order: a file format is below what writes it. */
 const WITHIN = [
   'src/errors.ts',
+  'src/wire-error.ts',
   'src/checks.ts',
   'src/json.ts',
   'src/random.ts',

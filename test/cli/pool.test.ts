@@ -1,0 +1,35 @@
+/** Runs in processes of their own: what fails there fails here, in the same words and with the same fields. */
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runPool } from '../../src/cli/pool.js';
+import { workingFolder } from '../../src/cli/sources.js';
+import { PrenormError } from '../../src/errors.js';
+import { executeRun, makePreset } from '../../src/experiments/index.js';
+import { init } from '../../src/runtime/runtime.js';
+
+const test = suite('cli: pool');
+await init();
+
+test("a child's error arrives as it was thrown", async () => {
+  const data = join('no', 'such', 'folder');
+  const spec = makePreset('quick', { data }).runs.find(({ kind }) => kind === 'translation');
+  assert.ok(spec);
+  const thrown = async (work: Promise<unknown>): Promise<PrenormError> => {
+    const error = await work.then(
+      () => assert.unreachable('the folder is not there'),
+      (cause) => cause,
+    );
+    assert.instance(error, PrenormError);
+    return error;
+  };
+  const here = await thrown(Promise.resolve(executeRun(spec, { sources: workingFolder, onProgress() {} })));
+  const options = { processes: 1, engine: { simd: 'strict' as const }, signal: new AbortController().signal };
+  const there = await thrown(runPool([spec], options, { onProgress() {}, onDone() {} }));
+  assert.is(there.constructor, here.constructor);
+  for (const key of Object.keys(here) as (keyof PrenormError)[]) assert.equal(there[key], here[key], key);
+  assert.is(there.message, here.message);
+  assert.ok(there.path, 'it names the file');
+});
+
+test.run();
