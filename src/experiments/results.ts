@@ -24,6 +24,10 @@ export interface ClaimRow {
   seeds: number[];
   /** The metric per seed, in the order of `seeds`. */
   perSeed: number[];
+  /** Whether each seed is on the claimed side of the bar; absent where the bar is on a number over all seeds. */
+  met?: boolean[];
+  /** What the bar is held against where that is not `perSeed` alone: a number for each seed, or one over all of them. */
+  compared?: { name: string; values: number[] }[];
   /** Name of the metric, e.g. `progress p of Post-LN without warm-up at maxLr 0.002`. */
   metric: string;
   /** The bar, e.g. `p < 0.25`. */

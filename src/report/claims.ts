@@ -4,7 +4,16 @@ import type { ClaimRow, Figure, Results } from '../experiments/results.js';
 import { prose } from './formulas.js';
 import { badge } from './fragments.js';
 import { type Content, html, type Markup } from './markup.js';
-import { expectation, formatNumber, isExpected, median, shortHash, tally } from './wording.js';
+import {
+  comparedNumbers,
+  expectation,
+  formatNumber,
+  isExpected,
+  median,
+  shortHash,
+  tally,
+  whyOf,
+} from './wording.js';
 
 /** Claims that a figure shows, and those of an experiment that none does. */
 export interface PlacedClaims {
@@ -37,11 +46,13 @@ ${claims.map(claimCard)}</details>
 }
 
 function claimCard(claim: ClaimRow): Markup {
+  const why = whyOf(claim);
   const rows: [string, Content][] = [
     ['Measured', measured(claim)],
     ['Bar', claim.threshold ? prose(claim.threshold) : undefined],
     ["The paper's number", claim.paper ? prose(claim.paper) : undefined],
-    ['Why', claim.reason ? prose(claim.reason) : undefined],
+    ['Seeds', votes(claim)],
+    ['Why', why ? prose(why) : undefined],
   ];
   return html`<article class="claim ${isExpected(claim) ? 'as-expected' : 'unexpected'}" id="claim-${claim.claim}" aria-label="${claim.claim}">
 <p class="statement">${prose(claim.statement)} <span class="tag">${claim.figure}</span></p>
@@ -53,9 +64,9 @@ function claimCard(claim: ClaimRow): Markup {
 <dl class="pairs">${rows.map(([name, value]) =>
     value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : '',
   )}</dl>
-<details><summary>How it is judged<span class="unseen">: ${claim.claim}</span></summary>
+${isExpected(claim) ? '' : perSeed(claim)}<details><summary>How it is judged<span class="unseen">: ${claim.claim}</span></summary>
 <p>${prose(claim.protocol)}</p>
-${perSeed(claim)}
+${isExpected(claim) ? perSeed(claim) : ''}
 <p class="copy"><code>${claim.command}</code>
 <button type="button" data-copy="${claim.command}" hidden>Copy<span class="unseen"> the command of ${claim.claim}</span></button></p>
 ${
@@ -69,18 +80,50 @@ ${
 `;
 }
 
-function measured({ perSeed, metric, seeds }: ClaimRow): Content {
-  if (perSeed.length === 0) return undefined;
-  const spread =
-    perSeed.length > 1 ? `${range(perSeed)} over ${perSeed.length} seeds` : `seed ${seeds[0] ?? 1}`;
-  return html`<b class="value">${formatNumber(median(perSeed))}</b> <span class="quiet">(${spread})</span> <span class="metric">${prose(metric)}</span>`;
+/** The numbers that the bar was held against, each with its name. */
+function measured(claim: ClaimRow): Content {
+  const { seeds, metric, compared } = claim;
+  const numbers = comparedNumbers(claim);
+  if (numbers.length === 0) return undefined;
+  const lines = numbers.map(({ name, values }) => {
+    const spread =
+      values.length > 1
+        ? `${range(values)} over ${values.length} seeds`
+        : seeds.length > 1
+          ? `over ${seeds.length} seeds`
+          : `seed ${seeds[0] ?? 1}`;
+    return html`
+<span class="compared"><b class="value">${formatNumber(median(values))}</b> <span class="quiet">(${spread})</span> <span class="metric">${prose(name)}</span></span>`;
+  });
+  return html`${lines}${compared?.length && metric ? html` <span class="metric">${prose(metric)}</span>` : ''}`;
 }
 
-function perSeed({ perSeed, seeds, claim }: ClaimRow): Markup | undefined {
-  if (perSeed.length < 2) return undefined;
-  return html`<ul class="seeds" aria-label="${claim}, per seed">${perSeed.map(
-    (value, index) => html`<li><span>seed ${seeds[index] ?? index + 1}</span> ${formatNumber(value)}</li>`,
-  )}</ul>`;
+/** How many seeds are on the claimed side of the bar, where seeds are what is counted. */
+function votes({ met, seeds }: ClaimRow): string | undefined {
+  if (!met || seeds.length < 2) return undefined;
+  return `${met.filter(Boolean).length} of ${met.length} on the claimed side of the bar`;
+}
+
+/** A row for each seed, with what was compared and on which side of the bar it is. */
+function perSeed(claim: ClaimRow): Markup | undefined {
+  const { seeds, met, claim: id, perSeed: own, metric } = claim;
+  if (own.length < 2) return undefined;
+  const found = comparedNumbers(claim).filter(({ values }) => values.length === own.length);
+  const columns = found.length > 0 ? found : [{ name: metric, values: own }];
+  const title = columns.length > 1 ? (name: string) => prose(name) : () => 'measured';
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${id}, per seed"><table class="seeds">
+<thead><tr><th scope="col">seed</th>${columns.map(
+    ({ name }) => html` <th scope="col" class="number">${title(name)}</th>`,
+  )}${met ? html` <th scope="col">side of the bar</th>` : ''}</tr></thead>
+<tbody>${own.map(
+    (_, at) =>
+      html`
+<tr><th scope="row">${seeds[at] ?? at + 1}</th>${columns.map(
+        ({ values }) => html` <td class="number">${formatNumber(values[at])}</td>`,
+      )}${met ? html` <td${met[at] ? '' : html` class="differ"`}>${met[at] ? 'as claimed' : 'other side'}</td>` : ''}</tr>`,
+  )}
+</tbody></table></div>
+`;
 }
 
 /** Lowest to highest seed; a diverged one is counted, not skipped. */

@@ -13,11 +13,11 @@ import { methodSection, runsSection, samplesSection, settingsSection } from './r
 import { renderPage, sectionMarkup } from './shell.js';
 import { type Thinned, thinFigures } from './thin.js';
 import {
-  countExpected,
   expectation,
   formatDuration,
   isExpected,
   outcome,
+  score,
   tally,
   timing,
   untrained,
@@ -87,7 +87,7 @@ function heroCaption({ sentence, figure }: Headline): Markup {
 
 function summary(results: Results): Markup {
   const { claims, runs, seconds, budgetSeconds, command, preset, environment } = results;
-  const expected = countExpected(results);
+  const { expected, decided } = score(claims);
   const over = budgetSeconds > 0 && seconds > budgetSeconds;
   const facts: [string, Content][] = [
     ['Preset', preset],
@@ -105,12 +105,12 @@ function summary(results: Results): Markup {
 <h2 id="summary-title">What came out</h2>
 ${
   claims.length > 0
-    ? html`<p class="score"><b>${expected} of ${claims.length}</b> claims as expected</p>
-<p class="tally">${tally(claims)}</p>`
+    ? html`<p class="score"><b>${expected} of ${decided}</b> decided claims as expected</p>
+<p class="tally">Of all ${claims.length}, ${tally(claims)}.</p>`
     : ''
 }
 <p id="outcome" class="${claims.length > 0 ? 'unseen' : ''}">${outcome(results)}</p>
-${expected < claims.length ? html`<p class="differ">Not as expected:</p>${unexpectedClaims(results)}` : ''}
+${claims.every(isExpected) ? '' : html`<p class="differ">Not as expected:</p>${unexpectedClaims(results)}`}
 ${untrained(results) ? html`<p class="untrained">${untrained(results)}</p>` : ''}
 <dl class="pairs">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 <p id="timing" class="${over ? '' : 'unseen'}">${timing(results)}</p>

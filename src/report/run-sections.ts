@@ -193,12 +193,15 @@ nothing but word frequencies. <i>R</i> is the best validation NLL of Post-LN wit
 </tbody></table>
 <table class="plain"><caption>Verdict on a claim</caption>
 <tbody>
-<tr><th scope="row">${badge('holds')}</th><td>all seeds on the claimed side of the bar, the median beyond the margin</td></tr>
-<tr><th scope="row">${badge('does not hold')}</th><td>all seeds on the other side</td></tr>
-<tr><th scope="row">${badge('not decided')}</th><td>seeds disagree, or the median lies within the margin</td></tr>
-<tr><th scope="row">${badge('not tested')}</th><td>this preset is too small to say</td></tr>
+<tr><th scope="row">${badge('holds')}</th><td>every seed is on the claimed side of the bar, and the median beyond the margin where there is one</td></tr>
+<tr><th scope="row">${badge('does not hold')}</th><td>no seed is on the claimed side</td></tr>
+<tr><th scope="row">${badge('not decided')}</th><td>seeds are on both sides, or the median lies within the margin</td></tr>
+<tr><th scope="row">${badge('not tested')}</th><td>nothing to decide it with: the preset is too small, its runs were not part of the command, or no bar was registered; the claim says which</td></tr>
 </tbody></table>
 </div>
+<p>Two kinds of bars know no <em>not decided</em>. Some are on a number over all seeds together, such as the slope of
+their means: most of those on initial gradients and hidden states. Others, of the toy task, ask for a majority of seeds, and
+say so; a claim lists the seeds on either side.</p>
 <p>Bars and expected verdicts are fixed before the runs, and only seeds that chose no bar may judge. Arms of a
 comparison share data order and initial values. A claim the paper makes that is known not to hold at this size is
 expected not to hold, with the reason beside it.</p>`;

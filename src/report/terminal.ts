@@ -10,8 +10,10 @@ import {
   isExpected,
   median,
   outcome,
+  score,
   shortHash,
   timing,
+  whyOf,
 } from './wording.js';
 
 export interface TerminalOptions {
@@ -45,7 +47,7 @@ export function renderClaims(results: Results, options: TerminalOptions): string
       { title: 'Expected', most: 12 },
     ];
     const rowOf = (claim: ClaimRow): Cell[] => [
-      { text: `${claim.statement} (${claim.figure})${claim.reason ? `\n  ${claim.reason}` : ''}` },
+      { text: [`${claim.statement} (${claim.figure})`, whyOf(claim)].filter(Boolean).join('\n  ') },
       { text: measured(claim) },
       { text: claim.threshold },
       { text: claim.verdict, paint: verdictPaint(claim, paint) },
@@ -71,9 +73,12 @@ function grouped({ claims, experiments = [] }: Results): { title: string; claims
   const groups = [...names].map((name) => {
     const about = experiments.find((one) => one.name === name);
     const mine = claims.filter(({ experiment }) => experiment === name);
-    const good = mine.filter(isExpected).length;
+    const { expected, decided, open } = score(mine);
+    const rest = open ? `; ${open}` : '';
     const time = about ? `, ${formatDuration(about.seconds)}` : '';
-    const title = name ? `${about?.title ?? name}: ${good} of ${mine.length} as expected${time}` : '';
+    const title = name
+      ? `${about?.title ?? name}: ${expected} of ${decided} decided as expected${rest}${time}`
+      : '';
     return { title, claims: mine };
   });
   return groups.filter((group) => group.claims.length > 0);
@@ -167,7 +172,11 @@ const runColumns: RunColumn[] = [
   { title: 'Hash', drop: 6, text: (run) => shortHash(run.hash).slice(0, 8) },
 ];
 
+/** What the bar was held against: each number's median, and where it is one alone, the seeds too. */
 function measured(claim: ClaimRow): string {
+  if (claim.compared?.length) {
+    return claim.compared.map(({ name, values }) => `${name}: ${formatNumber(median(values))}`).join('; ');
+  }
   const middle = `${claim.metric}: ${formatNumber(median(claim.perSeed))}`;
   if (claim.perSeed.length === 0) return claim.metric;
   if (claim.perSeed.length === 1) return middle;
@@ -182,7 +191,7 @@ function stacked(claim: ClaimRow, width: number, paint: Painter): string[] {
     ...indented(`measured: ${measured(claim)}`),
     ...indented(`bar: ${claim.threshold}`),
     ...indented(`verdict: ${claim.verdict}; ${mark.text}`).map(mark.paint ?? ((line) => line)),
-    ...(claim.reason ? indented(`reason: ${claim.reason}`) : []),
+    ...(whyOf(claim) ? indented(`reason: ${whyOf(claim)}`) : []),
   ];
 }
 

@@ -49,8 +49,40 @@ export function isExpected(claim: ClaimRow): boolean {
   return claim.verdict === claim.expected;
 }
 
-export function countExpected(results: Results): number {
-  return results.claims.filter(isExpected).length;
+const isDecided = ({ verdict }: ClaimRow): boolean => verdict === 'holds' || verdict === 'does not hold';
+
+/** Claims that were decided, how many of these as expected, and what is said of the others: `2 are not decided`. */
+export function score(claims: readonly ClaimRow[]): { expected: number; decided: number; open: string } {
+  const decided = claims.filter(isDecided);
+  return {
+    expected: decided.filter(isExpected).length,
+    decided: decided.length,
+    open: tally(claims.filter((claim) => !isDecided(claim))),
+  };
+}
+
+/** What a claim's bar was held against: numbers by name, one per seed or one over all. */
+export function comparedNumbers({
+  compared,
+  metric,
+  perSeed,
+}: ClaimRow): { name: string; values: number[] }[] {
+  return compared?.length ? compared : perSeed.length > 0 ? [{ name: metric, values: perSeed }] : [];
+}
+
+/** Why a verdict is what it is: the register's reason, or, where it was not expected, how the seeds voted. */
+export function whyOf(claim: ClaimRow): string | undefined {
+  const { reason, met, seeds } = claim;
+  if (reason || isExpected(claim)) return reason;
+  if (!met?.length)
+    return claim.perSeed.length > 0 ? 'The bar is on numbers over all seeds together.' : undefined;
+  const [yes, no] = [true, false].map((side) => seeds.filter((_, at) => met[at] === side));
+  if (yes!.length === 0) return `No seed is on the claimed side of the bar.`;
+  if (no!.length === 0)
+    return 'Every seed is on the claimed side of the bar, but the median is within the margin.';
+  const named = (list: readonly number[]) =>
+    `${list.length === 1 ? 'seed' : 'seeds'} ${list.join(', ').replace(/, (?=\d+$)/, ' and ')}`;
+  return `On the claimed side of the bar ${yes!.length === 1 ? 'is' : 'are'} ${named(yes!)}, on the other ${named(no!)}.`;
 }
 
 /** What is said of one claim, and of several. */
@@ -95,19 +127,20 @@ export function untrained({ runs, claims }: Results): string {
   return `${head}; of ${judged.length} ${judged.length === 1 ? 'claim' : 'claims'} that rest on ${few ? 'it' : 'them'}, not as expected: ${names}.`;
 }
 
-/** `All 6 claims came out as expected: 5 hold, 1 is not tested.` and, where not, which did not. */
+/** `All 5 decided claims came out as expected: 5 hold; 1 is not tested.` and, where not, which did not. */
 export function outcome(results: Results): string {
   const { claims } = results;
   if (claims.length === 0) return 'No claim was judged in this run.';
-  const expected = countExpected(results);
-  const head =
-    expected === claims.length
-      ? `${claims.length === 1 ? 'The one claim' : `All ${claims.length} claims`} came out as expected`
-      : `${expected} of ${claims.length} claims came out as expected`;
+  const { expected, decided, open } = score(claims);
   const unexpected = claims.filter((claim) => !isExpected(claim));
+  const beside = open ? `; ${open}` : '';
+  if (unexpected.length === 0) {
+    if (decided === 0) return `No claim was decided, as expected: ${open}.`;
+    const head = decided === 1 ? 'The one decided claim' : `All ${decided} decided claims`;
+    return `${head} came out as expected: ${tally(claims.filter(isDecided))}${beside}.`;
+  }
   const names = unexpected.map((claim) => `${claim.claim} (${claim.verdict}, expected: ${claim.expected})`);
-  if (names.length === 0) return `${head}: ${tally(claims)}.`;
-  return `${head}; unexpected: ${names.join(', ')}. Of all, ${tally(claims)}.`;
+  return `${expected} of ${decided} decided claims came out as expected${beside}. Unexpected: ${names.join(', ')}. Of all, ${tally(claims)}.`;
 }
 
 /** Time against budget; over budget is said, never hidden. */

@@ -100,6 +100,11 @@ export const fig2: Experiment = {
           'p >= 0.85, and NLL <= U - 0.5',
           (p, { finalValidNll = Number.POSITIVE_INFINITY, unigramNll = Number.NaN }) =>
             p >= 0.85 && finalValidNll <= unigramNll - 0.5,
+          {
+            name: 'U minus NLL',
+            of: ({ finalValidNll = Number.POSITIVE_INFINITY, unigramNll = Number.NaN }) =>
+              unigramNll - finalValidNll,
+          },
         ),
     },
     {

@@ -21,7 +21,7 @@ import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/index.js';
 import { curves } from '../drawing/training.js';
 import type { Claim, Experiment } from '../experiment.js';
-import { allSeeds, type Judged, NOT_RUN } from '../judges/judged.js';
+import { bySeed, type Judged, NOT_RUN } from '../judges/judged.js';
 import { armOf } from '../judges/training.js';
 import type { TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
@@ -153,7 +153,7 @@ function beside(
     perSeed: pairs.map(({ found }) => found),
     metric,
     threshold,
-    verdict: allSeeds(pairs.map(({ arm, reference, found }) => good(arm, reference, found))),
+    ...bySeed(pairs.map(({ arm, reference, found }) => good(arm, reference, found))),
     runHashes: pairs.flatMap(({ arm, reference }) => [arm.hash, reference.hash]),
   };
 }

@@ -8,7 +8,7 @@
  */
 import { type NormPlacement, normPlacements, placementName } from '../../nn/index.js';
 import type { Experiment, Scale } from '../experiment.js';
-import { type Judged, NOT_RUN } from '../judges/judged.js';
+import { bySeed, type Judged, NOT_RUN } from '../judges/judged.js';
 import type { PlacementRun } from '../kinds/placement.js';
 import type { Figure, RunRecord } from '../results.js';
 
@@ -67,7 +67,7 @@ function train(
     perSeed: [margins[least]],
     metric: `unigram level less validation NLL, the least of ${found.length}: ${placementName(found[least].placement)}`,
     threshold,
-    verdict: good(margins[least]) ? 'holds' : 'does not hold',
+    ...bySeed([good(margins[least])]),
     runHashes: found.map((run) => run.hash),
   };
 }
@@ -88,7 +88,7 @@ function withoutWarmup(runs: readonly RunRecord[], names: readonly NormPlacement
     perSeed: [losses[most]],
     metric: `validation NLL without warm-up less that with it, the largest: ${placementName(pairs[most].name)}`,
     threshold: `<= ${TOLERANCE}`,
-    verdict: losses[most] <= TOLERANCE ? 'holds' : 'does not hold',
+    ...bySeed([losses[most] <= TOLERANCE]),
     runHashes: pairs.flatMap(({ without, with_ }) => [without.hash, with_.hash]),
   };
 }

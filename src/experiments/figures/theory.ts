@@ -19,7 +19,7 @@ import {
   reluNorm,
 } from '../../theory/index.js';
 import type { Claim, Experiment, Scale } from '../experiment.js';
-import { allSeeds, type Judged, NOT_RUN } from '../judges/judged.js';
+import { bySeed, type Judged, NOT_RUN } from '../judges/judged.js';
 import type { LawName, LawRun } from '../kinds/law.js';
 import type { Figure, RunRecord } from '../results.js';
 import { mean, slope } from '../statistics.js';
@@ -85,7 +85,9 @@ const percent = (value: number) => `${Number((100 * value).toPrecision(3))} %`;
 function judge(
   records: Records,
   ids: string[],
-  say: (...found: RunRecord[]) => Pick<Judged, 'metric' | 'threshold' | 'perSeed'> & { good: boolean },
+  say: (
+    ...found: RunRecord[]
+  ) => Pick<Judged, 'metric' | 'threshold' | 'perSeed' | 'compared'> & { good: boolean },
 ): Judged {
   const found = ids.map((id) => recordOf(records, id));
   if (found.some((record) => !record)) return NOT_RUN;
@@ -119,6 +121,10 @@ function jacobian(records: Records): Judged {
     ]);
     return {
       perSeed,
+      compared: [
+        { name: 'largest deviation', values: [off] },
+        { name: 'rank', values: rank },
+      ],
       metric: `spectral norm over 1 / sqrt(var + eps); it, the Frobenius norm, that at 3x and J·1 are ${off.toExponential(1)} off at most; rank ${rank.join(', ')}`,
       threshold: `1e-4, and rank ${layerNormJacobianRank(d)}`,
       good: off < 1e-4 && rank.every((r) => r === layerNormJacobianRank(d)),
@@ -133,6 +139,10 @@ function relu(records: Records): Judged {
     const below = list(record, 'belowMaximum');
     return {
       perSeed,
+      compared: [
+        { name: 'largest deviation of the mean, %', values: [100 * worst(perSeed.map((v) => v - 1))] },
+        { name: 'draws below the maximum, at least, %', values: [100 * Math.min(...below)] },
+      ],
       metric: `mean ||ReLU(X)||² over d / 2, 2,000 draws; max² <= 2 ln(100 d) in ${percent(Math.min(...below))} of draws at least`,
       threshold: 'within 2 %, and in 99 % of draws',
       good: worst(perSeed.map((v) => v - 1)) <= 0.02 && below.every((v) => v >= 0.99),
@@ -150,6 +160,12 @@ function postHidden(records: Records): Judged {
     );
     return {
       perSeed: list(all[0], 'perSeed'),
+      compared: [
+        { name: 'largest deviation of a mean', values: [worst(off)] },
+        { name: 'smallest layer', values: [Math.min(...layers)] },
+        { name: 'largest layer', values: [Math.max(...layers)] },
+        { name: 'slope per layer', values: [trend] },
+      ],
       metric: `E||x||²/d of dFF = d; off for dFF = d, 2d, 4d: ${off.map((v) => v.toFixed(3)).join(', ')}; slope ${trend.toFixed(4)} per layer`,
       threshold: '1.5, 1.444, 1.32 within 0.05; every layer in [1.3, 1.7]; slope within ±0.02',
       good: worst(off) <= 0.05 && layers.every((v) => v >= 1.3 && v <= 1.7) && Math.abs(trend) <= 0.02,
@@ -171,6 +187,10 @@ function preHidden(records: Records): Judged {
     }).length;
     return {
       perSeed: list(record, 'perSeed'),
+      compared: [
+        { name: `layers inside, of ${values.length}`, values: [inside] },
+        { name: 'R² of a line', values: [r2] },
+      ],
       metric: `mean over layers of E||x||²/d; inside the bounds in ${inside} of ${values.length} layers; R² of a line ${r2.toFixed(4)}`,
       threshold: 'inside [1 + l/2, 1 + 3l/2] everywhere, R² > 0.99',
       good: inside === values.length && r2 > 0.99,
@@ -183,6 +203,7 @@ function periHidden(records: Records): Judged {
     const off = worst(list(record, 'hidden').map((v, l) => v / periHiddenNorm(l + 1) - 1));
     return {
       perSeed: list(record, 'perSeed'),
+      compared: [{ name: 'largest deviation of a layer, %', values: [100 * off] }],
       metric: `mean over layers of E||x||²/d; worst layer ${percent(off)} off 1 + 2l`,
       threshold: 'within 5 %',
       good: off <= 0.05,
@@ -197,6 +218,7 @@ function width(records: Records): Judged {
     const off = worst(scaled.map((v) => v / mean(scaled) - 1));
     return {
       perSeed: scaled,
+      compared: [{ name: 'largest deviation from the mean, %', values: [100 * off] }],
       metric: `||dL/dW2|| / sqrt(d) at d ${widths.join(', ')}; ${percent(off)} off their mean at most`,
       threshold: 'within 15 %',
       good: off <= 0.15,
@@ -209,6 +231,10 @@ function concentration(records: Records, d: number, delta: number): Judged {
     const shares = all.map((record) => mean(list(record, 'share')));
     return {
       perSeed: list(all[0], 'share'),
+      compared: [
+        { name: 'share in Post-LN', values: [shares[0]] },
+        { name: 'share in Pre-LN', values: [shares[1]] },
+      ],
       metric: `share of positions above (1 + ${all[0].config.eps}) E: Post-LN ${shares[0].toFixed(3)}, Pre-LN ${shares[1].toFixed(3)}`,
       threshold: `<= ${delta.toFixed(3)} in both`,
       good: shares.every((v) => v <= delta),
@@ -229,7 +255,7 @@ function zipfProfile(records: Records, numLayers: number, bar: number): Judged {
     };
   });
   if (judged.verdict === 'not tested') return judged;
-  return { ...judged, verdict: allSeeds(judged.perSeed.map((v) => v < bar)) };
+  return { ...judged, ...bySeed(judged.perSeed.map((v) => v < bar)) };
 }
 
 function scaling(records: Records): Judged {
@@ -239,6 +265,11 @@ function scaling(records: Records): Judged {
     const off = worst(list(peri, 'gradientTimesC').map((v) => v - 1));
     return {
       perSeed: list(peri, 'outputChange'),
+      compared: [
+        { name: 'largest change in Peri-LN', values: [changed] },
+        { name: 'smallest change in Pre-LN', values: [moved] },
+        { name: 'deviation of the gradient times c, %', values: [100 * off] },
+      ],
       metric: `relative change of logits for c = 0.5, 2, 4 in Peri-LN; Pre-LN's change at least ${moved.toPrecision(2)}; gradient times c ${percent(off)} off`,
       threshold: '< 1e-3 in Peri-LN, > 1e-2 in Pre-LN, gradient within 1 %',
       good: changed < 1e-3 && moved > 1e-2 && off < 0.01,

@@ -92,24 +92,31 @@ const accuracyOf = (run: RunRecord): number => (run.measured?.accuracy as number
 const losses = (name: string, runs: readonly RunRecord[]) =>
   `${name} ${runs.map((run) => `${lossOf(run).toPrecision(2)} (${accuracyOf(run).toFixed(2)})`).join(', ')}`;
 
-/** Bars on the loss of some cells, seed by seed; a majority of seeds decides. */
+/** Bars on what is compared of the losses of some cells, seed by seed; a majority of seeds decides. */
 function majority(
   runs: readonly RunRecord[],
   cells: Record<string, Omit<Cell, 'steps'>>,
   threshold: string,
-  good: (loss: Record<string, number>) => boolean,
+  compare: (loss: Record<string, number>) => Record<string, number>,
+  good: (compared: Record<string, number>) => boolean,
 ): Judged {
   const found = Object.entries(cells).map(([name, cell]) => [name, find(runs, cell)] as const);
   const [, first] = found[0];
   if (first.length === 0 || found.some(([, some]) => some.length !== first.length)) return NOT_RUN;
-  const votes = first.map((_, s) =>
-    good(Object.fromEntries(found.map(([name, some]) => [name, lossOf(some[s])]))),
+  const compared = first.map((_, s) =>
+    compare(Object.fromEntries(found.map(([name, some]) => [name, lossOf(some[s])]))),
   );
-  const yes = votes.filter(Boolean).length;
+  const met = compared.map(good);
+  const yes = met.filter(Boolean).length;
+  const names = Object.keys(compared[0]);
   return {
     seeds: first.map(({ seed }) => seed),
-    perSeed: first.map(lossOf),
-    metric: `loss (accuracy) per seed: ${found.map(([name, some]) => losses(name, some)).join('; ')}`,
+    perSeed: compared.map((values) => values[names[0]]),
+    met,
+    ...(names.length > 1
+      ? { compared: names.map((name) => ({ name, values: compared.map((values) => values[name]) })) }
+      : {}),
+    metric: `${names.length > 1 ? '' : `${names[0]} of the losses; `}loss (accuracy) per seed: ${found.map(([name, some]) => losses(name, some)).join('; ')}`,
     threshold: `${threshold}, in a majority of seeds`,
     verdict: 2 * yes > first.length ? 'holds' : 'does not hold',
     runHashes: found.flatMap(([, some]) => some.map(({ hash }) => hash)),
@@ -120,9 +127,10 @@ function needsWarmup(runs: readonly RunRecord[], numLayers: number, maxLr: numbe
   const cell = (placement: NormPlacement) => ({ placement, numLayers, maxLr, arm: 'constant' as const });
   return majority(
     runs,
-    { post: cell('post'), pre: cell('pre'), peri: cell('peri') },
+    { 'Post-LN': cell('post'), 'Pre-LN': cell('pre'), 'Peri-LN': cell('peri') },
     'Pre-LN and Peri-LN < 0.1, Post-LN > 1.5',
-    ({ post, pre, peri }) => pre < 0.1 && peri < 0.1 && post > 1.5,
+    (loss) => loss,
+    (loss) => loss['Pre-LN'] < 0.1 && loss['Peri-LN'] < 0.1 && loss['Post-LN'] > 1.5,
   );
 }
 
@@ -132,6 +140,7 @@ function rescue(runs: readonly RunRecord[]): Judged {
     runs,
     { 'warm-up': cell('warmup'), 'common tail': cell('common-tail'), literal: cell('literal') },
     'with warm-up < 0.1, without > 0.3 under either tail',
+    (loss) => loss,
     (loss) => loss['warm-up'] < 0.1 && loss['common tail'] > 0.3 && loss.literal > 0.3,
   );
 }
@@ -142,7 +151,8 @@ function preIndifferent(runs: readonly RunRecord[], numLayers: number): Judged {
     runs,
     { 'no warm-up': cell('constant'), 'warm-up': cell('constant-warmup') },
     'the two differ by less than 0.02',
-    (loss) => Math.abs(loss['no warm-up'] - loss['warm-up']) < 0.02,
+    (loss) => ({ difference: Math.abs(loss['no warm-up'] - loss['warm-up']) }),
+    ({ difference }) => difference < 0.02,
   );
 }
 

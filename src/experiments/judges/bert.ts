@@ -3,7 +3,7 @@
 import type { BertArm } from '../kinds/bert.js';
 import type { RunRecord } from '../results.js';
 import { mean, median } from '../statistics.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type Judged, NOT_RUN } from './judged.js';
 
 const armOf = (run: RunRecord): BertArm => run.config.arm as unknown as BertArm;
 
@@ -63,7 +63,7 @@ export function pretrainingSpeed(runs: readonly RunRecord[], bar: number): Judge
     perSeed,
     metric: `updates of ${pre.label} to the final loss of ${post.label}, over all of its updates`,
     threshold: `<= ${bar}`,
-    verdict: allSeeds(perSeed.map((share) => share <= bar)),
+    ...bySeed(perSeed.map((share) => share <= bar)),
     runHashes: pairs.flat().map(({ hash }) => hash),
   };
 }
@@ -83,7 +83,7 @@ export function endsWorse(
     perSeed,
     metric: `final valid loss of ${pairs[0][0].label} minus that of ${pairs[0][1].label}`,
     threshold: `> ${margin}`,
-    verdict: allSeeds(perSeed.map((gap) => gap > margin)),
+    ...bySeed(perSeed.map((gap) => gap > margin)),
     runHashes: pairs.flat().map(({ hash }) => hash),
   };
 }
@@ -146,12 +146,13 @@ export function fineTuningSpeed(runs: readonly RunRecord[], margin: number): Jud
   const perSeed = pre.scratch.map((_, s) =>
     mean(early.map((i) => pre.accuracies[i][s] - post.accuracies[i][s])),
   );
-  const verdict = allSeeds(perSeed.map((gap) => gap > 0));
+  const { met, verdict } = bySeed(perSeed.map((gap) => gap > 0));
   return {
     seeds: (pre.run.config.fineTuning as { seeds: number[] }).seeds,
     perSeed,
     metric: `accuracy from ${pre.run.label} minus that from ${post.run.label}, mean over the checkpoints before the last`,
     threshold: `> 0 in every seed, median > ${margin}`,
+    met,
     verdict: verdict === 'holds' && !(median(perSeed) > margin) ? 'not decided' : verdict,
     runHashes: [pre.run.hash, post.run.hash],
   };

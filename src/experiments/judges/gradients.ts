@@ -9,7 +9,7 @@ import {
 } from '../../theory/index.js';
 import type { GradientPoint, RunRecord } from '../results.js';
 import { maxOverMin, mean, slope } from '../statistics.js';
-import { allSeeds, type GradientsRecord, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type GradientsRecord, type Judged, NOT_RUN } from './judged.js';
 
 function findGradients(
   runs: readonly RunRecord[],
@@ -72,6 +72,10 @@ export function postFlat(
   return {
     seeds: series.seeds,
     perSeed,
+    compared: [
+      { name: 'slope of the seed means', values: [overall] },
+      { name: 'largest over smallest seed mean', values: [spread] },
+    ],
     metric: `slope of log ||dL/dW2|| in log L; largest over smallest seed mean is ${spread.toFixed(3)}`,
     threshold: 'mean slope within ±0.15, and max/min < 1.25',
     verdict: Math.abs(overall) <= 0.15 && spread < 1.25 ? 'holds' : 'does not hold',
@@ -95,6 +99,10 @@ export function preFalls(
   return {
     seeds: series.seeds,
     perSeed,
+    compared: [
+      { name: 'slope of the seed means', values: [overall] },
+      { name: 'largest deviation of norm·sqrt(L) from its mean, %', values: [100 * off] },
+    ],
     metric: `slope of log ||dL/dW2|| in log L; norm·sqrt(L) is constant within ${(100 * off).toFixed(1)} %`,
     threshold: 'mean slope in [-0.65, -0.38], and norm·sqrt(L) constant within 10 %',
     verdict: overall >= -0.65 && overall <= -0.38 && off <= 0.1 ? 'holds' : 'does not hold',
@@ -118,6 +126,7 @@ export function ratio(runs: readonly RunRecord[]): Judged {
     perSeed: preSeries.values.map((row, s) =>
       mean(row.map((v, i) => v / postSeries.values[s][i] / predicted[i])),
     ),
+    compared: [{ name: 'largest deviation from the prediction over depths, %', values: [100 * worst] }],
     metric: `measured over predicted ratio Pre/Post; worst depth is ${(100 * worst).toFixed(1)} % off`,
     threshold: 'sqrt(1.5 / xbar) within 12 % at every depth',
     verdict: worst <= 0.12 ? 'holds' : 'does not hold',
@@ -144,6 +153,10 @@ export function hiddenLaw(runs: readonly RunRecord[]): Judged {
   return {
     seeds: [...new Set(post.points.map((p) => p.seed))],
     perSeed,
+    compared: [
+      { name: 'mean of Post-LN', values: [postMean] },
+      { name: `layers of Pre-LN inside, of ${depth}`, values: [inside.filter(Boolean).length] },
+    ],
     metric: `Post-LN E||x||²/d in front of the norm; Pre-LN inside its bounds in ${inside.filter(Boolean).length} of ${depth} layers`,
     threshold: `Post-LN ${postHiddenNorm(1).toFixed(2)} ± 0.05, Pre-LN inside [1 + l/2, 1 + 3l/2] everywhere`,
     verdict:
@@ -162,6 +175,7 @@ export function periGrowth(runs: readonly RunRecord[]): Judged {
   return {
     seeds: series.seeds,
     perSeed: series.values.map((row) => mean(row.map((v, i) => v / predicted[i]))),
+    compared: [{ name: 'largest deviation over depths, %', values: [100 * worst] }],
     metric: `E||x_L||²/d over 1 + 2L; worst depth is ${(100 * worst).toFixed(1)} % off`,
     threshold: 'within 5 % at every depth',
     verdict: worst <= 0.05 ? 'holds' : 'does not hold',
@@ -180,7 +194,7 @@ export function profileFlat(runs: readonly RunRecord[]): Judged {
     perSeed,
     metric: 'first over last layer of ||dL/dW2||, 6 layers',
     threshold: '0.8 to 1.25',
-    verdict: allSeeds(perSeed.map((v) => v >= 0.8 && v <= 1.25)),
+    ...bySeed(perSeed.map((v) => v >= 0.8 && v <= 1.25)),
     runHashes: [record.hash],
   };
 }
@@ -203,6 +217,9 @@ export function profileLaw(runs: readonly RunRecord[]): Judged {
   return {
     seeds: points.map((p) => p.seed),
     perSeed: points.map((p) => p.encoder[0].w2 / p.encoder[depth - 1].w2),
+    compared: [
+      { name: 'largest deviation from the prediction over layers, %', values: [100 * Math.max(...off)] },
+    ],
     metric: `first over last layer of ||dL/dW2||, 12 layers; worst layer is ${(100 * Math.max(...off)).toFixed(1)} % off the prediction`,
     threshold: 'sqrt(xbar_{L+1} / xbar_{l+1}) within 20 % at every layer',
     verdict: Math.max(...off) <= 0.2 ? 'holds' : 'does not hold',
@@ -216,15 +233,18 @@ export function postProfileGrows(runs: readonly RunRecord[], numLayers: number, 
   const points = record?.points.filter((p) => p.numLayers === numLayers) ?? [];
   if (!record || points.length === 0) return NOT_RUN;
   const perSeed = points.map((p) => lastStack(p)[0].w2 / lastW2(p));
-  const grows = points.map(
-    (p, i) => perSeed[i] < bar && lastW2(p) >= 0.9 * Math.max(...lastStack(p).map(({ w2 }) => w2)),
-  );
+  const lastOverLargest = points.map((p) => lastW2(p) / Math.max(...lastStack(p).map(({ w2 }) => w2)));
+  const grows = points.map((_, i) => perSeed[i] < bar && lastOverLargest[i] >= 0.9);
   return {
     seeds: points.map((p) => p.seed),
     perSeed,
+    compared: [
+      { name: 'first over last layer', values: perSeed },
+      { name: 'last over largest layer', values: lastOverLargest },
+    ],
     metric: `first over last decoder layer of ||dL/dW2||, ${numLayers} layers; the factor of appendix F alone says ${postDepthFactor(numLayers, 1, 2).toFixed(2)}`,
     threshold: `< ${bar}, and the last layer the largest within 10 %`,
-    verdict: allSeeds(grows),
+    ...bySeed(grows),
     runHashes: [record.hash],
   };
 }
@@ -244,7 +264,7 @@ export function afterWarmup(runs: readonly RunRecord[]): Judged {
     perSeed,
     metric: 'mean over decoder layers of ||dL/dW2|| after warm-up over that at initialisation',
     threshold: '< 0.5',
-    verdict: allSeeds(perSeed.map((v) => v < 0.5)),
+    ...bySeed(perSeed.map((v) => v < 0.5)),
     runHashes: [before.hash, after.hash],
   };
 }

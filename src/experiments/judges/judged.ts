@@ -7,7 +7,7 @@ export type GradientsRecord = RunRecord & { points: GradientPoint[] };
 /** What a judgement adds to a claim: the metric per seed, its threshold, the verdict, and the runs it rests on. */
 export type Judged = Pick<
   ClaimRow,
-  'seeds' | 'perSeed' | 'metric' | 'threshold' | 'verdict' | 'runHashes'
+  'seeds' | 'perSeed' | 'met' | 'compared' | 'metric' | 'threshold' | 'verdict' | 'runHashes'
 > & {
   reason?: string;
 };
@@ -29,6 +29,11 @@ export function allSeeds(good: readonly boolean[]): Verdict {
   return good.some(Boolean) ? 'not decided' : 'does not hold';
 }
 
+/** Which seeds are on the good side, and the verdict that makes. */
+export function bySeed(good: readonly boolean[]): Pick<Judged, 'met' | 'verdict'> {
+  return { met: [...good], verdict: allSeeds(good) };
+}
+
 /** One number per run; every one must be good. */
 export function everyRun(
   runs: readonly RunRecord[],
@@ -44,7 +49,7 @@ export function everyRun(
     perSeed: values,
     metric,
     threshold,
-    verdict: allSeeds(values.map(good)),
+    ...bySeed(values.map(good)),
     runHashes: runs.map(({ hash }) => hash),
   };
 }

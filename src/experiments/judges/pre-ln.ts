@@ -2,7 +2,7 @@
 
 import type { TranslationArm } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type Judged, NOT_RUN } from './judged.js';
 import { hashesOf, paired, trainings } from './training.js';
 
 const LONG = [
@@ -49,7 +49,7 @@ export function parity(runs: readonly RunRecord[]): Judged {
     runHashes: hashesOf(runs, LONG),
   };
   if (late >= 0.005) return { ...judged, verdict: 'not tested', reason: 'NLL was still falling at the end' };
-  return { ...judged, verdict: allSeeds(perSeed.map((gap) => gap <= 0.05)) };
+  return { ...judged, ...bySeed(perSeed.map((gap) => gap <= 0.05)) };
 }
 
 /** Bar 21: the share of Post-LN's updates that Pre-LN needs to get to the same validation NLL. */
@@ -65,7 +65,7 @@ export function speedUp(runs: readonly RunRecord[]): Judged {
     perSeed,
     metric: 'updates of Pre-LN without warm-up to the best NLL of Post-LN with it, over those of Post-LN',
     threshold: '<= 0.75',
-    verdict: allSeeds(perSeed.map((share) => share <= 0.75)),
+    ...bySeed(perSeed.map((share) => share <= 0.75)),
     runHashes: hashesOf(runs, LONG),
   };
 }

@@ -3,7 +3,7 @@
 import type { TranslationArm } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
 import { median } from '../statistics.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type Judged, NOT_RUN } from './judged.js';
 import { armClaim, armOf, POST, paired, trainings } from './training.js';
 
 /** The best of the lower rates without warm-up. */
@@ -65,7 +65,7 @@ export function leastTuning(runs: readonly RunRecord[], inGrid: (arm: Translatio
     perSeed,
     metric: `spread of Pre-LN over spread of Post-LN, ${common.length} cells`,
     threshold: '< 1/3',
-    verdict: allSeeds(perSeed.map((ratio) => ratio < 1 / 3)),
+    ...bySeed(perSeed.map((ratio) => ratio < 1 / 3)),
     runHashes: common.flatMap((cell) =>
       seeds.flatMap((seed) => [post, pre].map((of) => of.get(`${cell},${seed}`)?.hash ?? '')),
     ),

@@ -2,7 +2,7 @@
 
 import type { TranslationArm } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type Judged, NOT_RUN } from './judged.js';
 
 export const armOf = (run: RunRecord): TranslationArm => run.config.arm as unknown as TranslationArm;
 
@@ -43,6 +43,7 @@ export function armClaim(
   arm: TranslationArm,
   threshold: string,
   good: (p: number, run: RunRecord) => boolean,
+  also?: { name: string; of: (run: RunRecord) => number },
 ): Judged {
   const found = trainings(runs, arm);
   if (found.length === 0) return NOT_RUN;
@@ -52,12 +53,21 @@ export function armClaim(
       reason: 'no Post-LN run with warm-up learnt anything, so there is nothing to measure progress by',
     };
   }
+  const perSeed = found.map((run) => run.progress ?? Number.NEGATIVE_INFINITY);
   return {
     seeds: found.map((run) => run.seed),
-    perSeed: found.map((run) => run.progress ?? Number.NEGATIVE_INFINITY),
+    perSeed,
+    ...(also
+      ? {
+          compared: [
+            { name: 'progress p', values: perSeed },
+            { name: also.name, values: found.map(also.of) },
+          ],
+        }
+      : {}),
     metric: `progress p of ${found[0].label}; statuses ${found.map((run) => run.status).join(', ')}`,
     threshold,
-    verdict: allSeeds(found.map((run) => good(run.progress ?? Number.NEGATIVE_INFINITY, run))),
+    ...bySeed(found.map((run) => good(run.progress ?? Number.NEGATIVE_INFINITY, run))),
     runHashes: found.map((run) => run.hash),
   };
 }
@@ -96,7 +106,7 @@ export function paired(
     perSeed,
     metric,
     threshold,
-    verdict: allSeeds(perSeed.map(good)),
+    ...bySeed(perSeed.map(good)),
     runHashes: hashesOf(runs, arms),
   };
 }

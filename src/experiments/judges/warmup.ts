@@ -3,7 +3,7 @@
 import type { TranslationArm } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
 import { median } from '../statistics.js';
-import { allSeeds, type Judged, NOT_RUN } from './judged.js';
+import { bySeed, type Judged, NOT_RUN } from './judged.js';
 import { armClaim, armOf, finals, hashesOf, POST, paired, shared, trainings } from './training.js';
 
 /** Each arm at the rate where its median over seeds is best, from the same grid. */
@@ -43,14 +43,25 @@ export function warmupOrder(runs: readonly RunRecord[], rate: number): Judged {
   const seeds = shared(...large, ...half);
   if (seeds.length === 0) return NOT_RUN;
   const nll = (maps: Map<number, number>[], seed: number) => maps.map((map) => map.get(seed) as number);
+  const names = ['full warm-up', 'short warm-up', 'no warm-up'];
   const ordered = ([full, short, none]: number[]) => full <= short && short <= none;
   const gap = ([full, , none]: number[]) => none - full;
+  const perSeed = seeds.map((seed) => gap(nll(large, seed)) - gap(nll(half, seed)));
   return {
     seeds,
-    perSeed: seeds.map((seed) => gap(nll(large, seed)) - gap(nll(half, seed))),
+    perSeed,
+    compared: [
+      { name: 'difference of the gaps', values: perSeed },
+      ...[large, half].flatMap((maps, at) =>
+        names.map((name, arm) => ({
+          name: `NLL at ${at === 0 ? rate : rate / 2}, ${name}`,
+          values: seeds.map((seed) => maps[arm].get(seed) as number),
+        })),
+      ),
+    ],
     metric: `NLL without minus NLL with full warm-up, at ${rate} minus the same at ${rate / 2}`,
     threshold: '> 0, and at both rates full <= short <= none',
-    verdict: allSeeds(
+    ...bySeed(
       seeds.map((seed) => {
         const [a, b] = [nll(large, seed), nll(half, seed)];
         return ordered(a) && ordered(b) && gap(a) > gap(b);
@@ -99,7 +110,7 @@ export function initRow(runs: readonly RunRecord[]): Judged {
     perSeed: p,
     metric: 'progress without warm-up over that with it, under `paper` and `torch` initialisation',
     threshold: '< 0.25',
-    verdict: allSeeds(p.map((value) => value < 0.25)),
+    ...bySeed(p.map((value) => value < 0.25)),
     runHashes: judged.flatMap(({ none, warm }) => [none.hash, warm.hash]),
   };
 }
