@@ -109,7 +109,7 @@ command(
   });
 
 command('verify', 'carry out recorded runs again, judge claims and draw figures again, and compare')
-  .argument('<results>', 'results.json of reproduce, or a file of docs/results')
+  .argument('<results>', 'results.json of reproduce, or quick.json or standard.json of docs/results')
   .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
   .action(async (results, options) => {
@@ -117,7 +117,7 @@ command('verify', 'carry out recorded runs again, judge claims and draw figures 
   });
 
 command('report', 'draw report.html anew from recorded results; nothing is run')
-  .argument('<results>', 'results.json of reproduce, or a file of docs/results')
+  .argument('<results>', 'results.json of reproduce, or quick.json or standard.json of docs/results')
   .option('--out <file>', 'page to write (default: report.html beside the results)')
   .action(async (results, options) => {
     exitCode = await (await import('./report.js')).report(results, options);

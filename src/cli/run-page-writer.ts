@@ -102,6 +102,7 @@ export class RunPageWriter {
           hashes: hash === undefined ? hashes : [...hashes, { name: 'run: losses and weights', value: hash }],
           files: this.folder.tablesThere(),
           seconds,
+          firstStep: this.#firstStep,
           ...(done > 0 && { secondsLeft: ((steps - history.step) * seconds) / done }),
           written: new Date().toISOString(),
           everySeconds: Math.round(this.#every),

@@ -1,6 +1,6 @@
 /** @file The page of a comparison: the sentence on which is better, the curves over each other, and what differs. */
 import type { Figure } from '../experiments/results.js';
-import type { ComparedRun, Comparison, Standing } from './compare-runs.js';
+import { type ComparedRun, type Comparison, isShort, plannedSteps, type Standing } from './compare-runs.js';
 import { figuresMarkup } from './figure-markup.js';
 import { html, type Markup } from './markup.js';
 import type { PageFiles } from './page-files.js';
@@ -30,7 +30,7 @@ export function renderComparison(
     {
       id: 'curves',
       title: 'Curves',
-      body: figuresMarkup(figures),
+      body: figuresMarkup(figures, "in the files of the runs' folders"),
     },
     { id: 'standings', title: 'Numbers', body: standingsTable(comparison) },
     { id: 'differences', title: 'Recipes', body: differencesTable(comparison) },
@@ -139,7 +139,8 @@ export function standingRows({ runs, common, measure }: Comparison): { titles: s
     'Seen',
     'Per second',
   ];
-  const rows = runs.map(({ name, history }, at) => {
+  const rows = runs.map((run, at) => {
+    const { name, history } = run;
     const { evaluations, measured, step, tokens } = history;
     const last = evaluations.at(-1);
     const finite = evaluations.filter(({ validNll }) => validNll !== null);
@@ -149,7 +150,7 @@ export function standingRows({ runs, common, measure }: Comparison): { titles: s
     );
     return [
       name,
-      String(step),
+      isShort(run) ? `${step} of ${plannedSteps(run)}` : String(step),
       ...(common ? [common.values[at]?.value.toFixed(4) ?? ''] : []),
       last ? exact(last.validNll) : '',
       best ? `${exact(best.validNll)} (step ${best.step})` : '',

@@ -67,6 +67,26 @@ export interface Comparison {
   verdict: string[];
 }
 
+/** Steps of a run's recipe; undefined for a recipe that does not say. */
+export function plannedSteps({ recipe }: ComparedRun): number | undefined {
+  const { steps } = recipe as { steps?: unknown };
+  return typeof steps === 'number' ? steps : undefined;
+}
+
+/** Whether its file of steps ends before the recipe does, and nothing says why. */
+export function isShort(run: ComparedRun): boolean {
+  const { history } = run;
+  return history.stopped === null && !history.hasDiverged && history.step < (plannedSteps(run) ?? 0);
+}
+
+/** Which runs go on, were interrupted or are cut, told before anything is said of their ends. */
+function shortRuns(runs: readonly ComparedRun[]): string[] {
+  const short = runs.filter(isShort);
+  if (short.length === 0) return [];
+  const ends = short.map((run) => `${run.name} ends at step ${run.history.step} of ${plannedSteps(run)}`);
+  return [`${list(ends)}: ${short.length > 1 ? 'they are' : 'it is'} not at the end of the recipe.`];
+}
+
 export function compareRuns(runs: readonly ComparedRun[]): Comparison {
   const differences = differencesOf(runs);
   const seedsOnly =
@@ -85,14 +105,23 @@ export function compareRuns(runs: readonly ComparedRun[]): Comparison {
   }
   const comparison: Comparison = { runs, differences, seedsOnly, unit, obstacles, verdict: [] };
   if (obstacles.length > 0) {
-    return { ...comparison, verdict: [`Which is better cannot be said. ${obstacles.join(' ')}`] };
+    return {
+      ...comparison,
+      verdict: [`Which is better cannot be said. ${obstacles.join(' ')}`, ...shortRuns(runs)],
+    };
   }
   if (judged.length === 0) {
     return { ...comparison, verdict: [`None is better: ${diverged(runs)}.`] };
   }
   const common = atCommonStep(runs, measure);
   const end = atEnd(runs, measure);
-  return { ...comparison, measure, common, end, verdict: verdictOf(comparison, measure, common, end) };
+  return {
+    ...comparison,
+    measure,
+    common,
+    end,
+    verdict: [...verdictOf(comparison, measure, common, end), ...shortRuns(runs)],
+  };
 }
 
 /** Rows of the recipes that are not the same everywhere, in the order of the first recipe that has them. */

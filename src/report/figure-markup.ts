@@ -13,6 +13,8 @@ export interface FigurePlace {
   level?: 2 | 3 | 4;
   /** Instead of the figure's own caption. */
   caption?: Content;
+  /** Where the numbers stand for those without scripts, within a sentence. */
+  numbers?: string;
   /** Height of the plot in CSS pixels; by its width when absent. */
   height?: number;
 }
@@ -22,7 +24,10 @@ export function figureId(index: number): string {
   return `figure-${index + 1}`;
 }
 
-export function figureMarkup(figure: Figure, { index, level = 3, caption, height }: FigurePlace): Markup {
+export function figureMarkup(
+  figure: Figure,
+  { index, level = 3, caption, height, numbers = 'in results.json' }: FigurePlace,
+): Markup {
   const id = figureId(index);
   const title = html`${prose(figure.title)}${figure.figure ? html` <span class="tag">${figure.figure}</span>` : ''}`;
   const headings = {
@@ -33,13 +38,13 @@ export function figureMarkup(figure: Figure, { index, level = 3, caption, height
   return html`<figure class="figure" id="${id}" data-figure="${index}"${height ? html` data-height="${height}"` : ''} aria-labelledby="${id}-title">
 <div class="figure-head">${headings[level]}<div class="tools"></div></div>
 <div class="drawing"></div>
-<noscript><p class="fine">Scripts are off, so nothing is drawn here. The numbers stand in the JSON file beside this page, and in the page's source.</p></noscript>
+<noscript><p class="fine">Scripts are off, so nothing is drawn here. The numbers stand ${numbers}, and in the source of this page.</p></noscript>
 <figcaption id="${id}-caption">${caption ?? prose(figure.caption)}</figcaption>
 </figure>
 `;
 }
 
 /** Figures side by side where there is room, in the order of their data. */
-export function figuresMarkup(figures: readonly Figure[]): Markup {
-  return html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption }))}</div>`;
+export function figuresMarkup(figures: readonly Figure[], numbers: string): Markup {
+  return html`<div class="curves">${figures.map((figure, index) => figureMarkup(figure, { index, caption: figure.caption, numbers }))}</div>`;
 }

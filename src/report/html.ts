@@ -152,7 +152,8 @@ function contents(groups: readonly Group[]): Markup | undefined {
   if (groups.length === 0) return undefined;
   return html`<p>Claims stand folded under the figure that shows them. Each was registered before its runs, with a bar and the verdict
 expected of it. The verdict says whether the claim <em>holds</em>; <em>as expected</em> says that this verdict is the
-registered one, which may well be that it does not hold.</p>
+registered one, which may well be that it does not hold. The time of an experiment is the sum of its runs' own, which went
+on side by side in several processes; a run that several experiments share counts in each.</p>
 <ul class="contents">${groups.map(
     (group) =>
       html`<li><a href="#experiment-${group.name}">${group.title}</a> <span class="quiet">${facts(group)}</span></li>`,
@@ -164,7 +165,7 @@ function facts({ claims, runs, seconds, partial }: Group): Content {
     claims.length > 0 &&
       html`${claims.length} ${claims.length === 1 ? 'claim' : 'claims'}: ${tally(claims)}; <span class="${claims.every(isExpected) ? 'agree' : 'differ'}">${expectation(claims)}</span>`,
     runs > 0 && `${runs} ${runs === 1 ? 'run' : 'runs'}${partial ? ' of those it has' : ''}`,
-    seconds !== undefined && formatDuration(seconds),
+    seconds !== undefined && `${formatDuration(seconds)} of runs`,
   ];
   return parts.filter(Boolean).map((part, index) => html`${index ? ' · ' : ''}${part}`);
 }

@@ -22,7 +22,9 @@ export function renderRunPage(report: RunReport, files: PageFiles): string {
     {
       id: 'curves',
       title: 'Curves',
-      body: figures.length ? figuresMarkup(figures) : html`<p>No step is finished yet.</p>`,
+      body: figures.length
+        ? figuresMarkup(figures, 'in the files named below')
+        : html`<p>No step is finished yet.</p>`,
     },
     ...(history.samples.length ? [{ id: 'samples', title: 'Samples', body: samplesSection(history) }] : []),
     { id: 'settings', title: 'Settings', body: factTable('Recipe', recipeRows(recipe)) },
@@ -67,7 +69,7 @@ function statusBlock(report: RunReport): Markup {
     diverged: `Diverged; ended after step ${of}`,
     failed: `Ended by an error after step ${of}`,
   };
-  const goesOn = state !== 'running' && state !== 'finished' && state !== 'stopped';
+  const goesOn = state === 'interrupted' || state === 'failed';
   const left =
     state === 'running' && secondsLeft !== undefined ? ` About ${formatDuration(secondsLeft)} left.` : '';
   return html`<div class="status ${tones[state]}" id="status" data-state="${state}">
@@ -80,6 +82,12 @@ ${
     : ''
 }
 ${
+  state === 'diverged'
+    ? html`<p>The last checkpoint is of step ${savedStep}. Going on from it as it is repeats the same steps to the bit, and ends in the same way. Give the recipe another schedule first, with a smaller rate or a warm-up, and then go on with:</p>
+<pre class="command" tabindex="0" role="region" aria-label="Command to go on under another schedule"><code>${commands.goOn} --new-schedule</code></pre>`
+    : ''
+}
+${
   state === 'running'
     ? html`<p class="fine" id="live" data-written="${written}" data-every="${everySeconds}" data-step="${step}"><span>As of <time datetime="${written}">${clock(written)}</time>. Written anew about every ${formatDuration(everySeconds)}. <span id="reloading">Reload the page to see newer numbers.</span></span> <button type="button" id="pause" hidden>Pause reloading</button></p>
 <div id="silent" hidden><p><strong>Nothing has been written for <span id="silence"></span>.</strong> Either one step takes that long, or the process has ended without a word, as when it is killed. It goes on from its last checkpoint with:</p>
@@ -89,7 +97,7 @@ ${
 </div>`;
 }
 
-function factsList({ history, recipe, parameters, seconds }: RunReport, unit: string): Markup {
+function factsList({ history, recipe, parameters, seconds, firstStep }: RunReport, unit: string): Markup {
   const { recentLoss, evaluations, measured, step, tokens } = history;
   const last = evaluations.at(-1);
   const best = evaluations.reduce<(typeof evaluations)[number] | undefined>(
@@ -117,7 +125,7 @@ function factsList({ history, recipe, parameters, seconds }: RunReport, unit: st
       : []),
     ...(step > 0 ? ([['Seen', grouped(tokens), 'targets']] as const) : []),
     ['Parameters', grouped(parameters)],
-    ['Time', formatDuration(seconds), 'of this process'],
+    ['Time', formatDuration(seconds), firstStep > 0 ? `since step ${firstStep}, from which it went on` : ''],
   ].map(([name, value, note]) => [name!, value!, note]);
   return html`<dl class="facts">${facts.map(
     ([name, value, note]) =>

@@ -43,6 +43,8 @@ export interface RunReport {
   version: string;
   /** Seconds of this process so far. */
   seconds: number;
+  /** The step from which this process went on; 0 where it began the run. */
+  firstStep: number;
   /** Seconds until the last step, at the pace so far. */
   secondsLeft?: number;
   /** When the page was written (ISO 8601). */

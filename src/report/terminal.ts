@@ -75,7 +75,7 @@ function grouped({ claims, experiments = [] }: Results): { title: string; claims
     const mine = claims.filter(({ experiment }) => experiment === name);
     const { expected, decided, open } = score(mine);
     const rest = open ? `; ${open}` : '';
-    const time = about ? `, ${formatDuration(about.seconds)}` : '';
+    const time = about ? `, ${formatDuration(about.seconds)} of runs` : '';
     const title = name
       ? `${about?.title ?? name}: ${expected} of ${decided} decided as expected${rest}${time}`
       : '';

@@ -136,14 +136,17 @@ test('CSV quotes what needs it, and gives spreadsheets no formula', () => {
   const text = csv({
     ...figure,
     xLabel: 'step, "n"',
-    series: [{ label: '=1+1', placement: '-2', x: [1, 2], y: [-0.1, null] }],
+    series: [{ label: '=1+1', placement: 'post', x: [1, 2], y: [-0.1, null] }],
     levels: [],
   });
-  const line = `'=1+1,-2`;
+  const line = `'=1+1,post`;
   assert.is(
     text,
     `series,placement,"step, ""n""","loss, nats per token",lowest seed,highest seed\r\n${line},1,-0.1,,\r\n${line},2,,,\r\n`,
   );
+  // Curves of a run have no placement: their colour is no column.
+  const run = { ...figure, levels: [], series: [{ label: 'loss', placement: 'training', x: [1], y: [2] }] };
+  assert.is(csv(run), `series,step,"loss, nats per token",lowest,highest\r\nloss,1,2,,\r\n`);
   assert.is(csv(gradientMap()).split('\r\n').length, 1 + 6 * 120 + 1);
   assert.is(csv(stackFigure()).split('\r\n').length, 1 + 3 * 12 + 1);
 });

@@ -39,13 +39,39 @@ test('the better one is named with the distance at the common step and at the en
   assert.match(verdict[2], /how much another seed would move them/);
 });
 
+test('a file of steps that ends before its recipe does is said to, on the page and in the terminal', () => {
+  const runs = [
+    mockCompared('a', { steps: 300 }),
+    mockCompared('b', { steps: 120 }),
+    mockCompared('c', { steps: 80 }),
+  ];
+  const comparison = compareRuns(runs);
+  const said =
+    'b ends at step 120 of 300 and c ends at step 80 of 300: they are not at the end of the recipe.';
+  assert.is(comparison.verdict.at(-1), said);
+  const page = renderComparison(comparison, about, files);
+  const text = renderComparisonText(comparison, { columns: Number.POSITIVE_INFINITY });
+  for (const shown of [page, text]) {
+    assert.match(shown, said);
+    assert.match(shown, '120 of 300');
+    assert.not.match(shown, '300 of 300');
+  }
+  // Also where nothing else can be said; not of a run that stopped by its own rule.
+  const other = { ...mockIdentity, dataHash: 'e'.repeat(64) };
+  const apart = compareRuns([runs[0]!, mockCompared('b', { steps: 120 }, { identity: other })]);
+  assert.match(apart.verdict.join(' '), /cannot be said\..*b ends at step 120 of 300: it is not/);
+  runs[1]!.history.stopped = 'no better';
+  assert.match(compareRuns(runs).verdict.at(-1)!, /^c ends at step 80 of 300: it is not/);
+});
+
 test('one end of both is said once; equal runs are equal; a seed alone is chance', () => {
   const two = compareRuns([mockCompared('a', { steps: 100 }), mockCompared('b', { steps: 100, offset: 1 })]);
   assert.match(two.verdict[0], /^At the end, step 100, a is better: 2\.5000, 1\.0000 \(29 %\) below b/);
-  assert.is(two.verdict.length, 2);
-  const equal = compareRuns([mockCompared('a', { steps: 100 }), mockCompared('b', { steps: 100 })]);
+  assert.is(two.verdict.length, 3);
+  assert.match(two.verdict[2]!, /^a ends at step 100 of 300 and b ends/);
+  const equal = compareRuns([mockCompared('a', { steps: 300 }), mockCompared('b', { steps: 300 })]);
   assert.equal(equal.verdict, [
-    'At the end, step 100, a and b are equal to the last bit: 2.5000 (held-out loss in nats per token).',
+    `At the end, step 300, a and b are equal to the last bit: ${validAt(300).toFixed(4)} (held-out loss in nats per token).`,
   ]);
   assert.equal(equal.differences, []);
   const seeds = compareRuns([
@@ -53,7 +79,7 @@ test('one end of both is said once; equal runs are equal; a seed alone is chance
     mockCompared('b', { steps: 100, offset: 0.01 }, { recipe: { ...mockRecipe, seed: 2 } }),
   ]);
   assert.ok(seeds.seedsOnly);
-  assert.match(seeds.verdict.at(-1) ?? '', /nothing but the seed, so the difference is chance/);
+  assert.match(seeds.verdict[1] ?? '', /nothing but the seed, so the difference is chance/);
   const apart = compareRuns([
     mockCompared('a', { steps: 100, evalEvery: 30 }),
     mockCompared('b', { steps: 100, evalEvery: 40 }),
@@ -158,7 +184,7 @@ test('other data, another kind, another way of judging or no judgement: it is sa
     const { verdict, measure, common } = compareRuns([one, other]);
     assert.is(measure, undefined);
     assert.is(common, undefined);
-    assert.is(verdict.length, 1);
+    assert.ok(verdict.slice(1).every((text) => / ends at step \d+ of 300: it is|: they are/.test(text)));
     assert.match(verdict[0], /^Which is better cannot be said\. /);
     assert.match(verdict[0], pattern);
   }
@@ -236,7 +262,7 @@ test('the page and the terminal have the numbers; nothing in names and values be
     ]),
     { columns: 100 },
   );
-  assert.match(text, /^a +100 +2\.5000/m);
+  assert.match(text, /^a +100 of 300 +2\.5000/m);
   assert.match(text, /^model\.normPlacement +pre +post$/m);
   assert.match(text, /a is better/);
 });

@@ -76,6 +76,7 @@ export function mockReport(history: RunHistory, more: Partial<RunReport> = {}): 
     files: ['metrics.csv', 'gradients.csv', 'config.json'],
     version: '0.0.0',
     seconds: 62,
+    firstStep: 0,
     written: '2026-01-02T03:04:05.678Z',
     everySeconds: 5,
     ...more,

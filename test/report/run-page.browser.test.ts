@@ -97,9 +97,17 @@ function pagesIn(name: BrowserName, executable: string) {
     await page.evaluate(() => {
       const table = document.querySelector<HTMLDetailsElement>('figure details');
       if (table) table.open = true;
+      document.querySelector<HTMLButtonElement>('#figure-1 .legend li:nth-child(2) button')?.click();
+      const plot = document.querySelector<HTMLElement>('#figure-1 .plot');
+      for (const key of ['Home', '+'])
+        plot?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
       (document.activeElement as HTMLElement | null)?.blur();
       scrollTo({ top: 600, behavior: 'instant' });
     });
+    const viewed = () => page.$eval('#figure-1', (host) => (host as Host).figure.view());
+    const view = await viewed();
+    assert.equal(view?.hidden, ['held out']);
+    assert.ok(view!.zoom![1] < 300);
     write('live.html', live(150));
     await page.waitForFunction(() => document.title.includes('150/300'), { timeout: 20_000 });
     await page.waitForSelector('.plot canvas');
@@ -112,6 +120,13 @@ function pagesIn(name: BrowserName, executable: string) {
     assert.is(kept.theme, theme);
     assert.is(kept.open, true);
     assert.ok(Math.abs(kept.top - 600) < 5, `at ${kept.top}`);
+    assert.equal(await viewed(), view, 'the part that is shown, and the line that is hidden');
+    assert.equal(
+      await page.$$eval('#figure-1 .legend [aria-pressed]', (all) =>
+        all.map((button) => button.getAttribute('aria-pressed')),
+      ),
+      ['true', 'false'],
+    );
 
     // The button, by the keyboard alone, stops it.
     await page.focus('#pause');

@@ -147,7 +147,8 @@ test('every way a run can stand is said; only a run that goes on has what makes 
     finished: /Finished: 120 steps/,
     stopped: /Stopped early, after step 120 of 300\..*No better\./s,
     interrupted: /Interrupted after step 120 of 300.*checkpoint is of step 100.*--resume/s,
-    diverged: /Diverged; ended after step 120 of 300.*No better\..*--resume/s,
+    diverged:
+      /Diverged; ended after step 120 of 300.*No better\..*ends in the same way\..*--resume --new-schedule</s,
     failed: /Ended by an error after step 120 of 300.*--resume/s,
   };
   for (const [state, pattern] of Object.entries(said)) {
@@ -160,6 +161,21 @@ test('every way a run can stand is said; only a run that goes on has what makes 
   const begun = renderRunPage(mockReport(new RunHistory(), { state: 'running' }), files);
   assert.match(begun, /Training: 300 steps to go/);
   assert.match(begun, /No step is finished yet/);
+});
+
+test('the time is that of the run, or says since which step', () => {
+  const time = (firstStep: number) => {
+    const page = renderRunPage(mockReport(mockHistory({ steps: 120 }), { firstStep }), files);
+    return /<dt>Time<\/dt><dd>(.*?)<\/dd>/.exec(page)![1]!.replace(/<[^>]*>/g, '');
+  };
+  assert.is(time(0), '1 min 2 s');
+  assert.is(time(60), '1 min 2 s since step 60, from which it went on');
+});
+
+test('without scripts a page says where its numbers are', () => {
+  const page = renderRunPage(mockReport(mockHistory({ steps: 120 })), files);
+  assert.match(page, 'The numbers stand in the files named below, and in the source of this page.');
+  assert.match(page, 'href="metrics.csv"');
 });
 
 test('nothing from files becomes markup', () => {

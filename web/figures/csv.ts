@@ -1,5 +1,7 @@
 /** @file A figure's numbers as CSV: one row per value, with all its digits. */
+
 import type { Heatmap, LayerStack } from '../../src/experiments/results.js';
+import { placementNames } from '../../src/nn/placement-names.js';
 import type { FigureData } from './drawing.js';
 
 type Field = string | number | null | undefined;
@@ -14,11 +16,17 @@ function rowsOf(figure: FigureData): Field[][] {
   if (figure.heatmap) return mapRows(figure.heatmap);
   if (figure.stack) return stackRows(figure.stack);
   const { series, levels = [], xLabel, yLabel } = figure;
-  const rows: Field[][] = [['series', 'placement', xLabel, yLabel, 'lowest seed', 'highest seed']];
+  // Curves of a run, and arms that differ in something else, have no placement of norms.
+  const hasPlacements = series.every(({ placement }) => Object.hasOwn(placementNames, placement));
+  const [bottom, top] = hasPlacements ? ['lowest seed', 'highest seed'] : ['lowest', 'highest'];
+  const named = (label: string, placement: string) => (hasPlacements ? [label, placement] : [label]);
+  const rows: Field[][] = [[...named('series', 'placement'), xLabel, yLabel, bottom, top]];
   for (const { label, placement, x, y, low, high } of series) {
-    for (const [at, value] of x.entries()) rows.push([label, placement, value, y[at], low?.[at], high?.[at]]);
+    for (const [at, value] of x.entries()) {
+      rows.push([...named(label, placement), value, y[at], low?.[at], high?.[at]]);
+    }
   }
-  for (const { label, y } of levels) rows.push([`level: ${label}`, '', '', y, '', '']);
+  for (const { label, y } of levels) rows.push([...named(`level: ${label}`, ''), '', y, '', '']);
   return rows;
 }
 

@@ -22,6 +22,14 @@ export interface Picture {
   height: number;
 }
 
+/** What a reader has chosen to see of a figure. */
+export interface FigureView {
+  /** Labels of the lines that are hidden. */
+  hidden: string[];
+  /** The part of the x axis that is shown, where it is not all. */
+  zoom?: [low: number, high: number];
+}
+
 export interface Drawing {
   /** Draws anew: other colours, or paper instead of a screen. */
   paint(): void;
@@ -31,6 +39,9 @@ export interface Drawing {
   pictures(tokens: Tokens): Picture[];
   read(): Drawn;
   destroy(): void;
+  /** What a reader has chosen, and the same again, where there is a choice. */
+  view?(): FigureView;
+  restore?(view: FigureView): void;
   /** Shows all again, where one can zoom. */
   reset?(): void;
 }

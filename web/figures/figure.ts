@@ -5,7 +5,7 @@
 import { bars } from './bars.js';
 import { csv } from './csv.js';
 import { dataTable } from './data-table.js';
-import type { Drawing, Drawn, FigureData, Stage } from './drawing.js';
+import type { Drawing, Drawn, FigureData, FigureView, Stage } from './drawing.js';
 import { button, element } from './elements.js';
 import { png, save, svgDocument, svgText } from './export.js';
 import { heatMap } from './heat-map.js';
@@ -33,6 +33,10 @@ export interface FigureHandle {
   readonly data: FigureData;
   /** What stands on the page. */
   drawn(): Drawn;
+  /** What a reader has chosen to see; nothing where there is no choice. */
+  view(): FigureView | undefined;
+  /** Shows what was chosen before; of lines that are there no more it forgets. */
+  restore(view: FigureView): void;
   /** Draws other data, a few times a second at most and never while the page is hidden. */
   update(data: FigureData): void;
   destroy(): void;
@@ -56,6 +60,8 @@ export function drawFigure(host: HTMLElement, data: FigureData, options: FigureO
       return frame.data;
     },
     drawn: () => frame.drawn(),
+    view: () => frame.view(),
+    restore: (view) => frame.restore(view),
     update: (next) => frame.update(next),
     destroy() {
       frame.destroy();
@@ -112,6 +118,14 @@ class Frame {
 
   drawn(): Drawn {
     return this.#drawing.read();
+  }
+
+  view(): FigureView | undefined {
+    return this.#drawing.view?.();
+  }
+
+  restore(view: FigureView): void {
+    this.#drawing.restore?.(view);
   }
 
   update(next: FigureData): void {

@@ -3,7 +3,7 @@ import type { FigureData } from './drawing.js';
 import { drawFigure, type FigureHandle } from './figure.js';
 import { Palette } from './look.js';
 
-export type { Drawn, FigureData } from './drawing.js';
+export type { Drawn, FigureData, FigureView } from './drawing.js';
 export { drawFigure, type FigureHandle, type FigureOptions, figureOf } from './figure.js';
 export { Palette } from './look.js';
 export { currentTheme, onTheme, readTokens, setUpThemeButton, type Theme, type Tokens } from './theme.js';

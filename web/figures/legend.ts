@@ -35,7 +35,7 @@ export class Legend {
       const value = element('span', { class: 'value-at number' });
       const name = element('span', { class: 'name' }, label, note);
       const button = element('button', { type: 'button', 'aria-pressed': 'true' }, swatch, name, value);
-      button.addEventListener('click', () => button.setAttribute('aria-pressed', String(onToggle(at))));
+      button.addEventListener('click', () => this.press(at, onToggle(at)));
       for (const type of ['mouseenter', 'focus']) button.addEventListener(type, () => onPoint(at));
       for (const type of ['mouseleave', 'blur']) button.addEventListener(type, () => onPoint(null));
       list.append(element('li', {}, button));
@@ -53,13 +53,18 @@ export class Legend {
     this.node = element('div', { class: 'legend' }, this.#head, list);
   }
 
+  /** Says of a line whether it is shown. */
+  press(series: number, isShown: boolean): void {
+    this.#entries[series].button.setAttribute('aria-pressed', String(isShown));
+  }
+
   /** Swatches in the present colours; a smoothed line says over how many values. */
   paint(looks: readonly Look[], ground: string, windows: readonly number[]): void {
     for (const [at, { swatch, note }] of this.#entries.entries()) {
       swatch.replaceChildren(
         sample(windows[at] > 1 ? { ...looks[at], shape: undefined } : looks[at], ground),
       );
-      note.textContent = windows[at] > 1 ? ` mean of ${windows[at]}` : '';
+      note.textContent = windows[at] > 1 ? ` mean of ${windows[at]}, fewer at the ends` : '';
     }
     const level: Look = {
       color: 'currentColor',

@@ -4,7 +4,7 @@
  */
 import './language.js';
 import uPlot from 'uplot';
-import type { Drawing, Drawn, FigureData, Picture, Stage } from './drawing.js';
+import type { Drawing, Drawn, FigureData, FigureView, Picture, Stage } from './drawing.js';
 import { element } from './elements.js';
 import { Legend } from './legend.js';
 import { levelNames } from './level-names.js';
@@ -107,6 +107,23 @@ class Lines implements Drawing, Plotted {
   reset(): void {
     const [min, max] = this.whole;
     this.plot?.setScale('x', { min, max });
+  }
+
+  view(): FigureView {
+    const { min, max } = this.plot?.scales.x ?? {};
+    const { series } = this.figure;
+    return {
+      hidden: [...this.hidden].map((at) => series[at].label),
+      ...(this.#isZoomed() && min != null && max != null ? { zoom: [min, max] } : {}),
+    };
+  }
+
+  restore({ hidden, zoom }: FigureView): void {
+    for (const [at, { label }] of this.figure.series.entries()) {
+      if (hidden.includes(label) === this.hidden.has(at)) continue;
+      this.legend.press(at, this.#toggle(at));
+    }
+    if (zoom) this.plot?.setScale('x', { min: zoom[0], max: zoom[1] });
   }
 
   read(): Drawn {

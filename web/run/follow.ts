@@ -11,7 +11,7 @@ const MISSED = 6;
 const PATIENCE = 60;
 /** Milliseconds without a key, a click or a movement after which a reader is taken to read. */
 const REST = 2000;
-/** The same of one who has zoomed, selected text or is in a figure: reloading would undo that. */
+/** The same of one who has selected text or is in a figure: reloading would undo that. */
 const HOLD = 20_000;
 /** Seconds after which a reload that was due has plainly not come. */
 const OVERDUE = 3;
@@ -51,8 +51,7 @@ export function followRun(): void {
   const hold = (): number => {
     const holdsSomething =
       getSelection()?.isCollapsed === false ||
-      // A figure that somebody has zoomed into, or reads with the keys.
-      document.querySelector('.tools button:first-child:not([hidden])') !== null ||
+      // A figure that somebody reads with the keys.
       document.activeElement?.closest('figure') != null;
     return holdsSomething ? HOLD : REST;
   };

@@ -1,19 +1,26 @@
 /**
- * @file What a reader has chosen stays when the page loads itself anew: theme, scroll position, opened tables. A tab
- * that is closed forgets it.
+ * @file What a reader has chosen stays when the page loads itself anew: theme, scroll position, opened tables, the lines
+ * that are hidden and the part of a figure that is shown. A tab that is closed forgets it.
  */
+import { type FigureView, figureOf } from '../figures/index.js';
 
 interface Place {
   theme?: string;
   top: number;
   /** Figures whose tables are open. */
   open: string[];
+  /** By figure. */
+  views?: Record<string, FigureView>;
 }
 
 const key = `prenorm ${location.pathname}`;
 
 function tables(): HTMLDetailsElement[] {
   return [...document.querySelectorAll<HTMLDetailsElement>('figure[id] > details')];
+}
+
+function hosts(): Element[] {
+  return [...document.querySelectorAll('figure[id]')];
 }
 
 let kept: Place | undefined;
@@ -31,6 +38,10 @@ export function restorePlace(): void {
 /** Takes up the rest, once the figures have their heights, and notes everything when the page goes. */
 export function keepPlace(): void {
   if (kept) {
+    for (const host of hosts()) {
+      const view = kept.views?.[host.id];
+      if (view) figureOf(host)?.restore(view);
+    }
     for (const table of tables()) table.open = kept.open?.includes(table.parentElement?.id ?? '') === true;
     const isReload = performance
       .getEntriesByType('navigation')
@@ -49,7 +60,13 @@ export function keepPlace(): void {
     const open = tables()
       .filter((table) => table.open)
       .map((table) => table.parentElement?.id ?? '');
-    const place: Place = { ...(theme && { theme }), top: scrollY, open };
+    const views = Object.fromEntries(
+      hosts().flatMap((host) => {
+        const view = figureOf(host)?.view();
+        return view && (view.zoom || view.hidden.length > 0) ? [[host.id, view]] : [];
+      }),
+    );
+    const place: Place = { ...(theme && { theme }), top: scrollY, open, views };
     try {
       sessionStorage.setItem(key, JSON.stringify(place));
     } catch {}

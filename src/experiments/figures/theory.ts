@@ -18,10 +18,11 @@ import {
   preHiddenBounds,
   reluNorm,
 } from '../../theory/index.js';
+import { hiddenFigure } from '../drawing/theory.js';
 import type { Claim, Experiment, Scale } from '../experiment.js';
 import { bySeed, type Judged, NOT_RUN } from '../judges/judged.js';
 import type { LawName, LawRun } from '../kinds/law.js';
-import type { Figure, RunRecord } from '../results.js';
+import type { RunRecord } from '../results.js';
 import { mean, slope } from '../statistics.js';
 
 const WIDTHS = [32, 64, 128, 256];
@@ -376,47 +377,6 @@ const claims: Claim[] = [
     }),
   ),
 ];
-
-function hiddenFigure(records: Records): Figure {
-  const layers = Array.from({ length: 12 }, (_, l) => l + 1);
-  const predicted: Record<string, (l: number) => number> = {
-    post: () => postHiddenNorm(1),
-    peri: (l) => periHiddenNorm(l),
-  };
-  return {
-    id: 'theory-hidden',
-    title: 'Hidden states at initialisation, 12 layers',
-    caption:
-      "E||x_l||² / d of the theory's model, seed means. Dotted: Lemma 2, and 1 + 2l for Peri-LN; Pre-LN's are bounds.",
-    figure: 'Lemma 2',
-    xLabel: 'layer l',
-    yLabel: 'E||x||² / d',
-    xScale: 'linear',
-    yScale: 'log',
-    series: (['post', 'pre', 'peri'] as const).flatMap((placement) => {
-      const record = recordOf(records, `hidden-${placement}-12x1`);
-      if (!record) return [];
-      const name = placementName(placement);
-      const theory: Record<string, number[]> =
-        placement === 'pre'
-          ? {
-              'lower bound': layers.map((l) => preHiddenBounds(l)[0]),
-              'upper bound': layers.map((l) => preHiddenBounds(l)[1]),
-            }
-          : { theory: layers.map(predicted[placement]) };
-      return [
-        { label: name, placement, x: layers, y: list(record, 'hidden') },
-        ...Object.entries(theory).map(([what, y]) => ({
-          label: `${name}, ${what}`,
-          placement,
-          dashed: true,
-          x: layers,
-          y,
-        })),
-      ];
-    }),
-  };
-}
 
 export const theory: Experiment = {
   name: 'theory',
