@@ -49,6 +49,17 @@ export const share: Rule = numeric('a number in [0, 1)', (value) => value >= 0 &
 export const fraction: Rule = numeric('a number in [0, 1]', (value) => value >= 0 && value <= 1);
 export const flag: Rule = { wanted: 'true or false', holds: (value) => typeof value === 'boolean' };
 export const text: Rule = { wanted: 'a string', holds: (value) => typeof value === 'string' };
+/** An object with these methods, whatever class it is of. */
+export const having = (wanted: string, ...methods: string[]): Rule => ({
+  wanted,
+  holds: (value) =>
+    methods.every((name) => callback.holds((value as Record<string, unknown> | null)?.[name])),
+});
+/** A string has its letters, which are not meant. */
+export const iterable: Rule = {
+  wanted: 'an array or another iterable',
+  holds: (value) => typeof value === 'object' && !!value && Symbol.iterator in value,
+};
 export const callback: Rule = { wanted: 'a function', holds: (value) => typeof value === 'function' };
 /** An AbortSignal, or as much of one as is asked for. */
 export const abortSignal: Rule = {
@@ -91,6 +102,23 @@ export function checkOptions<O extends object>(op: string, options: O, rules: Ru
     checkValue(op, key, options[key], rules[key]);
   }
 }
+
+/**
+ * The bytes in whatever holds them: an array of any kind, or an ArrayBuffer as `fetch` gives it, also one of another page
+ * or thread.
+ * @throws ConfigError for anything else
+ */
+export function bytesOf(op: string, name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  checkValue(op, name, value, buffer);
+  return new Uint8Array(value as ArrayBuffer);
+}
+
+const buffer: Rule = {
+  wanted: 'bytes, e.g. await file.arrayBuffer()',
+  holds: (value) => /ArrayBuffer\]$/.test(Object.prototype.toString.call(value)),
+};
 
 /**
  * Refuses what a store into an Int32Array would wrap, cut or turn to 0 without a word.

@@ -131,7 +131,8 @@ export class EnvironmentError extends errorClass('EnvironmentError', 'ENVIRONMEN
 export function brief(value: unknown, length = 80): string {
   let text: string;
   try {
-    // JSON has no infinities, but 1e999 becomes one.
+    // Of an array of numbers its kind says more than the numbers. JSON has no infinities, but 1e999 becomes one.
+    if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
     text = (typeof value === 'number' ? undefined : JSON.stringify(value)) ?? String(value);
   } catch {
     text = 'a value that cannot be shown';
@@ -151,6 +152,7 @@ export function checkKeys(op: string, given: object, allowed: readonly string[])
       op,
       expected: allowed,
       actual: given,
+      hint: `known keys: ${allowed.join(', ')}`,
     });
   }
   for (const key of Object.keys(given)) {

@@ -45,4 +45,5 @@ export {
   type StepMetrics,
   Trainer,
   type TrainerOptions,
+  type TrainingRun,
 } from './train/index.js';

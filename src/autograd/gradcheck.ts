@@ -3,12 +3,12 @@
  * runs on a runtime of the reference kernels (see `createReferenceRuntime` in `prenorm/reference`), though it
  * works on any runtime with a looser tolerance.
  */
-import { checkOptions, integer, optional, positive } from '../checks.js';
+import { checkOptions, checkValue, integer, iterable, optional, positive } from '../checks.js';
 import { ConfigError, NumericError } from '../errors.js';
 import { mul } from './ops/binary.js';
 import { sum } from './ops/reduce.js';
 import { backward, noGrad } from './tape.js';
-import { Parameter, tensor, type Variable } from './variable.js';
+import { Parameter, requireDType, tensor, type Variable } from './variable.js';
 
 /** How far apart the two gradients may be, and how the numeric one is taken. */
 export interface GradcheckOptions {
@@ -47,6 +47,8 @@ export function gradcheck(
     floor: optional(positive),
     maxElements: optional(integer(1)),
   });
+  checkValue('gradcheck', 'inputs', inputs, iterable);
+  for (const input of inputs) requireDType('gradcheck', 'an input', input, 'f32');
   if (inputs.length === 0) throw new ConfigError('there is no input to check', { op: 'gradcheck' });
   const { runtime } = inputs[0];
   const { step, microbatch } = runtime.randomPosition;

@@ -3,13 +3,13 @@
  * from the newest to the oldest, which is a topological order because a node can only use older results.
  * Nothing recurses, so depth is not limited by the JavaScript stack.
  */
-import { checkOptions, flag, integer, optional } from '../checks.js';
+import { callback, checkOptions, checkValue, flag, integer, optional } from '../checks.js';
 import { formatShape, MemoryError, ShapeError } from '../errors.js';
 import type { Frame } from '../runtime/arena.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { hostStorage, Tensor } from '../tensor/tensor.js';
-import { Parameter, type TapeNode, type Variable } from './variable.js';
+import { Parameter, requireDType, type TapeNode, type Variable } from './variable.js';
 
 interface RecordedNode extends TapeNode {
   readonly backward: (ctx: BackwardContext) => void;
@@ -60,7 +60,7 @@ export function noGrad<T>(fn: () => T, runtime?: Runtime): T {
   const before = gradEnabled;
   gradEnabled = false;
   try {
-    return inFrame(fn, runtime);
+    return inFrame('noGrad', fn, runtime);
   } finally {
     gradEnabled = before;
   }
@@ -68,10 +68,11 @@ export function noGrad<T>(fn: () => T, runtime?: Runtime): T {
 
 /** Like `noGrad`, but recording: temporaries of `fn` are freed at its end, so finish with `backward()` inside. */
 export function scope<T>(fn: () => T, runtime?: Runtime): T {
-  return inFrame(fn, runtime);
+  return inFrame('scope', fn, runtime);
 }
 
-function inFrame<T>(fn: () => T, runtime = currentRuntime()): T {
+function inFrame<T>(op: string, fn: () => T, runtime = currentRuntime()): T {
+  checkValue(op, 'the argument', fn, callback);
   const frame = runtime.arena.push();
   try {
     const value = fn();
@@ -227,6 +228,7 @@ export interface BackwardOptions {
  */
 export function backward(loss: Variable, options: BackwardOptions = {}): void {
   checkOptions('backward', options, { retainGraph: optional(flag), weightAt: optional(integer(0)) });
+  requireDType('backward', 'the loss', loss, 'f32');
   const runtime = loss.runtime;
   if (loss.size !== 1) {
     throw new ShapeError(`the loss must have one element, its shape is ${formatShape(loss.shape)}`, {

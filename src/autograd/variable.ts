@@ -206,15 +206,19 @@ export function runtimeOf(op: string, ...operands: (Tensor | null | undefined)[]
   return runtime ?? currentRuntime();
 }
 
+/** Refuses what is no tensor. */
+export function requireTensor(op: string, name: string, tensor: unknown): asserts tensor is Tensor {
+  if (tensor instanceof Tensor) return;
+  throw new ShapeError(`${name} must be a tensor, got ${brief(tensor)}`, {
+    op,
+    actual: tensor,
+    hint: 'tensor(values) makes one',
+  });
+}
+
 /** Refuses integer tensors where floats are needed and the other way round. */
 export function requireDType(op: string, name: string, tensor: Tensor, dtype: DType): void {
-  if (!(tensor instanceof Tensor)) {
-    throw new ShapeError(`${name} must be a tensor, got ${brief(tensor)}`, {
-      op,
-      expected: dtype,
-      actual: tensor,
-    });
-  }
+  requireTensor(op, name, tensor);
   if (tensor.dtype !== dtype) {
     throw new ShapeError(`${name} must be ${dtype}, got ${tensor.dtype} ${formatShape(tensor.shape)}`, {
       op,

@@ -3,6 +3,7 @@
  * for, so a bundler splits it off and a program that brings its own data never loads it. Content is gzip
  * (which every engine since Node 18 inflates, and which carries its own checksum) in base64.
  */
+import { onDemand } from '../runtime/node-builtin.js';
 import { type Pair, parsePairs } from './pairs.js';
 
 /** Sentence pairs in the three parts of an experiment. */
@@ -29,7 +30,7 @@ export async function loadUiDeEn(): Promise<PairSplits> {
 
 /** The same as text: one pair a line, source TAB target. */
 export async function uiDeEnTexts(): Promise<Record<'train' | 'valid' | 'test', string>> {
-  const data = await import('./generated/ui-de-en.js');
+  const data = await onDemand(import('./generated/ui-de-en.js'));
   const read = async (part: 'train' | 'valid' | 'test') =>
     new TextDecoder().decode(await inflate(data[part]));
   const [train, valid, test] = await Promise.all([read('train'), read('valid'), read('test')]);
@@ -38,7 +39,7 @@ export async function uiDeEnTexts(): Promise<Record<'train' | 'valid' | 'test', 
 
 /** Genesis 1 to 37 of the King James Bible: 141,315 ASCII characters, one verse a line. */
 export async function loadKjv(): Promise<string> {
-  const { genesis } = await import('./generated/kjv.js');
+  const { genesis } = await onDemand(import('./generated/kjv.js'));
   return new TextDecoder().decode(await inflate(genesis));
 }
 
@@ -47,7 +48,7 @@ const DIGIT_PIXELS = 64;
 
 /** 1,797 handwritten digits of 8 x 8 pixels. */
 export async function loadDigits(): Promise<Digits> {
-  const { digits } = await import('./generated/digits.js');
+  const { digits } = await onDemand(import('./generated/digits.js'));
   const bytes = await inflate(digits);
   const images = new Float32Array(DIGIT_COUNT * DIGIT_PIXELS);
   for (let i = 0; i < images.length; i++) {

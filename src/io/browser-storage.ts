@@ -3,8 +3,9 @@
  * has two slots that are written in turn, each with a generation number and a SHA-256, so that whatever ends a write,
  * the checkpoint before it is still there. Both survive a reload.
  */
-import { anything, checkOptions, oneOf, optional } from '../checks.js';
-import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../errors.js';
+import { anything, bytesOf, checkOptions, oneOf, optional } from '../checks.js';
+import { CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
+import { onDemand } from '../runtime/node-builtin.js';
 import type { Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
 import type { CheckpointStoreOptions, SlotPair, StoredCheckpoint } from './slot-pair.js';
@@ -37,7 +38,7 @@ export class CheckpointStore {
       backend: optional(oneOf('opfs', 'indexeddb')),
       slots: optional(anything),
     });
-    const { openPair } = await import('./slot-pair.js');
+    const { openPair } = await onDemand(import('./slot-pair.js'));
     const tools = { Sha256, CheckpointError, EnvironmentError };
     return new CheckpointStore(name, await openPair(name, options, tools));
   }
@@ -57,7 +58,7 @@ export class CheckpointStore {
    * @returns its generation
    * @throws CheckpointError when there is no room (`expected` bytes needed, `actual` bytes free) or the browser refuses
    */
-  write(bytes: Uint8Array): Promise<number> {
+  write(bytes: Uint8Array | ArrayBuffer): Promise<number> {
     return this.#pair.write(unshared(bytes));
   }
 
@@ -68,9 +69,8 @@ export class CheckpointStore {
 }
 
 /** Bytes that no other thread can change; file systems and databases refuse shared ones. */
-export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (!(bytes instanceof Uint8Array))
-    throw new DataError('bytes must be a Uint8Array', { op: 'CheckpointStore' });
+export function unshared(given: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+  const bytes = bytesOf('CheckpointStore', 'a checkpoint', given);
   const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
   return shared ? new Uint8Array(bytes) : (bytes as Uint8Array<ArrayBuffer>);
 }

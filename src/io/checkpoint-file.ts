@@ -3,6 +3,7 @@
  * go on lies in the metadata, each value as JSON with sorted keys: equal states give equal bytes. A SHA-256 protects
  * the whole file (sealed-file.ts).
  */
+import { bytesOf } from '../checks.js';
 import { brief, CheckpointError } from '../errors.js';
 import { type DecodedTensor, readTensors, type TensorEntry } from './safetensors.js';
 import {
@@ -73,7 +74,8 @@ export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBu
 }
 
 /** The content of a checkpoint file; `path` is only for messages. Refuses everything that is not whole. */
-export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
+export function decodeCheckpoint(file: Uint8Array | ArrayBuffer, path = 'checkpoint'): Checkpoint {
+  const bytes = bytesOf('decodeCheckpoint', 'the checkpoint', file);
   const { header } = openSealed(bytes, path, checkpointFormat);
   const { metadata } = header;
   const json = (key: string): Json => jsonOf(metadata, key, path, 'checkpoint');

@@ -4,6 +4,7 @@
  * Encoding is deterministic: equal tensors give equal bytes. Decoding trusts nothing: every length, offset
  * and key is checked before it is used. All typed arrays here are little-endian, as every JavaScript host is.
  */
+import { bytesOf } from '../checks.js';
 import { brief, FormatError, formatShape } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 
@@ -124,7 +125,8 @@ export function encodeSafetensors(
 }
 
 /** Tensors and metadata of a safetensors file; `path` is only for messages. The values are copies. */
-export function decodeSafetensors(bytes: Uint8Array, path: string): DecodedSafetensors {
+export function decodeSafetensors(file: Uint8Array | ArrayBuffer, path = 'safetensors'): DecodedSafetensors {
+  const bytes = bytesOf('decodeSafetensors', 'the file', file);
   const header = readSafetensorsHeader(bytes, path);
   const dataBytes = bytes.length - header.dataStart;
   if (dataBytes !== header.dataBytes) {

@@ -3,6 +3,7 @@
  * are not served securely, and both matter for checkpoints. Whole files are hashed by Node's own where there is one,
  * which is ten times as fast.
  */
+import { bytesOf } from '../checks.js';
 import { nodeBuiltin } from '../runtime/node-builtin.js';
 
 /** Round constants: the first 32 fractional bits of the cube roots of the first 64 primes. */
@@ -11,11 +12,12 @@ const K = /* @__PURE__ */ fractionalRoots(64, 3);
 const INITIAL = /* @__PURE__ */ fractionalRoots(8, 2);
 
 /** The SHA-256 of `bytes` in hexadecimal; of several, of one after the other. */
-export function sha256(...bytes: Uint8Array[]): string {
+export function sha256(...bytes: (Uint8Array | ArrayBuffer)[]): string {
   const node = nodeBuiltin('node:crypto') as typeof import('node:crypto') | null;
   const native = node?.createHash('sha256');
   const own = native ? null : new Sha256();
-  for (const part of bytes) {
+  for (const given of bytes) {
+    const part = bytesOf('sha256', 'the message', given);
     // Neither takes 2 GiB at once, Node by its limit and the loop below by its speed.
     for (let at = 0; at < part.length; at += PIECE) (native ?? own)?.update(part.subarray(at, at + PIECE));
   }

@@ -129,7 +129,7 @@ export class MaskedLM extends Module {
 
   /** Hidden vectors (B, T, C). */
   encode(batch: MaskedLMInput, options: ForwardOptions = {}): Variable {
-    checkForward('MaskedLM', options);
+    checkForward('MaskedLM', batch, options);
     const shape = [batch.batchSize, batch.seqLen];
     if (this.config.numSegments > 0 && !batch.segments) {
       throw new ShapeError('the model has segments, the batch has none', { op: 'MaskedLM' });
@@ -167,7 +167,7 @@ export class MaskedLM extends Module {
    * the batch's share of the masked tokens.
    */
   loss(batch: MaskedLMInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'MaskedLM.loss' });
+    if (!batch?.targets) throw new ShapeError('the batch has no targets', { op: 'MaskedLM.loss' });
     const [forward, rest] = splitLossOptions('MaskedLM.loss', options);
     const hidden = this.encode(batch, forward);
     const rows = batch.batchSize * batch.seqLen;

@@ -7,7 +7,7 @@ import {
   linearCrossEntropy,
 } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
-import { callback, checkOptions, optional, type Rules } from '../checks.js';
+import { callback, checkOptions, checkValue, integer, optional, type Rules } from '../checks.js';
 import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
@@ -46,7 +46,8 @@ export interface ForwardOptions {
 
 const forwardRules: Rules<ForwardOptions> = { trace: optional(callback) };
 
-export function checkForward(op: string, options: ForwardOptions): void {
+export function checkForward(op: string, batch: { batchSize: number }, options: ForwardOptions): void {
+  checkValue(op, 'batchSize of the batch', batch?.batchSize, integer(0));
   checkOptions(op, options, forwardRules);
 }
 
@@ -112,7 +113,7 @@ export class Transformer extends Module {
 
   /** The decoder's result (B, T, C) for a whole batch. */
   #decode(batch: PairInput, options: ForwardOptions): Variable {
-    checkForward('Transformer', options);
+    checkForward('Transformer', batch, options);
     const { batchSize, sourceLen, targetLen } = batch;
     const sourceLengths = batchTensor(batch.sourceLengths, [batchSize]);
     const memory = this.encode(
@@ -140,7 +141,7 @@ export class Transformer extends Module {
 
   /** Mean cross-entropy per target token; the logits are made by blocks of rows and not kept. */
   loss(batch: PairInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.targetOutput)
+    if (!batch?.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
     const [forward, rest] = splitLossOptions('Transformer.loss', options);
     return linearCrossEntropy(
@@ -200,14 +201,14 @@ export class CausalLM extends Module {
 
   /** The stack's result (B, T, C). */
   #encode(batch: LmInput, options: ForwardOptions): Variable {
-    checkForward('CausalLM', options);
+    checkForward('CausalLM', batch, options);
     const x = this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return this.encoder.forward(x, { causal: true }, options.trace);
   }
 
   /** Mean cross-entropy per token; the logits are made by blocks of rows and not kept. */
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
+    if (!batch?.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
     const [forward, rest] = splitLossOptions('CausalLM.loss', options);
     return linearCrossEntropy(
       this.#encode(batch, forward),

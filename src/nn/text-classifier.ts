@@ -173,7 +173,7 @@ export class TextClassifier extends Module {
 
   /** Logits (B, numClasses). */
   forward(batch: TextClassInput, options: ForwardOptions = {}): Variable {
-    checkForward('TextClassifier', options);
+    checkForward('TextClassifier', batch, options);
     const shape = [batch.batchSize, batch.seqLen];
     const { numSegments, causal, pooling } = this.config;
     if (numSegments > 0 && !batch.segments) {
@@ -196,7 +196,7 @@ export class TextClassifier extends Module {
    * in the loss alone: `nll` is without them.
    */
   loss(batch: TextClassInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'TextClassifier.loss' });
+    if (!batch?.labels) throw new ShapeError('the batch has no labels', { op: 'TextClassifier.loss' });
     const [forward, rest] = splitLossOptions('TextClassifier.loss', options);
     const { numClasses, multiLabel } = this.config;
     const { batchSize } = batch;

@@ -143,18 +143,18 @@ export class VisionTransformer extends Module {
 
   /** The encoder's output (B, 1 + patches, C), class token first. */
   encode(batch: ImageInput, options: ForwardOptions = {}): Variable {
-    checkForward('VisionTransformer', options);
+    checkForward('VisionTransformer', batch, options);
     const { imageSize, patchSize, channels, dModel } = this.config;
     const { batchSize } = batch;
     const side = imageSize / patchSize;
     const pixels = imageSize * imageSize * channels;
-    if (batch.images.length !== batchSize * pixels) {
+    if (batch.images?.length !== batchSize * pixels) {
       throw new ShapeError(
-        `${batchSize} images have ${batchSize * pixels} numbers, got ${batch.images.length}`,
+        `${batchSize} images have ${batchSize * pixels} numbers, got ${batch.images?.length}`,
         {
           op: 'VisionTransformer',
           expected: batchSize * pixels,
-          actual: batch.images.length,
+          actual: batch.images?.length,
         },
       );
     }
@@ -179,7 +179,7 @@ export class VisionTransformer extends Module {
 
   /** Mean cross-entropy per image. */
   loss(batch: ImageInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
-    if (!batch.labels) throw new ShapeError('the batch has no labels', { op: 'VisionTransformer.loss' });
+    if (!batch?.labels) throw new ShapeError('the batch has no labels', { op: 'VisionTransformer.loss' });
     const [forward, rest] = splitLossOptions('VisionTransformer.loss', options);
     return crossEntropy(this.forward(batch, forward), batchTensor(batch.labels, [batch.batchSize]), rest);
   }

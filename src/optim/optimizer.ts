@@ -6,7 +6,15 @@
 
 import { noGrad } from '../autograd/tape.js';
 import { Parameter, runtimeOf } from '../autograd/variable.js';
-import { anything, checkOptions, checkValue, notNegative, optional, type Rules } from '../checks.js';
+import {
+  anything,
+  checkOptions,
+  checkValue,
+  iterable,
+  notNegative,
+  optional,
+  type Rules,
+} from '../checks.js';
 import { brief, ConfigError, FormatError, NumericError } from '../errors.js';
 import { HYPER_FIELDS, SEGMENT } from '../runtime/generated/shared.js';
 import type { Ptr } from '../runtime/kernels.js';
@@ -42,6 +50,8 @@ export interface OptimizerGroup {
   params: Parameter[];
 }
 
+const parameters = { ...iterable, wanted: 'model.parameters(), or groups { params, lr?, weightDecay? }' };
+
 /** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. */
 const PAD = 16;
 
@@ -76,6 +86,7 @@ export abstract class Optimizer {
   #lr: number;
 
   constructor(params: Iterable<Parameter> | ParamGroup[], lr: number, weightDecay: number) {
+    checkValue('optimizer', 'params', params, parameters);
     const given = [...params];
     const groups =
       given.length > 0 && isGroup(given[0]) ? (given as ParamGroup[]) : [{ params: given as Parameter[] }];

@@ -54,7 +54,7 @@ const recipeRules: Rules<Recipe> = {
   model: kinded,
   weights: optional({
     wanted: 'bytes of safetensors, or the path of a file',
-    holds: (value) => value instanceof Uint8Array || isPath(value),
+    holds: (value) => value instanceof Uint8Array || value instanceof ArrayBuffer || isPath(value),
   }),
   data: kinded,
   tokenizer: optional(kinded),

@@ -1,4 +1,5 @@
 /** @file From a recipe to a model, its data, and what a trainer takes. */
+import { bytesOf } from '../checks.js';
 import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import { type CausalLM, placements, profileAdmin } from '../nn/index.js';
@@ -79,8 +80,10 @@ export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings =
  */
 export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weights'): PreparedRun {
   const seeds = seedsOf(recipe);
+  const weights = recipe.weights === undefined ? undefined : bytesOf('buildRun', 'weights', recipe.weights);
   const complete: Recipe = {
     ...recipe,
+    ...(weights && { weights }),
     model: completeModel(recipe.model, data.sizes),
     data: { ...recipe.data, ...data.decided },
   };
@@ -88,7 +91,7 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
   const model = buildModel(complete.model, seeds.model);
   const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
   const batches = data.train(seeds.data, maxSeqLen);
-  if (recipe.weights !== undefined) loadWeights(model, recipe.weights as Uint8Array, weightsPath);
+  if (weights) loadWeights(model, weights, weightsPath);
   else if (needsProfile(model)) profile(model, batches);
   const validation = data.heldOut.includes('valid') ? data.evaluation('valid', maxSeqLen) : undefined;
   const options = trainerOptions(complete, {

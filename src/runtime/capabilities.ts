@@ -1,4 +1,5 @@
 /** @file What this host can do, and why not where it cannot. */
+import { RELAXED_PROBE } from './host.js';
 import { currentRuntime } from './runtime.js';
 
 /** What this host and the current runtime can do. */
@@ -16,12 +17,6 @@ export interface Capabilities {
   /** Most bytes the runtime may use. */
   maxMemory: number;
 }
-
-/** A module with one relaxed instruction (i8x16.relaxed_swizzle): valid exactly where relaxed SIMD is. */
-const RELAXED_PROBE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2,
-  253, 15, 253, 128, 2, 11,
-]);
 
 /** Describes the current runtime and its host. */
 export function capabilities(): Capabilities {

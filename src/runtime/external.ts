@@ -3,11 +3,12 @@
  * in the JavaScript, and caches keep them apart from it.
  */
 import { EnvironmentError } from '../errors.js';
-import { startPool } from './host.js';
-import { nodeModule } from './node-builtin.js';
+import { chooseThreads, startPool } from './host.js';
+import { nodeModule, onDemand } from './node-builtin.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const external: KernelSupply = {
+  chooseThreads,
   startPool,
   load: (simd) => {
     if (simd === 'relaxed') {
@@ -34,19 +35,19 @@ export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
 async function fromAddress(address: URL): Promise<BufferSource> {
   const fs = (await nodeModule('node:fs')) as typeof import('node:fs') | null;
   if (fs && address.protocol === 'file:') return new Uint8Array(fs.readFileSync(address));
-  let problem: string;
+  let status: number | undefined;
+  let cause: unknown;
   try {
     const response = await fetch(address);
     const bytes = new Uint8Array(await response.arrayBuffer());
     // "\0asm"; a server that answers everything with its start page gives "<!do".
     if (response.ok && bytes[0] === 0 && bytes[1] === 97) return bytes;
-    problem = response.ok ? 'what came is no WebAssembly' : `the server answered ${response.status}`;
+    status = response.status;
   } catch (error) {
-    problem = (error as Error).message;
+    cause = error;
   }
-  throw new EnvironmentError(`the kernels could not be loaded from ${address.href}: ${problem}`, {
-    op: 'init',
-    path: address.href,
-    hint: 'put prenorm/kernels.wasm where it can be fetched, and give it: init({ wasm: await fetch(address) })',
-  });
+  const { whyNotFetched } = await onDemand(import('./obstacle.js'));
+  const { href } = address;
+  const { message, hint } = whyNotFetched(href, status, cause);
+  throw new EnvironmentError(message, { op: 'init', path: href, hint, cause });
 }

@@ -4,6 +4,7 @@
  */
 import { EnvironmentError } from '../errors.js';
 import { fromBase64, inflate } from './host.js';
+import { onDemand } from './node-builtin.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const forward: KernelSupply = {
@@ -14,11 +15,11 @@ const forward: KernelSupply = {
         hint: "leave out simd: 'relaxed', or import init from `prenorm`",
       });
     }
-    const { forwardWasmBase64 } = await import('./generated/wasm-forward.js');
+    const { forwardWasmBase64 } = await onDemand(import('./generated/wasm-forward.js'));
     return inflate(fromBase64(forwardWasmBase64));
   },
   complete: async (kernels) => {
-    const { leftOut } = await import('./generated/wasm-forward.js');
+    const { leftOut } = await onDemand(import('./generated/wasm-forward.js'));
     return { ...kernels, ...Object.fromEntries(leftOut.split(' ').map((name) => [name, refusal(name)])) };
   },
 };

@@ -1,30 +1,47 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { EnvironmentError } from '../errors.js';
+import type { ThreadChoice } from './choose-threads.js';
 import type { StartPool } from './engine.js';
-import { availableCores, builtFile, nodeBuiltin, nodeModule, threadsUnavailable } from './node-builtin.js';
+import { builtFile, nodeBuiltin, nodeModule, onDemand } from './node-builtin.js';
+
+/** A module with one relaxed instruction (i8x16.relaxed_swizzle): valid exactly where relaxed SIMD is. */
+export const RELAXED_PROBE: BufferSource = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2,
+  253, 15, 253, 128, 2, 11,
+]);
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
 export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
   const file = simd === 'strict' ? fileBeside('prenorm-kernels.wasm') : null;
   if (file) return file;
   if (simd === 'relaxed') {
-    const { relaxedWasmBase64 } = await import('./generated/wasm-relaxed.js');
+    if (!WebAssembly.validate(RELAXED_PROBE)) {
+      throw new EnvironmentError('this host cannot run the relaxed kernels', {
+        op: 'init',
+        hint: 'use the strict ones, or a host with relaxed SIMD: Node 22 or later, a current Chrome or Firefox',
+      });
+    }
+    const { relaxedWasmBase64 } = await onDemand(import('./generated/wasm-relaxed.js'));
     return inflate(fromBase64(relaxedWasmBase64));
   }
-  const { strictWasmBase64 } = await import('./generated/wasm.js');
+  const { strictWasmBase64 } = await onDemand(import('./generated/wasm.js'));
   return inflate(fromBase64(strictWasmBase64));
+}
+
+/** How many threads there can be of those wanted, which are more than one. */
+export async function chooseThreads(wanted: number | 'auto'): Promise<ThreadChoice> {
+  return (await onDemand(import('./pool.js'))).chooseThreads(wanted, nodeBuiltin);
 }
 
 /** Starts threads. A program of one, which is the usual one, never loads what divides work among several. */
 export const startPool: StartPool = async (instance, threads, worker, allocate) => {
-  const { ThreadPool } = await import('./pool.js');
+  const { ThreadPool } = await onDemand(import('./pool.js'));
   const host = {
     ...instance,
     worker,
     allocate,
     nodeBuiltin,
     builtFile,
-    cores: availableCores(),
     EnvironmentError,
   };
   return ThreadPool.start(host, threads);
@@ -62,22 +79,3 @@ export async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSou
 }
 
 export const MOST_THREADS = 64;
-/** More rarely pay at the sizes this is for. */
-const MOST_AUTOMATIC = 8;
-
-export interface ThreadChoice {
-  threads: number;
-  reason: string;
-}
-
-/** How many threads to start, and why not more. */
-export function chooseThreads(wanted: number | 'auto'): ThreadChoice {
-  if (wanted === 1) return { threads: 1, reason: 'one thread was asked for (the default)' };
-  const obstacle = threadsUnavailable();
-  if (obstacle !== null) return { threads: 1, reason: obstacle };
-  const threads = wanted === 'auto' ? Math.min(availableCores(), MOST_AUTOMATIC) : wanted;
-  return {
-    threads,
-    reason: wanted === 'auto' ? `${availableCores()} processors are available` : 'as asked for',
-  };
-}

@@ -6,13 +6,16 @@
  * byte of the import is changed before compilation (threads need shared memory, a page without isolation cannot
  * have it).
  */
-import { EnvironmentError } from '../errors.js';
+import { EnvironmentError, MemoryError } from '../errors.js';
 import type { Kernels, ThreadSync } from './kernels.js';
+import { onDemand } from './node-builtin.js';
 
 export interface KernelInstance {
   kernels: Kernels;
   sync: ThreadSync;
   memory: WebAssembly.Memory;
+  /** What it may grow to, in pages of 64 KiB. */
+  maxPages: number;
   module: WebAssembly.Module;
   /** First byte that belongs to us; below lies the compiler's static data. */
   heapBase: number;
@@ -24,12 +27,12 @@ export type WasmSource = BufferSource | WebAssembly.Module | Response;
 /** Compiles (when needed) and instantiates kernels over a fresh memory. */
 export async function instantiateKernels(
   source: WasmSource,
-  maxPages = 65536,
+  wantedPages = 65536,
   shared = false,
 ): Promise<KernelInstance> {
   const module = await toModule(source, shared);
   const attempt = async (isShared: boolean): Promise<KernelInstance> => {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared: isShared });
+    const { memory, maxPages } = await reserve(wantedPages, isShared);
     const instance = await WebAssembly.instantiate(module, {
       env: {
         memory,
@@ -39,7 +42,7 @@ export async function instantiateKernels(
       },
     });
     const kernels = instance.exports as unknown as Kernels & ThreadSync;
-    return { kernels, sync: kernels, memory, module, heapBase: kernels.heapBase() };
+    return { kernels, sync: kernels, memory, maxPages, module, heapBase: kernels.heapBase() };
   };
   if (!(source instanceof WebAssembly.Module)) return attempt(shared);
   // A module that was compiled elsewhere has its kind of memory already.
@@ -49,35 +52,33 @@ export async function instantiateKernels(
   });
 }
 
-/** A module that returns a 128-bit vector: valid exactly where SIMD is. */
-const SIMD_PROBE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
-]);
+/** Why there are no kernels, and what helps; a RangeError is the host's when it has no memory for them. */
+async function obstacle(cause?: unknown): Promise<EnvironmentError | MemoryError> {
+  const { whyNoKernels, whyNoMemory } = await onDemand(import('./obstacle.js'));
+  const lacksMemory = cause instanceof RangeError;
+  const { message, hint } = lacksMemory ? whyNoMemory() : whyNoKernels(cause);
+  return new (lacksMemory ? MemoryError : EnvironmentError)(message, { op: 'init', hint, cause });
+}
 
-/** Why the kernels did not compile, and what helps. */
-function obstacle(cause?: unknown): EnvironmentError {
-  const [message, hint] =
-    typeof WebAssembly === 'undefined'
-      ? [
-          'this host has no WebAssembly',
-          'use Node 20 or later or a current browser; some turn it off in a lockdown mode',
-        ]
-      : !WebAssembly.validate(SIMD_PROBE)
-        ? ['the WebAssembly of this host has no SIMD', 'use Node 20 or later, or a browser of 2023 or later']
-        : /content.security.policy|unsafe-eval|\bCSP\b/i.test(String(cause))
-          ? [
-              "the page's Content-Security-Policy forbids WebAssembly",
-              "add 'wasm-unsafe-eval' to its script-src",
-            ]
-          : [
-              'the kernels could not be compiled',
-              'this host needs WebAssembly with SIMD, and the whole file of the kernels',
-            ];
-  return new EnvironmentError(message, { op: 'init', hint, cause });
+/** Less is not asked for, 16 MiB: a small model takes more. */
+const LEAST_PAGES = 256;
+
+/**
+ * A memory that may grow to `maximum` pages, or to a half, a quarter and so on of them where the host has not as many
+ * addresses.
+ */
+async function reserve(maximum: number, shared: boolean) {
+  for (let maxPages = maximum; ; maxPages >>= 1) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared }), maxPages };
+    } catch (cause) {
+      if (!(cause instanceof RangeError) || maxPages < 2 * LEAST_PAGES) throw await obstacle(cause);
+    }
+  }
 }
 
 async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembly.Module> {
-  if (typeof WebAssembly === 'undefined') throw obstacle();
+  if (typeof WebAssembly === 'undefined') throw await obstacle();
   if (source instanceof WebAssembly.Module) return source;
   try {
     // Told by its method: to name Response would make Node load its whole fetch, which takes longer than the rest.
@@ -87,7 +88,7 @@ async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembl
       : new Uint8Array(given as ArrayBuffer);
     return await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
   } catch (cause) {
-    throw obstacle(cause);
+    throw await obstacle(cause);
   }
 }
 

@@ -1,32 +1,5 @@
-/** @file What Node has and a browser has not, asked for without an import; and whether threads can be had. */
+/** @file What Node has and a browser has not, asked for without an import; what comes on demand; where a worker's file lies. */
 import { EnvironmentError } from '../errors.js';
-
-/** Why this host cannot have more than one thread; null when it can. */
-export function threadsUnavailable(): string | null {
-  if (nodeBuiltin('node:worker_threads')) return null;
-  if (typeof process !== 'undefined' && process.versions?.node) {
-    return 'this Node has no process.getBuiltinModule: use 20.16, 22.3 or later';
-  }
-  const scope = globalThis as { crossOriginIsolated?: boolean; document?: unknown };
-  if (typeof Worker === 'undefined') return 'this host has no workers';
-  if (scope.crossOriginIsolated === false) {
-    return 'the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
-  }
-  if (typeof SharedArrayBuffer === 'undefined') {
-    return 'this host has no SharedArrayBuffer';
-  }
-  if (scope.document !== undefined) {
-    return 'the main thread of a page must not wait for others: run the engine in a worker';
-  }
-  return null;
-}
-
-/** Processors this process may use. */
-export function availableCores(): number {
-  const os = nodeBuiltin('node:os') as { availableParallelism?: () => number } | null;
-  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
-  return os?.availableParallelism?.() ?? navigator?.hardwareConcurrency ?? 1;
-}
 
 /**
  * Where a built file lies, seen from the module at `here`, for a worker of Node's. Sources that a loader runs as they
@@ -40,6 +13,21 @@ export function builtFile(here: string | undefined, fromBuilt: string, fromSourc
     op: 'init',
     hint: 'give `worker`, or bundle to ES modules',
   });
+}
+
+/**
+ * What `import()` gives of the library's own files.
+ * @throws EnvironmentError where it gives nothing
+ */
+export async function onDemand<T>(part: Promise<T>): Promise<T> {
+  try {
+    return await part;
+  } catch (cause) {
+    throw new EnvironmentError(`a part of the library could not be loaded: ${cause}`, {
+      hint: 'serve all files of one version; without import(), give init({ wasm })',
+      cause,
+    });
+  }
 }
 
 /** A module of Node's own without an import, which bundlers for the browser would stumble over. */

@@ -9,6 +9,7 @@
  * needs of that comes with its host.
  */
 import type { EnvironmentError } from '../errors.js';
+import { availableCores } from './choose-threads.js';
 import { CONTROL_WORDS } from './generated/shared.js';
 import type { Kernels, Ptr, ThreadSync } from './kernels.js';
 import type { builtFile, nodeBuiltin } from './node-builtin.js';
@@ -60,8 +61,6 @@ export interface PoolHost {
   allocate(bytes: number): Ptr;
   /** Where the worker's file lies; null: where the package has it. */
   worker: string | URL | null;
-  /** Processors this process may use. */
-  cores: number;
   nodeBuiltin: typeof nodeBuiltin;
   builtFile: typeof builtFile;
   EnvironmentError: typeof EnvironmentError;
@@ -76,6 +75,8 @@ export interface DividedProgram {
   /** What this thread does of it. */
   readonly walk: Walk;
 }
+
+export { chooseThreads } from './choose-threads.js';
 
 type KernelFunction = (...args: number[]) => number | undefined;
 
@@ -111,7 +112,7 @@ export class ThreadPool {
   static async start(host: PoolHost, threads: number): Promise<ThreadPool> {
     const control = host.allocate(CONTROL_BYTES);
     new Int32Array(host.memory.buffer, control, CONTROL_BYTES / 4).fill(0);
-    const scarce = threads > host.cores;
+    const scarce = threads > availableCores(host.nodeBuiltin);
     const spins = {
       join: scarce ? SPINS.scarce : SPINS.join,
       command: scarce ? SPINS.scarce : SPINS.command,
@@ -121,7 +122,7 @@ export class ThreadPool {
     const ready: Promise<void>[] = [];
     try {
       for (let thread = 1; thread < threads; thread++) {
-        const worker = createWorker(host);
+        const worker = await createWorker(host);
         workers.push(worker);
         ready.push(
           new Promise((resolve, reject) => {
@@ -243,7 +244,8 @@ export class ThreadPool {
   }
 }
 
-function createWorker({ worker: url, nodeBuiltin, builtFile }: PoolHost): HostWorker {
+async function createWorker(host: PoolHost): Promise<HostWorker> {
+  const { worker: url, nodeBuiltin, builtFile } = host;
   const node = nodeBuiltin('node:worker_threads') as typeof import('node:worker_threads') | null;
   if (node) {
     const built = url
@@ -265,18 +267,31 @@ function createWorker({ worker: url, nodeBuiltin, builtFile }: PoolHost): HostWo
       terminate: () => void worker.terminate(),
     };
   }
-  // Written out twice, because bundlers look for exactly this call.
-  const worker = url
-    ? new Worker(url, { type: 'module' })
-    : new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' });
+  let worker: Worker;
+  try {
+    // Written out twice, because bundlers look for exactly this call.
+    worker = url
+      ? new Worker(url, { type: 'module' })
+      : new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' });
+  } catch (cause) {
+    throw new host.EnvironmentError(`a worker thread failed: ${await whyNoWorker(cause)}`, {
+      op: 'threads',
+      cause,
+    });
+  }
   return {
     post: (message) => worker.postMessage(message),
     onReady: (ready, failed) => {
       worker.onmessage = ({ data }) => (data === 'ready' ? ready() : failed(String(data)));
-      worker.onerror = (event) => failed(event.message || 'its file could not be loaded');
+      worker.onerror = (event) => void whyNoWorker(event.message).then(failed, failed);
     },
     terminate: () => worker.terminate(),
   };
+}
+
+/** In words: what `new Worker` threw, or the message of its error event. */
+async function whyNoWorker(cause: unknown): Promise<string> {
+  return (await import('./obstacle.js')).whyNoWorker(cause);
 }
 
 function timeout({ EnvironmentError }: PoolHost, ms: number): Promise<never> {

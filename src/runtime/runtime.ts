@@ -2,8 +2,19 @@
  * @file The runtimes of a program: `init()` makes the default one, `createRuntime()` others, and one of them is the
  * current one, to which new tensors and modules belong.
  */
-import { anything, checkOptions, either, integer, oneOf, optional, type Rules } from '../checks.js';
+import {
+  anything,
+  callback,
+  checkOptions,
+  checkValue,
+  either,
+  integer,
+  oneOf,
+  optional,
+  type Rules,
+} from '../checks.js';
 import { EnvironmentError } from '../errors.js';
+import type { ThreadChoice } from './choose-threads.js';
 import { Runtime, type StartPool } from './engine.js';
 import { WasmHeap } from './heap.js';
 import { chooseThreads, MOST_THREADS, packagedWasm, startPool } from './host.js';
@@ -22,10 +33,10 @@ export interface InitOptions {
   threads?: number | 'auto';
   /** `strict` gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. Default `strict`. */
   simd?: 'strict' | 'relaxed';
-  /** Address of kernel-worker.js, which threads run, where a bundler or a Blob has moved it. Default: beside this module. */
+  /** Address of kernel-worker.js (or a TrustedScriptURL), which threads run, where a bundler or a Blob has moved it. Default: beside this module. */
   worker?: string | URL;
-  /** Kernels as bytes, as a compiled module, or as what `fetch` gave. Default: those of the package. */
-  wasm?: WasmSource;
+  /** Kernels as bytes, as a compiled module, or as what `fetch` gives. Default: those of the package. */
+  wasm?: WasmSource | Promise<WasmSource>;
   /** Most bytes that the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
   maxMemory?: number;
 }
@@ -38,7 +49,8 @@ const rules: Rules<InitOptions> = {
   simd: optional(oneOf('strict', 'relaxed')),
   worker: optional({
     wanted: 'an address',
-    holds: (value) => typeof value === 'string' || value instanceof URL,
+    // By its name: a test's page has classes of its own, and not every host has those of Trusted Types.
+    holds: (value) => typeof value === 'string' || /URL\]$/.test(Object.prototype.toString.call(value)),
   }),
   wasm: optional(anything),
   maxMemory: optional(integer(PAGE, MAX_PAGES * PAGE)),
@@ -51,13 +63,14 @@ let current: Runtime | null = null;
 /** Where an entry of the package has its kernels. */
 export interface KernelSupply {
   load(simd: 'strict' | 'relaxed'): WasmSource | Promise<WasmSource>;
-  /** Starts threads; an entry that is never divided leaves it out. */
+  /** How many threads, and how they are started; an entry that is never divided leaves both out. */
+  chooseThreads?: typeof chooseThreads;
   startPool?: StartPool;
   /** Puts something in the place of kernels that this build leaves out. */
   complete?(kernels: Kernels): Promise<Kernels>;
 }
 
-const inlined: KernelSupply = { load: packagedWasm, startPool };
+const inlined: KernelSupply = { load: packagedWasm, chooseThreads, startPool };
 
 /** Makes a runtime of its own, independent of the default one. */
 export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
@@ -74,19 +87,21 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   checkOptions('init', options, rules);
   const simd = options.simd ?? 'strict';
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
-  const { threads, reason } =
-    supply.startPool || (options.threads ?? 1) === 1
-      ? chooseThreads(options.threads ?? 1)
-      : {
-          threads: 1,
-          reason: 'prenorm/inference computes on one thread: import init from `prenorm` for more',
-        };
-  const source = options.wasm ?? (await supply.load(simd));
+  const wanted = options.threads ?? 1;
+  let choice = { threads: 1, reason: 'one thread was asked for (the default)' };
+  if (wanted !== 1) choice = await (supply.chooseThreads ?? oneThread)(wanted);
+  const { threads, reason } = choice;
+  const source = (await options.wasm) ?? (await supply.load(simd));
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
-  const { memory, heapBase } = instance;
+  const { memory, heapBase, maxPages } = instance;
   const kernels =
     supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
-  const runtime = new Runtime(kernels, new WasmHeap(memory, maxMemory), heapBase, simd);
+  const runtime = new Runtime(
+    kernels,
+    new WasmHeap(memory, Math.min(maxMemory, maxPages * PAGE)),
+    heapBase,
+    simd,
+  );
   await runtime.startThreads(instance, threads, reason, supply.startPool, options.worker);
   return runtime;
 }
@@ -122,6 +137,7 @@ export function currentRuntime(): Runtime {
 
 /** Runs `fn` with `runtime` as the current one. */
 export function withRuntime<T>(runtime: Runtime, fn: () => T): T {
+  checkValue('withRuntime', 'the second argument', fn, callback);
   const previous = current;
   current = runtime;
   try {
@@ -134,6 +150,13 @@ export function withRuntime<T>(runtime: Runtime, fn: () => T): T {
 /** Sets the seed of the current runtime: dropout, default initial values. */
 export function manualSeed(seed: number): void {
   currentRuntime().manualSeed(seed);
+}
+
+async function oneThread(): Promise<ThreadChoice> {
+  return {
+    threads: 1,
+    reason: 'prenorm/inference computes on one thread: import init from `prenorm` for more',
+  };
 }
 
 function defaultMaxMemory(): number {

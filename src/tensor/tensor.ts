@@ -77,7 +77,7 @@ export class Storage {
    */
   release(): void {
     if (!this.block) return;
-    releaser.unregister(this);
+    releaser?.unregister(this);
     const { owner, ptr, bytes } = this.block;
     this.block = null;
     this.place = null;
@@ -105,9 +105,13 @@ interface PersistentBlock {
   bytes: number;
 }
 
-const releaser = new FinalizationRegistry<PersistentBlock>(({ owner, ptr, bytes }) => {
-  owner.release(ptr, bytes);
-});
+/** Some hosts have none (Cloudflare's Workers before 2025-05-05): nothing is given back there by itself. */
+const releaser =
+  typeof FinalizationRegistry === 'function'
+    ? new FinalizationRegistry<PersistentBlock>(({ owner, ptr, bytes }) => {
+        owner.release(ptr, bytes);
+      })
+    : null;
 
 /** Storage in the runtime's long-lived memory, zeroed. */
 export function persistentStorage(runtime: Runtime, dtype: DType, size: number): Storage {
@@ -117,7 +121,7 @@ export function persistentStorage(runtime: Runtime, dtype: DType, size: number):
   runtime.heap.zero(ptr, size);
   const storage = new Storage(runtime, dtype, size, { ptr, frame: null }, null);
   storage.block = { owner, ptr, bytes: size * 4 };
-  releaser.register(storage, storage.block, storage);
+  releaser?.register(storage, storage.block, storage);
   return storage;
 }
 

@@ -135,7 +135,7 @@ export class Probe extends Module {
 
   /** Logits (B, T, vocabSize). */
   forward(batch: ProbeBatch, options: ForwardOptions = {}): Variable {
-    checkForward('Probe', options);
+    checkForward('Probe', batch, options);
     const x =
       batch.embedded ?? this.embedding.forward(batchTensor(batch.ids, [batch.batchSize, batch.seqLen]));
     return linear(this.encoder.forward(x, {}, options.trace), this.embedding.tokens.weight, null);

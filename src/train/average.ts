@@ -1,5 +1,6 @@
 /** @file The mean of several checkpoints' weights, as translation models are often decoded (Vaswani et al. 2017). */
-import { brief, CheckpointError, ConfigError, DataError, formatShape } from '../errors.js';
+import { bytesOf, checkValue, iterable } from '../checks.js';
+import { CheckpointError, DataError, formatShape } from '../errors.js';
 import type { StateDict } from '../nn/module.js';
 import { sameShape } from '../tensor/shape.js';
 import { readTrainerState } from './saved-state.js';
@@ -12,20 +13,16 @@ import { readTrainerState } from './saved-state.js';
  * @throws CheckpointError when bytes are damaged, or names or shapes differ from the first's; ConfigError for anything
  * else; DataError for none.
  */
-export function averageCheckpoints(checkpoints: Iterable<Uint8Array | StateDict>): StateDict {
+export function averageCheckpoints(checkpoints: Iterable<Uint8Array | ArrayBuffer | StateDict>): StateDict {
   const sums = new Map<string, { shape: readonly number[]; data: Float64Array }>();
+  checkValue('averageCheckpoints', 'checkpoints', checkpoints, iterable);
   let n = 0;
   for (const checkpoint of checkpoints) {
     const path = `checkpoint ${++n}`; // one at a time: only the sums stay in memory
-    if (!(checkpoint instanceof Uint8Array || checkpoint instanceof Map)) {
-      throw new ConfigError(`${path} must be bytes or a state dict, got ${brief(checkpoint)}`, {
-        op: 'averageCheckpoints',
-        expected: 'Uint8Array or Map',
-        actual: checkpoint,
-      });
-    }
     const weights =
-      checkpoint instanceof Uint8Array ? readTrainerState(checkpoint, path).weights : checkpoint;
+      checkpoint instanceof Map
+        ? checkpoint
+        : readTrainerState(bytesOf('averageCheckpoints', path, checkpoint), path).weights;
     if (n > 1) checkSame(sums, weights, path);
     for (const [name, { shape, data }] of weights) {
       const sum = sums.get(name)?.data;

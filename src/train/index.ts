@@ -3,6 +3,7 @@
  * @module prenorm/train
  */
 export { averageCheckpoints } from './average.js';
+export type { TrainingRun } from './awaitable.js';
 export type { BestWeights, EarlyStopping, Metric, Stopped } from './best.js';
 export { type Divergence, type DivergenceOptions, judgeDivergence, uninformedLoss } from './divergence.js';
 export { type BatchesLoss, bitsPerByte, evaluateBatches, evaluateLoss } from './evaluate.js';

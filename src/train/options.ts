@@ -5,6 +5,7 @@ import {
   checkOptions,
   checkValue,
   flag,
+  having,
   integer,
   notNegative,
   optional,
@@ -172,9 +173,9 @@ const companions: Rule = {
 };
 
 const rules: Rules<TrainerOptions<unknown>> = {
-  model: anything,
-  data: anything,
-  optimizer: anything,
+  model: having('a model', 'parameters', 'loss'),
+  data: having('batches', 'next', 'state', 'restore'),
+  optimizer: having('an optimizer', 'step', 'zeroGrad'),
   schedule: optional(callback),
   steps: integer(1),
   labelSmoothing: optional(share),

@@ -1,5 +1,6 @@
 /** @file How much memory a step will take, before step 1. */
 import { backward } from '../autograd/tape.js';
+import { checkValue, having } from '../checks.js';
 import { withRuntime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 
@@ -21,6 +22,7 @@ export interface MemoryPlan {
  * @param moments arrays of the parameters' size the optimizer holds (Adam 2, SGD with momentum 1).
  */
 export function plan<B>(model: Trainable<B>, batch: B, moments = 2): MemoryPlan {
+  checkValue('plan', 'model', model, having('a model', 'runtime', 'loss', 'numParameters'));
   const runtime = model.runtime();
   const { peakBytes: activations } = withRuntime(runtime, () =>
     runtime.measure(() => backward(model.loss(batch, {}).loss)),

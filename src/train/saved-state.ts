@@ -62,7 +62,7 @@ export function encodeTrainerState<B>(
 }
 
 /** @throws CheckpointError when the file is damaged, of a newer version, or was not written by a trainer. */
-export function readTrainerState(bytes: Uint8Array, path: string): TrainerState {
+export function readTrainerState(bytes: Uint8Array | ArrayBuffer, path: string): TrainerState {
   const saved = decodeCheckpoint(bytes, path);
   const weights: StateDict = new Map();
   const best: StateDict = new Map();
@@ -122,7 +122,11 @@ export function readTrainerState(bytes: Uint8Array, path: string): TrainerState 
  * Loads the weights of a trainer's checkpoint into a model, for evaluation or generation; returns the step.
  * @throws CheckpointError when the file is damaged or its weights belong to another model; nothing is changed then.
  */
-export function loadCheckpointWeights(model: Module, bytes: Uint8Array, path = 'checkpoint'): number {
+export function loadCheckpointWeights(
+  model: Module,
+  bytes: Uint8Array | ArrayBuffer,
+  path = 'checkpoint',
+): number {
   const { weights, step } = readTrainerState(bytes, path);
   try {
     model.loadStateDict(weights);

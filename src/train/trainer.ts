@@ -8,6 +8,7 @@ import type { Cursor } from '../data/cursor.js';
 import { ConfigError, PrenormError } from '../errors.js';
 import { Sha256 } from '../io/sha256.js';
 import { withRuntime } from '../runtime/runtime.js';
+import { awaitable, type TrainingRun } from './awaitable.js';
 import { BatchMean } from './batch-mean.js';
 import { BestSoFar, type BestWeights, measure, type Stopped } from './best.js';
 import { checkEnd, checkOwner } from './check-options.js';
@@ -102,14 +103,18 @@ export class Trainer<B> {
 
   /**
    * Trains until `steps`, yielding the metrics of each. Breaking out keeps all state; calling `run()` again
-   * goes on. When `signal` aborts, the last finished step is checkpointed and an AbortError is thrown; of a step that
-   * accumulates, the batches so far are given up.
+   * goes on. `await trainer.run()` trains to the end and gives the last step's metrics. When `signal` aborts, the last
+   * finished step is checkpointed and an AbortError is thrown; of a step that accumulates, the batches so far are given up.
    * A run that early stopping has ended trains no further step, unless the trainer's `earlyStopping` has more patience.
    * @throws NumericError naming the first module and op with a NaN or an infinity; with `stopOnDivergence`, when the
    * training has diverged, after a checkpoint.
    * @throws MemoryError before a step that cannot fit.
    */
-  async *run(): AsyncGenerator<StepMetrics, void, void> {
+  run(): TrainingRun {
+    return awaitable(this.#steps());
+  }
+
+  async *#steps(): AsyncGenerator<StepMetrics, void, void> {
     const { options } = this;
     for (;;) {
       await this.#endDiverged();
@@ -352,7 +357,7 @@ export class Trainer<B> {
    * @param path what messages call it
    * @throws CheckpointError when it is damaged, of another version, of another schedule, or of another configuration.
    */
-  restore(bytes: Uint8Array, path = 'checkpoint', options: RestoreOptions = {}): void {
+  restore(bytes: Uint8Array | ArrayBuffer, path = 'checkpoint', options: RestoreOptions = {}): void {
     const { model, optimizer, data, config = {}, schedule } = this.options;
     this.#refuseInside('restore');
     const isSame = keepsSchedule(options);

@@ -43,6 +43,7 @@ interface Run extends Omit<PreparedRun, 'options'> {
 
 export class RunHost {
   readonly #post: Post;
+  readonly #threads: string | null;
   #run: Run | null = null;
   #running = false;
   #paused = false;
@@ -58,8 +59,10 @@ export class RunHost {
   #wake: () => void = () => {};
   #kept: ((error: Error | null) => void) | null = null;
 
-  constructor(post: Post) {
+  /** @param threads where the file of the threads lies, when it is not beside the library */
+  constructor(post: Post, threads: string | null = null) {
     this.#post = post;
+    this.#threads = threads;
   }
 
   async receive(message: ToWorker): Promise<void> {
@@ -84,7 +87,7 @@ export class RunHost {
   readonly #handlers: Handlers = {
     ...new ModelHost().handlers,
     init: async (runtime) => {
-      await init(runtime);
+      await init(this.#threads === null ? runtime : { worker: this.#threads, ...runtime });
       return capabilities();
     },
     start: (config) => this.#start(config),

@@ -1,5 +1,6 @@
 /** @file The file a training worker runs, in browsers and in Node. `WorkerTrainer` starts it and talks to it. */
-import { nodeBuiltin } from '../runtime/node-builtin.js';
+import { builtFile, nodeBuiltin } from '../runtime/node-builtin.js';
+import { importingWorker } from './importing-worker.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 import { RunHost } from './run-host.js';
 
@@ -16,7 +17,10 @@ if (parentPort) {
   parentPort.postMessage({ type: 'loaded' } satisfies FromWorker);
 } else {
   const scope = globalThis as unknown as Port;
-  const host = new RunHost((message, transfer) => scope.postMessage(message, transfer));
+  const here: string | undefined = import.meta.url;
+  const file = '../chunks/kernel-worker.js';
+  const threads = importingWorker(here && builtFile(here, file, file));
+  const host = new RunHost((message, transfer) => scope.postMessage(message, transfer), threads);
   scope.onmessage = ({ data }) => void host.receive(data);
   scope.postMessage({ type: 'loaded' }, []);
 }

@@ -1,6 +1,7 @@
 /** @file Starts a training worker in a browser or in Node, and hides the difference between the two. */
 import { EnvironmentError } from '../errors.js';
-import { builtFile, nodeBuiltin } from '../runtime/node-builtin.js';
+import { builtFile, nodeBuiltin, onDemand } from '../runtime/node-builtin.js';
+import { importingWorker } from './importing-worker.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
 /** A page's own worker, or what gives one: for bundlers that want to see `new Worker` themselves. */
@@ -60,11 +61,23 @@ export function openWorker(
       hint: `${PURPOSES[op].here}; Node has them for Prenorm from 20.16 on`,
     });
   }
-  const worker = makeWorker(source);
+  const explain = (cause: unknown): void => {
+    onDemand(import('../runtime/obstacle.js')).then(
+      ({ whyNoWorker }) => fail(whyNoWorker(cause), cause),
+      () => fail(String(cause), cause),
+    );
+  };
+  let worker: Worker;
+  try {
+    worker = makeWorker(source);
+  } catch (cause) {
+    explain(cause);
+    return { post: () => {}, setBusy: () => {}, terminate: () => {} };
+  }
   worker.onmessage = ({ data }) => receive(data as FromWorker);
   worker.onerror = (event) => {
     event.preventDefault();
-    fail(event.message || 'its file could not be loaded');
+    explain(event.message);
   };
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
@@ -75,7 +88,10 @@ export function openWorker(
 
 function makeWorker(source: WorkerSource | undefined): Worker {
   if (typeof source === 'function') return source();
-  if (source) return new Worker(source, { type: 'module' });
+  const file = '../worker/trainer-worker.js';
+  const here: string | undefined = import.meta.url;
+  const address = importingWorker(source ?? (here && builtFile(here, file, file))) ?? source;
+  if (address) return new Worker(address, { type: 'module' });
   // Written out, because bundlers look for exactly this call. The file that this is built into has a folder beside
   // worker/, or is worker/ itself: this way leads there from both.
   return new Worker(new URL('../worker/trainer-worker.js', import.meta.url), { type: 'module' });

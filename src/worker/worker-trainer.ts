@@ -3,10 +3,12 @@
  * crosses is plain data (protocol.ts). The worker never has more than one batch of metrics on its way: while the
  * reader is busy it collects, and when 256 steps wait, training waits too.
  */
+import { bytesOf } from '../checks.js';
 import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
 import type { ClassScores } from '../recipe/index.js';
+import { awaitable, type TrainingRun } from '../train/awaitable.js';
 import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
 import { emitStep } from '../train/options.js';
@@ -63,7 +65,11 @@ export class WorkerTrainer {
   constructor(options: WorkerTrainerOptions) {
     const { worker, signal, onCheckpoint, runtime, ...config } = options;
     if (config.data?.kind === 'module') config.data = { ...config.data, url: String(config.data.url) };
-    if (config.weights instanceof Uint8Array) checkAttached('weights', config.weights);
+    const { weights } = config as { weights?: unknown };
+    if (weights !== undefined && typeof weights !== 'string') {
+      config.weights = bytesOf('WorkerTrainer', 'weights', weights);
+      checkAttached('weights', config.weights);
+    }
     checkPlain('WorkerTrainer', config, 'options');
     checkPlain('WorkerTrainer', runtime, 'options.runtime');
     this.#options = options;
@@ -102,10 +108,14 @@ export class WorkerTrainer {
 
   /**
    * Trains until `steps`, yielding the metrics of each, as `Trainer.run()` does. Breaking out stops the worker after
-   * its step; calling `run()` again goes on.
+   * its step; calling `run()` again goes on. Awaited instead, it trains to the end.
    * @throws AbortError after `cancel()`; whatever error the training ends with, of the same class
    */
-  async *run(): AsyncGenerator<StepMetrics, void, void> {
+  run(): TrainingRun {
+    return awaitable(this.#steps());
+  }
+
+  async *#steps(): AsyncGenerator<StepMetrics, void, void> {
     if (this.#options.signal?.aborted) throw new DOMException('training was aborted', 'AbortError');
     await this.ready;
     if (this.#running) throw new ConfigError('it runs already', { op: 'WorkerTrainer.run' });
@@ -171,7 +181,7 @@ export class WorkerTrainer {
    * @throws CheckpointError when it does not fit; nothing is changed then
    */
   async restore(
-    bytes?: Uint8Array,
+    bytes?: Uint8Array | ArrayBuffer,
     options: {
       /** Whether the schedule must be the checkpoint's, or may be another. Default `same`. */
       schedule?: 'same' | 'new';

@@ -63,7 +63,7 @@ test('checkpoints may come one by one from a generator', () => {
   for (const wrong of [state([1]), new Uint8Array(8), [null]]) {
     const error = refusal(() => averageCheckpoints(wrong as never));
     assert.instance(error, ConfigError);
-    assert.match(error.message, 'checkpoint 1 must be bytes or a state dict');
+    assert.match(error.message, 'checkpoint 1 must be bytes');
   }
 });
 

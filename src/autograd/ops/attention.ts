@@ -7,7 +7,7 @@
 import { anything, checkOptions, flag, integer, optional, type Rules, share, text } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
-import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { requireDType, requireTensor, result, runtimeOf, type Variable } from '../variable.js';
 import { drawMask, NO_MASK } from './dropout.js';
 
 /** How q, k and v are read; every head has C / numHeads components and logits are divided by their root. */
@@ -46,6 +46,7 @@ interface Part {
 
 /** Self-attention from packed projections qkv (B, T, 3·C); result (B, T, C). */
 export function selfAttention(qkv: Variable, options: AttentionOptions): Variable {
+  requireTensor('selfAttention', 'qkv', qkv);
   const c = qkv.shape[2] / 3;
   return attend(
     'selfAttention',
@@ -59,6 +60,7 @@ export function selfAttention(qkv: Variable, options: AttentionOptions): Variabl
 
 /** Attention of queries q (B, Tq, C) over packed kv (B, Tk, 2·C); result (B, Tq, C). */
 export function crossAttention(q: Variable, kv: Variable, options: AttentionOptions): Variable {
+  requireTensor('crossAttention', 'q', q);
   const c = q.shape[2];
   return attend(
     'crossAttention',
@@ -72,6 +74,7 @@ export function crossAttention(q: Variable, kv: Variable, options: AttentionOpti
 
 /** Attention of q (B, Tq, C) over k and v (B, Tk, C); result (B, Tq, C). */
 export function attention(q: Variable, k: Variable, v: Variable, options: AttentionOptions): Variable {
+  requireTensor('attention', 'q', q);
   return attend(
     'attention',
     { x: q, offset: 0 },

@@ -2,7 +2,7 @@
 import { checkOptions, finite, optional } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
-import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { requireDType, requireTensor, result, runtimeOf, type Variable } from '../variable.js';
 
 /**
  * Rows of `weight` (vocab, C) at `ids` (i32, any shape), times `scale`; result (…ids, C). A negative id is
@@ -18,6 +18,7 @@ export function embedding(
   } = {},
 ): Variable {
   checkOptions('embedding', options, { scale: optional(finite) });
+  requireTensor('embedding', 'weight', weight);
   requireDType('embedding', 'ids', ids, 'i32');
   if (weight.rank !== 2) {
     throw new ShapeError(`weight must be (vocabulary, width), got ${formatShape(weight.shape)}`, {
@@ -52,6 +53,7 @@ export function embedding(
 
 /** Rows of x (N, …) at `ids` (i32, one axis): result (ids, …). A negative id gives zeros, and no gradient. */
 export function gather(x: Variable, ids: Variable): Variable {
+  requireTensor('gather', 'x', x);
   requireDType('gather', 'ids', ids, 'i32');
   const width = x.size / Math.max(1, x.shape[0]);
   const runtime = runtimeOf('gather', x, ids);

@@ -2,6 +2,7 @@
  * @file Ops that move elements without computing: reshape, transpose, slice, broadcastTo, concat. All but
  * reshape are one strided copy, and their gradient is the same walk adding in the other direction.
  */
+import { checkValue, iterable } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import {
   broadcastShapes,
@@ -14,10 +15,11 @@ import {
   stridesOf,
 } from '../../tensor/shape.js';
 import { record } from '../tape.js';
-import { result, runtimeOf, Variable } from '../variable.js';
+import { requireTensor, result, runtimeOf, Variable } from '../variable.js';
 
 /** The same values under another shape; one size may be -1. No copy. */
 export function reshape(x: Variable, shape: Shape): Variable {
+  checkShapes('reshape', x, shape);
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1);
   const full = unknown < 0 ? [...shape] : shape.map((n) => (n === -1 ? x.size / known : n));
@@ -35,8 +37,14 @@ export function reshape(x: Variable, shape: Shape): Variable {
   return y;
 }
 
+function checkShapes(op: string, x: Variable, shape: Shape): void {
+  requireTensor(op, 'x', x);
+  checkValue(op, 'the second argument', shape, iterable);
+}
+
 /** Swaps two axes (default: the last two). */
 export function transpose(x: Variable, axis0 = -2, axis1 = -1): Variable {
+  requireTensor('transpose', 'x', x);
   const order = x.shape.map((_, i) => i);
   const a = normalizeAxis('transpose', axis0, x.rank);
   const b = normalizeAxis('transpose', axis1, x.rank);
@@ -46,6 +54,7 @@ export function transpose(x: Variable, axis0 = -2, axis1 = -1): Variable {
 
 /** Reorders the axes: axis i of the result is axis order[i] of x. */
 export function permute(x: Variable, order: readonly number[]): Variable {
+  checkShapes('permute', x, order);
   if (
     order.length !== x.rank ||
     new Set(order).size !== x.rank ||
@@ -72,6 +81,7 @@ export function permute(x: Variable, order: readonly number[]): Variable {
 
 /** Elements start (included) to end (excluded) of one axis. */
 export function slice(x: Variable, axis: number, start: number, end: number): Variable {
+  requireTensor('slice', 'x', x);
   const i = normalizeAxis('slice', axis, x.rank);
   if (
     !(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= x.shape[i])
@@ -90,6 +100,7 @@ export function slice(x: Variable, axis: number, start: number, end: number): Va
 
 /** Repeats axes of size 1 (and adds leading axes) until the shape is `shape`. */
 export function broadcastTo(x: Variable, shape: Shape): Variable {
+  requireTensor('broadcastTo', 'x', x);
   checkShape('broadcastTo', shape);
   const full = broadcastShapes('broadcastTo', x.shape, shape);
   if (full.some((n, i) => n !== shape[i]) || full.length !== shape.length) {
@@ -136,6 +147,8 @@ function strided(
 
 /** Joins tensors along one axis; the other sizes agree. */
 export function concat(parts: readonly Variable[], axis = 0): Variable {
+  checkValue('concat', 'parts', parts, iterable);
+  for (const part of parts) requireTensor('concat', 'a part', part);
   if (parts.length === 0) throw new ShapeError('needs at least one tensor', { op: 'concat' });
   const first = parts[0];
   const at = normalizeAxis('concat', axis, first.rank);

@@ -30,6 +30,7 @@ export function linearCrossEntropy(
 ): CrossEntropyResult {
   checkOptions('linearCrossEntropy', options, lossRules);
   requireDType('linearCrossEntropy', 'x', x, 'f32');
+  requireDType('linearCrossEntropy', 'weight', weight, 'f32');
   requireDType('linearCrossEntropy', 'targets', targets, 'i32');
   const [vocab, width] = weight.shape;
   if (weight.rank !== 2 || x.shape[x.rank - 1] !== width) {

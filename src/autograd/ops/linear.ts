@@ -34,6 +34,7 @@ export function linear(
 ): Variable {
   checkOptions('linear', options, rules);
   requireDType('linear', 'x', x, 'f32');
+  requireDType('linear', 'weight', weight, 'f32');
   const [from, to] = options.rows ?? [0, weight.shape[0]];
   const inner = weight.shape[1];
   const outer = to - from;
