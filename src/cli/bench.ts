@@ -1,4 +1,5 @@
 /** @file `prenorm bench`: the parts of the benchmark that need no rival, and the comparison of two results. */
+
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { compareResults } from '../bench/compare.js';
@@ -9,6 +10,7 @@ import { type Part, parts } from '../bench/suite.js';
 import { formatComparison, formatTable, summarize } from '../bench/table.js';
 import { ConfigError, FormatError } from '../errors.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
+import { put, tell } from '../terminal/write.js';
 import { beginRun, enableRelaxedSimd } from './bench-machine.js';
 import { EXIT } from './errors.js';
 import { readJson, writeText } from './files.js';
@@ -72,7 +74,7 @@ export function makePlan(quick: boolean, total: number) {
   let done = 0;
   const say = (text: string): void => {
     const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
-    process.stderr.write(`${seconds} s  ${text}\n`);
+    tell(`${seconds} s  ${text}\n`);
   };
   const plan: Plan = { ...(quick ? QUICK : FULL), onProgress: say };
   return {
@@ -92,13 +94,13 @@ export async function report(
 ): Promise<number> {
   const text = `${JSON.stringify(results, null, 1)}\n`;
   if (options.out !== undefined) await writeText(options.out, text);
-  process.stdout.write(
+  put(
     options.json
       ? text
       : `${forOutput(heading(results), process.stdout)}\n\n${formatTable(results.rows, columnsOf(process.stdout))}\n`,
   );
   const missed = results.rows.filter((row) => row.met === false);
-  if (!options.json) process.stdout.write(`${summarize(results.rows)}\n`);
+  if (!options.json) put(`${summarize(results.rows)}\n`);
   return options.check && missed.length > 0 ? EXIT.failed : EXIT.done;
 }
 
@@ -130,7 +132,7 @@ async function compare(files: readonly string[], json?: boolean): Promise<number
     });
   }
   const comparisons = compareResults(before, after);
-  process.stdout.write(
+  put(
     json
       ? `${JSON.stringify(comparisons, null, 1)}\n`
       : formatComparison(comparisons, columnsOf(process.stdout)),

@@ -1,4 +1,5 @@
 /** @file `prenorm compare RUN RUN…`: runs over each other on a page, what differs, and which is better by how much. */
+
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { ConfigError } from '../errors.js';
@@ -7,6 +8,7 @@ import { type ComparedRun, type Comparison, compareRuns } from '../report/compar
 import { renderComparisonText } from '../report/compare-terminal.js';
 import { pageFiles } from '../report/page-files.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
+import { put, putPainted } from '../terminal/write.js';
 import { commandLine } from './command-line.js';
 import { EXIT } from './errors.js';
 import { readText, writeText } from './files.js';
@@ -42,11 +44,11 @@ export async function compare(paths: readonly string[], options: CompareCommandO
     pageFiles('run'),
   );
   await writeText(out, page);
-  if (options.json) process.stdout.write(`${JSON.stringify(resultOf(comparison, out), null, 1)}\n`);
+  if (options.json) put(`${JSON.stringify(resultOf(comparison, out), null, 1)}\n`);
   else {
     const strong = hasColor(process.stdout) ? (text: string) => `\x1b[1m${text}\x1b[22m` : undefined;
     const text = renderComparisonText(comparison, { columns: columnsOf(process.stdout), strong });
-    process.stdout.write(`${text}the page is ${out}\n`);
+    putPainted(`${text}the page is ${out}\n`);
   }
   if (options.open) await showPage(out);
   return EXIT.done;

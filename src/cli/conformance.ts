@@ -1,8 +1,10 @@
 /** @file `prenorm conformance`: trains the fixed models and compares hashes with the pinned ones. */
+
 import { type ConformanceResult, type ItemResult, runConformance } from '../conformance/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { forOutput } from '../terminal/output.js';
+import { put } from '../terminal/write.js';
 import { EXIT, note } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -19,7 +21,7 @@ export async function conformance(options: ConformanceCommand): Promise<number> 
     note(`conformance: ${threads} thread instead of ${options.threads}: ${threadsReason}`);
   const host = `Node ${process.version}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`;
   const write = (line: string): void => {
-    if (!options.json) process.stdout.write(`${forOutput(line, process.stdout)}\n`);
+    if (!options.json) put(`${forOutput(line, process.stdout)}\n`);
   };
   write(`prenorm ${packageVersion()}; ${host}; ${simd} kernels; threads: ${threads}`);
   const result = await runConformance({
@@ -28,7 +30,7 @@ export async function conformance(options: ConformanceCommand): Promise<number> 
   });
   if (options.json) {
     const value = { prenorm: packageVersion(), host, simd, threads, kernels: strictWasmHash, ...result };
-    process.stdout.write(`${JSON.stringify(value, null, 1)}\n`);
+    put(`${JSON.stringify(value, null, 1)}\n`);
   } else writeEnd(result, simd);
   return result.ok ? EXIT.done : EXIT.failed;
 }
@@ -44,10 +46,10 @@ function writeEnd(result: ConformanceResult, simd: string): void {
   if (result.total !== null) {
     const ok = result.total === result.expected;
     const total = `${mark(ok)} ${`total of list ${result.list}`.padEnd(18)} ${result.total}`;
-    process.stdout.write(`${forOutput(total, process.stdout)}\n`);
+    put(`${forOutput(total, process.stdout)}\n`);
   }
   if (!result.ok && simd === 'relaxed')
-    process.stdout.write(
+    put(
       `${forOutput('relaxed kernels are not promised to give the same bits: see docs/determinism.md', process.stdout)}\n`,
     );
 }

@@ -1,4 +1,5 @@
 /** @file `reproduce --dry-run`: the registered table, with memory from `plan()` and time measured on this machine. */
+
 import { cpus } from 'node:os';
 import {
   kindOf,
@@ -12,6 +13,7 @@ import { prepareRun } from '../recipe/index.js';
 import { formatDuration } from '../report/wording.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
+import { put } from '../terminal/write.js';
 import { Trainer } from '../train/index.js';
 import { workingFolder } from './sources.js';
 
@@ -34,7 +36,7 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
   // No lane ends before the longest run does.
   const total = Math.ceil(Math.max(work / Math.max(1, processes), ...rows.map((row) => row.seconds)));
   if (options.json) {
-    process.stdout.write(
+    put(
       `${JSON.stringify({ preset: preset.name, processes, estimatedSeconds: total, budgetSeconds: preset.budgetSeconds, runs: rows }, null, 1)}\n`,
     );
     return;
@@ -57,10 +59,10 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
     { columns: columnsOf(process.stdout) },
   );
   const parts = preset.experiments.map(({ experiment, runs }) => `${experiment.name} (${runs.length} runs)`);
-  const say = (text: string): void => void process.stdout.write(`${forOutput(text, process.stdout)}\n`);
+  const say = (text: string): void => void put(`${forOutput(text, process.stdout)}\n`);
   say(`${preset.name}: ${preset.description}`);
   say(`${parts.join(', ')}; runs that several share are listed once`);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  put(`${lines.join('\n')}\n`);
   say(
     `${rows.length} runs, about ${formatDuration(total)} on ${processes} processes (budget ${formatDuration(preset.budgetSeconds)})`,
   );

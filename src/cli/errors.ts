@@ -1,6 +1,8 @@
 /** @file One clear line and the right exit code for whatever ended a command. */
+
 import { ConfigError, NumericError, PrenormError } from '../errors.js';
 import { forOutput, hasCursor } from '../terminal/output.js';
+import { showCursor, tell } from '../terminal/write.js';
 
 /** Done; a claim or check failed; bad usage or input; interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -16,7 +18,7 @@ export function oneLine(text: string): string {
 
 /** A line, wrapped where there is a terminal, on standard error that a reader of the results does not see. */
 export function note(line: string): void {
-  process.stderr.write(`${forOutput(`prenorm: ${oneLine(line)}`, process.stderr)}\n`);
+  tell(`${forOutput(`prenorm: ${oneLine(line)}`, process.stderr)}\n`);
 }
 
 /** Prints the error as one line and returns the exit code. Unexpected errors keep their stack: they are bugs. */
@@ -30,7 +32,7 @@ export function reportError(error: unknown): number {
     // A training that ends in a NaN has failed like one that ends in a huge loss.
     return error instanceof NumericError ? EXIT.failed : EXIT.usage;
   }
-  process.stderr.write(
+  tell(
     `prenorm: unexpected error, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
   );
   return EXIT.failed;
@@ -68,9 +70,7 @@ function listenForInterrupt(): AbortSignal {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const stop = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
-      process.stderr.write(
-        `${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`,
-      );
+      tell(`${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`);
       controller.abort();
       return;
     }
@@ -79,7 +79,7 @@ function listenForInterrupt(): AbortSignal {
     for (const name of signals) process.off(name, stop);
     beforeExit();
     // A progress bar may have hidden the cursor.
-    if (hasCursor(process.stderr)) process.stderr.write('\x1b[?25h\n');
+    if (hasCursor(process.stderr)) showCursor(process.stderr);
     process.exit(EXIT.interrupted);
   };
   for (const name of signals) process.on(name, stop);

@@ -1,9 +1,11 @@
 /** @file `prenorm fit FILE`: chooses a recipe for a text, writes it down, and trains as `prenorm train` does. */
+
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
 import { preparedAccount } from '../fit/origin.js';
+import { put } from '../terminal/write.js';
 import { firstGiven, inConfig, interruptSignal } from './errors.js';
 import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
@@ -60,8 +62,8 @@ export async function fit(input: string, options: FitCommandOptions): Promise<nu
     release();
   }
   if (!options.json) {
-    process.stdout.write(`task: ${found.task} (${found.reason})\n${describeRecipe(recipe)}\n`);
-    process.stdout.write(`${recipe.steps} steps; the recipe is in ${path}\n`);
+    put(`task: ${found.task} (${found.reason})\n${describeRecipe(recipe)}\n`);
+    put(`${recipe.steps} steps; the recipe is in ${path}\n`);
   }
   return train(path, engine);
 }

@@ -1,4 +1,5 @@
 /** @file `prenorm gradients`: per-layer gradient and activation norms at initialisation beside the theory. */
+
 import { ConfigError } from '../errors.js';
 import { runGradients } from '../experiments/index.js';
 import { TOY_POSITIONS } from '../experiments/kinds/gradients.js';
@@ -8,6 +9,7 @@ import { placementName } from '../nn/placement-names.js';
 import { columnsOf } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 import { wrap } from '../terminal/wrap.js';
+import { put } from '../terminal/write.js';
 import {
   lastLayerGradient,
   periHiddenNorm,
@@ -97,9 +99,7 @@ export async function gradients(options: GradientsOptions): Promise<number> {
     `${setting} setting, d ${dModel}, mean of ${seeds.length} seed${seeds.length > 1 ? 's' : ''}`,
     columnsOf(process.stdout),
   );
-  process.stdout.write(
-    options.json ? `${JSON.stringify({ setting, dModel, results: out }, null, 1)}\n` : text,
-  );
+  put(options.json ? `${JSON.stringify({ setting, dModel, results: out }, null, 1)}\n` : text);
   return EXIT.done;
 }
 

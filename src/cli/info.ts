@@ -1,8 +1,10 @@
 /** @file `prenorm info`: what this host can do, versions and hashes. */
+
 import { arch, cpus, platform } from 'node:os';
 import { capabilities } from '../runtime/capabilities.js';
 import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { forOutput } from '../terminal/output.js';
+import { put } from '../terminal/write.js';
 import { EXIT } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -19,7 +21,7 @@ export async function info(options: EngineOptions & { json?: boolean }): Promise
     ...can,
     kernels: { strict: strictWasmHash, relaxed: relaxedWasmHash },
   };
-  if (options.json) process.stdout.write(`${JSON.stringify(value, null, 1)}\n`);
+  if (options.json) put(`${JSON.stringify(value, null, 1)}\n`);
   else {
     const lines = [
       `prenorm ${value.prenorm}`,
@@ -30,7 +32,7 @@ export async function info(options: EngineOptions & { json?: boolean }): Promise
       `strict kernels  ${strictWasmHash}`,
       `relaxed kernels ${relaxedWasmHash}`,
     ];
-    process.stdout.write(`${forOutput(lines.join('\n'), process.stdout)}\n`);
+    put(`${forOutput(lines.join('\n'), process.stdout)}\n`);
   }
   return EXIT.done;
 }

@@ -81,20 +81,25 @@ const program = new Command('prenorm')
 
 let exitCode: number = EXIT.done;
 
-/** Options that every command takes. */
-function command(name: string, description: string): Command {
-  return program
+/** What a command takes beside its own options: --threads and --simd where it computes, --seed where it draws. */
+type Shared = 'nothing' | 'engine' | 'engine and seed';
+
+function command(name: string, shared: Shared, description: string): Command {
+  const made = program
     .command(name)
     .description(description)
     .option('--json', 'print the result as JSON on standard output')
-    .option('--seed <n>', 'seed', whole(0))
-    .option('--threads <n>', 'threads of one step, or auto; any number gives the same bits', threads, 1)
-    .addOption(new Option('--simd <kind>', 'kernels').choices(['strict', 'relaxed']).default('strict'))
     .exitOverride();
+  if (shared === 'engine and seed') made.option('--seed <n>', 'seed', whole(0));
+  if (shared === 'nothing') return made;
+  return made
+    .option('--threads <n>', 'threads of one step, or auto; any number gives the same bits', threads, 1)
+    .addOption(new Option('--simd <kind>', 'kernels').choices(['strict', 'relaxed']).default('strict'));
 }
 
 command(
   'reproduce',
+  'engine and seed',
   "run the paper's experiments, write results.json and report.html, print the claims with verdicts",
 )
   .option('--preset <name>', 'quick, standard, multi30k or paper', 'quick')
@@ -108,7 +113,7 @@ command(
     exitCode = await (await import('./reproduce.js')).reproduce(options);
   });
 
-command('verify', 'carry out recorded runs again, judge claims and draw figures again, and compare')
+command('verify', 'engine', 'carry out recorded runs again, judge claims and draw figures again, and compare')
   .argument('<results>', 'results.json of reproduce, or quick.json or standard.json of docs/results')
   .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
@@ -116,14 +121,18 @@ command('verify', 'carry out recorded runs again, judge claims and draw figures 
     exitCode = await (await import('./verify.js')).verify(results, options);
   });
 
-command('report', 'draw report.html anew from recorded results; nothing is run')
+command('report', 'nothing', 'draw report.html anew from recorded results; nothing is run')
   .argument('<results>', 'results.json of reproduce, or quick.json or standard.json of docs/results')
   .option('--out <file>', 'page to write (default: report.html beside the results)')
   .action(async (results, options) => {
     exitCode = await (await import('./report.js')).report(results, options);
   });
 
-command('prepare', 'check, clean and split your own text into a folder that train and reproduce --data read')
+command(
+  'prepare',
+  'engine',
+  'check, clean and split your own text into a folder that train and reproduce --data read',
+)
   .argument('<input...>', 'a folder (train.de, train.en, …, or train.tsv), two files, or one file')
   .requiredOption('--out <dir>', 'folder to write')
   .addOption(
@@ -150,7 +159,11 @@ command('prepare', 'check, clean and split your own text into a folder that trai
     exitCode = await (await import('./prepare.js')).prepare(inputs, options);
   });
 
-command('fit', 'choose a recipe for your text by its size and the time there is, and train it')
+command(
+  'fit',
+  'engine and seed',
+  'choose a recipe for your text by its size and the time there is, and train it',
+)
   .argument('<data>', 'a text; lines text TAB label, or source TAB target; or a folder that prepare has made')
   .addOption(
     new Option('--task <name>', 'what it is for (default: by its tabs, see docs/training.md)').choices([
@@ -169,7 +182,7 @@ command('fit', 'choose a recipe for your text by its size and the time there is,
     exitCode = await (await import('./fit.js')).fit(data, options);
   });
 
-command('train', 'train a model on your own data')
+command('train', 'engine and seed', 'train a model on your own data')
   .argument('<recipe>', 'JSON file: model, data, tokenizer, optimizer, schedule, steps')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
@@ -184,6 +197,7 @@ command('train', 'train a model on your own data')
 
 command(
   'compare',
+  'nothing',
   'lay runs over each other: a page, what differs in their recipes, which is better by how much',
 )
   .argument('<runs...>', 'folders of two runs or more')
@@ -193,7 +207,7 @@ command(
     exitCode = await (await import('./compare.js')).compare(runs, options);
   });
 
-command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')
+command('evaluate', 'engine', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')
   .argument('<run>', 'folder of the run')
   .option('--beam <n>', 'beam size; 1 is greedy (default: 5)', whole(1))
   .option('--length-penalty <x>', 'exponent of the length in the score (default: 1.2)', number(0))
@@ -218,7 +232,7 @@ command('evaluate', 'NLL of a run on held-out data, BLEU when it translates, F1 
     exitCode = await (await import('./evaluate.js')).evaluate(run, options);
   });
 
-command('translate', 'translate lines of text with a run')
+command('translate', 'engine', 'translate lines of text with a run')
   .argument('<run>', 'folder of the run')
   .option('--input <file>', 'text file, a sentence a line (default: standard input)')
   .option('--beam <n>', 'beam size; 1 is greedy (default: 5)', whole(1))
@@ -229,7 +243,7 @@ command('translate', 'translate lines of text with a run')
     exitCode = await (await import('./use-run.js')).translate(run, options);
   });
 
-command('generate', 'continue a text with a run')
+command('generate', 'engine and seed', 'continue a text with a run')
   .argument('<run>', 'folder of the run')
   .requiredOption('--prompt <text>', 'text to continue')
   .option('--length <n>', 'most tokens to generate', whole(1), 100)
@@ -255,7 +269,11 @@ command('generate', 'continue a text with a run')
     exitCode = await (await import('./use-run.js')).generate(run, options);
   });
 
-command('classify', 'label and probability of each line of text, by a run of labelled texts or pairs')
+command(
+  'classify',
+  'engine',
+  'label and probability of each line of text, by a run of labelled texts or pairs',
+)
   .argument('<run>', 'folder of the run, or its model.safetensors')
   .option('--input <file>', 'a text a line, or text TAB text for a run of pairs (default: standard input)')
   .option(
@@ -271,7 +289,11 @@ command('classify', 'label and probability of each line of text, by a run of lab
     exitCode = await (await import('./classify.js')).classify(run, options);
   });
 
-command('gradients', 'gradient and activation norms at initialisation, layer by layer, beside the theory')
+command(
+  'gradients',
+  'engine and seed',
+  'gradient and activation norms at initialisation, layer by layer, beside the theory',
+)
   .option('--layers <list>', 'depths', '6,8,10,12,14')
   .option('--placement <list>', `all, or some of ${normPlacements.join(', ')}`, 'all')
   .addOption(
@@ -285,7 +307,11 @@ command('gradients', 'gradient and activation norms at initialisation, layer by 
     exitCode = await (await import('./gradients.js')).gradients({ seed: 1, ...options });
   });
 
-command('bench', 'speed of the kernels and of whole training steps, as shares of what this machine can do')
+command(
+  'bench',
+  'engine and seed',
+  'speed of the kernels and of whole training steps, as shares of what this machine can do',
+)
   .option('--quick', 'fewer shapes and shorter samples: half a minute instead of several')
   .option('--only <parts...>', 'only these parts: peak, copy, gemm, memory, steps, split, threads')
   .option('--out <file>', 'also write the results as JSON to this file')
@@ -295,13 +321,17 @@ command('bench', 'speed of the kernels and of whole training steps, as shares of
     exitCode = await (await import('./bench.js')).bench(options);
   });
 
-command('conformance', 'train fixed models for fixed steps and compare the SHA-256 of what comes out')
+command(
+  'conformance',
+  'engine',
+  'train fixed models for fixed steps and compare the SHA-256 of what comes out',
+)
   .option('--item <names...>', 'only these items')
   .action(async (options) => {
     exitCode = await (await import('./conformance.js')).conformance(options);
   });
 
-command('info', 'what this host can do, versions and hashes').action(async (options) => {
+command('info', 'engine', 'what this host can do, versions and hashes').action(async (options) => {
   exitCode = await (await import('./info.js')).info(options);
 });
 

@@ -1,4 +1,5 @@
 /** @file `prenorm prepare`: one's own text, checked and cleaned, as a folder that training and the presets read. */
+
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { checkValue } from '../checks.js';
 import { type DropCount, DropReport, type Leak } from '../data/index.js';
 import { separatorRule } from '../data/labelled-pairs.js';
 import { ConfigError, DataError } from '../errors.js';
+import { put } from '../terminal/write.js';
 import { trainBPE, UNICODE_VERSION } from '../text/index.js';
 import { EXIT } from './errors.js';
 import { writeText } from './files.js';
@@ -82,9 +84,7 @@ async function prepareInto(inputs: readonly string[], options: PrepareOptions): 
     await writeText(join(options.out, name), content);
   }
   await writeText(join(options.out, 'prepare.json'), `${JSON.stringify(summary, null, 1)}\n`);
-  process.stdout.write(
-    options.json ? `${JSON.stringify(summary)}\n` : describe(summary, options, tokenizer?.vocabSize),
-  );
+  put(options.json ? `${JSON.stringify(summary)}\n` : describe(summary, options, tokenizer?.vocabSize));
   return EXIT.done;
 }
 

@@ -3,6 +3,7 @@ import { moveCursor } from 'node:readline';
 import cliProgress from 'cli-progress';
 import stringWidth from 'string-width';
 import { columnsOf, forOutput, hasCursor } from '../terminal/output.js';
+import { visible, write } from '../terminal/write.js';
 import { note } from './errors.js';
 import { Pace, type ProgressState, plainLine, progressLine } from './progress-line.js';
 
@@ -80,10 +81,11 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
   };
   stream.on('resize', onResize);
   // While bars are drawn the terminal itself wraps nothing.
-  const log = (line: string): void => multi.log(`${forOutput(line, stream)}\n`);
+  const log = (line: string): void => multi.log(`${visible(forOutput(line, stream))}\n`);
   return {
-    add(label, total, from = 0, unit = 'step') {
+    add(name, total, from = 0, unit = 'step') {
       const key = {};
+      const label = visible(name);
       const pace = new Pace(from);
       const state: ProgressState = { label, unit, done: from, total, rate: Number.NaN, measured: [] };
       states.set(key, state);
@@ -117,8 +119,8 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
 
 /** The first line comes at once, the last always. */
 function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = false): ProgressBars {
-  const write = (line: string): void => {
-    stream.write(`${line}\n`);
+  const writeLine = (line: string): void => {
+    write(`${line}\n`, stream);
   };
   return {
     add(label, total, from = 0, unit = 'step') {
@@ -130,7 +132,7 @@ function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = fa
         if (!state || state.done === written) return;
         written = state.done;
         last = performance.now();
-        write(plainLine(state));
+        writeLine(plainLine(state));
       };
       return {
         update(done, text) {
@@ -145,7 +147,7 @@ function plainProgress(stream: NodeJS.WriteStream, logEvery?: number, quiet = fa
       };
     },
     log: (line) => {
-      if (!quiet) write(line);
+      if (!quiet) writeLine(line);
     },
     warn: note,
     stop() {},

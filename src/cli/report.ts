@@ -1,8 +1,10 @@
 /** @file `prenorm report RESULTS`: draws the page of recorded results anew; nothing is run. */
+
 import { dirname, join } from 'node:path';
 import { DataError, PrenormError } from '../errors.js';
 import type { Results } from '../experiments/index.js';
 import { renderReport } from '../report/index.js';
+import { put } from '../terminal/write.js';
 import { EXIT } from './errors.js';
 import { writeText } from './files.js';
 import { readResults } from './results-file.js';
@@ -19,7 +21,7 @@ export async function report(path: string, { out, json }: ReportOptions): Promis
   const page = drawn(results, path);
   await writeText(target, page);
   const { runs, claims, figures } = results;
-  process.stdout.write(
+  put(
     json
       ? `${JSON.stringify({ report: target, runs: runs.length, claims: claims.length, figures: figures.length, bytes: Buffer.byteLength(page) })}\n`
       : `Report: ${target}\n`,

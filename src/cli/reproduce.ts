@@ -1,4 +1,5 @@
 /** @file `prenorm reproduce`: the registered runs of a preset, the verdicts, results.json and report.html. */
+
 import { arch, cpus, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pinned } from '../conformance/pinned.js';
@@ -17,6 +18,7 @@ import {
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
+import { put, putPainted, tell } from '../terminal/write.js';
 import { dryRun } from './dry-run.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { makeFolder, writeText } from './files.js';
@@ -77,14 +79,14 @@ async function reproduceInto(
   await writeText(join(out, 'results.json'), text);
   await writeText(join(out, 'report.html'), renderReport(results, packageVersion()));
   const asExpected = results.claims.every((claim) => claim.verdict === claim.expected);
-  if (options.json) process.stdout.write(text);
+  if (options.json) put(text);
   else {
     const terminal = {
       color: hasColor(process.stdout),
       width: columnsOf(process.stdout),
     };
-    process.stdout.write(`\n${renderRuns(results, terminal)}\n\n${renderClaims(results, terminal)}\n\n`);
-    process.stdout.write(`Report: ${join(out, 'report.html')}\n`);
+    putPainted(`\n${renderRuns(results, terminal)}\n\n${renderClaims(results, terminal)}\n\n`);
+    put(`Report: ${join(out, 'report.html')}\n`);
   }
   return asExpected ? EXIT.done : EXIT.failed;
 }
@@ -131,9 +133,7 @@ async function carryOut(
   } catch (error) {
     bars.stop();
     if (!signal.aborted) throw error;
-    process.stderr.write(
-      `interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`,
-    );
+    tell(`interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`);
     return null;
   }
   bars.stop();

@@ -1,5 +1,7 @@
 /** @file Shows a page in the browser, for `--open`. */
+
 import { resolve } from 'node:path';
+import { tell } from '../terminal/write.js';
 import { note } from './errors.js';
 
 /**
@@ -7,7 +9,7 @@ import { note } from './errors.js';
  * so: the command goes on, and the path is printed in any case.
  */
 export async function showPage(path: string): Promise<void> {
-  process.stderr.write(`page: ${path}\n`);
+  tell(`page: ${path}\n`);
   const failed = (why: string): void => note(`the page cannot be shown: ${why} (open ${path} yourself)`);
   try {
     // On demand: other commands need not load it.

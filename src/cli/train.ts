@@ -1,4 +1,5 @@
 /** @file `prenorm train RECIPE`: trains on one's own data, resumable at every checkpoint. */
+
 import { basename, join } from 'node:path';
 import { CheckpointError, ConfigError, PrenormError } from '../errors.js';
 import { writeFileAtomic, writeFileAtomicNow } from '../io/files-node.js';
@@ -17,6 +18,7 @@ import {
 import { exp64 } from '../runtime/math.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { shorten } from '../terminal/wrap.js';
+import { put, tell } from '../terminal/write.js';
 import { baseline } from '../train/divergence.js';
 import {
   type Evaluation,
@@ -105,7 +107,7 @@ function tellingSources(sources: Sources): Sources {
     async read(path) {
       const bytes = await sources.read(path);
       const size = `${(bytes.length / 1e6).toFixed(1)} MB`;
-      if (bytes.length >= LARGE) process.stderr.write(`${path}: making tokens of ${size}\n`);
+      if (bytes.length >= LARGE) tell(`${path}: making tokens of ${size}\n`);
       return bytes;
     },
   };
@@ -201,7 +203,7 @@ class Training {
       if (!isAbort(error)) throw error;
       const { step } = this.#trainer;
       const lost = this.#savedStep < step ? `, the last checkpoint is of step ${this.#savedStep}` : '';
-      process.stderr.write(`interrupted after step ${step}${lost}; go on with --resume\n`);
+      tell(`interrupted after step ${step}${lost}; go on with --resume\n`);
       return EXIT.interrupted;
     } finally {
       this.#logs.close();
@@ -251,7 +253,7 @@ class Training {
     try {
       this.#logs?.sync();
       writeFileAtomicNow(this.folder.files.checkpoint, this.#trainer.save(), 'checkpoint');
-      process.stderr.write(`interrupted after step ${step}; go on with --resume\n`);
+      tell(`interrupted after step ${step}; go on with --resume\n`);
     } catch (error) {
       note((error as Error).message);
     }
@@ -369,5 +371,5 @@ function lastCheckpointLost(error: unknown, savedStep: number): unknown {
 }
 
 export function print(options: { json?: boolean }, value: unknown, line: string): void {
-  process.stdout.write(options.json ? `${JSON.stringify(value, null, 1)}\n` : `${line}\n`);
+  put(options.json ? `${JSON.stringify(value, null, 1)}\n` : `${line}\n`);
 }

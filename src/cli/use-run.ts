@@ -5,6 +5,7 @@ import { type GenerateOptions, generate as generateStream } from '../generate/in
 import { drained } from '../generate/search.js';
 import { checkTranslateOptions, sentenceSteps } from '../generate/translate.js';
 import { CausalLM, Transformer } from '../nn/index.js';
+import { put, tell } from '../terminal/write.js';
 import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
 import { EXIT, firstGiven } from './errors.js';
@@ -49,6 +50,7 @@ export async function translate(
     });
   }
   const { path, lines } = await inputLines(options.input, 'translate', 'sentence');
+  refuseColumns(lines, path);
   const translations = translationsOf(run, lines, options, path);
   const { nBest } = options;
   print(
@@ -62,6 +64,19 @@ export async function translate(
       : translations.map(([{ text }]) => text).join('\n'),
   );
   return EXIT.done;
+}
+
+/** A file of pairs is not what is translated: the tab and the right translation would be taken for source text. */
+function refuseColumns(lines: readonly string[], path: string): void {
+  const at = lines.findIndex((line) => line.includes('\t'));
+  if (at < 0) return;
+  const columns = lines[at].split('\t').length;
+  throw new DataError(`line with ${columns} columns, a sentence a line is translated`, {
+    path: `${path}:${at + 1}`,
+    expected: 1,
+    actual: columns,
+    hint: 'give the source alone, e.g. cut -f1 FILE; `prenorm evaluate --input` takes source TAB target',
+  });
 }
 
 /** Line, score, text. */
@@ -146,11 +161,11 @@ export async function generate(folder: string, options: Common & Continuing): Pr
     seed,
   });
   const live = !json && process.stdout.isTTY === true;
-  if (live) process.stdout.write(prompt);
+  if (live) put(prompt);
   let step = await pieces.next();
-  for (; !step.done; step = await pieces.next()) if (live) process.stdout.write(step.value);
+  for (; !step.done; step = await pieces.next()) if (live) put(step.value);
   const { text, ids, reason } = step.value;
-  if (live) process.stdout.write('\n');
+  if (live) put('\n');
   else print(options, { prompt, continuation: text, tokens: ids.length, reason }, prompt + text);
   return EXIT.done;
 }
@@ -174,7 +189,7 @@ export async function inputLines(
 
 /** All of standard input; `unit` is for who sits in front of it. */
 async function readStdin(unit: 'sentence' | 'text'): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write(`one ${unit} a line, Ctrl-D at the end:\n`);
+  if (process.stdin.isTTY) tell(`one ${unit} a line, Ctrl-D at the end:\n`);
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return decodeText(new Uint8Array(Buffer.concat(chunks)), 'standard input');

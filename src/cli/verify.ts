@@ -2,6 +2,7 @@
  * @file `prenorm verify RESULTS [--row ID]`: carries out recorded runs again, judges the claims again and draws the
  * figures again from the runs in the file, and compares all of it with what the file says.
  */
+
 import { ConfigError, DataError, PrenormError } from '../errors.js';
 import {
   checkSpec,
@@ -16,6 +17,7 @@ import {
 import { recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
 import { forOutput } from '../terminal/output.js';
+import { put } from '../terminal/write.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
 import { progressBars } from './progress.js';
 import { hasOurBits, readResults } from './results-file.js';
@@ -87,7 +89,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
     differs: 'DIFFERENT\n',
     'other version': `recorded by prenorm ${results.prenorm}, this is ${packageVersion()}: ${sameBits ? 'same bits, other runs, claims or figures' : 'bits moved since (CHANGELOG.md, Bits)'}; neither equal nor a difference\n`,
   };
-  process.stdout.write(
+  put(
     options.json
       ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, refused, ...judged }, null, 1)}\n`
       : forOutput(

@@ -342,6 +342,7 @@ test('sentences to translate', async () => {
     /input\.txt:2: a sentence of \d+ tokens is longer than .*maxSeqLen 40/,
   );
   await bad(Buffer.from('a\n\xff\n', 'latin1'), /input\.txt:2: .*UTF-8/);
+  await bad('ein Satz\nein Satz\ta sentence\n', /input\.txt:2: line with 2 columns, a sentence a line/);
   await refused(
     () => generate(out, { simd, prompt: 'a', length: 3, temperature: 1 }),
     /this run is a transformer, which does not continue a text \(use `prenorm translate`/,
@@ -376,6 +377,14 @@ test('usage: one line on stderr, nothing on stdout, exit code 2', async () => {
     [['train', 'lm.json', '--seed', 'abc'], /'--seed <n>' argument 'abc' is invalid. must be a whole number/],
     [['train', 'none.json'], /none\.json: cannot read the file: no such file/],
     [['evaluate'], /missing required argument 'run'/],
+    // Where it would decide nothing there is no such option.
+    ...['evaluate', 'translate', 'classify', 'verify', 'info', 'conformance', 'compare', 'report'].map(
+      (name): [string[], RegExp] => [[name, '--seed', '1'], /unknown option '--seed'/],
+    ),
+    ...['compare', 'report'].flatMap((name): [string[], RegExp][] => [
+      [[name, '--threads', '2'], /unknown option '--threads'/],
+      [[name, '--simd', 'relaxed'], /unknown option '--simd'/],
+    ]),
   ];
   await Promise.all(cases.map(async ([args, pattern]) => one(await prenorm(args, { cwd: folder }), pattern)));
 });

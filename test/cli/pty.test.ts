@@ -80,4 +80,39 @@ onTerminal('TERM=dumb moves no cursor, NO_COLOR colours nothing', async () => {
   });
 });
 
+onTerminal('control characters of files, models and arguments reach no terminal', async () => {
+  await inFolder((cwd) => {
+    writeCorpus(cwd);
+    // A model of characters that says what it has read: commands to the terminal.
+    const evil = '\u001b]52;c;YWJj\u0007\u009b31m';
+    writeFileSync(join(cwd, 'text.txt'), `${evil}\n`.repeat(60));
+    const tokenizer = { kind: 'chars', maxVocab: 40 };
+    writeFileSync(join(cwd, 'evil.json'), JSON.stringify({ ...lm, tokenizer, steps: 2, evalEvery: 1 }));
+    const out = 'run-\u001b]0;title\u0007';
+    const runs = [
+      ['train', 'evil.json', '--out', out],
+      ['generate', out, '--prompt', evil, '--length', '30'],
+      ['generate', out, '--prompt', evil, '--length', '30', '--json'],
+      ['evaluate', out],
+      ['train', `${evil}.json`],
+      ['compare', out, evil],
+      ['info', evil],
+    ];
+    for (const args of runs) {
+      const shown = spawnSync('python3', ['-c', PTY, '80', process.execPath, ...command, ...args], {
+        cwd,
+        encoding: 'utf8',
+        env: { ...process.env, TERM: 'xterm' },
+      });
+      const told = `${args[0]}: ${JSON.stringify(shown.stdout)}`;
+      assert.ok(shown.stdout.length > 20, told);
+      // What our own progress line does to the cursor, and nothing else.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
+      const left = shown.stdout.replace(/\u001b\[\??\d*[A-HJKhlm]/g, '');
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+      assert.not.match(left, /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/, told);
+    }
+  });
+});
+
 test.run();
