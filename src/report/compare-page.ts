@@ -4,7 +4,7 @@ import { type ComparedRun, type Comparison, isShort, plannedSteps, type Standing
 import { figuresMarkup } from './figure-markup.js';
 import { html, type Markup } from './markup.js';
 import type { PageFiles } from './page-files.js';
-import { base, heldOut, series, thinning } from './run-figures.js';
+import { base, heldOut, series, smoothing, thinning } from './run-figures.js';
 import { exact, grouped } from './run-page.js';
 import { lossUnit, metricName } from './run-report.js';
 import { renderPage, sectionMarkup } from './shell.js';
@@ -68,7 +68,7 @@ function comparisonFigures(runs: readonly ComparedRun[]): Figure[] {
       {
         ...base(id, title, yLabel),
         ...rest,
-        caption: `${caption}${absent.length ? ` Without ${absent.join(', ')}, which has none.` : ''}${thinning(widest.points)}`,
+        caption: `${caption}${smoothing(rest)}${absent.length ? ` Without ${absent.join(', ')}, which has none.` : ''}${thinning(widest.points)}`,
         series: all.map(({ name, points }) => series(name, points)),
       },
     ];
@@ -78,7 +78,7 @@ function comparisonFigures(runs: readonly ComparedRun[]): Figure[] {
       caption: 'Loss on what is held out, at each evaluation.',
     }),
     ...overlay(['loss', 'Training loss', units], ({ history }) => history.loss, {
-      caption: 'Loss of each update in training, smoothed in front and as it was behind.',
+      caption: 'Loss of each update in training.',
       smooth: true,
     }),
     ...overlay(

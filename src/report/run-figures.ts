@@ -41,6 +41,7 @@ export function runFigures(history: RunHistory, context: FigureContext): Figure[
         .filter((figure): figure is Figure => figure !== undefined)
         .map((figure) => ({
           ...figure,
+          caption: `${figure.caption}${smoothing(figure)}`,
           ...(steps !== undefined && !figure.heatmap && { xRange: [0, steps] }),
         }));
 }
@@ -66,7 +67,7 @@ function lossFigure({ loss, evaluations }: RunHistory, { unit, uninformed }: Fig
       : undefined;
   return {
     ...base('loss', 'Loss', unit),
-    caption: `Loss of each update in training, smoothed in front and as it was behind${
+    caption: `Loss of each update in training${
       valid.isEmpty ? '' : '; markers are the loss on what is held out, without label smoothing'
     }.${thinning(points)}`,
     series: [
@@ -151,6 +152,13 @@ export function base(id: string, title: string, yLabel: string): Omit<Figure, 'c
 /** A curve as a series; equal `kind`s have equal colours on a page. */
 export function series(label: string, { x, y, low, high }: CurvePoints, kind = label): Series {
   return { label, placement: kind, x, y, ...(low && high && { low, high }) };
+}
+
+/** Says what a line in front of values is, which web/figures/smooth.ts makes of them. */
+export function smoothing({ smooth }: Pick<Figure, 'smooth'>): string {
+  return smooth
+    ? ' The line in front is the mean of each value with its neighbours, of fewer towards both ends.'
+    : '';
 }
 
 /** Says so where a point is no single step. */

@@ -278,6 +278,16 @@ function reportIn(name: BrowserName, executable: string) {
       await settle(page);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `${overflow} pixels too wide at ${width}, text ${zoom} times as large`);
+      // Links of the bar go into a second line before one would be out of sight.
+      const hidden = await page.$$eval('.bar .wide a', (links) =>
+        links.flatMap((link) => {
+          const { left, right, width } = link.getBoundingClientRect();
+          const list = link.closest('ul')!.getBoundingClientRect();
+          const isSeen = left >= list.left - 1 && right <= list.right + 1 && right <= innerWidth;
+          return width === 0 || isSeen ? [] : [link.textContent];
+        }),
+      );
+      assert.equal(hidden, [], `at ${width}, text ${zoom} times as large`);
     }
   });
 

@@ -17,7 +17,7 @@ import { renderRunPage } from '../../src/report/run-page.js';
 import type { RunReport } from '../../src/report/run-report.js';
 import type { FigureHandle } from '../../web/figures/index.js';
 import { type BrowserName, findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
-import { hostile, lossAt, mockCompared, mockHistory, mockReport, validAt } from './mock-run.js';
+import { hostile, lossAt, mockCompared, mockHistory, mockRecipe, mockReport, validAt } from './mock-run.js';
 
 type Host = HTMLElement & { figure: FigureHandle };
 
@@ -191,6 +191,27 @@ function pagesIn(name: BrowserName, executable: string) {
     );
     assert.not(await isSilent());
     await page.waitForFunction(() => document.title.includes('150/300'), { timeout: 20_000 });
+    await page.close();
+  });
+
+  test('on paper the tables of twelve runs are as wide as the page and no wider', async () => {
+    // Firefox cannot be told from outside to lay out for paper.
+    if (name === 'firefox') return;
+    const runs = Array.from({ length: 12 }, (_, at) =>
+      mockCompared(`runs/a-name-without-an-end-${at}`, { steps: 300 }, { recipe: { ...mockRecipe, lr: at } }),
+    );
+    const about = { command: 'npx prenorm compare', version: '0.0.0', written: '2026-01-02T03:04:05Z' };
+    const { page } = await visit(
+      write('paper.html', renderComparison(compareRuns(runs), about, pageFiles('run'))),
+    );
+    // A4 less margins of 12 mm, at 96 dots to the inch.
+    await page.setViewport({ width: 703, height: 1000 });
+    await page.emulateMediaType('print');
+    const edges = await page.$$eval('.wide-table table', (all) =>
+      all.map((table) => table.getBoundingClientRect().right - document.documentElement.clientWidth),
+    );
+    assert.is(edges.length, 2);
+    assert.ok(Math.max(...edges) <= 0, `${edges} beyond the edge of the paper`);
     await page.close();
   });
 

@@ -44,7 +44,7 @@ export class View {
   begin(): void {
     this.#lines.length = 0;
     for (const name of this.#names) this.#mark(name, 'waiting', '', '');
-    this.#verdict('running', 'Computing …');
+    this.#verdict('running', 'Computing');
     (get('again') as HTMLButtonElement).disabled = true;
     (get('copy') as HTMLButtonElement).disabled = true;
     for (const id of ['total', 'threads', 'kernels', 'seconds']) get(id).textContent = '…';

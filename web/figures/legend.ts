@@ -64,7 +64,7 @@ export class Legend {
       swatch.replaceChildren(
         sample(windows[at] > 1 ? { ...looks[at], shape: undefined } : looks[at], ground),
       );
-      note.textContent = windows[at] > 1 ? ` mean of ${windows[at]}, fewer at the ends` : '';
+      note.textContent = windows[at] > 1 ? ` mean of ${windows[at]}` : '';
     }
     const level: Look = {
       color: 'currentColor',

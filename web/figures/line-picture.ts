@@ -171,8 +171,7 @@ function legendKeys(
   let x = 0;
   let row = 0;
   for (const at of visible) {
-    const text =
-      windows[at] > 1 ? `${series[at].label}, mean of ${windows[at]}, fewer at the ends` : series[at].label;
+    const text = windows[at] > 1 ? `${series[at].label}, mean of ${windows[at]}` : series[at].label;
     const wide = 48 + textWidth(text, 13) + 20;
     if (x > 0 && x + wide > width) {
       x = 0;
