@@ -5,6 +5,7 @@ import { element } from './elements.js';
 import type { Legend } from './legend.js';
 import type { LineData } from './line-data.js';
 import type { Look } from './look.js';
+import { sample } from './marks.js';
 import { isNumber, show } from './numbers.js';
 import type { Tokens } from './theme.js';
 
@@ -30,6 +31,8 @@ export class LineCursor {
   readonly #lines: Plotted;
   /** Series that the keys read; -1 for all. */
   #current = -1;
+  /** Colour behind the lines. */
+  #ground = '';
 
   constructor(lines: Plotted) {
     this.#lines = lines;
@@ -38,6 +41,7 @@ export class LineCursor {
   }
 
   options(tokens: Tokens): uPlot.Cursor {
+    this.#ground = tokens.surface;
     return {
       y: false,
       drag: { x: true, y: false, dist: 6 },
@@ -90,9 +94,8 @@ export class LineCursor {
     const over = plot.over.getBoundingClientRect();
     const place = stage.place.getBoundingClientRect();
     const lines = chosen.map(({ series, label, value }) => {
-      const dot = element('i');
-      dot.style.background = looks[series].color;
-      return element('span', {}, dot, `${label} `, element('b', {}, show(value)));
+      const look = data.windows[series] > 1 ? { ...looks[series], shape: undefined } : looks[series];
+      return element('span', {}, sample(look, this.#ground), `${label} `, element('b', {}, show(value)));
     });
     stage.tooltip.show(over.left - place.left + left, over.top - place.top + top, [
       `${figure.xLabel} ${show(x)}`,

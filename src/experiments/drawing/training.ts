@@ -71,7 +71,7 @@ export function curves(runs: readonly RunRecord[], context: JudgeContext, experi
   const id = `valid-nll-${experiment}`;
   const main = shown.filter((arm) => !ELSEWHERE.has(variantOf(arm)));
   return [
-    curveFigure(main, context, id, 'Validation NLL over training, De-En translation'),
+    curveFigure(main, context, id, 'Validation NLL over training'),
     ...PARTS.flatMap((part) => {
       const own = shown.filter((arm) => part.variants.includes(variantOf(arm)));
       if (own.length === 0) return [];
@@ -90,7 +90,7 @@ function curveFigure(
   return {
     id,
     title,
-    caption: `Un-smoothed negative log-likelihood per target token, ${bySeedCount(
+    caption: `Un-smoothed negative log-likelihood of the translation per target token, ${bySeedCount(
       shown.flatMap(([, group]) => group),
       'mean over seeds',
     )}; solid with the full warm-up, dashed without. A run that stays at the unigram level has learnt word frequencies only.`,
