@@ -32,12 +32,13 @@ const TURNED_ROW: usize = QUERIES * 4;
  */
 export function attentionBackward(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
-  dots: usize, lengths: usize, batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
+  dots: usize, lengths: usize, batch: i32, heads: i32, kvHeads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32,
   causal: i32, queryOffset: i32, scale: f32,
   threshold: i32, rng: usize, stream: i32, call: i32, first: i32, workspace: usize,
 ): void {
   const drop = dropoutAt(workspace, threshold, rng, stream, call);
+  const group = heads / kvHeads;
   const rowQ = <usize>strideQ << 2;
   const rowK = <usize>strideK << 2;
   const rowV = <usize>strideV << 2;
@@ -50,30 +51,36 @@ export function attentionBackward(
     const toOut = <usize>(b * queryLen) * rowOut;
     for (let h = 0; h < heads; h++) {
       const head = <usize>(h * dHead) << 2;
+      const kvHead = <usize>(h / group * dHead) << 2;
       const row = (b * heads + h) * queryLen;
       if (drop != 0) dropoutOfHead(drop, first + b * heads + h, queryLen, keyLen);
       gradientHead(
-        dq + toQ + head, dk + toK + head, dv + toV + head, dout + toOut + head, q + toQ + head, k + toK + head,
-        v + toV + head, out + toOut + head, at(top, row), at(inverse, row), at(dots, row), rowQ, rowK, rowV, rowOut,
-        queryLen, keyLen, keys, dHead, causal, queryOffset, scale, drop, workspace + DROPOUT_BYTES,
+        dq + toQ + head, dk + toK + kvHead, dv + toV + kvHead, dout + toOut + head, q + toQ + head, k + toK + kvHead,
+        v + toV + kvHead, out + toOut + head, at(top, row), at(inverse, row), at(dots, row), rowQ, rowK, rowV, rowOut,
+        queryLen, keyLen, keys, dHead, causal, queryOffset, scale, drop, h % group == 0, workspace + DROPOUT_BYTES,
       );
     }
   }
 }
 
-/** One head: each block of keys is packed once and meets all queries, 32 at a time. */
+/**
+ * One head: each block of keys is packed once and meets all queries, 32 at a time. `fresh`: the first of the heads that
+ * share these keys and values, whose gradients the others add to.
+ */
 function gradientHead(
   dq: usize, dk: usize, dv: usize, dout: usize, q: usize, k: usize, v: usize, out: usize, top: usize, inverse: usize,
   dots: usize, rowQ: usize, rowK: usize, rowV: usize, rowOut: usize,
   queryLen: i32, keyLen: i32, keys: i32, dHead: i32, causal: i32, queryOffset: i32, scale: f32,
-  drop: usize, workspace: usize,
+  drop: usize, fresh: bool, workspace: usize,
 ): void {
   const keysT = workspace;
   const valuesT = keysT + packedBytes(KEYS, dHead);
   const keyRows = valuesT + packedBytes(KEYS, dHead);
   const rest = keyRows + packedBytes(KEYS, dHead);
-  clearRows(dk, rowK, keyLen, dHead);
-  clearRows(dv, rowV, keyLen, dHead);
+  if (fresh) {
+    clearRows(dk, rowK, keyLen, dHead);
+    clearRows(dv, rowV, keyLen, dHead);
+  }
   // Queries that see no key come first; nobody else writes their rows.
   clearRows(dq, rowQ, keys > 0 ? firstToSee(0, queryLen, causal, queryOffset) : queryLen, dHead);
   const reach = queryLen > 0 ? visible(queryLen - 1, keys, causal, queryOffset) : 0;

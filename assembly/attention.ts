@@ -27,8 +27,8 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
 }
 
 /**
- * q, out (batch, queryLen, heads dHead) with token strides strideQ, strideOut; k, v likewise, sequence b starting
- * at token b * batchStrideKV. top, inverse (batch, heads, queryLen): a row's largest scale s, and 1 over its sum of
+ * q, out (batch, queryLen, heads dHead) with token strides strideQ, strideOut; k, v likewise with kvHeads, sequence b starting
+ * at token b * batchStrideKV. kvHeads divides heads: each of its heads serves heads / kvHeads queries' heads in a row. top, inverse (batch, heads, queryLen): a row's largest scale s, and 1 over its sum of
  * exp(scale s - top). lengths (batch) int32: valid keys, 0 = all keyLen. causal: query t sees key j when
  * j <= t + queryOffset. A row that sees no key: zeros, in top and inverse too. Overwrites; no aliasing.
  * threshold = 65536 p drops probabilities with probability p and scales the rest by 1 / (1 - p); rng, stream and call
@@ -37,16 +37,17 @@ export function attentionWorkspaceBytes(dHead: i32): i32 {
  * In parts, with equal bits: sequences [b, b + n) are the call with every operand moved on by b sequences (q and
  * out by b queryLen tokens, k and v by b batchStrideKV, top and inverse by b heads queryLen, lengths by b unless 0, first
  * by b heads) and batch = n. Within one sequence (batch = 1) heads [h, h + n) are the call with q, k, v, out moved on by h dHead
- * floats, top and inverse by h queryLen, first by h, and heads = n.
+ * floats, top and inverse by h queryLen, first by h, and heads = kvHeads = n, where kvHeads is heads.
  */
 export function attentionForward(
   out: usize, top: usize, inverse: usize, q: usize, k: usize, v: usize, lengths: usize,
-  batch: i32, heads: i32, queryLen: i32, keyLen: i32, dHead: i32,
+  batch: i32, heads: i32, kvHeads: i32, queryLen: i32, keyLen: i32, dHead: i32,
   strideQ: i32, strideK: i32, strideV: i32, strideOut: i32, batchStrideKV: i32,
   causal: i32, queryOffset: i32, scale: f32,
   threshold: i32, rng: usize, stream: i32, call: i32, first: i32, workspace: usize,
 ): void {
   const drop = dropoutAt(workspace, threshold, rng, stream, call);
+  const group = heads / kvHeads;
   const rowK = <usize>strideK << 2;
   const rowV = <usize>strideV << 2;
   for (let b = 0; b < batch; b++) {
@@ -54,8 +55,9 @@ export function attentionForward(
     const token = <usize>b * <usize>batchStrideKV;
     for (let h = 0; h < heads; h++) {
       const head = <usize>(h * dHead) << 2;
-      const kHead = k + token * rowK + head;
-      const vHead = v + token * rowV + head;
+      const kvHead = <usize>(h / group * dHead) << 2;
+      const kHead = k + token * rowK + kvHead;
+      const vHead = v + token * rowV + kvHead;
       const row = (b * heads + h) * queryLen;
       if (drop != 0) dropoutOfHead(drop, first + b * heads + h, queryLen, keyLen);
       for (let i = 0; i < queryLen; i += ROWS) {

@@ -1,3 +1,4 @@
+export * from './gate';
 export * from './gemm';
 export { layerNormBackward, layerNormForward } from './layernorm';
 export * from './rmsnorm';
@@ -12,6 +13,7 @@ export * from './linear-cross-entropy';
 export * from './optimizer';
 export { dropoutForward, normalFill, threefryBlock, uniformFill } from './random';
 export * from './reduce';
+export * from './rotary';
 export * from './softmax';
 export { cos64, exp64, log64, pow64, sin64, tanh64 } from './math64';
 

@@ -50,6 +50,25 @@ def rms_norm(x, weight, eps):
     return weight * x * torch.rsqrt((x * x).mean(-1, keepdim=True) + eps)
 
 
+def gelu_tanh(x):
+    return F.gelu(x, approximate='tanh')
+
+
+def rotated(x, heads, width, theta=10000.0, start=0):
+    """The first heads of x (B, T, C) as complex numbers, low half + i high half, times e^(i position theta^(-2j/width))."""
+    turned, rest = x[..., :heads * width], x[..., heads * width:]
+    low, high = turned.reshape(*x.shape[:2], heads, 2, width // 2).unbind(3)
+    angle = torch.outer(torch.arange(start, start + x.shape[1]).double(),
+                        theta ** (-2 * torch.arange(width // 2).double() / width))
+    z = torch.complex(low, high) * torch.polar(torch.ones_like(angle), angle)[None, :, None]
+    return torch.cat([torch.cat([z.real, z.imag], -1).reshape(turned.shape), rest], -1)
+
+
+def repeated(x, kv_heads, group):
+    """Keys or values (B, T, D) of kv_heads heads, each `group` times in a row."""
+    return x.reshape(*x.shape[:2], kv_heads, -1).repeat_interleave(group, 2).flatten(2)
+
+
 def cross_entropy(logits, targets, smoothing=0.0, count=None):
     rows, targets = logits.reshape(-1, logits.shape[-1]), torch.tensor(targets)
     nll = F.cross_entropy(rows.detach(), targets, ignore_index=-1, reduction='sum')
@@ -83,6 +102,8 @@ def elementwise():
         case(op, 'matrix', [[3, 7]], getattr(torch, op), low, high)
     case('relu', 'at 0', [[3]], torch.relu, 0, 0)
     case('gelu', 'matrix', [[3, 7]], F.gelu, -5, 5)
+    case('geluTanh', 'matrix', [[3, 7]], gelu_tanh, -5, 5)
+    case('silu', 'matrix', [[3, 7]], F.silu, -9, 9)
 
 
 def reductions():
@@ -136,7 +157,8 @@ def products():
                 shapes = [lead + ([5, 3] if ta else [3, 5]), lead_b + ([2, 5] if tb else [5, 2])]
                 case('matmul', label + (', aᵀ' if ta else '') + (', bᵀ' if tb else ''), shapes, run)
     case('matmul', 'beyond a tile', [[7, 11], [11, 9]], torch.matmul)
-    for name, activation in ('none', lambda x: x), ('relu', torch.relu), ('gelu', F.gelu):
+    for name, activation in (('none', lambda x: x), ('relu', torch.relu), ('gelu', F.gelu), ('geluTanh', gelu_tanh),
+                             ('silu', F.silu)):
         def dense(x, w, b=None, activation=activation):
             return activation(F.linear(x, w, b))
 
@@ -187,6 +209,16 @@ def attentions():
     attends('attention', 'causal', three, separate, heads=2, causal=True)
     attends('attention', 'lengths', three, separate, heads=2, lengths=[1, 3])
     attends('attention', 'causal with lengths', three, separate, heads=3, causal=True, lengths=[3, 2])
+    def grouped(kv_heads, group):
+        return lambda q, k, v: (q, repeated(k, kv_heads, group), repeated(v, kv_heads, group))
+
+    two, one = grouped(2, 2), grouped(1, 3)
+    attends('selfAttention', 'two heads a key', [[2, 3, 24]], lambda x: two(*x.split([12, 6, 6], 2)), heads=4,
+            causal=True)
+    attends('crossAttention', 'two heads a key', [[2, 3, 8], [2, 5, 8]], lambda q, kv: two(q, *kv.chunk(2, 2)), heads=4)
+    attends('attention', 'one key for all heads', [[2, 3, 6], [2, 4, 2], [2, 4, 2]], one, heads=3, lengths=[3, 2])
+    case('rotary', 'every head', [[2, 3, 12]], lambda x: rotated(x, 2, 6))
+    case('rotary', 'some heads, later', [[2, 3, 20]], lambda x: rotated(x, 2, 8, 500.0, 33))
     attends('attention', 'earlier keys', [[1, 2, 4], [1, 5, 4], [1, 5, 4]], separate, heads=2, causal=True,
             offset=3)
 

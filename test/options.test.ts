@@ -39,6 +39,7 @@ const wrong = {
   text: [3, null],
   callback: [3, 'x', null],
   list: [3, null, [Number.NaN]],
+  scaling: [3, 'linear', {}, { type: 'linear' }, { type: 'linear', factor: 0 }],
   /** Tensors and the like, which the op itself looks at. */
   other: [],
 } satisfies Record<string, unknown[]>;
@@ -109,6 +110,10 @@ const layerKeys = {
   residualInit: 'choice',
   mixFraction: 'fraction',
   preFirst: 'flag',
+  numKVHeads: 'positiveWhole',
+  rotary: 'other',
+  gatedFFN: 'flag',
+  bias: 'choice',
 } as const;
 const stackKeys = {
   ...layerKeys,
@@ -126,11 +131,13 @@ const tokenModel = {
   tiedEmbeddings: 'flag',
   embeddingScale: 'number',
 } as const;
-const { otherLayers: _, ...sharedKeys } = stackKeys;
+const { otherLayers: _, rotary: _r, ...sharedKeys } = stackKeys;
 const modelKeys = {
   ...sharedKeys,
   ...tokenModel,
   positions: 'choice',
+  ropeTheta: 'positive',
+  ropeScaling: 'scaling',
   init: 'choice',
   seed: 'whole',
 } as const;
@@ -396,6 +403,7 @@ const table: Row[] = [
     good: { numHeads: 2 },
     keys: {
       numHeads: 'positiveWhole',
+      numKVHeads: 'positiveWhole',
       causal: 'flag',
       queryOffset: 'number',
       lengths: 'other',
@@ -476,6 +484,26 @@ const table: Row[] = [
   },
   // nn
   {
+    of: ['FeedForward'],
+    call: (o) => new nn.FeedForward(2, 3, 'silu', 0, null, o),
+    good: {},
+    keys: { gated: 'flag', bias: 'flag' },
+  },
+  {
+    of: ['rotaryTable'],
+    call: (o) => nn.rotaryTable(4, o),
+    good: { maxSeqLen: 3 },
+    keys: { maxSeqLen: 'positiveWhole', theta: 'positive', scaling: 'scaling' },
+    required: ['maxSeqLen'],
+  },
+  {
+    of: ['rotary'],
+    call: (o) => prenorm.rotary(f32(1, 2, 4), f32(2, 4), o),
+    good: { numHeads: 1 },
+    keys: { numHeads: 'positiveWhole', start: 'whole' },
+    required: ['numHeads'],
+  },
+  {
     of: ['Linear'],
     call: (o) => new nn.Linear(2, 3, o),
     good: {},
@@ -492,6 +520,9 @@ const table: Row[] = [
       innerNorm: 'choice',
       headGain: 'flag',
       eps: 'notNegative',
+      numKVHeads: 'positiveWhole',
+      rotary: 'other',
+      bias: 'choice',
       dropout: 'share',
     },
   },
@@ -882,6 +913,8 @@ const models: Row[] = [
     keys: {
       ...sharedKeys,
       positions: 'choice',
+      ropeTheta: 'positive',
+      ropeScaling: 'scaling',
       init: 'choice',
       seed: 'whole',
       imageSize: 'positiveWhole',
@@ -1044,7 +1077,7 @@ test('numbers that are no options are looked at too', async () => {
     ['makeNorm: norm', () => nn.makeNorm({ norm: 'batch' as never, dModel: 2, eps: 1 })],
     ['FeedForward: activation', () => new nn.FeedForward(2, 2, 'GELU' as never)],
     ['Dropout: p', () => new nn.FeedForward(2, 2, 'gelu', 1)],
-    ['Positions: kind', () => new nn.Positions('rotary' as never, 2, 2)],
+    ['Positions: kind', () => new nn.Positions('rotatory' as never, 2, 2)],
     ['Positions: maxSeqLen', () => new nn.Positions('learned', 0, 2)],
     ['sinusoids: length', () => nn.sinusoids(1.5, 2)],
     ['randomNormal: seed', () => nn.randomNormal([2], -1, 'x')],

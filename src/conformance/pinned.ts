@@ -18,12 +18,12 @@ export interface Pinned {
 /** The hashes of this version; docs/determinism.md says when they change. */
 export const pinned: Pinned = {
   kernels: {
-    strict: '37cde580346f02a4304cd2ebaf64a81c071da89f7918cfbd5d2fab254810fe34',
-    relaxed: 'ae6aff783fdaf248b33d3223514d81cf13d0678c5c05f4fa42e0d6d206c2e8e1',
+    strict: '9d78f83cdc5da8196ce6d9d5fcd7e66ed5d292ee9705926fdf0ed5d639b62d08',
+    relaxed: '4121a152fcb250162ffd994ade3a1075901268f4b0a4337422d42d277bb02b8e',
   },
-  list: 2,
-  total: '65313642630706df312d65140b929de6f52ea3ce09d357b46fe73ace6d6e2328',
-  earlier: [],
+  list: 3,
+  total: 'b96281cc45770da6229565f3b179ae9931a0e7a335f47f84f5310d676b9a532f',
+  earlier: ['65313642630706df312d65140b929de6f52ea3ce09d357b46fe73ace6d6e2328'],
   items: {
     tokenizer: 'def7c97a5d75f5f7aaadcdde5944f97e1ea93f513ba7ff1657276032b4b5e46c',
     'causal-lm': '015cd37424f34015155fbfcb4e3a3b6617b44f6939c0f192d0e310dfb7a57f8c',
@@ -35,5 +35,6 @@ export const pinned: Pinned = {
     vision: 'ea9d02cf02477f0290728c6f104015380c4a2e31df5ab041af5532963bd666ba',
     ops: '46762b3b7fc8c7b0febbad18ddb7e4b1c75a189f5f3c25093c05a5f19aa1496b',
     large: '12a6e48cdd1755eca5ece3f3212ebd1c0705ba78f9438f990a2d16a1d5f63c25',
+    rotary: '6f91dd593f9fc7cb55f9b815d76eb3ad143af2389c5fa982ef2bbad83a6a6952',
   },
 };

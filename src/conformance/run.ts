@@ -11,6 +11,7 @@ import { alternating, causalLM, large } from './language-items.js';
 import { maskedLM } from './masked-item.js';
 import { opsItem } from './ops-item.js';
 import { pinned } from './pinned.js';
+import { rotary } from './rotary-items.js';
 import { tokenizer, translationPeri, translationPost, translationSGD } from './translation-items.js';
 import { visionItem } from './vision-item.js';
 
@@ -18,7 +19,7 @@ import { visionItem } from './vision-item.js';
  * Version of the list below. A new item makes a new list and leaves the hashes of the others alone: since list 2
  * (version 0.2.0) no item's hash changes.
  */
-export const LIST = 2;
+export const LIST = 3;
 
 /** In the order in which they run and are hashed. */
 export const items: readonly Item[] = [
@@ -32,6 +33,7 @@ export const items: readonly Item[] = [
   visionItem,
   opsItem,
   large,
+  rotary,
 ];
 
 /** Names of the items, in the order in which they run. */

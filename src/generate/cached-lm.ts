@@ -20,7 +20,9 @@ export class CachedLM {
     const runtime = model.runtime();
     this.#model = model;
     this.rows = rows;
-    this.#caches = model.encoder.layers.map(() => new KeyValueCache(runtime, rows, model.config.dModel));
+    this.#caches = model.encoder.layers.map(
+      ({ selfAttn }) => new KeyValueCache(runtime, rows, selfAttn.kvWidth),
+    );
   }
 
   /**

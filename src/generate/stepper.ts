@@ -64,7 +64,7 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
  */
 export function translationStepper(model: Transformer, source: Int32Array, lengths: Int32Array): Stepper {
   const runtime = model.runtime();
-  const { dModel, vocabSize } = model.config;
+  const { vocabSize } = model.config;
   const sourceLen = source.length / lengths.length;
   if (!Number.isInteger(sourceLen)) {
     throw new ShapeError(`a source of ${source.length} ids does not divide into ${lengths.length} rows`, {
@@ -82,7 +82,7 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
     const memory = model.encode(tensor(source, { shape: [rows, sourceLen], dtype: 'i32' }), sourceLengths);
     return model.decoder.layers.map((layer) => layer.multiheadAttn.projectMemory(memory));
   });
-  let caches = model.decoder.layers.map(() => new KeyValueCache(runtime, rows, dModel));
+  let caches = model.decoder.layers.map(({ selfAttn }) => new KeyValueCache(runtime, rows, selfAttn.kvWidth));
   let position = 0;
   return {
     get batch() {

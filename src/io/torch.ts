@@ -25,6 +25,7 @@ import { ConfigError, FormatError } from '../errors.js';
 import {
   CausalLM,
   type Module,
+  MultiHeadAttention,
   type StateDict,
   Transformer,
   TransformerDecoder,
@@ -205,9 +206,16 @@ export function toTorchState(model: Module, options: TorchOptions = {}): StateDi
   const placement = [...model.namedModules()]
     .map(([, module]) => (module as { normPlacement?: string }).normPlacement)
     .find((name) => name !== undefined && name !== 'post' && name !== 'pre');
-  const key = [...body.keys()].find((name) => /_norm\.|\.qk_l2\.|norm\d?\.(alpha|g)$/.test(name));
-  const foreign = placement ? `normPlacement '${placement}' (${placementName(placement)})` : key;
-  const rms = [...body.keys()].some((key) => key.endsWith('norm1.bias')) ? undefined : 'RMSNorm';
+  const key = [...body.keys()].find((name) => /_norm\.|\.qk_l2\.|norm\d?\.(alpha|g)$|linear3\./.test(name));
+  const turned = [...model.namedModules()].some(
+    ([, part]) => part instanceof MultiHeadAttention && part.angles,
+  );
+  const foreign = placement
+    ? `normPlacement '${placement}' (${placementName(placement)})`
+    : (key ?? (turned ? 'rotary positions' : undefined));
+  const rms = [...body.keys()].some((key) => key.endsWith('norm1.bias'))
+    ? undefined
+    : 'a norm without a bias or RMSNorm';
   if (foreign || rms) {
     throw new FormatError(`${foreign ? `a layer with ${foreign}` : rms} has no counterpart in PyTorch`, {
       op: 'toTorchState',

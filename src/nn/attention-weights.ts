@@ -78,7 +78,7 @@ export function attentionWeights<B>(
       try {
         attention.watched(
           (call) => {
-            weights = weightsOf(call, attention.numHeads, heads);
+            weights = weightsOf(call, attention, heads);
             throw reached;
           },
           () => model.forward(batch),
@@ -94,19 +94,24 @@ export function attentionWeights<B>(
 /** Ends a pass: the layers above would compute what nobody wants. */
 class Reached {}
 
-function weightsOf({ q, kv, mask }: AttentionCall, numHeads: number, heads: readonly number[]): Variable {
+function weightsOf(
+  { q, kv, mask }: AttentionCall,
+  { numHeads, numKVHeads, kvWidth }: MultiHeadAttention,
+  heads: readonly number[],
+): Variable {
   const [batch, queries, width] = q.shape;
   const keys = kv.shape[1];
   const dHead = width / numHeads;
-  const ofHeads = (x: Variable): Variable => {
-    const all = permute(reshape(x, [batch, x.shape[1], numHeads, dHead]), [0, 2, 1, 3]);
+  const group = numHeads / numKVHeads;
+  const ofHeads = (x: Variable, shared: number): Variable => {
+    const all = permute(reshape(x, [batch, x.shape[1], -1, dHead]), [0, 2, 1, 3]);
     return concat(
-      heads.map((h) => slice(all, 1, h, h + 1)),
+      heads.map((h) => slice(all, 1, Math.floor(h / shared), Math.floor(h / shared) + 1)),
       1,
     ); // (B, heads, T, dHead)
   };
   const scores = scale(
-    matmul(ofHeads(q), ofHeads(slice(kv, 2, 0, width)), { transposeB: true }),
+    matmul(ofHeads(q, 1), ofHeads(slice(kv, 2, 0, kvWidth), group), { transposeB: true }),
     1 / Math.sqrt(dHead),
   );
   const valid = mask.lengths?.toArray();

@@ -9,6 +9,7 @@ import {
   linear,
   mul,
   reshape,
+  rotary,
   scale,
   selfAttention,
   slice,
@@ -18,6 +19,7 @@ import {
 import { cachedAttention, type KeyValueCache } from '../autograd/ops/key-value-cache.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import {
+  anything,
   checkOptions,
   checkValue,
   flag,
@@ -33,6 +35,7 @@ import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm, type NormKind, normKinds } from './norms.js';
+import { type RotaryPositions, rotaryTable } from './rotary-table.js';
 
 /** Which keys a query sees: with `causal` (default false) none behind its own position. */
 export interface AttentionMask {
@@ -57,6 +60,12 @@ export interface AttentionParts {
   eps?: number;
   /** Share of the probabilities that is dropped while training; masks are keyed by the module's path and counted. Default 0. */
   dropout?: number;
+  /** Heads of keys and values; they divide `numHeads` (Ainslie et al. 2023). Default: `numHeads`. */
+  numKVHeads?: number;
+  /** Rotary positions of queries and keys, in self-attention only. Default: none. */
+  rotary?: RotaryPositions | null;
+  /** Whether the projections have biases: all, none, or those of queries, keys and values alone. Default true. */
+  bias?: boolean | 'qkv';
 }
 
 const normKind = optional(oneOf(...normKinds));
@@ -68,6 +77,9 @@ const partRules: Rules<AttentionParts> = {
   headGain: optional(flag),
   eps: optional(notNegative),
   dropout: optional(share),
+  numKVHeads: optional(integer(1)),
+  rotary: optional(anything),
+  bias: optional(oneOf<string | boolean>(true, false, 'qkv')),
 };
 
 /**
@@ -106,7 +118,7 @@ export class QueryKeyL2 extends Module {
 export interface AttentionCall {
   /** Queries (B, Tq, C), normed where there is a norm for them. */
   q: Variable;
-  /** Keys and, behind them, values (B, Tk, 2C), normed likewise. */
+  /** Keys and, behind them, values (B, Tk, 2D), normed likewise; D is the width of the heads of keys. */
   kv: Variable;
   mask: AttentionMask;
   /** The heads' result (B, Tq, C), as the fused kernel makes it. */
@@ -115,14 +127,15 @@ export interface AttentionCall {
 
 /**
  * Multi-head attention (Vaswani et al. 2017; paper, section 3.1), keys and queries of width dModel / numHeads.
- * Parameters: in_proj_weight (3·dModel, dModel), in_proj_bias, out_proj.weight, out_proj.bias.
+ * Parameters: in_proj_weight (dModel + 2D, dModel), in_proj_bias, out_proj.weight, out_proj.bias; D is dModel, or the width
+ * of `numKVHeads` heads.
  */
 export class MultiHeadAttention extends Module {
   static override readonly name: string = 'MultiHeadAttention';
-  /** (3·dModel, dModel): queries, keys, values. */
+  /** (dModel + 2·kvWidth, dModel): queries, keys, values. */
   readonly inProjWeight: Parameter;
-  /** (3·dModel) */
-  readonly inProjBias: Parameter;
+  /** (dModel + 2·kvWidth) */
+  readonly inProjBias: Parameter | null;
   readonly outProj: Linear;
   readonly qNorm: Norm | null;
   readonly kNorm: Norm | null;
@@ -133,7 +146,13 @@ export class MultiHeadAttention extends Module {
   readonly headGain: Parameter | null;
   /** Share of the probabilities that is dropped while training. */
   readonly dropout: number;
-  readonly #qkWidth: number;
+  /** Heads of keys and values. */
+  readonly numKVHeads: number;
+  /** Width of the keys and of the values of a position. */
+  readonly kvWidth: number;
+  readonly #perHead: boolean;
+  /** Table of angles by position; null without rotary positions. @internal */
+  readonly angles: Variable | null;
   #watcher: ((call: AttentionCall) => void) | null = null;
 
   constructor(
@@ -146,17 +165,23 @@ export class MultiHeadAttention extends Module {
     checkValue('MultiHeadAttention', 'dModel', dModel, integer(1));
     checkValue('MultiHeadAttention', 'numHeads', numHeads, integer(1));
     checkValue('MultiHeadAttention', 'dModel', dModel, multipleOf('numHeads', numHeads));
-    this.inProjWeight = initializeParameter(new Parameter([3 * dModel, dModel], 'inProj'));
-    this.inProjBias = new Parameter([3 * dModel], 'attentionBias');
-    this.outProj = new Linear(dModel, dModel, { biasRole: 'attentionBias' });
     const { qkNorm, qkWidth = 'head', valueNorm, innerNorm, headGain, eps = 1e-5, dropout = 0 } = parts;
+    const { numKVHeads = numHeads, rotary, bias = true } = parts;
+    checkValue('MultiHeadAttention', 'numHeads', numHeads, multipleOf('numKVHeads', numKVHeads));
     const dHead = dModel / numHeads;
-    this.#qkWidth = qkWidth === 'head' ? dHead : dModel;
+    this.numKVHeads = numKVHeads;
+    this.kvWidth = numKVHeads * dHead;
+    const packed = dModel + 2 * this.kvWidth;
+    this.inProjWeight = initializeParameter(new Parameter([packed, dModel], 'inProj'));
+    this.inProjBias = bias ? new Parameter([packed], 'attentionBias') : null;
+    this.outProj = new Linear(dModel, dModel, { bias: bias === true, biasRole: 'attentionBias' });
+    this.angles = rotary ? rotaryTable(dHead, rotary) : null;
+    this.#perHead = qkWidth === 'head';
     const make = (norm: NormKind | undefined, width: number): Norm | null =>
       norm ? makeNorm({ norm, dModel: width, eps }) : null;
     const kind = qkNorm === 'l2' ? undefined : qkNorm;
-    this.qNorm = make(kind, this.#qkWidth);
-    this.kNorm = make(kind, this.#qkWidth);
+    this.qNorm = make(kind, this.#perHead ? dHead : dModel);
+    this.kNorm = make(kind, this.#perHead ? dHead : this.kvWidth);
     this.vNorm = make(valueNorm, dHead);
     this.qkL2 = qkNorm === 'l2' ? new QueryKeyL2(dHead, eps) : null;
     this.innerNorm = make(innerNorm, dModel);
@@ -179,45 +204,55 @@ export class MultiHeadAttention extends Module {
     const c = this.dModel;
     const qkv = this.#project(x);
     const heads = selfAttention(qkv, this.#options(mask));
-    this.#watcher?.({ q: slice(qkv, 2, 0, c), kv: slice(qkv, 2, c, 3 * c), mask, heads });
+    this.#watcher?.({ q: slice(qkv, 2, 0, c), kv: slice(qkv, 2, c, qkv.shape[2]), mask, heads });
     return this.#finish(heads);
   }
 
   #options(mask: AttentionMask): AttentionOptions {
-    const { numHeads, training, dropout, path } = this;
-    return { numHeads, ...mask, ...(training && dropout > 0 ? { dropout, stream: path } : {}) };
+    const { numHeads, numKVHeads, training, dropout, path } = this;
+    return { numHeads, numKVHeads, ...mask, ...(training && dropout > 0 ? { dropout, stream: path } : {}) };
   }
 
-  /** Packed queries, keys and values (B, T, 3C), normed where there are norms for them. */
-  #project(x: Variable): Variable {
-    const qkv = linear(x, this.inProjWeight, this.inProjBias);
+  /**
+   * Packed queries, keys and values (B, T, C + 2D), normed where there are norms for them, then turned to their positions
+   * from `start` on.
+   */
+  #project(x: Variable, start = 0): Variable {
+    const qkv = this.#norms(linear(x, this.inProjWeight, this.inProjBias));
+    const numHeads = this.numHeads + this.numKVHeads;
+    return this.angles ? rotary(qkv, this.angles, { numHeads, start }) : qkv;
+  }
+
+  #norms(qkv: Variable): Variable {
     if (!this.qNorm && !this.qkL2 && !this.vNorm) return qkv;
-    const c = this.dModel;
-    const part = (i: number): Variable => slice(qkv, 2, i * c, (i + 1) * c);
-    return concat([this.#query(part(0)), this.#key(part(1)), this.#value(part(2))], 2);
+    const { dModel: c, kvWidth: d } = this;
+    const keys = this.#key(slice(qkv, 2, c, c + d));
+    return concat([this.#query(slice(qkv, 2, 0, c)), keys, this.#value(slice(qkv, 2, c + d, c + 2 * d))], 2);
   }
 
-  /** Applies `norm` to every `width` elements of the last axis. */
-  #each(x: Variable, width: number, norm: (h: Variable) => Variable): Variable {
-    if (width === this.dModel) return norm(x);
-    return reshape(norm(reshape(x, [...x.shape.slice(0, -1), this.dModel / width, width])), x.shape);
+  /** Applies `norm` to every head, or to the whole last axis. */
+  #each(x: Variable, perHead: boolean, norm: (h: Variable) => Variable): Variable {
+    const dHead = this.dModel / this.numHeads;
+    const [width] = x.shape.slice(-1);
+    if (!perHead || width === dHead) return norm(x);
+    return reshape(norm(reshape(x, [...x.shape.slice(0, -1), width / dHead, dHead])), x.shape);
   }
 
   #query(q: Variable): Variable {
-    const { qNorm, qkL2, dModel, numHeads } = this;
-    if (qkL2) return this.#each(q, dModel / numHeads, (h) => qkL2.query(h));
-    return qNorm ? this.#each(q, this.#qkWidth, (h) => qNorm.forward(h)) : q;
+    const { qNorm, qkL2 } = this;
+    if (qkL2) return this.#each(q, true, (h) => qkL2.query(h));
+    return qNorm ? this.#each(q, this.#perHead, (h) => qNorm.forward(h)) : q;
   }
 
   #key(k: Variable): Variable {
-    const { kNorm, qkL2, dModel, numHeads } = this;
-    if (qkL2) return this.#each(k, dModel / numHeads, (h) => qkL2.unit(h));
-    return kNorm ? this.#each(k, this.#qkWidth, (h) => kNorm.forward(h)) : k;
+    const { kNorm, qkL2 } = this;
+    if (qkL2) return this.#each(k, true, (h) => qkL2.unit(h));
+    return kNorm ? this.#each(k, this.#perHead, (h) => kNorm.forward(h)) : k;
   }
 
   #value(v: Variable): Variable {
     const { vNorm } = this;
-    return vNorm ? this.#each(v, this.dModel / this.numHeads, (h) => vNorm.forward(h)) : v;
+    return vNorm ? this.#each(v, true, (h) => vNorm.forward(h)) : v;
   }
 
   /** From the heads' result (B, T, C) to the output. */
@@ -236,12 +271,12 @@ export class MultiHeadAttention extends Module {
     return this.attendMemory(x, this.projectMemory(memory), mask);
   }
 
-  /** Packed keys and values of a memory (B, Tk, 2C), to be computed once per sentence. */
+  /** Packed keys and values of a memory (B, Tk, 2D), to be computed once per sentence. */
   projectMemory(memory: Variable): Variable {
-    const c = this.dModel;
-    const kv = linear(memory, this.inProjWeight, this.inProjBias, { rows: [c, 3 * c] });
+    const { dModel: c, kvWidth: d } = this;
+    const kv = linear(memory, this.inProjWeight, this.inProjBias, { rows: [c, c + 2 * d] });
     if (!this.kNorm && !this.qkL2 && !this.vNorm) return kv;
-    return concat([this.#key(slice(kv, 2, 0, c)), this.#value(slice(kv, 2, c, 2 * c))], 2);
+    return concat([this.#key(slice(kv, 2, 0, d)), this.#value(slice(kv, 2, d, 2 * d))], 2);
   }
 
   /** Queries from x (B, Tq, C), keys and values as `projectMemory` packed them. */
@@ -255,6 +290,6 @@ export class MultiHeadAttention extends Module {
 
   /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
   forwardCached(x: Variable, cache: KeyValueCache): Variable {
-    return this.#finish(cachedAttention(this.#project(x), cache, this.numHeads));
+    return this.#finish(cachedAttention(this.#project(x, cache.length), cache, this.numHeads));
   }
 }

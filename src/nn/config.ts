@@ -1,4 +1,5 @@
 /** @file Model configuration: every key, its default and its check. Configurations are plain JSON. */
+import type { Activation } from '../autograd/ops/index.js';
 import {
   checkOptions,
   checkValue,
@@ -8,6 +9,8 @@ import {
   integer,
   multipleOf,
   oneOf,
+  optional,
+  positive,
   type Rules,
   seed,
 } from '../checks.js';
@@ -16,6 +19,7 @@ import { type InitScheme, initSchemes } from './init.js';
 import type { NormKind } from './norms.js';
 import type { NormPlacement } from './placement-names.js';
 import { type PositionKind, positionKinds } from './positions.js';
+import { type RopeScaling, ropeScalingRule } from './rotary-table.js';
 import { MAX_LAYERS, type StackConfig } from './transformer.js';
 import { type LayerConfig, layerRules, type QkNorm } from './transformer-layers.js';
 
@@ -27,6 +31,8 @@ export interface ModelConfig {
   dModel: number;
   /** Attention heads per layer. Default 4. */
   numHeads: number;
+  /** Heads of keys and values, each for as many heads of queries (Ainslie et al. 2023); a divisor of `numHeads`. Default: `numHeads`. */
+  numKVHeads: number;
   /** Layers of the stack; for the encoder-decoder, of both stacks unless given apart. Default 6. */
   numLayers: number;
   /** Layers of the encoder; only in the encoder-decoder. Default: `numLayers`. */
@@ -55,16 +61,24 @@ export interface ModelConfig {
   mixFraction: number;
   /** Whether the first layer is Pre-LN under `hybrid`. Default false. */
   preFirst: boolean;
-  /** Inside the feed-forward; `gelu` is the exact form with erf. Default `relu`, in VisionTransformer `gelu`. */
-  activation: 'relu' | 'gelu';
+  /** Inside the feed-forward; `gelu` is the exact form with erf, `geluTanh` GPT-2's. Default `relu`, in VisionTransformer `gelu`. */
+  activation: Exclude<Activation, 'none'>;
+  /** Whether a third matrix gates the feed-forward (Shazeer 2020): SwiGLU with `silu`, GeGLU with `gelu`. Default false. */
+  gatedFFN: boolean;
+  /** Biases of the layers' projections and of the norms: all, none, or those of queries, keys and values alone. Default true. */
+  bias: boolean | 'qkv';
   /** Dropout of embeddings and of every branch's output. Default 0. */
   dropout: number;
   /** Dropout inside the feed-forward, after the activation (fairseq's activation_dropout). Default 0. */
   activationDropout: number;
   /** Dropout of the attention probabilities (fairseq's attention_dropout). Default 0. */
   attentionDropout: number;
-  /** What is added to the embeddings for their places. Default `sinusoidal`, in VisionTransformer `learned`. */
+  /** What tells tokens their places. Default `sinusoidal`, in VisionTransformer `learned`. */
   positions: PositionKind;
+  /** Only with `rotary` positions: component pair i turns by position · ropeTheta^(-2i / dHead). Default 10000. */
+  ropeTheta?: number;
+  /** Only with `rotary` positions: how they are stretched to longer texts. Default: not at all. */
+  ropeScaling?: RopeScaling | null;
   /** A norm on the embeddings, before the first layer. Default false. */
   embeddingNorm: boolean;
   /** Use the embedding table as output projection. Default true. */
@@ -90,6 +104,8 @@ const defaults = {
   mixFraction: 0.25,
   preFirst: false,
   activation: 'relu',
+  gatedFFN: false,
+  bias: true,
   dropout: 0,
   activationDropout: 0,
   attentionDropout: 0,
@@ -105,16 +121,19 @@ const defaults = {
 export type ModelOptions = Partial<ModelConfig> & Pick<ModelConfig, 'vocabSize' | 'dModel'>;
 
 const layers = integer(1, MAX_LAYERS);
+const { rotary: _, ...sharedRules } = layerRules;
 const rules: Rules<ModelConfig> = {
   vocabSize: integer(1),
   maxSeqLen: integer(1),
   numLayers: layers,
   numEncoderLayers: layers,
   numDecoderLayers: layers,
-  ...layerRules,
+  ...sharedRules,
   decoderNormPlacement: layerRules.normPlacement,
   finalNorm: oneOf<string | boolean>('auto', true, false),
   positions: oneOf(...positionKinds),
+  ropeTheta: optional(positive),
+  ropeScaling: optional(ropeScalingRule),
   embeddingNorm: flag,
   tiedEmbeddings: flag,
   embeddingScale: either(oneOf('sqrt'), finite),
@@ -136,8 +155,18 @@ export function resolveConfig(op: string, options: ModelOptions): ModelConfig {
   if (config.numEncoderLayers === undefined) config.numEncoderLayers = config.numLayers;
   if (config.numDecoderLayers === undefined) config.numDecoderLayers = config.numLayers;
   if (config.decoderNormPlacement === undefined) config.decoderNormPlacement = config.normPlacement;
+  if (config.numKVHeads === undefined) config.numKVHeads = config.numHeads;
   checkOptions(op, config, rules);
   checkValue(op, 'dModel', config.dModel, multipleOf('numHeads', config.numHeads));
+  checkValue(op, 'numHeads', config.numHeads, multipleOf('numKVHeads', config.numKVHeads));
+  if (config.positions === 'rotary') {
+    checkValue(op, 'dModel', config.dModel, multipleOf('2 numHeads, for pairs,', 2 * config.numHeads));
+    return { ropeTheta: 10000, ropeScaling: null, ...config };
+  }
+  for (const key of ['ropeTheta', 'ropeScaling'] as const) {
+    if (config[key] !== undefined)
+      checkValue(op, `positions, with ${key},`, config.positions, oneOf('rotary'));
+  }
   return config;
 }
 
@@ -148,9 +177,11 @@ export function stackConfig(
   normPlacement = config.normPlacement,
   otherLayers = 0,
 ): StackConfig {
-  const keys = Object.keys(layerRules) as (keyof LayerConfig)[];
+  const keys = Object.keys(sharedRules) as (keyof typeof sharedRules)[];
+  const { maxSeqLen, ropeTheta: theta, ropeScaling: scaling } = config;
+  const rotary = config.positions === 'rotary' ? { maxSeqLen, theta, scaling } : null;
   const layer = Object.fromEntries(keys.map((key) => [key, config[key]])) as unknown as LayerConfig;
-  return { ...layer, finalNorm: config.finalNorm, normPlacement, numLayers, otherLayers };
+  return { ...layer, rotary, finalNorm: config.finalNorm, normPlacement, numLayers, otherLayers };
 }
 
 function withoutUndefined(options: object): object {

@@ -43,8 +43,9 @@ function checkFile(op: string, file: FileRoom, { elements, what, most, layers, s
 
 /** What is wrong with the table of sinusoids of a model that has so many values; null for nothing. */
 export function tableProblem(config: object, elements: number): string | null {
-  const { positions, maxSeqLen, dModel } = config as Partial<ModelConfig>;
-  const table = positions === 'sinusoidal' ? (maxSeqLen as number) * (dModel as number) : 0;
+  const { positions, maxSeqLen, dModel, numHeads } = config as ModelConfig;
+  const heads = positions === 'rotary' ? numHeads : 1;
+  const table = positions === 'sinusoidal' || positions === 'rotary' ? (maxSeqLen * dModel) / heads : 0;
   const most = Math.max(FREE_TABLE, TABLE_RATIO * elements);
   if (table <= most) return null;
   return `its table of sinusoids has ${table} values, a file of ${elements} values justifies ${most}: lower maxSeqLen`;

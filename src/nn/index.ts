@@ -39,6 +39,13 @@ export {
 } from './placements.js';
 export type { PooledHead } from './pooled-head.js';
 export { type PositionKind, Positions, sinusoids } from './positions.js';
+export {
+  type LinearRopeScaling,
+  type Llama3RopeScaling,
+  type RopeScaling,
+  type RotaryPositions,
+  rotaryTable,
+} from './rotary-table.js';
 export type { ModelSummary, ModuleSummary } from './summary.js';
 export {
   type ClassifierPart,

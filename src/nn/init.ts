@@ -96,8 +96,9 @@ function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null 
     case 'position':
       return { std: 1 / Math.sqrt(cols) };
     case 'inProj':
-      if (scheme === 'paper') return { std: Math.sqrt(2 / (rows / 3 + cols)) };
-      return scheme === 'fairseq' ? { bound: Math.sqrt(3 / (rows / 3 + cols)) } : xavier;
+      // Keys and values of fewer heads begin as those of all heads do.
+      if (scheme === 'paper') return { std: Math.sqrt(1 / cols) };
+      return scheme === 'fairseq' ? { bound: Math.sqrt(3 / (2 * cols)) } : xavier;
     default:
       return scheme === 'paper' ? { std: Math.sqrt(2 / (rows + cols)) } : xavier;
   }

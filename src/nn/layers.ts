@@ -6,7 +6,9 @@ import {
   dropout,
   embedding,
   linear,
+  mul,
 } from '../autograd/ops/index.js';
+import { activations } from '../autograd/ops/linear.js';
 import { Parameter, type ParameterRole, type Variable } from '../autograd/variable.js';
 import {
   checkOptions,
@@ -86,18 +88,20 @@ export class LayerNorm extends Module implements Norm {
   static override readonly name: string = 'LayerNorm';
   /** (C), begins at 1. */
   readonly weight: Parameter;
-  /** (C), begins at 0. */
-  readonly bias: Parameter;
+  /** (C), begins at 0; null without one. */
+  readonly bias: Parameter | null;
 
   constructor(
     dModel: number,
     readonly eps = 1e-5,
+    bias = true,
   ) {
     super();
     checkValue('LayerNorm', 'dModel', dModel, integer(1));
     checkValue('LayerNorm', 'eps', eps, notNegative);
+    checkValue('LayerNorm', 'bias', bias, flag);
     this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
-    this.bias = new Parameter([dModel], 'normBias');
+    this.bias = bias ? new Parameter([dModel], 'normBias') : null;
   }
 
   forward(x: Variable): Variable {
@@ -148,11 +152,16 @@ export class Dropout extends Module {
   }
 }
 
-/** FFN(x) = act(x W1 + b1) W2 + b2 (paper, section 3.1). Its keys sit directly in the layer: linear1, linear2. */
+/**
+ * FFN(x) = act(x W1 + b1) W2 + b2 (paper, section 3.1); gated, (act(x W1 + b1) ⊙ (x W3 + b3)) W2 + b2 (Shazeer 2020, arXiv
+ * 2002.05202: SwiGLU with `silu`, GeGLU with `gelu`). Its keys sit directly in the layer: linear1, linear2, linear3.
+ */
 export class FeedForward extends Module {
   static override readonly name: string = 'FeedForward';
   readonly linear1: Linear;
   readonly linear2: Linear;
+  /** What the activation's result is multiplied by; null where there is no gate. */
+  readonly linear3: Linear | null;
   readonly activationDropout: Dropout;
 
   /** `ffnNorm` (width dFF) stands before W2 in Sub-LN and NormFormer. */
@@ -162,11 +171,20 @@ export class FeedForward extends Module {
     readonly activation: Exclude<Activation, 'none'> = 'relu',
     activationDropout = 0,
     readonly ffnNorm: Norm | null = null,
+    parts: {
+      /** Whether W3 gates the hidden layer. Default false. */
+      gated?: boolean;
+      /** Whether the matrices have biases. Default true. */
+      bias?: boolean;
+    } = {},
   ) {
     super();
-    checkValue('FeedForward', 'activation', activation, oneOf('relu', 'gelu'));
-    this.linear1 = new Linear(dModel, dFF);
-    this.linear2 = new Linear(dFF, dModel);
+    checkValue('FeedForward', 'activation', activation, oneOf(...activations));
+    checkOptions('FeedForward', parts, { gated: optional(flag), bias: optional(flag) });
+    const { gated, bias } = parts;
+    this.linear1 = new Linear(dModel, dFF, { bias });
+    this.linear2 = new Linear(dFF, dModel, { bias });
+    this.linear3 = gated ? new Linear(dModel, dFF, { bias }) : null;
     this.activationDropout = new Dropout(activationDropout);
   }
 
@@ -176,7 +194,8 @@ export class FeedForward extends Module {
 
   /** x (…, C) to (…, C), through a hidden layer of width dFF. */
   forward(x: Variable): Variable {
-    const h = this.activationDropout.forward(this.linear1.forward(x, this.activation));
+    const active = this.linear1.forward(x, this.activation);
+    const h = this.activationDropout.forward(this.linear3 ? mul(active, this.linear3.forward(x)) : active);
     return this.linear2.forward(this.ffnNorm ? this.ffnNorm.forward(h) : h);
   }
 }

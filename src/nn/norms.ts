@@ -15,14 +15,14 @@ export class DyT extends Module implements Norm {
   static override readonly name: string = 'DyT';
   readonly alpha: Parameter;
   readonly weight: Parameter;
-  readonly bias: Parameter;
+  readonly bias: Parameter | null;
 
-  constructor(dModel: number) {
+  constructor(dModel: number, bias = true) {
     super();
     checkValue('DyT', 'dModel', dModel, integer(1));
     this.alpha = new Parameter([1], 'other');
     this.weight = initializeParameter(new Parameter([dModel], 'normWeight'));
-    this.bias = new Parameter([dModel], 'normBias');
+    this.bias = bias ? new Parameter([dModel], 'normBias') : null;
     this.afterInit();
   }
 
@@ -31,7 +31,8 @@ export class DyT extends Module implements Norm {
   }
 
   forward(x: Variable): Variable {
-    return add(mul(tanh(mul(x, this.alpha)), this.weight), this.bias);
+    const y = mul(tanh(mul(x, this.alpha)), this.weight);
+    return this.bias ? add(y, this.bias) : y;
   }
 
   forwardSum(x: Variable, residual: Variable): Variable {
@@ -84,16 +85,19 @@ export function makeNorm(config: {
   dModel: number;
   /** Added to the variance; DyT has none. */
   eps: number;
+  /** Whether LayerNorm and DyT have a bias; 'qkv' is none here. Default true. */
+  bias?: boolean | 'qkv';
 }): Norm {
+  const { bias = true } = config;
   checkValue('makeNorm', 'norm', config.norm, oneOf(...normKinds));
   switch (config.norm) {
     case 'rms':
       return new RMSNorm(config.dModel, config.eps);
     case 'dyt':
-      return new DyT(config.dModel);
+      return new DyT(config.dModel, bias === true);
     case 'scale':
       return new ScaleNorm(config.dModel, config.eps);
     default:
-      return new LayerNorm(config.dModel, config.eps);
+      return new LayerNorm(config.dModel, config.eps, bias === true);
   }
 }

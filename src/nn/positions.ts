@@ -9,14 +9,17 @@ import { persistentStorage } from '../tensor/tensor.js';
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
 
-/** `sinusoidal` (Vaswani et al. 2017, section 3.5) or a `learned` table. */
-export type PositionKind = 'sinusoidal' | 'learned';
-export const positionKinds: readonly PositionKind[] = ['sinusoidal', 'learned'];
+/**
+ * `sinusoidal` (Vaswani et al. 2017, section 3.5), a `learned` table, or `rotary`, where the attentions turn queries and
+ * keys instead (Su et al. 2021).
+ */
+export type PositionKind = 'sinusoidal' | 'learned' | 'rotary';
+export const positionKinds: readonly PositionKind[] = ['sinusoidal', 'learned', 'rotary'];
 
-/** Adds a position row to every token embedding. */
+/** Adds a position row to every token embedding; under `rotary` nothing. */
 export class Positions extends Module {
   static override readonly name: string = 'Positions';
-  /** Learned table (maxSeqLen, dModel); null for sinusoids. */
+  /** Learned table (maxSeqLen, dModel); null for the others. */
   readonly weight: Parameter | null;
   readonly #table: Variable | null;
 
@@ -46,8 +49,8 @@ export class Positions extends Module {
         hint: 'raise maxSeqLen or cut the sequence',
       });
     }
-    const table = (this.weight ?? this.#table) as Variable;
-    return add(x, slice(table, 0, start, start + length));
+    const table = this.weight ?? this.#table;
+    return table ? add(x, slice(table, 0, start, start + length)) : x;
   }
 }
 

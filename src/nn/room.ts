@@ -3,7 +3,7 @@ import { ConfigError, MemoryError } from '../errors.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { ModelConfig } from './config.js';
 
-/** Elements of a table of sinusoids: 8192 positions of 8192 dimensions, some seconds of work. */
+/** Elements of a table of sinusoids or angles: 8192 positions of 8192 dimensions, some seconds of work. */
 const MAX_TABLE = 1 << 26;
 
 /** What a configuration asks for. */
@@ -14,7 +14,7 @@ export interface Needs {
   what: string;
   most: number;
   layers: number;
-  /** Values of its table of sinusoids. */
+  /** Values of its table of sinusoids, or of rotary angles. */
   sinusoids: number;
 }
 
@@ -49,17 +49,19 @@ export function checkRoom(
   decoderLayers: number,
 ): void {
   const { vocabSize, dModel, dFF, maxSeqLen, numSegments = 0, numClasses = 0, patchWidth = 0 } = config;
-  const sinusoids = config.positions === 'sinusoidal' ? maxSeqLen * dModel : 0;
+  const { numHeads, numKVHeads, gatedFFN, positions } = config;
+  const width = positions === 'sinusoidal' ? dModel : positions === 'rotary' ? dModel / numHeads : 0;
+  const sinusoids = maxSeqLen * width;
   if (sinusoids > MAX_TABLE) {
-    throw new ConfigError(`maxSeqLen ${maxSeqLen} times dModel ${dModel} exceeds ${MAX_TABLE}`, {
+    throw new ConfigError(`maxSeqLen ${maxSeqLen} times ${width} exceeds ${MAX_TABLE}`, {
       op,
       expected: MAX_TABLE,
       actual: sinusoids,
       hint: "use fewer positions, or positions 'learned'",
     });
   }
-  const attention = 4 * dModel * dModel;
-  const feedForward = 2 * dModel * dFF;
+  const attention = (2 + (2 * numKVHeads) / numHeads) * dModel * dModel;
+  const feedForward = (gatedFFN ? 3 : 2) * dModel * dFF;
   const tables = config.tiedEmbeddings ? 1 : 2;
   const layers = encoderLayers + decoderLayers;
   const parts: [what: string, elements: number][] = [

@@ -10,8 +10,10 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import { type Activation, activations } from '../autograd/ops/linear.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import {
+  anything,
   checkOptions,
   flag,
   fraction,
@@ -36,6 +38,7 @@ import {
   type Streams,
   type Sublayer,
 } from './placements.js';
+import type { RotaryPositions } from './rotary-table.js';
 
 /**
  * Receives named intermediates: `encoder.layers.0.attention`, `….ffn`, `….mid`, `….hidden`, `….out`, and x before each
@@ -63,8 +66,8 @@ export interface LayerConfig {
   eps: number;
   /** Dropout of every branch's output. */
   dropout: number;
-  /** Inside the feed-forward; `gelu` is the exact form with erf. */
-  activation: 'relu' | 'gelu';
+  /** Inside the feed-forward; `gelu` is the exact form with erf, `geluTanh` GPT-2's. */
+  activation: Exclude<Activation, 'none'>;
   /** Dropout inside the feed-forward, after the activation. */
   activationDropout: number;
   /** Dropout of the attention probabilities. Default 0. */
@@ -77,6 +80,14 @@ export interface LayerConfig {
   mixFraction?: number;
   /** HybridNorm*: its first layer is Pre-LN. Default false. */
   preFirst?: boolean;
+  /** Heads of keys and values; they divide `numHeads`. Default: `numHeads`. */
+  numKVHeads?: number;
+  /** Rotary positions of self-attention. Default: none. */
+  rotary?: RotaryPositions | null;
+  /** Whether a third matrix gates the feed-forward: SwiGLU with `silu`, GeGLU with `gelu`. Default false. */
+  gatedFFN?: boolean;
+  /** Whether projections and norms have biases: all, none, or those of queries, keys and values alone. Default true. */
+  bias?: boolean | 'qkv';
 }
 
 export const layerRules: Rules<LayerConfig> = {
@@ -87,13 +98,17 @@ export const layerRules: Rules<LayerConfig> = {
   norm: oneOf(...normKinds),
   eps: positive,
   dropout: share,
-  activation: oneOf('relu', 'gelu'),
+  activation: oneOf(...activations),
   activationDropout: share,
   attentionDropout: optional(share),
   qkNorm: optional(oneOf(...qkNorms)),
   residualInit: optional(oneOf('none', 'gpt2')),
   mixFraction: optional(fraction),
   preFirst: optional(flag),
+  numKVHeads: optional(integer(1)),
+  rotary: optional(anything),
+  gatedFFN: optional(flag),
+  bias: optional(oneOf<boolean | string>(true, false, 'qkv')),
 };
 
 /** Where a layer stands in its stack; a layer on its own is the first of one. */
@@ -130,6 +145,7 @@ abstract class Layer extends Module {
   /** @internal */
   protected makeAttention(kind: 'attention' | 'cross'): MultiHeadAttention {
     const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto', attentionDropout } = this.#config;
+    const { numKVHeads, rotary, bias } = this.#config;
     const { innerNorm, headGain, qkNorm } = this.placement;
     const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
     const parts: AttentionParts = {
@@ -140,17 +156,23 @@ abstract class Layer extends Module {
       headGain: headGain && kind === 'attention',
       eps,
       dropout: attentionDropout,
+      numKVHeads,
+      rotary: kind === 'attention' ? rotary : null,
+      bias,
     };
     return new MultiHeadAttention(dModel, numHeads, parts);
   }
 
   /** @internal */
   protected makeFeedForward(): FeedForward {
-    const { dModel, dFF, activation, activationDropout } = this.#config;
+    const { dModel, dFF, activation, activationDropout, gatedFFN: gated, bias = true } = this.#config;
     const ffnNorm = this.placement.innerNorm?.includes('ffn')
       ? makeNorm({ ...this.#config, dModel: dFF })
       : null;
-    return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm);
+    return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm, {
+      gated,
+      bias: bias === true,
+    });
   }
 
   /** @internal */
@@ -212,14 +234,13 @@ abstract class Layer extends Module {
     const { initGain, gainAt, gainOfAll } = this.placement;
     if (initGain) {
       const gain = initGain(this.#place);
-      attention.forEach(({ inProjWeight, outProj, dModel }, i) => {
+      attention.forEach(({ inProjWeight, outProj, dModel, kvWidth }, i) => {
         if (gainAt?.includes(this.sublayers[i].kind) === false) return;
         if (gainOfAll) multiply(inProjWeight, gain);
-        else multiply(inProjWeight, gain * valueGain, 2 * dModel * dModel);
+        else multiply(inProjWeight, gain * valueGain, (dModel + kvWidth) * dModel);
         multiply(outProj.weight, gain);
       });
-      multiply(ffn.linear1.weight, gain);
-      multiply(ffn.linear2.weight, gain);
+      for (const matrix of [ffn.linear1, ffn.linear2, ffn.linear3]) if (matrix) multiply(matrix.weight, gain);
     }
     if (this.#config.residualInit === 'gpt2') {
       const share = 1 / Math.sqrt(this.sublayers.length * this.#place.numLayers);

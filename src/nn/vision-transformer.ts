@@ -26,6 +26,7 @@ import { TransformerEncoder } from './transformer.js';
 const stackKeys = [
   'dModel',
   'numHeads',
+  'numKVHeads',
   'numLayers',
   'dFF',
   'normPlacement',
@@ -37,10 +38,14 @@ const stackKeys = [
   'mixFraction',
   'preFirst',
   'activation',
+  'gatedFFN',
+  'bias',
   'dropout',
   'activationDropout',
   'attentionDropout',
   'positions',
+  'ropeTheta',
+  'ropeScaling',
   'init',
   'seed',
 ] as const satisfies readonly (keyof VisionTransformerConfig)[];
@@ -124,7 +129,8 @@ export class VisionTransformer extends Module {
     });
     const patchWidth = patchSize * patchSize * channels;
     checkRoom('VisionTransformer', { ...config, patchWidth }, config.numLayers, 0);
-    const stack = Object.fromEntries(stackKeys.map((key) => [key, config[key]]));
+    const keys = stackKeys.filter((key) => config[key] !== undefined);
+    const stack = Object.fromEntries(keys.map((key) => [key, config[key]]));
     this.config = { ...stack, imageSize, patchSize, channels, numClasses } as VisionTransformerConfig;
     this.patches = new Linear(patchWidth, config.dModel);
     this.classToken = initializeParameter(new Parameter([1, config.dModel], 'position'));

@@ -60,6 +60,7 @@ export function attentionForward(
   lengths: number,
   batch: number,
   heads: number,
+  kvHeads: number,
   queryLen: number,
   keyLen: number,
   dHead: number,
@@ -81,8 +82,9 @@ export function attentionForward(
   for (let b = 0; b < batch; b++) {
     const keys = lengths ? Math.min(keyLen, heap[(lengths >> 2) + b]) : keyLen;
     for (let h = 0; h < heads; h++) {
-      const kh = (k >> 2) + b * batchStrideKV * strideK + h * dHead;
-      const vh = (v >> 2) + b * batchStrideKV * strideV + h * dHead;
+      const shared = Math.floor((h * kvHeads) / heads) * dHead;
+      const kh = (k >> 2) + b * batchStrideKV * strideK + shared;
+      const vh = (v >> 2) + b * batchStrideKV * strideV + shared;
       for (let t = 0; t < queryLen; t++) {
         const row = (b * queryLen + t) * strideQ + h * dHead + (q >> 2);
         const o = (b * queryLen + t) * strideOut + h * dHead + (out >> 2);
@@ -122,6 +124,7 @@ export function attentionBackward(
   lengths: number,
   batch: number,
   heads: number,
+  kvHeads: number,
   queryLen: number,
   keyLen: number,
   dHead: number,
@@ -141,15 +144,16 @@ export function attentionBackward(
 ): void {
   for (let b = 0; b < batch; b++) {
     const keys = lengths ? Math.min(keyLen, heap[(lengths >> 2) + b]) : keyLen;
-    for (let h = 0; h < heads; h++) {
-      const kh = b * keyLen * strideK + h * dHead;
-      const vh = b * keyLen * strideV + h * dHead;
-      for (let j = 0; j < keyLen; j++) {
-        for (let e = 0; e < dHead; e++) {
-          heap[(dk >> 2) + kh + j * strideK + e] = 0;
-          heap[(dv >> 2) + vh + j * strideV + e] = 0;
-        }
+    for (let j = 0; j < keyLen; j++) {
+      for (let e = 0; e < kvHeads * dHead; e++) {
+        heap[(dk >> 2) + (b * keyLen + j) * strideK + e] = 0;
+        heap[(dv >> 2) + (b * keyLen + j) * strideV + e] = 0;
       }
+    }
+    for (let h = 0; h < heads; h++) {
+      const shared = Math.floor((h * kvHeads) / heads) * dHead;
+      const kh = b * keyLen * strideK + shared;
+      const vh = b * keyLen * strideV + shared;
       for (let t = 0; t < queryLen; t++) {
         const row = (b * queryLen + t) * strideQ + h * dHead;
         const o = (b * queryLen + t) * strideOut + h * dHead;

@@ -8,6 +8,7 @@ import * as bias from './bias.js';
 import * as crossEntropy from './cross-entropy.js';
 import * as elementwise from './elementwise.js';
 import * as embedding from './embedding.js';
+import * as gate from './gate.js';
 import * as gemm from './gemm.js';
 import * as layernorm from './layernorm.js';
 import * as layout from './layout.js';
@@ -17,6 +18,7 @@ import * as optimizer from './optimizer.js';
 import * as random from './random.js';
 import * as reduce from './reduce.js';
 import * as rmsnorm from './rmsnorm.js';
+import * as rotary from './rotary.js';
 import * as softmax from './softmax.js';
 
 type ReferenceKernels = {
@@ -36,6 +38,7 @@ const references: ReferenceKernels = {
   ...crossEntropy,
   ...elementwise,
   ...embedding,
+  ...gate,
   ...gemm,
   ...layout,
   ...linearCrossEntropy,
@@ -43,6 +46,7 @@ const references: ReferenceKernels = {
   ...optimizer,
   ...random,
   ...reduce,
+  ...rotary,
   ...softmax,
 };
 

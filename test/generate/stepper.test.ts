@@ -27,6 +27,17 @@ const variants: [string, Partial<ModelOptions>][] = [
     .map((normPlacement): [string, Partial<ModelOptions>] => [normPlacement, { normPlacement }]),
   ['query and key norms, DyT', { qkNorm: 'layer', norm: 'dyt' }],
   ['unit queries and keys, ScaleNorm', { qkNorm: 'l2', norm: 'scale' }],
+  [
+    'rotary, two heads a key, SwiGLU, RMSNorm, no biases',
+    {
+      ...{ positions: 'rotary', numKVHeads: 2, norm: 'rms', bias: false, qkNorm: 'none' },
+      ...{ activation: 'silu', gatedFFN: true },
+    },
+  ],
+  [
+    'rotary, one key for all heads, biases of queries and keys alone, key norms',
+    { positions: 'rotary', numKVHeads: 1, bias: 'qkv', qkNorm: 'rms', activation: 'geluTanh' },
+  ],
 ];
 
 /** Log-probabilities of the next token behind every position, by one full forward pass. */

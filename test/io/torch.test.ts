@@ -286,6 +286,13 @@ test('models that PyTorch cannot express are refused', () => {
     () => toTorchState(new TransformerEncoderLayer({ ...layer, norm: 'rms' })),
     /RMSNorm has no counterpart/,
   );
+  for (const [options, message] of [
+    [{ rotary: { maxSeqLen: 4 } }, /rotary positions has no counterpart/],
+    [{ gatedFFN: true }, /linear3\.weight has no counterpart/],
+    [{ bias: false }, /a norm without a bias or RMSNorm has no counterpart/],
+  ] as const) {
+    refuses(() => toTorchState(new TransformerEncoderLayer({ ...layer, ...options })), message);
+  }
   assert.throws(() => toTorchState(new Linear(2, 3)), /have a counterpart in PyTorch/);
   assert.throws(
     () => toTorchState(new TransformerEncoderLayer(layer), { embedding: 'e' }),

@@ -8,6 +8,8 @@ const builds = await loadBuilds();
 interface Case {
   batch: number;
   heads: number;
+  /** Heads of keys and values; without it as many as of queries. */
+  kvHeads?: number;
   queryLen: number;
   keyLen: number;
   dHead: number;
@@ -41,6 +43,7 @@ function shapeOf(c: Case): Shape {
     spare: 0,
     threshold: 0,
     first: 0,
+    kvHeads: c.heads,
     ...c,
     pad,
     width,
@@ -78,8 +81,20 @@ function forward(h: KernelHarness, c: Case, given?: Tensors, compare = true, ato
   const work = h.workspace(h.kernels.attentionWorkspaceBytes(s.dHead));
   const mask = [s.threshold, h.ints('rng', [5, 6, 7, 8]), 77, 3, s.first];
   const args = [
-    ...[out, top, inverse, q, k, v, lengths, s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
-    ...[s.stride, s.stride, s.stride, s.width, s.keyLen + s.spare, s.causal, s.queryOffset, s.scale],
+    ...[out, top, inverse, q, k, v, lengths, s.batch, s.heads, s.kvHeads],
+    ...[
+      s.queryLen,
+      s.keyLen,
+      s.dHead,
+      s.stride,
+      s.stride,
+      s.stride,
+      s.width,
+      s.keyLen + s.spare,
+      s.causal,
+      s.queryOffset,
+      s.scale,
+    ],
     ...[...mask, work],
   ] as Parameters<KernelHarness['kernels']['attentionForward']>;
   if (compare) h.run('attentionForward', args, { atol, rtol: 2e-6 });
@@ -99,7 +114,7 @@ function backward(h: KernelHarness, c: Case, given?: Tensors & { dout: ArrayLike
   const dout = h.input('dout', given?.dout ?? numbers(s.batch * s.queryLen * s.width, 4));
   const args = [
     ...[dq, dk, dv, dout, q, k, v, out, top, inverse, dots, lengths],
-    ...[s.batch, s.heads, s.queryLen, s.keyLen, s.dHead],
+    ...[s.batch, s.heads, s.kvHeads, s.queryLen, s.keyLen, s.dHead],
     ...[s.stride, s.stride, s.stride, s.width, s.causal, s.queryOffset, s.scale, ...mask, work],
   ] as Parameters<KernelHarness['kernels']['attentionBackward']>;
   if (compare) h.run('attentionBackward', args, { atol: 2e-5, rtol: 1e-5 });
@@ -123,6 +138,19 @@ const CASES: Case[] = [
   { batch: 1, heads: 1, queryLen: 70, keyLen: 131, dHead: 9, causal: 1, queryOffset: -3 },
   { batch: 2, heads: 1, queryLen: 67, keyLen: 129, dHead: 64, lengths: [64, 129] },
   { batch: 1, heads: 1, queryLen: 6, keyLen: 70, dHead: 128, lengths: [500] },
+  {
+    batch: 2,
+    heads: 4,
+    kvHeads: 2,
+    queryLen: 37,
+    keyLen: 70,
+    dHead: 12,
+    causal: 1,
+    queryOffset: 33,
+    lengths: [70, 41],
+  },
+  { batch: 2, heads: 3, kvHeads: 1, queryLen: 9, keyLen: 9, dHead: 7, lengths: [9, 0], pad: 3 },
+  { batch: 1, heads: 6, kvHeads: 2, queryLen: 67, keyLen: 67, dHead: 16, causal: 1, pad: 64 },
   { batch: 1, heads: 2, queryLen: 0, keyLen: 3, dHead: 4 },
   { batch: 1, heads: 2, queryLen: 3, keyLen: 0, dHead: 4 },
 ];
@@ -144,6 +172,39 @@ for (const [build, h] of builds) {
       for (const threshold of [1, 6554, 32768, 65535]) {
         backward(h, { ...c, threshold });
         forward(h, { ...c, threshold, spare: 3, first: 3 });
+      }
+    }
+  });
+
+  test(`${build}: heads that share keys and values give the bits of copies of them, and the sum of their gradients`, () => {
+    const [heads, kvHeads, length, dHead] = [6, 2, 37, 12];
+    const group = heads / kvHeads;
+    const shared: Case = { batch: 2, heads, kvHeads, queryLen: length, keyLen: length, dHead, causal: 1 };
+    const s = shapeOf(shared);
+    const given = { ...randomTensors(s), dout: numbers(2 * length * s.width, 4) };
+    // Head h of the copies is head h / group of what is shared.
+    const copied = (x: ArrayLike<number>) =>
+      Float32Array.from({ length: x.length }, (_, i) => {
+        const [token, column] = [Math.floor(i / s.width), i % s.width];
+        const h = Math.floor(column / dHead);
+        return x[token * s.width + Math.floor(h / group) * dHead + (column % dHead)];
+      });
+    const run = backward(h, shared, given, false);
+    const out = h.bits(run.out, 2 * length * s.width);
+    const dq = h.bits(run.dq, 2 * length * s.width);
+    const dk = h.floats(run.dk, 2 * length * s.width).slice();
+    const copies = { ...given, k: copied(given.k), v: copied(given.v) };
+    const apart = backward(h, { ...shared, kvHeads: heads }, copies, false);
+    assert.equal(out, h.bits(apart.out, 2 * length * s.width));
+    assert.equal(dq, h.bits(apart.dq, 2 * length * s.width));
+    const each = h.floats(apart.dk, 2 * length * s.width);
+    for (let token = 0; token < 2 * length; token++) {
+      for (let e = 0; e < kvHeads * dHead; e++) {
+        const at = token * s.width + Math.floor(e / dHead) * group * dHead + (e % dHead);
+        let sum = 0;
+        for (let g = 0; g < group; g++) sum += each[at + g * dHead];
+        const got = dk[token * s.width + e];
+        assert.ok(Math.abs(got - sum) <= 2e-5 * (1 + Math.abs(sum)), `token ${token}, column ${e}`);
       }
     }
   });
@@ -414,7 +475,7 @@ for (const [build, h] of builds) {
       // Other numbers everywhere, so that a part that writes nothing shows.
       h.runWasm('attentionBackward', [
         ...[dq, dk, dv, out, q, k, v, out, top, inverse, dots, run.lengths],
-        ...[batch, heads, queryLen, keyLen, dHead],
+        ...[batch, heads, heads, queryLen, keyLen, dHead],
         ...[stride, stride, stride, width, s.causal, s.queryOffset, s.scale, ...mask, work],
       ] as Parameters<KernelHarness['kernels']['attentionBackward']>);
       for (const ptr of [out, top, inverse]) {
@@ -432,7 +493,7 @@ for (const [build, h] of builds) {
         const saved = [top + atRow, inverse + atRow];
         const part = [...mask.slice(0, 4), s.first + b * heads + head];
         const lengthsAt = run.lengths ? run.lengths + b * 4 : 0;
-        const shape = [count, some, queryLen, keyLen, dHead, stride, stride, stride, width];
+        const shape = [count, some, some, queryLen, keyLen, dHead, stride, stride, stride, width];
         h.runWasm('attentionForward', [
           ...[out + atOut, ...saved, q + atQ, k + atK, v + atK, lengthsAt, ...shape, keyLen],
           ...[s.causal, s.queryOffset, s.scale, ...part, work],

@@ -76,10 +76,13 @@ const families: Record<string, Family> = {
       'cos',
       'sigmoid',
       'sqrt',
+      'silu',
+      'geluTanh',
     ] as const) {
       show(`${name}Forward`, () => k[`${name}Forward`](out, x, N));
     }
-    show('geluBackward', () => k.geluBackward(out, x, x, N));
+    for (const name of ['gelu', 'silu', 'geluTanh'] as const)
+      show(`${name}Backward`, () => k[`${name}Backward`](out, x, x, N));
     show('whereForward', () => k.whereForward(out, x, x, out, N));
     show('biasGeluBackward', () => k.biasGeluBackward(out, h.output('sums', COLS), x, x, ROWS, COLS));
     show('biasGeluForward', () => k.biasGeluForward(out, x, x, x, ROWS, COLS));
@@ -90,6 +93,8 @@ const families: Record<string, Family> = {
     show('stridedGather', () => h.kernels.stridedGather(out, x, 1, 1, COLS, ROWS, 0, 0, 1, COLS));
     show('stridedScatterAdd', () => h.kernels.stridedScatterAdd(out, x, 1, 1, COLS, ROWS, 0, 0, 1, COLS));
     const ids = h.ints('ids', [3, -1, 0, 2, 3]);
+    const table = h.input('table', numbers(5 * 6, 2));
+    show('rotaryForward', () => h.kernels.rotaryForward(out, x, table, ROWS, COLS, 3, 6, 3, 2, 1, 1));
     show('embeddingForward', () => h.kernels.embeddingForward(out, x, ids, ROWS, COLS, 1.7));
     show('embeddingBackward', () => h.kernels.embeddingBackward(out, x, ids, ROWS, COLS, COLS, 1.7));
   },
@@ -169,10 +174,10 @@ const families: Record<string, Family> = {
   },
   attention: (h, show) => {
     const k = h.kernels;
-    const [batch, heads, length, dHead] = [2, 2, 70, 20];
+    const [batch, heads, kvHeads, length, dHead] = [2, 2, 1, 70, 20];
     const stride = heads * dHead;
     const count = batch * length * stride;
-    const shape = [batch, heads, length, length, dHead, stride, stride, stride, stride] as const;
+    const shape = [batch, heads, kvHeads, length, length, dHead, stride, stride, stride, stride] as const;
     const [q, key, value] = [1, 2, 3].map((seed) => h.input(`operand${seed}`, numbers(count, seed)));
     const [out, dq, dk, dv] = ['out', 'dq', 'dk', 'dv'].map((name) => h.output(name, count));
     const [top, inverse, dots] = ['top', 'inverse', 'dots'].map((name) =>

@@ -23,6 +23,7 @@ const variants: [string, Partial<ModelOptions>][] = [
   ['layer norms of queries and keys', { qkNorm: 'layer' }],
   ['unit queries and keys', { qkNorm: 'l2', normPlacement: 'pre' }],
   ['norms of values too', { normPlacement: 'hybrid', dropout: 0.4 }],
+  ['rotary, two heads a key', { positions: 'rotary', numKVHeads: 2 }],
 ];
 const text = { ids: Int32Array.from({ length: 40 }, (_, i) => (i * 7) % 23), batchSize: 2, seqLen: 20 };
 const pairs = pairBatch([
@@ -64,16 +65,20 @@ function judge(
   const [batch, numHeads, queries, keys] = weights.shape;
   assert.is(numHeads, HEADS);
   const d = WIDTH / HEADS;
+  const shared = attention.kvWidth;
+  const group = HEADS / attention.numKVHeads;
   const w = weights.toArray();
   for (let row = 0; row < batch * HEADS * queries; row++) {
     const t = row % queries;
     const h = Math.floor(row / queries) % HEADS;
     const b = Math.floor(row / queries / HEADS);
+    // From a component of the head to that of the keys it reads.
+    const back = (h - Math.floor(h / group)) * d;
     const sees = (j: number) => j < (lengths?.[b] ?? keys) && (!causal || j <= t);
     const scores = Array.from({ length: keys }, (_, j) => {
       let sum = 0;
       for (let i = h * d; i < (h + 1) * d; i++) {
-        sum += q[(b * queries + t) * WIDTH + i] * kv[(b * keys + j) * 2 * WIDTH + i];
+        sum += q[(b * queries + t) * WIDTH + i] * kv[(b * keys + j) * 2 * shared + i - back];
       }
       return sees(j) ? Math.exp(sum / Math.sqrt(d)) : 0;
     });
@@ -90,7 +95,7 @@ function judge(
       close(own[j], score / total, tolerance, `row ${row}, key ${j}`);
     });
     for (let i = h * d; i < (h + 1) * d; i++) {
-      const sum = own.reduce((s, p, j) => s + p * kv[(b * keys + j) * 2 * WIDTH + WIDTH + i], 0);
+      const sum = own.reduce((s, p, j) => s + p * kv[(b * keys + j) * 2 * shared + shared + i - back], 0);
       close(heads[(b * queries + t) * WIDTH + i], sum, tolerance * 8, 'weights times values');
     }
   }

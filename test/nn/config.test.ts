@@ -63,7 +63,16 @@ test('every value out of range is refused by name with what came', () => {
     ['norm', 'batch'],
     ['eps', 0],
     ['activation', 'tanh'],
-    ['positions', 'rotary'],
+    ['positions', 'rotatory'],
+    ['numKVHeads', 0],
+    ['gatedFFN', 'yes'],
+    ['bias', 'all'],
+    ['ropeTheta', 0],
+    ['ropeScaling', { type: 'linear' }],
+    ['ropeScaling', { type: 'linear', factor: -2 }],
+    ['ropeScaling', { type: 'linear', factor: 2, extra: 1 }],
+    ['ropeScaling', { type: 'yarn', factor: 2 }],
+    ['ropeScaling', { type: 'llama3', factor: 8, lowFreqFactor: 4, highFreqFactor: 4, originalMaxSeqLen: 9 }],
     ['embeddingNorm', 'no'],
     ['tiedEmbeddings', 1],
     ['embeddingScale', Number.NaN],
@@ -77,6 +86,17 @@ test('every value out of range is refused by name with what came', () => {
     assert.ok(error.message.startsWith(`Transformer: ${key} must be `), error.message);
     assert.ok(Object.is(error.actual, value), error.message);
   }
+});
+
+test('parts that only make sense together are refused apart', () => {
+  const message = (options: Partial<ModelOptions>) => refusal(() => smallLM(options)).message;
+  assert.match(message({ numKVHeads: 3 }), 'numHeads must be a multiple of numKVHeads 3, got 4');
+  assert.match(message({ positions: 'rotary', dModel: 12 }), 'dModel must be a multiple of 2 numHeads');
+  for (const options of [{ ropeTheta: 500 }, { ropeScaling: null }] as const) {
+    assert.match(message(options), /positions, with rope(Theta|Scaling), must be rotary, got "sinusoidal"/);
+  }
+  const { ropeTheta, ropeScaling, numKVHeads } = smallLM({ positions: 'rotary' }).config;
+  assert.equal([ropeTheta, ropeScaling, numKVHeads], [10000, null, 4]);
 });
 
 test('encoder and decoder have their own depth and placement', () => {

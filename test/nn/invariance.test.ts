@@ -42,6 +42,17 @@ const variants: [string, Partial<ModelOptions>][] = [
     'peri, RMSNorm, untied',
     { normPlacement: 'peri', norm: 'rms', tiedEmbeddings: false, embeddingNorm: true },
   ],
+  [
+    'rotary, two heads a key, SwiGLU, RMSNorm, no biases',
+    {
+      ...{ positions: 'rotary', numKVHeads: 2, norm: 'rms', bias: false, qkNorm: 'none' },
+      ...{ activation: 'silu', gatedFFN: true },
+    },
+  ],
+  [
+    'rotary, one key for all heads, biases of queries and keys alone, key norms',
+    { positions: 'rotary', numKVHeads: 1, bias: 'qkv', qkNorm: 'rms', activation: 'geluTanh' },
+  ],
   ['pre, wider than a block', { normPlacement: 'pre', dModel: 96, dFF: 300, numHeads: 3, numLayers: 1 }],
 ];
 

@@ -238,7 +238,7 @@ test("a user's module finds its own parameters, children and arrays of children"
     'inner.1.bias',
   ]);
   gate.assignPaths();
-  assert.is((gate.inner[1] as LayerNorm).bias.path, 'inner.1.bias');
+  assert.is((gate.inner[1] as LayerNorm).bias?.path, 'inner.1.bias');
   gate.eval();
   assert.equal([gate.training, gate.inner[1].training], [false, false]);
   gate.train();

@@ -37,6 +37,10 @@ const c = (label: string, inputs: Input[], run: Case['run']): Case => ({ label, 
 
 const ints = (values: number[], shape = [values.length]): Variable => tensor(values, { shape, dtype: 'i32' });
 
+/** A table for `rotary`: whatever numbers, a rotation or not. */
+const angles = (positions: number, dHead: number): Variable =>
+  tensor(Array.from(numbers(positions * dHead, 77)), { shape: [positions, dHead] });
+
 /** The cases of a function of one tensor. */
 const unary = (run: Case['run'], low = -2, high = 2): Case[] => [
   c('matrix', [[[3, 5], low, high]], run),
@@ -212,6 +216,8 @@ const cases: Record<string, Case[]> = {
 
   relu: unary(ops.relu),
   gelu: unary(ops.gelu),
+  geluTanh: unary(ops.geluTanh),
+  silu: unary(ops.silu, -4, 4),
   exp: unary(ops.exp),
   log: unary(ops.log, 0.4, 3),
   tanh: unary(ops.tanh),
@@ -310,6 +316,8 @@ const cases: Record<string, Case[]> = {
     ...linears('none'),
     ...linears('relu'),
     ...linears('gelu'),
+    ...linears('geluTanh'),
+    ...linears('silu'),
     c('one weight twice', [[[3, 4]], [[4, 4]], [[4]]], (x, w, b) => ops.linear(ops.linear(x, w, b), w, b)),
     c('all rows in two parts', [[[3, 4]], [[6, 4]], [[6]]], (x, w, b) =>
       ops.concat([ops.linear(x, w, b, { rows: [0, 2] }), ops.linear(x, w, b, { rows: [2, 6] })], 1),
@@ -356,6 +364,24 @@ const cases: Record<string, Case[]> = {
     ),
     c('one head, one position', [[[2, 1, 9]]], (qkv) => ops.selfAttention(qkv, { numHeads: 1 })),
     c('heads of width 1', [[[1, 3, 6]]], (qkv) => ops.selfAttention(qkv, { numHeads: 2, causal: true })),
+    ...masks.map(([label, mask]) =>
+      c(`two heads a key, ${label}`, [[[2, 5, 24]]], (qkv) =>
+        ops.selfAttention(qkv, { ...masked(mask, [3, 0], 4), numKVHeads: 2 }),
+      ),
+    ),
+    c('one key for all heads', [[[1, 4, 10]]], (qkv) =>
+      ops.selfAttention(qkv, { numHeads: 3, numKVHeads: 1, causal: true }),
+    ),
+  ],
+  rotary: [
+    c('every head', [[[2, 3, 8]]], (x) => ops.rotary(x, angles(3, 4), { numHeads: 2 })),
+    c('some heads, later', [[[2, 3, 14]]], (x) => ops.rotary(x, angles(7, 4), { numHeads: 2, start: 4 })),
+    c('twice', [[[1, 2, 6]]], (x) =>
+      ops.rotary(ops.rotary(x, angles(2, 6), { numHeads: 1 }), angles(2, 6), { numHeads: 1 }),
+    ),
+    c('of what others use too', [[[1, 3, 4]]], (x) =>
+      ops.mul(ops.rotary(x, angles(3, 2), { numHeads: 2 }), ops.tanh(x)),
+    ),
   ],
   crossAttention: [
     ...masks
@@ -364,6 +390,9 @@ const cases: Record<string, Case[]> = {
         c(label, [[[2, 3, 6]], [[2, 5, 12]]], (q, kv) => ops.crossAttention(q, kv, masked(mask, [4, 0]))),
       ),
     c('longer queries', [[[2, 5, 4]], [[2, 2, 8]]], (q, kv) => ops.crossAttention(q, kv, { numHeads: 1 })),
+    c('two heads a key', [[[2, 3, 8]], [[2, 4, 8]]], (q, kv) =>
+      ops.crossAttention(q, kv, { numHeads: 4, numKVHeads: 2, lengths: ints([4, 1]) }),
+    ),
   ],
   attention: [
     ...masks.map(([label, mask]) =>
@@ -376,6 +405,9 @@ const cases: Record<string, Case[]> = {
     ),
     c('no visible key', [[[1, 4, 4]], [[1, 4, 4]], [[1, 4, 4]]], (q, k, v) =>
       ops.attention(q, k, v, { numHeads: 2, causal: true, queryOffset: -2 }),
+    ),
+    c('three heads a key', [[[1, 3, 12]], [[1, 4, 4]], [[1, 4, 4]]], (q, k, v) =>
+      ops.attention(q, k, v, { numHeads: 6, numKVHeads: 2, causal: true, queryOffset: 1 }),
     ),
     c('keys are values', [[[2, 3, 4]], [[2, 4, 4]]], (q, kv) => ops.attention(q, kv, kv, { numHeads: 2 })),
     c('queries are keys are values', [[[2, 3, 4]]], (x) =>
@@ -541,6 +573,21 @@ const variants: [string, Partial<ModelOptions>][] = [
   ['encoder normformer, decoder sub', { normPlacement: 'normformer', decoderNormPlacement: 'sub' }],
   ['encoder admin, decoder rezero', { normPlacement: 'admin', decoderNormPlacement: 'rezero' }],
   ['encoder deepnorm, decoder b2t', { normPlacement: 'deepnorm', decoderNormPlacement: 'b2t' }],
+  [
+    'rotary, SwiGLU, RMSNorm, one key for two heads, no biases',
+    {
+      ...{ positions: 'rotary', numKVHeads: 1, norm: 'rms', bias: false },
+      ...{ activation: 'silu', gatedFFN: true, dModel: 8 },
+    },
+  ],
+  [
+    'rotary with a scaling, GeGLU, biases of queries and keys alone, normed keys, dropout',
+    {
+      ...{ positions: 'rotary', ropeTheta: 50, ropeScaling: { type: 'linear', factor: 3 }, dModel: 8 },
+      ...{ numKVHeads: 1, bias: 'qkv', qkNorm: 'layer', activation: 'geluTanh', gatedFFN: true },
+      ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
+    },
+  ],
   ['encoder pre, decoder post', { normPlacement: 'pre', decoderNormPlacement: 'post', numDecoderLayers: 1 }],
 ];
 

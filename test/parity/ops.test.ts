@@ -10,6 +10,7 @@ import * as ops from '../../src/autograd/ops/index.js';
 import { backward } from '../../src/autograd/tape.js';
 import { tensor, type Variable } from '../../src/autograd/variable.js';
 import { decodeSafetensors } from '../../src/io/safetensors.js';
+import { rotaryTable } from '../../src/nn/rotary-table.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { init, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { distance, maxAbs, norm } from './golden.js';
@@ -88,6 +89,8 @@ const cases: Record<string, Cases> = {
   cos: unary(ops.cos),
   relu: { ...unary(ops.relu), 'at 0': (x) => ops.relu(x) },
   gelu: unary(ops.gelu),
+  geluTanh: unary(ops.geluTanh),
+  silu: unary(ops.silu),
 
   sum: reductions(ops.sum),
   mean: reductions(ops.mean),
@@ -136,7 +139,13 @@ const cases: Record<string, Cases> = {
     ...matmuls('shared b'),
     'beyond a tile': (a, b) => ops.matmul(a, b),
   },
-  linear: { ...linears('none'), ...linears('relu'), ...linears('gelu') },
+  linear: {
+    ...linears('none'),
+    ...linears('relu'),
+    ...linears('gelu'),
+    ...linears('geluTanh'),
+    ...linears('silu'),
+  },
 
   layerNorm: {
     bias: (x, w, b) => ops.layerNorm(x, w, b),
@@ -163,10 +172,17 @@ const cases: Record<string, Cases> = {
     causal: (x) => ops.selfAttention(x, { numHeads: 2, causal: true }),
     lengths: (x) => ops.selfAttention(x, { numHeads: 3, lengths: ints([2, 3]) }),
     'causal with lengths': (x) => ops.selfAttention(x, { numHeads: 2, causal: true, lengths: ints([3, 1]) }),
+    'two heads a key': (x) => ops.selfAttention(x, { numHeads: 4, numKVHeads: 2, causal: true }),
+  },
+  rotary: {
+    'every head': (x) => ops.rotary(x, rotaryTable(6, { maxSeqLen: 5 }), { numHeads: 2 }),
+    'some heads, later': (x) =>
+      ops.rotary(x, rotaryTable(8, { maxSeqLen: 40, theta: 500 }), { numHeads: 2, start: 33 }),
   },
   crossAttention: {
     'no mask': (q, kv) => ops.crossAttention(q, kv, { numHeads: 2 }),
     lengths: (q, kv) => ops.crossAttention(q, kv, { numHeads: 1, lengths: ints([4, 2]) }),
+    'two heads a key': (q, kv) => ops.crossAttention(q, kv, { numHeads: 4, numKVHeads: 2 }),
   },
   attention: {
     'no mask': (q, k, v) => ops.attention(q, k, v, { numHeads: 3 }),
@@ -175,6 +191,8 @@ const cases: Record<string, Cases> = {
     'causal with lengths': (q, k, v) =>
       ops.attention(q, k, v, { numHeads: 3, causal: true, lengths: ints([3, 2]) }),
     'earlier keys': (q, k, v) => ops.attention(q, k, v, { numHeads: 2, causal: true, queryOffset: 3 }),
+    'one key for all heads': (q, k, v) =>
+      ops.attention(q, k, v, { numHeads: 3, numKVHeads: 1, lengths: ints([3, 2]) }),
   },
 };
 

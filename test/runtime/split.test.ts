@@ -25,6 +25,7 @@ const SIZES: Record<string, number> = {
   first: 0,
   batch: 7,
   heads: 3,
+  kvHeads: 3,
   queryLen: 35,
   keyLen: 41,
   dHead: 12,
@@ -41,6 +42,9 @@ const SIZES: Record<string, number> = {
   strideB: 29 * 53,
   ld: 203,
   rowsPerLength: 1,
+  length: 41,
+  start: 2,
+  back: 0,
   numSegments: 9,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
@@ -70,8 +74,23 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
   sgemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
   sgemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
-  attentionForward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }, { threshold: 0 }, { first: 5 }],
-  attentionBackward: [{}, { causal: 0, queryOffset: 0 }, { lengths: 0 }, { threshold: 0 }, { first: 5 }],
+  attentionForward: [
+    {},
+    { causal: 0, queryOffset: 0 },
+    { lengths: 0 },
+    { threshold: 0 },
+    { first: 5 },
+    { kvHeads: 1 },
+  ],
+  attentionBackward: [
+    {},
+    { causal: 0, queryOffset: 0 },
+    { lengths: 0 },
+    { threshold: 0 },
+    { first: 5 },
+    { kvHeads: 1 },
+  ],
+  rotaryForward: [{}, { back: 1, first: 7 }],
   crossEntropyRows: [{}, { dlogits: 0, scale: 0 }],
 };
 const INTEGERS: Record<string, (i: number) => number> = {

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mul, noGrad, tensor } from '../../src/autograd/index.js';
-import { type CausalLM, type LmInput, Transformer } from '../../src/nn/index.js';
+import { type CausalLM, type LmInput, type ModelOptions, Transformer } from '../../src/nn/index.js';
 import { Adam, inverseSqrt, RAdam, SGD } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
@@ -38,12 +38,24 @@ const optimizers = {
 };
 
 /** Dropout, clipping, a changing rate, accumulation, smoothing and three lengths, over 200 steps. */
-async function train(threads: number, replay: boolean, optimizer: keyof typeof optimizers = 'adam') {
+async function train(
+  threads: number,
+  replay: boolean,
+  optimizer: keyof typeof optimizers = 'adam',
+  options: Partial<ModelOptions> = {},
+) {
   const runtime = await createRuntime({ threads });
   try {
     return withRuntime(runtime, () => {
       assert.is(runtime.threads, threads);
-      const model = languageModel({ dropout: 0.2, dModel: 24, numHeads: 2, dFF: 56, numLayers: 2 });
+      const model = languageModel({
+        dropout: 0.2,
+        dModel: 24,
+        numHeads: 2,
+        dFF: 56,
+        numLayers: 2,
+        ...options,
+      });
       const trainer = new Trainer({
         model,
         data: alternating(9),
@@ -80,6 +92,27 @@ for (const threads of [2, 3, 4]) {
     const expected = await train(1, false);
     assert.is(await train(threads, true), expected);
     assert.is(await train(threads, false), expected);
+  });
+}
+
+const MODERN: [string, Partial<ModelOptions>][] = [
+  [
+    'rotary, one key for two heads, SwiGLU, RMSNorm, no biases',
+    {
+      ...{ positions: 'rotary', numKVHeads: 1, norm: 'rms', bias: false },
+      ...{ activation: 'silu', gatedFFN: true, attentionDropout: 0.1 },
+    },
+  ],
+  [
+    "rotary, GELU's tanh form, biases of queries and keys alone",
+    { positions: 'rotary', bias: 'qkv', activation: 'geluTanh' },
+  ],
+];
+for (const [name, options] of MODERN) {
+  test(`${name}: a replayed run on two threads has the bits of an eager one`, async () => {
+    const expected = await train(1, false, 'adam', options);
+    assert.is(await train(1, true, 'adam', options), expected);
+    assert.is(await train(2, true, 'adam', options), expected);
   });
 }
 

@@ -14,6 +14,8 @@ import { drawMask, NO_MASK } from './dropout.js';
 export interface AttentionOptions {
   /** Number of heads; it divides C. */
   numHeads: number;
+  /** Heads of keys and values; they divide `numHeads`, and each serves as many heads of queries in a row. Default: `numHeads`. */
+  numKVHeads?: number;
   /** Whether key j is visible to query i only when j <= i + queryOffset. Default false. */
   causal?: boolean;
   /** Position of the first query among the keys (a key/value cache holds earlier ones). Default 0. */
@@ -31,6 +33,7 @@ export interface AttentionOptions {
 
 const rules: Rules<AttentionOptions> = {
   numHeads: integer(1),
+  numKVHeads: optional(integer(1)),
   causal: optional(flag),
   queryOffset: optional(integer(-0x80000000, 0x7fffffff)),
   lengths: optional(anything),
@@ -38,41 +41,47 @@ const rules: Rules<AttentionOptions> = {
   stream: optional(text),
 };
 
-/** A part of a packed projection: columns [offset, offset + dModel) of each row of x (B, T, stride). */
+/** A part of a packed projection: columns from `offset` on of each row of x (B, T, stride). */
 interface Part {
   x: Variable;
   offset: number;
 }
 
-/** Self-attention from packed projections qkv (B, T, 3·C); result (B, T, C). */
+/**
+ * Self-attention from packed projections qkv (B, T, C + 2·D), D being C, or the width of `numKVHeads` heads; result
+ * (B, T, C).
+ */
 export function selfAttention(qkv: Variable, options: AttentionOptions): Variable {
   requireTensor('selfAttention', 'qkv', qkv);
-  const c = qkv.shape[2] / 3;
+  const { numHeads = 1, numKVHeads = numHeads } = options ?? {};
+  const dHead = qkv.shape[2] / (numHeads + 2 * numKVHeads);
+  const [c, d] = [numHeads * dHead, numKVHeads * dHead];
   return attend(
     'selfAttention',
     { x: qkv, offset: 0 },
     { x: qkv, offset: c },
-    { x: qkv, offset: 2 * c },
+    { x: qkv, offset: c + d },
     c,
     options,
   );
 }
 
-/** Attention of queries q (B, Tq, C) over packed kv (B, Tk, 2·C); result (B, Tq, C). */
+/** Attention of queries q (B, Tq, C) over packed kv (B, Tk, 2·D), D as in `selfAttention`; result (B, Tq, C). */
 export function crossAttention(q: Variable, kv: Variable, options: AttentionOptions): Variable {
   requireTensor('crossAttention', 'q', q);
+  requireTensor('crossAttention', 'kv', kv);
   const c = q.shape[2];
   return attend(
     'crossAttention',
     { x: q, offset: 0 },
     { x: kv, offset: 0 },
-    { x: kv, offset: c },
+    { x: kv, offset: kv.shape[2] / 2 },
     c,
     options,
   );
 }
 
-/** Attention of q (B, Tq, C) over k and v (B, Tk, C); result (B, Tq, C). */
+/** Attention of q (B, Tq, C) over k and v (B, Tk, D), D as in `selfAttention`; result (B, Tq, C). */
 export function attention(q: Variable, k: Variable, v: Variable, options: AttentionOptions): Variable {
   requireTensor('attention', 'q', q);
   return attend(
@@ -87,19 +96,27 @@ export function attention(q: Variable, k: Variable, v: Variable, options: Attent
 
 function attend(op: string, q: Part, k: Part, v: Part, c: number, options: AttentionOptions): Variable {
   checkOptions(op, options, rules);
-  const { numHeads, lengths } = options;
+  const { numHeads, numKVHeads = numHeads, lengths } = options;
+  if (numHeads % numKVHeads) {
+    throw new ShapeError(`numHeads ${numHeads} is not divisible by numKVHeads ${numKVHeads}`, {
+      op,
+      expected: numHeads,
+      actual: numKVHeads,
+    });
+  }
   for (const [name, part] of [
     ['q', q],
     ['k', k],
     ['v', v],
   ] as const) {
     requireDType(op, name, part.x, 'f32');
-    if (part.x.rank !== 3 || part.x.shape[0] !== q.x.shape[0] || part.offset + c > part.x.shape[2]) {
+    const width = part === q ? c : (c / numHeads) * numKVHeads;
+    if (part.x.rank !== 3 || part.x.shape[0] !== q.x.shape[0] || part.offset + width > part.x.shape[2]) {
       throw new ShapeError(
-        `${name} must be (${q.x.shape[0]}, T, at least ${part.offset + c}), got ${formatShape(part.x.shape)}`,
+        `${name} must be (${q.x.shape[0]}, T, at least ${part.offset + width}), got ${formatShape(part.x.shape)}`,
         {
           op,
-          expected: [q.x.shape[0], -1, part.offset + c],
+          expected: [q.x.shape[0], -1, part.offset + width],
           actual: part.x.shape,
         },
       );
@@ -156,6 +173,7 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
     pl,
     batch,
     numHeads,
+    numKVHeads,
     queryLen,
     keyLen,
     dHead,
@@ -195,6 +213,7 @@ function attend(op: string, q: Part, k: Part, v: Part, c: number, options: Atten
         pl,
         batch,
         numHeads,
+        numKVHeads,
         queryLen,
         keyLen,
         dHead,

@@ -16,5 +16,6 @@ export { type MatmulOptions, matmul } from './matmul.js';
 export { addLayerNorm, addRmsNorm, layerNorm, type NormOptions, type NormResult, rmsNorm } from './norm.js';
 export { poolTokens } from './pool-tokens.js';
 export { max, mean, type ReduceOptions, sum } from './reduce.js';
+export { type RotaryOptions, rotary } from './rotary.js';
 export { logSoftmax, softmax } from './softmax.js';
-export { cos, exp, gelu, log, relu, sigmoid, sin, sqrt, tanh } from './unary.js';
+export { cos, exp, gelu, geluTanh, log, relu, sigmoid, silu, sin, sqrt, tanh } from './unary.js';

@@ -7,7 +7,7 @@ import type { Runtime } from '../../runtime/runtime.js';
 import { persistentStorage, type Storage } from '../../tensor/tensor.js';
 import { result, type Variable } from '../variable.js';
 
-/** Keys and values of the positions generated so far, (B, capacity, 2C), in persistent memory. */
+/** Keys and values of the positions generated so far, (B, capacity, 2·width), in persistent memory. */
 export class KeyValueCache {
   /** Positions it holds. */
   length = 0;
@@ -18,11 +18,12 @@ export class KeyValueCache {
   constructor(
     readonly runtime: Runtime,
     readonly batch: number,
-    readonly dModel: number,
+    /** Of the keys of a position, and of its values: `kvWidth` of the attention. */
+    readonly width: number,
     capacity = 16,
   ) {
     checkValue('KeyValueCache', 'batch', batch, integer(0));
-    checkValue('KeyValueCache', 'dModel', dModel, integer(1));
+    checkValue('KeyValueCache', 'width', width, integer(1));
     checkValue('KeyValueCache', 'capacity', capacity, integer(1));
     this.capacity = capacity;
     this.#storage = this.#room(capacity);
@@ -32,7 +33,7 @@ export class KeyValueCache {
   #room(capacity: number): Storage {
     let rows = 1;
     while (rows < this.batch) rows *= 2;
-    return persistentStorage(this.runtime, 'f32', rows * capacity * 2 * this.dModel);
+    return persistentStorage(this.runtime, 'f32', rows * capacity * 2 * this.width);
   }
 
   /** Gives the memory back; the cache must not be used any more. */
@@ -49,7 +50,7 @@ export class KeyValueCache {
   reserve(length: number): void {
     if (length <= this.capacity) return;
     const capacity = Math.max(length, this.capacity * 2);
-    const row = 2 * this.dModel;
+    const row = 2 * this.width;
     const grown = this.#room(capacity);
     for (let b = 0; b < this.batch; b++) {
       this.runtime.kernels.copyForward(
@@ -67,8 +68,8 @@ export class KeyValueCache {
   reorder(order: ArrayLike<number>): KeyValueCache {
     const row = integer(0, this.batch - 1);
     for (let b = 0; b < order.length; b++) checkValue('KeyValueCache.reorder', `order[${b}]`, order[b], row);
-    const next = new KeyValueCache(this.runtime, order.length, this.dModel, this.capacity);
-    copyRows(this.runtime, next.address(), this.address(), order, this.capacity * 2 * this.dModel);
+    const next = new KeyValueCache(this.runtime, order.length, this.width, this.capacity);
+    copyRows(this.runtime, next.address(), this.address(), order, this.capacity * 2 * this.width);
     next.length = this.length;
     this.release();
     return next;
@@ -76,22 +77,23 @@ export class KeyValueCache {
 }
 
 /**
- * Attention of new positions, packed as qkv (B, T, 3C), over those in the cache and themselves, causal; result
+ * Attention of new positions, packed as qkv (B, T, C + 2D), D being the cache's width, over those in the cache and themselves, causal; result
  * (B, T, C). Their keys and values are added to the cache.
  */
 export function cachedAttention(qkv: Variable, cache: KeyValueCache, numHeads: number): Variable {
   const { runtime } = qkv;
   const { kernels } = runtime;
-  const c = cache.dModel;
-  const [batch, count] = qkv.shape;
+  const d = cache.width;
+  const [batch, count, packed] = qkv.shape;
+  const c = packed - 2 * d;
   const at = cache.length;
   cache.reserve(at + count);
   const base = cache.address();
-  // Columns C..3C of every row become rows at … at + T - 1 of the cache (B, capacity, 2C).
+  // Columns from C on of every row become rows at … at + T - 1 of the cache (B, capacity, 2D).
   for (let row = 0; row < batch * count; row++) {
     const b = (row - (row % count)) / count;
-    const to = base + (b * cache.capacity + at + (row % count)) * 2 * c * 4;
-    kernels.copyForward(to, qkv.ptr + (row * 3 * c + c) * 4, 2 * c);
+    const to = base + (b * cache.capacity + at + (row % count)) * 2 * d * 4;
+    kernels.copyForward(to, qkv.ptr + (row * packed + c) * 4, 2 * d);
   }
   const out = result(runtime, [batch, count, c]);
   const dHead = c / numHeads;
@@ -103,16 +105,17 @@ export function cachedAttention(qkv: Variable, cache: KeyValueCache, numHeads: n
     inverse,
     qkv.ptr,
     base,
-    base + c * 4,
+    base + d * 4,
     0,
     batch,
     numHeads,
+    d / dHead,
     count,
     at + count,
     dHead,
-    3 * c,
-    2 * c,
-    2 * c,
+    packed,
+    2 * d,
+    2 * d,
     c,
     cache.capacity,
     1,

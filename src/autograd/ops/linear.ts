@@ -5,19 +5,22 @@ import { record } from '../tape.js';
 import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
-/** What follows a linear layer; `gelu` is the exact form with erf. */
-export type Activation = 'none' | 'relu' | 'gelu';
+/** What follows a linear layer; `gelu` is the exact form with erf, `geluTanh` GPT-2's approximation. */
+export type Activation = 'none' | 'relu' | 'gelu' | 'geluTanh' | 'silu';
+
+/** All activations but none. */
+export const activations = ['relu', 'gelu', 'geluTanh', 'silu'] as const;
 
 /** What follows the product, and how much of the weight takes part in it. */
 export interface LinearOptions {
-  /** Applied to every element of the result; `gelu` is the exact form with erf. Default `none`. */
+  /** Applied to every element of the result; `gelu` is the exact form with erf, `geluTanh` GPT-2's. Default `none`. */
   activation?: Activation;
   /** Use only rows [from, to) of weight and bias: a part of a packed projection. Default: all. */
   rows?: readonly [number, number];
 }
 
 const rules: Rules<LinearOptions> = {
-  activation: optional(oneOf('none', 'relu', 'gelu')),
+  activation: optional(oneOf('none', ...activations)),
   rows: optional(anything),
 };
 
@@ -72,17 +75,18 @@ export function linear(
   const partial = outer !== weight.shape[0];
   const [px, pw, pb, py] = [x.ptr, weight.ptr + from * inner * 4, bias ? bias.ptr + from * 4 : 0, y.ptr];
 
-  // y = x Wᵀ, then bias and activation in one pass over y.
-  kernels.sgemm(py, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
-  let pre = 0;
-  if (activation === 'gelu') {
-    // GELU's gradient needs its input, so the pre-activation is kept.
-    pre = runtime.allocate(y.size);
-    if (pb) kernels.biasGeluForward(py, pre, py, pb, rows, outer);
-    else {
-      kernels.copyForward(pre, py, y.size);
-      kernels.geluForward(py, pre, y.size);
-    }
+  // The gradients of these need what the activation was applied to, so that is kept.
+  const pre = activation === 'none' || activation === 'relu' ? 0 : runtime.allocate(y.size);
+  const fused = activation === 'gelu' && pb !== 0;
+  const product = fused || !pre ? py : pre;
+  // x Wᵀ, then bias and activation in one pass over it.
+  kernels.sgemm(product, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
+  if (fused) kernels.biasGeluForward(py, pre, py, pb, rows, outer);
+  else if (pre) {
+    if (pb) kernels.biasForward(pre, pre, pb, rows, outer);
+    if (activation === 'gelu') kernels.geluForward(py, pre, y.size);
+    else if (activation === 'silu') kernels.siluForward(py, pre, y.size);
+    else kernels.geluTanhForward(py, pre, y.size);
   } else if (pb && activation === 'relu') kernels.biasReluForward(py, py, pb, rows, outer);
   else if (pb) kernels.biasForward(py, py, pb, rows, outer);
   else if (activation === 'relu') kernels.reluForward(py, py, y.size);
@@ -93,13 +97,14 @@ export function linear(
     let biasSums = 0;
     if (activation !== 'none') {
       // dout belongs to this op alone, so the activation's gradient is taken in place; the bias's share with it.
-      const saved = activation === 'relu' ? py : pre;
-      if (wantsBias) {
+      if (activation === 'silu') kernels.siluBackward(dy, dy, pre, y.size);
+      else if (activation === 'geluTanh') kernels.geluTanhBackward(dy, dy, pre, y.size);
+      else if (wantsBias) {
         biasSums = allocateChunkSums(runtime, rows, outer);
-        if (activation === 'relu') kernels.biasReluBackward(dy, biasSums, dy, saved, rows, outer);
-        else kernels.biasGeluBackward(dy, biasSums, dy, saved, rows, outer);
-      } else if (activation === 'relu') kernels.reluBackward(dy, dy, saved, y.size);
-      else kernels.geluBackward(dy, dy, saved, y.size);
+        if (activation === 'relu') kernels.biasReluBackward(dy, biasSums, dy, py, rows, outer);
+        else kernels.biasGeluBackward(dy, biasSums, dy, pre, rows, outer);
+      } else if (activation === 'relu') kernels.reluBackward(dy, dy, py, y.size);
+      else kernels.geluBackward(dy, dy, pre, y.size);
     }
     if (ctx.wants(x)) {
       // dx = dy W

@@ -40,6 +40,24 @@ export const gelu = (x: Variable): Variable =>
     (k, dx, dy, p, _y, n) => k.geluBackward(dx, dy, p, n),
   );
 
+/** x (1 + tanh(sqrt(2/π) (x + 0.044715 x³))) / 2, the approximation of `gelu` that GPT-2 was trained with. */
+export const geluTanh = (x: Variable): Variable =>
+  unary(
+    'geluTanh',
+    x,
+    (k, y, p, n) => k.geluTanhForward(y, p, n),
+    (k, dx, dy, p, _y, n) => k.geluTanhBackward(dx, dy, p, n),
+  );
+
+/** x / (1 + e^-x), also called swish. */
+export const silu = (x: Variable): Variable =>
+  unary(
+    'silu',
+    x,
+    (k, y, p, n) => k.siluForward(y, p, n),
+    (k, dx, dy, p, _y, n) => k.siluBackward(dx, dy, p, n),
+  );
+
 /** e^x; exactly 0 below -87.3. */
 export const exp = (x: Variable): Variable =>
   unary(
