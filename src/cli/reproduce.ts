@@ -4,17 +4,16 @@ import { arch, cpus, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pinned } from '../conformance/pinned.js';
 import { ConfigError } from '../errors.js';
+import { presetNames } from '../experiments/experiment.js';
 import {
-  isPresetName,
-  judgeRecords,
   makePreset,
   type Preset,
-  presetNames,
   type Results,
   type RunRecord,
   type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
+import { isPresetName, judgeRecords } from '../experiments/registry.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { columnsOf, hasColor } from '../terminal/output.js';

@@ -2,7 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { pinned } from '../conformance/pinned.js';
 import { DataError } from '../errors.js';
-import { isPresetName, presetNames, type Results } from '../experiments/index.js';
+import { presetNames } from '../experiments/experiment.js';
+import type { Results } from '../experiments/index.js';
+import { isPresetName } from '../experiments/registry.js';
 import { isJsonObject } from '../json.js';
 import { readJson } from './files.js';
 import { storedForm } from './run-store.js';

@@ -5,16 +5,14 @@
 
 import { ConfigError, DataError, PrenormError } from '../errors.js';
 import {
-  checkSpec,
   executeRun,
-  judgeRecords,
-  kindOf,
   type Results,
   type RunEnvironment,
   type RunRecord,
   type RunSpec,
 } from '../experiments/index.js';
-import { recordedPreset } from '../experiments/registry.js';
+import { checkSpec, kindOf } from '../experiments/kinds/run-kinds.js';
+import { judgeRecords, recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
 import { forOutput } from '../terminal/output.js';
 import { put } from '../terminal/write.js';

@@ -1,13 +1,8 @@
 /** @file How verdicts are reached: made-up runs meet every claim, and one changed value turns one verdict. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  classifyRuns,
-  experiments,
-  type PresetName,
-  type RunRecord,
-  type Verdict,
-} from '../../src/experiments/index.js';
+import { experiments, type PresetName, type RunRecord, type Verdict } from '../../src/experiments/index.js';
+import { classifyRuns } from '../../src/experiments/judges/training.js';
 import { maxOverMin, mean, median, slope } from '../../src/experiments/statistics.js';
 import { close } from '../support.js';
 import {

@@ -2,19 +2,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pair, PairSplits } from '../../../src/data/index.js';
+import { multi30kBars, multi30kRuns } from '../../../src/experiments/figures/multi30k.js';
 import {
   executeRun,
   experiments,
   judgeClaims,
-  KeptWeights,
   makePreset,
-  multi30kBars,
-  multi30kRuns,
   type RunRecord,
-  scoreLowerTokens,
   type TranslationRun,
-  testScoreName,
 } from '../../../src/experiments/index.js';
+import {
+  KeptWeights,
+  scoreLowerTokens,
+  testScoreName,
+} from '../../../src/experiments/kinds/translation-test.js';
 import { makeSchedule } from '../../../src/optim/index.js';
 import { init } from '../../../src/runtime/runtime.js';
 import { memorySources } from '../../support.js';
