@@ -6,7 +6,6 @@
 import type { Parameter } from '../autograd/variable.js';
 import type { Cursor } from '../data/cursor.js';
 import { ConfigError, PrenormError } from '../errors.js';
-import { Sha256 } from '../io/sha256.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { awaitable, type TrainingRun } from './awaitable.js';
 import { BatchMean } from './batch-mean.js';
@@ -28,6 +27,7 @@ import {
 } from './options.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
+import { runHash } from './run-hash.js';
 import {
   checkConfig,
   checkSchedule,
@@ -390,12 +390,6 @@ export class Trainer<B> {
 
   /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */
   hash(): string {
-    const hash = new Sha256();
-    hash.update(new Uint8Array(Float64Array.from(this.losses).buffer));
-    for (const [, parameter] of this.options.model.namedParameters()) {
-      const values = parameter.toArray();
-      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    }
-    return hash.hex();
+    return runHash(this.losses, this.options.model);
   }
 }
