@@ -5,9 +5,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import { RandomStream } from '../src/random.ts';
+import { countingCases } from '../test/fixtures/bleu/hand-cases.mjs';
+import { tokenCases } from '../test/fixtures/bleu/hand-tokens.mjs';
 import { secondBLEU } from '../test/text/bleu-second.ts';
-import { countingCases } from './bleu-hand-cases.mjs';
-import { tokenCases } from './bleu-hand-tokens.mjs';
 
 const GENERATED = 220;
 const SEED = 20240;
