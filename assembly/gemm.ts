@@ -109,7 +109,7 @@ export function sgemmBatched(
   }
 }
 
-function clear(c: usize, m: i32, n: i32, ldc: i32): void {
+export function clear(c: usize, m: i32, n: i32, ldc: i32): void {
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j += 4) storeUpTo(c + (<usize>j << 2), f32x4.splat(0), n - j);
     c += <usize>ldc << 2;

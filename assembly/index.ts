@@ -1,5 +1,6 @@
 export * from './gate';
-export * from './gemm';
+export { gemmWorkspaceBytes, sgemm, sgemmBatched } from './gemm';
+export * from './int12';
 export { layerNormBackward, layerNormForward } from './layernorm';
 export * from './rmsnorm';
 export * from './attention';

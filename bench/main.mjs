@@ -53,13 +53,13 @@ export async function main(args) {
       'package-lock.json': new URL('../package-lock.json', import.meta.url),
       'bench/package-lock.json': new URL('./package-lock.json', import.meta.url),
     };
-    const finish = beginRun({ quick, simd: 'strict', locks });
+    const finish = beginRun({ quick, arithmetic: 'strict', locks });
     const alone = chosen.flatMap(({ name, measure }) => (measure ? [{ name, measure }] : []));
     const wanted = chosen.filter((part) => !part.measure).map(({ name }) => name);
     const plan = makePlan(quick, alone.length + (wanted.length > 0 ? 1 : 0));
     const rows = [];
     for (const part of alone) {
-      rows.push(...(await plan.part(part, { simd: 'strict', threads: 1, seed: 0 })));
+      rows.push(...(await plan.part(part, { arithmetic: 'strict', threads: 1, seed: 0 })));
     }
     const builds = {};
     if (wanted.length > 0) {
@@ -72,7 +72,7 @@ export async function main(args) {
         rows.push(
           ...(await plan.part(
             { name: `rivals (${wanted.join(', ')})`, measure },
-            { simd: 'strict', threads: 1, seed: 0 },
+            { arithmetic: 'strict', threads: 1, seed: 0 },
           )),
         );
       } finally {

@@ -56,6 +56,9 @@ async function buildWasm() {
       throw error;
     }
   }
+  // Integers have no relaxed form: int12 computes with the strict build.
+  const relaxed = 'build/kernels.relaxed.wasm';
+  writeFileSync(relaxed, without(readFileSync(relaxed), /^int12/).bytes);
   await writeBindings();
   await buildPeak();
 }
@@ -161,23 +164,25 @@ async function writeBindings() {
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
 }
 
-/**
- * The strict kernels without those that only training calls. Functions are taken out, none is changed, so what is
- * left computes the same bits.
- */
+/** The strict kernels without those that only training calls. */
 function forwardOnly(strict) {
   const training =
-    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
-  const module = binaryen.readBinary(strict);
+    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^int12GemmValid|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
+  return without(strict, training);
+}
+
+/** Kernels without those of a name. Functions are taken out, none is changed, so what is left computes the same bits. */
+function without(kernels, pattern) {
+  const module = binaryen.readBinary(kernels);
   module.setFeatures(binaryen.Features.All);
   const names = Array.from(
     { length: module.getNumExports() },
     (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name,
   );
-  const leftOut = names.filter((name) => training.test(name));
+  const leftOut = names.filter((name) => pattern.test(name));
   for (const name of leftOut) module.removeExport(name);
   module.runPasses(['remove-unused-module-elements']);
-  if (!module.validate()) throw new Error('the forward kernels are not valid');
+  if (!module.validate()) throw new Error('what is left of the kernels is not valid');
   const bytes = Buffer.from(module.emitBinary());
   module.dispose();
   return { bytes, leftOut };

@@ -15,11 +15,11 @@ if (isMainThread && options.worker) {
   else parentPort?.postMessage(text);
 }
 
-async function run({ threads, simd, wasm, replay, items }) {
+async function run({ threads, arithmetic, microKernel, wasm, replay, items }) {
   const { capabilities, init } = await import('../dist/index.js');
   const { runConformance } = await import('../dist/conformance/index.js');
   try {
-    await init({ threads, simd, ...(wasm ? { wasm: readFileSync(wasm) } : {}) });
+    await init({ threads, arithmetic, microKernel, ...(wasm ? { wasm: readFileSync(wasm) } : {}) });
     const have = capabilities();
     if (have.threads !== threads) return { skipped: `threads: ${have.threadsReason}` };
     const result = await runConformance({

@@ -37,7 +37,7 @@ const { values: flags, positionals } = parseArgs({
 const words = [...(flags.only ?? []), ...positionals];
 
 if (!existsSync(join(root, 'dist/conformance/index.js'))) throw new Error('run `npm run build` first');
-const { pinned } = await import('../dist/conformance/index.js');
+const { pinned, pinnedFor } = await import('../dist/conformance/index.js');
 const all = Object.keys(pinned.items);
 const hasReplay = await knowsReplay();
 const NO_REPLAY = { skipped: 'this version has no option "replay"' };
@@ -65,13 +65,18 @@ async function knowsReplay() {
 /** A cell: its name, the items it runs, and a function that gives { hashes }, { skipped } or { error }. */
 function makeCells() {
   const list = [];
-  const add = (name, items, run, relaxed = false) =>
+  const add = (name, items, run, arithmetic = 'strict') =>
     list.push({
-      name,
+      name: arithmetic === 'strict' ? name : `${name} ${arithmetic}`,
       items: flags.short ? items.filter((item) => SHORT.includes(item)) : items,
-      run,
-      relaxed,
+      run: (chosen) => run(chosen, arithmetic),
+      arithmetic,
     });
+  // Once more in int12, where threads, workers and builds could matter.
+  const addBoth = (name, items, run) => {
+    add(name, items, run);
+    add(name, items, run, 'int12');
+  };
 
   const nodes = [['node-20', () => [process.execPath]]];
   nodes[0][0] = `node-${process.versions.node.split('.')[0]}`;
@@ -88,18 +93,21 @@ function makeCells() {
       for (const threads of [1, 2, 3, 4]) {
         for (const [word, replay] of replays) {
           const name = `${node} ${worker ? 'worker' : 'main'} threads-${threads} ${word} inline`;
-          add(name, all, (items) => runNode(command, { worker, threads, replay, items }));
+          const both = worker ? threads === 2 && replay : threads === 1 || (threads === 4 && replay);
+          (both ? addBoth : add)(name, all, (items, arithmetic) =>
+            runNode(command, { arithmetic, worker, threads, replay, items }),
+          );
         }
       }
     }
     for (const threads of [1, 4]) {
       const wasm = join(root, 'build/kernels.wasm');
-      add(`${node} main threads-${threads} external`, all, (items) =>
-        runNode(command, { threads, wasm, items }),
+      add(`${node} main threads-${threads} external`, all, (items, arithmetic) =>
+        runNode(command, { arithmetic, threads, wasm, items }),
       );
       const debug = join(root, 'build/kernels.debug.wasm');
-      add(`${node} main threads-${threads} debug`, DEBUG, (items) =>
-        runNode(command, { threads, wasm: debug, items }),
+      (threads === 1 ? addBoth : add)(`${node} main threads-${threads} debug`, DEBUG, (items, arithmetic) =>
+        runNode(command, { arithmetic, threads, wasm: debug, items }),
       );
     }
   }
@@ -110,26 +118,34 @@ function makeCells() {
   ]) {
     for (const worker of [false, true])
       for (const threads of [1, 2, 4])
-        add(`${host} ${worker ? 'worker' : 'main'} threads-${threads} inline`, all, (items) =>
-          runNode(command, { worker, threads, items }),
+        addBoth(`${host} ${worker ? 'worker' : 'main'} threads-${threads} inline`, all, (items, arithmetic) =>
+          runNode(command, { arithmetic, worker, threads, items }),
         );
-    add(`${host} main threads-1 eager inline`, all, (items) =>
-      runNode(command, { threads: 1, replay: false, items }),
+    add(`${host} main threads-1 eager inline`, all, (items, arithmetic) =>
+      runNode(command, { arithmetic, threads: 1, replay: false, items }),
     );
     const wasm = join(root, 'build/kernels.wasm');
-    add(`${host} main threads-1 external`, all, (items) => runNode(command, { threads: 1, wasm, items }));
+    add(`${host} main threads-1 external`, all, (items, arithmetic) =>
+      runNode(command, { arithmetic, threads: 1, wasm, items }),
+    );
   }
 
   for (const browser of ['chromium', 'firefox', 'webkit']) {
     const page = (name, items, query, isolated = true) =>
-      add(`${browser} ${name}`, items, (chosen) => runBrowser(browser, isolated, query, chosen));
+      (query.int12 ? addBoth : add)(`${browser} ${name}`, items, (chosen, arithmetic) =>
+        runBrowser(browser, isolated, { ...query, arithmetic }, chosen),
+      );
     // Debian's WebKitGTK has no SharedArrayBuffer unless an environment variable asks for it.
     for (const threads of browser === 'webkit' ? [1] : [1, 2, 3, 4]) {
       for (const [word, replay] of replays) {
-        page(`worker threads-${threads} ${word} inline`, all, { threads, replay });
+        page(`worker threads-${threads} ${word} inline`, all, {
+          threads,
+          replay,
+          int12: threads <= 2 && replay,
+        });
       }
     }
-    page('page threads-1 inline', all, { where: 'page', threads: 1 });
+    page('page threads-1 inline', all, { where: 'page', threads: 1, int12: true });
     page('worker threads-1 inline not-isolated', all, { threads: 1 }, false);
     page('worker threads-1 external', all, { threads: 1, wasm: '/kernels.wasm' });
     page('worker threads-1 debug', DEBUG, { threads: 1, wasm: '/kernels.debug.wasm' });
@@ -141,18 +157,27 @@ function makeCells() {
     ['arm64', () => emulatedArm64()],
   ];
   for (const [processor, command] of processors)
-    add(`${processor} main threads-1 inline`, flags.full ? all : EMULATED, (items) =>
-      runNode(command, { threads: 1, items }),
+    addBoth(`${processor} main threads-1 inline`, flags.full ? all : EMULATED, (items, arithmetic) =>
+      runNode(command, { arithmetic, threads: 1, items }),
     );
+  // Each processor chooses one of the two; the other one must give the same bits.
+  for (const [processor, command] of [[`${process.arch} here`, () => [process.execPath]], processors[2]])
+    for (const microKernel of ['dot', 'extmul'])
+      add(
+        `${processor} ${microKernel}`,
+        SHORT,
+        (items, arithmetic) => runNode(command, { arithmetic, microKernel, threads: 1, items }),
+        'int12',
+      );
   for (const [processor, command] of [
     [`${process.arch} here`, () => [process.execPath]],
     ...processors.slice(0, 1),
   ])
     add(
-      `${processor} relaxed`,
+      processor,
       ['vision'],
-      (items) => runNode(command, { threads: 1, simd: 'relaxed', items }),
-      true,
+      (items, arithmetic) => runNode(command, { arithmetic, threads: 1, items }),
+      'relaxed',
     );
   return list;
 }
@@ -166,10 +191,10 @@ async function runNode(command, options) {
     return { skipped: error.message };
   }
   // Node 20 has relaxed SIMD behind a flag.
-  const flag = options.simd === 'relaxed' && /^v2[0-2]\./.test(process.version);
+  const flag = options.arithmetic === 'relaxed' && /^v2[0-2]\./.test(process.version);
   const child = [
     join(root, 'scripts/conformance-child.mjs'),
-    JSON.stringify({ simd: 'strict', ...options, replay: hasReplay ? options.replay : undefined }),
+    JSON.stringify({ ...options, replay: hasReplay ? options.replay : undefined }),
   ];
   const args = [...program.slice(1), ...(flag ? ['--experimental-wasm-relaxed-simd'] : []), ...child];
   return new Promise((resolve) => {
@@ -181,7 +206,7 @@ async function runNode(command, options) {
 }
 
 async function runBrowser(name, isolated, query, items) {
-  const { replay, ...rest } = query;
+  const { replay, int12: _, ...rest } = query;
   if (replay && !hasReplay) return NO_REPLAY;
   const search = new URLSearchParams({
     ...rest,
@@ -207,7 +232,7 @@ async function runBrowser(name, isolated, query, items) {
 async function runMatrix() {
   if (cells.some(({ name }) => /chromium|firefox|webkit/.test(name)))
     execFileSync(process.execPath, ['scripts/build-conformance-page.mjs', '--quiet'], { cwd: root });
-  console.log(`pinned total ${pinned.total}`);
+  console.log(`pinned total ${pinned.total}, in int12 ${pinned.int12.total}`);
   const counts = { same: 0, different: 0, skipped: 0 };
   const relaxed = new Map();
   const queue = [...cells];
@@ -230,7 +255,7 @@ async function runMatrix() {
   return counts.different > 0 || (flags['require-all'] && counts.skipped > 0) ? 1 : 0;
 }
 
-function report({ name, items, relaxed: isRelaxed }, outcome, seconds, counts, relaxed) {
+function report({ name, items, arithmetic }, outcome, seconds, counts, relaxed) {
   const line = (word, text) =>
     console.log(`${word.padEnd(9)} ${name.padEnd(48)} ${text} (${seconds.toFixed(1)} s)`);
   if (outcome.skipped !== undefined) {
@@ -243,8 +268,9 @@ function report({ name, items, relaxed: isRelaxed }, outcome, seconds, counts, r
     line('ERROR', outcome.error);
     return;
   }
-  const wrong = items.filter((item) => outcome.hashes[item] !== pinned.items[item]);
-  if (isRelaxed) {
+  const pins = pinnedFor(arithmetic);
+  const wrong = items.filter((item) => outcome.hashes[item] !== pins.items[item]);
+  if (arithmetic === 'relaxed') {
     relaxed.set(name.replace(' relaxed', ''), outcome.hashes[items[0]]);
     line(
       'relaxed',
@@ -259,8 +285,5 @@ function report({ name, items, relaxed: isRelaxed }, outcome, seconds, counts, r
   }
   counts.same++;
   // The total is a hash over all items: where all are as pinned, it is the pinned one.
-  line(
-    'same',
-    items.length === all.length ? pinned.total : `${items.length} of ${all.length} items as pinned`,
-  );
+  line('same', items.length === all.length ? pins.total : `${items.length} of ${all.length} items as pinned`);
 }

@@ -16,10 +16,17 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { workingFolder } from '../src/cli/sources.js';
 import type { BatchSource, PairBatch, TokenPair } from '../src/data/index.js';
-import { multi30kBars, multi30kRuns } from '../src/experiments/figures/multi30k.js';
-import type { Results, RunRecord, TranslationRun } from '../src/experiments/index.js';
-import { openPairs } from '../src/experiments/kinds/translation.js';
-import { fullTest, KeptWeights, testScoreName } from '../src/experiments/kinds/translation-test.js';
+import {
+  fullTest,
+  KeptWeights,
+  multi30kBars,
+  multi30kRuns,
+  openPairs,
+  type Results,
+  type RunRecord,
+  type TranslationRun,
+  testScoreName,
+} from '../src/experiments/index.js';
 import { decodeSafetensors, encodeSafetensors, fromTorchState, toTorchState } from '../src/io/index.js';
 import { type StateDict, sinusoids, type Transformer } from '../src/nn/index.js';
 import { makeSchedule } from '../src/optim/index.js';

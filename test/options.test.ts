@@ -11,16 +11,14 @@ import * as classifying from '../src/classify/index.js';
 import { runConformance } from '../src/conformance/index.js';
 import { parseLabelledTexts } from '../src/data/index.js';
 import { PrenormError } from '../src/errors.js';
-import { multi30kRuns } from '../src/experiments/figures/multi30k.js';
-import { makePreset } from '../src/experiments/index.js';
-import { scoreTranslations } from '../src/experiments/kinds/translation-test.js';
+import { makePreset, multi30kRuns, scoreTranslations, translateAll } from '../src/experiments/index.js';
 import { chooseRecipe, cyclicTuning } from '../src/fit/train.js';
 import * as textual from '../src/generate/index.js';
-import { translateAll } from '../src/generate/translate.js';
 import * as prenorm from '../src/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
 import { decayGroups } from '../src/optim/index.js';
 import { openData, prepareRun } from '../src/recipe/index.js';
+import { createReferenceRuntime } from '../src/reference/runtime.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
 
 const test = suite('options');
@@ -877,11 +875,19 @@ const table: Row[] = [
     good: {},
     keys: {
       threads: 'positiveWhole',
+      arithmetic: 'choice',
       simd: 'choice',
+      microKernel: 'choice',
       worker: 'list',
       wasm: 'other',
       maxMemory: 'positiveWhole',
     },
+  },
+  {
+    of: ['createReferenceRuntime'],
+    call: createReferenceRuntime,
+    good: {},
+    keys: { arithmetic: 'choice' },
   },
 ];
 
@@ -1017,15 +1023,7 @@ test('docs/options.md has whoever takes options', () => {
   const page = readFileSync('docs/options.md', 'utf8');
   const shown = new Set([...page.matchAll(/^### (.*)$/gm)].flatMap(([, names]) => names.split(', ')));
   const taken = [...table, ...models].flatMap(({ of }) => of).concat(Object.keys(elsewhere));
-  // What the first three take are no options; the others are internal.
-  const others = [
-    'profileAdmin',
-    'concat',
-    'recipeOf01',
-    'multi30kRuns',
-    'scoreTranslations',
-    'translateAll',
-  ];
+  const others = ['profileAdmin', 'concat', 'recipeOf01']; // what they take are no options
   assert.equal(
     taken.filter((name) => !shown.has(`\`${name}\``) && !others.includes(name)),
     [],

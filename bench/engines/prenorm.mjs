@@ -5,12 +5,15 @@ import { capabilities, init } from '../../dist/index.js';
 import { bench } from '../../scripts/built-bench.mjs';
 import { serve } from './serve.mjs';
 
-const [path, threads, simd] = /** @type {[string, string, 'strict' | 'relaxed']} */ (process.argv.slice(2));
+const [path, threads, arithmetic] =
+  /** @type {[string, string, import('../../src/runtime/arithmetic.js').Arithmetic]} */ (
+    process.argv.slice(2)
+  );
 const { shape } = JSON.parse(readFileSync(path, 'utf8'));
-const runtime = await init({ threads: Number(threads), simd });
+const runtime = await init({ threads: Number(threads), arithmetic });
 const step = bench.lmStep(/** @type {any} */ (runtime), shape);
 const can = capabilities();
 await serve(
-  `Prenorm, ${simd}, ${can.threads} thread${can.threads === 1 ? '' : 's'}, Node ${process.version}`,
+  `Prenorm, ${arithmetic}, ${can.threads} thread${can.threads === 1 ? '' : 's'}, Node ${process.version}`,
   () => step.run(),
 );

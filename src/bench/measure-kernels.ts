@@ -3,9 +3,10 @@ import { layerNorm, softmax, sum } from '../autograd/ops/index.js';
 import { backward, noGrad, scope } from '../autograd/tape.js';
 import { Parameter, tensor, type Variable } from '../autograd/variable.js';
 import { Adam } from '../optim/index.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import { createRuntime, type Runtime, withRuntime } from '../runtime/runtime.js';
 import { KernelTimers } from './kernel-timers.js';
-import { COPY_BEYOND, COPY_BYTES, type Plan, peakName, peakOf, type Simd } from './measure-machine.js';
+import { COPY_BEYOND, COPY_BYTES, type Plan, peakName, peakOf } from './measure-machine.js';
 import { loadPeak } from './peak.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
@@ -42,23 +43,23 @@ export function products(quick: boolean): Product[] {
 
 export async function measureGemm(plan: Plan): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const simd of ['strict', 'relaxed'] as const) {
-    const peak = await peakOf(simd);
+  for (const build of ['strict', 'relaxed'] as const) {
+    const peak = await peakOf(build);
     const list = products(plan.quick);
     const base = ({ form, m, n, k }: Product) =>
       ({
-        name: `gemm ${simd} ${form} ${m}x${n}x${k}`,
+        name: `gemm ${build} ${form} ${m}x${n}x${k}`,
         unit: 'GFLOP/s',
         better: 'higher',
-        reference: peakName(simd),
-        target: targets.gemm[simd],
+        reference: peakName(build),
+        target: targets.gemm[build],
       }) as const;
     if (!peak) {
       rows.push(...list.map((product) => missingRow({ ...base(product), note: 'no relaxed SIMD here' })));
       continue;
     }
-    plan.onProgress(`${list.length} products, ${simd}`);
-    const runtime = await createRuntime({ simd, threads: 1 });
+    plan.onProgress(`${list.length} products, ${build}`);
+    const runtime = await createRuntime({ arithmetic: build, threads: 1 });
     const yardstick = timed(peak.run, plan.sampleMs / 4, 10);
     // The yardstick before each product; all products once a round, so that a row's rounds lie far apart.
     const subjects = list.map((product) => timed(gemmCall(runtime, product), plan.sampleMs));
@@ -103,7 +104,7 @@ const ADAM = 4 * 1024 * 1024;
 const SOFTMAX = { rows: 2048, cols: 512 };
 
 /** Kernels that stream through memory, as bytes per second over those of a copy; and the softmax. */
-export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]> {
+export async function measureMemoryBound(plan: Plan, arithmetic: Arithmetic): Promise<Row[]> {
   const rows: Row[] = [];
   const peak = await loadPeak('strict');
   const copy = timed(() => peak.copy(COPY_BYTES.beyond), plan.sampleMs);
@@ -124,9 +125,9 @@ export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]>
   };
 
   plan.onProgress('layerNorm, Adam and softmax');
-  const norm = await timedNorm(simd);
-  const adam = timed(await adamCall(simd), plan.sampleMs);
-  const exp = timed(await softmaxCall(simd), plan.sampleMs);
+  const norm = await timedNorm(arithmetic);
+  const adam = timed(await adamCall(arithmetic), plan.sampleMs);
+  const exp = timed(await softmaxCall(arithmetic), plan.sampleMs);
   norm.run();
   const [copies, forward, backwards, adamTimes, softmaxTimes]: number[][] = [[], [], [], [], []];
   for (let round = 0; round < plan.rounds; round++) {
@@ -156,8 +157,8 @@ export async function measureMemoryBound(plan: Plan, simd: Simd): Promise<Row[]>
 }
 
 /** Forward and backward of the op, counting the time of the norm's own kernels only. */
-async function timedNorm(simd: Simd): Promise<{ run(): { forward: number; backward: number } }> {
-  const runtime = await createRuntime({ simd, threads: 1 });
+async function timedNorm(arithmetic: Arithmetic): Promise<{ run(): { forward: number; backward: number } }> {
+  const runtime = await createRuntime({ arithmetic, threads: 1 });
   const timers = new KernelTimers(runtime);
   const shape = [NORM.rows, NORM.cols];
   const { x, weight, bias } = withRuntime(runtime, () => ({
@@ -182,8 +183,8 @@ async function timedNorm(simd: Simd): Promise<{ run(): { forward: number; backwa
   };
 }
 
-async function adamCall(simd: Simd): Promise<() => void> {
-  const runtime = await createRuntime({ simd, threads: 1 });
+async function adamCall(arithmetic: Arithmetic): Promise<() => void> {
+  const runtime = await createRuntime({ arithmetic, threads: 1 });
   return withRuntime(runtime, () => {
     const parameter = new Parameter([ADAM], 'weight');
     parameter.set(values(ADAM));
@@ -194,8 +195,8 @@ async function adamCall(simd: Simd): Promise<() => void> {
   });
 }
 
-async function softmaxCall(simd: Simd): Promise<() => void> {
-  const runtime = await createRuntime({ simd, threads: 1 });
+async function softmaxCall(arithmetic: Arithmetic): Promise<() => void> {
+  const runtime = await createRuntime({ arithmetic, threads: 1 });
   const x: Variable = withRuntime(runtime, () =>
     tensor(values(SOFTMAX.rows * SOFTMAX.cols), { shape: [SOFTMAX.rows, SOFTMAX.cols] }),
   );

@@ -1,9 +1,8 @@
 /** @file Rows about the machine itself: peak loops and memory copy. */
+import type { Build } from '../runtime/arithmetic.js';
 import { loadPeak, type Peak } from './peak.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { inTurns, timed } from './timing.js';
-
-export type Simd = 'strict' | 'relaxed';
 
 /** How much is measured, and what the measurements share. */
 export interface Plan {
@@ -24,24 +23,24 @@ export const COPY_BYTES = { inCache: 1 << 17, beyond: 1 << 26 };
 const NO_RELAXED = `Node ${process.version} has no relaxed SIMD`;
 
 export const COPY_BEYOND = 'copy beyond cache (64 MB)';
-export const peakName = (simd: Simd): string => `peak ${simd}`;
+export const peakName = (build: Build): string => `peak ${build}`;
 
 /** The peak loop of a build; null where the host lacks relaxed SIMD. */
-export async function peakOf(simd: Simd): Promise<Peak | null> {
+export async function peakOf(build: Build): Promise<Peak | null> {
   try {
-    return await loadPeak(simd);
+    return await loadPeak(build);
   } catch (error) {
-    if (simd === 'relaxed' && error instanceof WebAssembly.CompileError) return null;
+    if (build === 'relaxed' && error instanceof WebAssembly.CompileError) return null;
     throw error;
   }
 }
 
 export async function measurePeaks(plan: Plan): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const simd of ['strict', 'relaxed'] as const) {
-    plan.onProgress(`peak loop, ${simd}`);
-    const name = peakName(simd);
-    const peak = await peakOf(simd);
+  for (const build of ['strict', 'relaxed'] as const) {
+    plan.onProgress(`peak loop, ${build}`);
+    const name = peakName(build);
+    const peak = await peakOf(build);
     if (!peak) {
       rows.push(missingRow({ name, unit: 'GFLOP/s', better: 'higher', note: NO_RELAXED }));
       continue;

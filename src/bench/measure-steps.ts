@@ -1,15 +1,16 @@
 /** @file Rows about whole training steps: speed, where the time goes, what threads bring. */
+import { ARITHMETICS, type Arithmetic } from '../runtime/arithmetic.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { createRuntime, type Runtime, withRuntime } from '../runtime/runtime.js';
 import { type KernelTime, KernelTimers } from './kernel-timers.js';
-import { type Plan, peakName, peakOf, type Simd } from './measure-machine.js';
+import { type Plan, peakName, peakOf } from './measure-machine.js';
 import { buildStep, type Step, type StepName } from './models.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
 import { inTurns, leastDisturbed, type Timed, timed } from './timing.js';
 
 export interface StepOptions {
-  simd: Simd;
+  arithmetic: Arithmetic;
   threads: number | 'auto';
   seed: number;
 }
@@ -23,16 +24,16 @@ export const stepRow = (name: StepName): string => `step ${name}`;
 export async function measureSteps(
   plan: Plan,
   names: readonly StepName[],
-  { simd, threads, seed }: StepOptions,
+  { arithmetic, threads, seed }: StepOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  const peak = await peakOf(simd);
+  const peak = await peakOf(ARITHMETICS[arithmetic].build);
   if (!peak) return names.map((name) => missingStep(name, 'relaxed SIMD is not available'));
   plan.onProgress(`whole steps, ${names.join(', ')}`);
   const yardstick = timed(peak.run, plan.sampleMs / 2, 10);
   const subjects: { name: StepName; step: Step; work: Timed; threads: string }[] = [];
   for (const name of names) {
-    const runtime = await createRuntime({ simd, threads });
+    const runtime = await createRuntime({ arithmetic, threads });
     const step = await buildStep(name, runtime, seed);
     subjects.push({ name, step, work: timedStep(step, 5 * plan.sampleMs), threads: threadsOf(runtime) });
   }
@@ -47,7 +48,7 @@ export async function measureSteps(
         name: stepRow(name),
         unit: 'ms',
         samples: own,
-        reference: peakName(simd),
+        reference: peakName(ARITHMETICS[arithmetic].build),
         shares: own.map((ms, round) => step.flops / ms / (peak.flops / peaks[round])),
         better: 'higher',
         target: name === 'mt' ? undefined : targets.step[name],
@@ -81,12 +82,12 @@ const SMALL_SHARE = 0.02;
 export async function measureSplit(
   plan: Plan,
   names: readonly StepName[],
-  { simd, seed }: StepOptions,
+  { arithmetic, seed }: StepOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of names) {
     plan.onProgress(`split by kernel, ${name}`);
-    const runtime = await createRuntime({ simd, threads: 1 });
+    const runtime = await createRuntime({ arithmetic, threads: 1 });
     const timers = new KernelTimers(runtime);
     const step = await buildStep(name, runtime, seed);
     const subject = timedStep(step, 5 * plan.sampleMs);
@@ -153,7 +154,7 @@ function dispatchRow(name: StepName, walls: number[], rounds: Map<string, number
 export async function measureThreads(
   plan: Plan,
   names: readonly StepName[],
-  { simd, seed }: StepOptions,
+  { arithmetic, seed }: StepOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of names) {
@@ -165,8 +166,8 @@ export async function measureThreads(
       better: 'higher',
       target: name === 'small' || name === 'base' ? targets.twoThreads : undefined,
     } as const;
-    const one = await createRuntime({ simd, threads: 1 });
-    const two = await createRuntime({ simd, threads: 2 });
+    const one = await createRuntime({ arithmetic, threads: 1 });
+    const two = await createRuntime({ arithmetic, threads: 2 });
     const { threads, threadsReason } = withRuntime(two, capabilities);
     if (threads !== 2) {
       rows.push(missingRow({ ...base, note: `not available: ${threadsReason}` }));

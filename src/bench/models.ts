@@ -1,8 +1,7 @@
 /** @file The models whose whole training step is timed, with their batches. */
 import type { BatchSource } from '../data/cursor.js';
 import type { PairBatch } from '../data/index.js';
-import { makePreset, type TranslationRun } from '../experiments/index.js';
-import { openPairs } from '../experiments/kinds/translation.js';
+import { makePreset, openPairs, type TranslationRun } from '../experiments/index.js';
 import { CausalLM, type LmInput, type Transformer } from '../nn/models.js';
 import { buildRun, type Recipe, trainerOptions } from '../recipe/index.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';

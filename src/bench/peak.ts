@@ -1,4 +1,5 @@
 /** @file The yardsticks: the fastest loops of multiplications and additions, and the engine's memory copy. */
+import type { Build } from '../runtime/arithmetic.js';
 import { relaxedPeakBase64, strictPeakBase64 } from './generated/peak.js';
 
 export interface Peak {
@@ -19,8 +20,8 @@ const TURNS = 20_000;
 const PAGE = 65536;
 
 /** @throws WebAssembly.CompileError where the relaxed instructions are unknown. */
-export async function loadPeak(simd: 'strict' | 'relaxed'): Promise<Peak> {
-  const base64 = simd === 'strict' ? strictPeakBase64 : relaxedPeakBase64;
+export async function loadPeak(build: Build): Promise<Peak> {
+  const base64 = build === 'strict' ? strictPeakBase64 : relaxedPeakBase64;
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGE });
   const abort = (): never => {

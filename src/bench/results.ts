@@ -1,12 +1,14 @@
 /** @file The benchmark's JSON: what was measured, on what, with what. */
+
 import { FormatError } from '../errors.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import type { Row } from './row.js';
 
 export interface BenchResults {
   kind: 'prenorm-bench';
   version: 1;
   quick: boolean;
-  simd: 'strict' | 'relaxed';
+  simd: Arithmetic;
   machine: { cpu: string; cores: number; system: string };
   versions: {
     prenorm: string;

@@ -16,7 +16,7 @@ export const parts: readonly Part[] = [
   { name: 'peak', measure: measurePeaks },
   { name: 'copy', measure: measureCopies },
   { name: 'gemm', measure: measureGemm },
-  { name: 'memory', measure: (plan, { simd }) => measureMemoryBound(plan, simd) },
+  { name: 'memory', measure: (plan, { arithmetic }) => measureMemoryBound(plan, arithmetic) },
   { name: 'steps', measure: (plan, options) => measureSteps(plan, models(plan), options) },
   {
     name: 'split',

@@ -5,12 +5,13 @@ import { arch, cpus, loadavg, platform, release } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { BenchResults } from '../bench/results.js';
 import type { Row } from '../bench/row.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { packageVersion } from './version.js';
 
 export interface RunDescription {
   quick: boolean;
-  simd: 'strict' | 'relaxed';
+  arithmetic: Arithmetic;
   /** Lock files to name by hash. */
   locks?: Record<string, URL>;
 }
@@ -21,14 +22,14 @@ export function enableRelaxedSimd(): void {
 }
 
 /** Notes time and load now; the function it returns makes the results, with the load at that moment. */
-export function beginRun({ quick, simd, locks = {} }: RunDescription) {
+export function beginRun({ quick, arithmetic, locks = {} }: RunDescription) {
   const started = performance.now();
   const before = loadavg();
   return (rows: Row[], rivals: Record<string, string> = {}): BenchResults => ({
     kind: 'prenorm-bench',
     version: 1,
     quick,
-    simd,
+    simd: arithmetic,
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,

@@ -9,6 +9,8 @@ import type { Row } from '../bench/row.js';
 import { type Part, parts } from '../bench/suite.js';
 import { formatComparison, formatTable, summarize } from '../bench/table.js';
 import { ConfigError, FormatError } from '../errors.js';
+import { ARITHMETICS } from '../runtime/arithmetic.js';
+import type { ArithmeticOptions } from '../runtime/arithmetic-options.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { put, tell } from '../terminal/write.js';
 import { beginRun, enableRelaxedSimd } from './bench-machine.js';
@@ -20,29 +22,28 @@ import { start } from './start.js';
 export { beginRun, enableRelaxedSimd } from './bench-machine.js';
 export { reportError } from './errors.js';
 
-export interface BenchOptions {
+export interface BenchOptions extends ArithmeticOptions {
   quick?: boolean;
   only?: string[];
   out?: string;
   check?: boolean;
   compare?: string[];
   json?: boolean;
-  simd: 'strict' | 'relaxed';
   threads?: number | 'auto';
   seed?: number;
 }
 
 export async function bench(options: BenchOptions): Promise<number> {
   if (options.compare) return compare(options.compare, options.json);
-  const { simd, threads = 1, seed = 0, quick = false } = options;
+  const { threads = 1, seed = 0, quick = false } = options;
   const chosen = choose(parts, options.only);
   checkOut(options.out);
   enableRelaxedSimd();
-  await start({ simd });
-  const finish = beginRun({ quick, simd });
+  const arithmetic = await start({ arithmetic: options.arithmetic, simd: options.simd });
+  const finish = beginRun({ quick, arithmetic });
   const plan = makePlan(quick, chosen.length);
   const rows: Row[] = [];
-  for (const part of chosen) rows.push(...(await plan.part(part, { simd, threads, seed })));
+  for (const part of chosen) rows.push(...(await plan.part(part, { arithmetic, threads, seed })));
   return report(finish(rows), options);
 }
 
@@ -108,7 +109,7 @@ export function heading({ machine, versions, simd, load, seconds }: BenchResults
   const loads = `${load.before[0].toFixed(1)} before, ${load.after[0].toFixed(1)} after`;
   return [
     `prenorm ${versions.prenorm} (${simd}), Node ${versions.node}, ${machine.cpu}, ${machine.cores} cores`,
-    `load ${loads}; ${seconds.toFixed(0)} s; kernels ${versions.kernels[simd].slice(0, 12)}`,
+    `load ${loads}; ${seconds.toFixed(0)} s; kernels ${versions.kernels[ARITHMETICS[simd].build].slice(0, 12)}`,
     ...Object.entries(versions.rivals).map(([name, build]) => `${name}: ${build}`),
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 /** @file `prenorm conformance`: trains the fixed models and compares hashes with the pinned ones. */
 
 import { type ConformanceResult, type ItemResult, runConformance } from '../conformance/index.js';
+import { ARITHMETICS, type ArithmeticName } from '../runtime/arithmetic.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { forOutput } from '../terminal/output.js';
@@ -16,22 +17,29 @@ export interface ConformanceCommand extends EngineOptions {
 
 export async function conformance(options: ConformanceCommand): Promise<number> {
   await start(options);
-  const { threads, threadsReason, simd } = capabilities();
+  const { threads, threadsReason, arithmetic } = capabilities();
   if (typeof options.threads === 'number' && options.threads !== threads)
     note(`conformance: ${threads} thread instead of ${options.threads}: ${threadsReason}`);
   const host = `Node ${process.version}, V8 ${process.versions.v8}, ${process.platform} ${process.arch}`;
   const write = (line: string): void => {
     if (!options.json) put(`${forOutput(line, process.stdout)}\n`);
   };
-  write(`prenorm ${packageVersion()}; ${host}; ${simd} kernels; threads: ${threads}`);
+  write(`prenorm ${packageVersion()}; ${host}; ${arithmetic} arithmetic; threads: ${threads}`);
   const result = await runConformance({
     ...(options.item ? { only: options.item } : {}),
     onItem: (item) => write(line(item)),
   });
   if (options.json) {
-    const value = { prenorm: packageVersion(), host, simd, threads, kernels: strictWasmHash, ...result };
+    const value = {
+      prenorm: packageVersion(),
+      host,
+      arithmetic,
+      threads,
+      kernels: strictWasmHash,
+      ...result,
+    };
     put(`${JSON.stringify(value, null, 1)}\n`);
-  } else writeEnd(result, simd);
+  } else writeEnd(result, arithmetic);
   return result.ok ? EXIT.done : EXIT.failed;
 }
 
@@ -42,14 +50,14 @@ function line({ name, hash, ok, expected }: ItemResult): string {
   return ok ? text : `${text}\n${' '.repeat(20)}pinned    ${expected || '(nothing)'}`;
 }
 
-function writeEnd(result: ConformanceResult, simd: string): void {
+function writeEnd(result: ConformanceResult, arithmetic: ArithmeticName): void {
   if (result.total !== null) {
     const ok = result.total === result.expected;
     const total = `${mark(ok)} ${`total of list ${result.list}`.padEnd(18)} ${result.total}`;
     put(`${forOutput(total, process.stdout)}\n`);
   }
-  if (!result.ok && simd === 'relaxed')
+  if (!result.ok && !ARITHMETICS[arithmetic].pinned)
     put(
-      `${forOutput('relaxed kernels are not promised to give the same bits: see docs/determinism.md', process.stdout)}\n`,
+      `${forOutput(`${arithmetic} arithmetic is not promised to give the same bits: see docs/determinism.md`, process.stdout)}\n`,
     );
 }

@@ -2,13 +2,13 @@
 
 import { cpus } from 'node:os';
 import {
+  kindOf,
   makePreset,
   type Preset,
   type RunEnvironment,
   type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
-import { kindOf } from '../experiments/kinds/run-kinds.js';
 import { prepareRun } from '../recipe/index.js';
 import { formatDuration } from '../report/wording.js';
 import { columnsOf, forOutput } from '../terminal/output.js';

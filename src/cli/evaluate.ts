@@ -2,7 +2,7 @@
 import { describeReport } from '../classify/index.js';
 import type { LabelledBatch } from '../data/index.js';
 import { ConfigError } from '../errors.js';
-import { scoreTranslations } from '../experiments/kinds/translation-test.js';
+import { scoreTranslations } from '../experiments/index.js';
 import { readFileChecked } from '../io/files-node.js';
 import { TextClassifier, Transformer } from '../nn/index.js';
 import { type Judge, type OwnFile, openOwnFile } from '../recipe/data/own-file.js';

@@ -1,7 +1,8 @@
 /** @file `prenorm gradients`: per-layer gradient and activation norms at initialisation beside the theory. */
 
 import { ConfigError } from '../errors.js';
-import { runGradients, TOY_POSITIONS } from '../experiments/kinds/gradients.js';
+import { runGradients } from '../experiments/index.js';
+import { TOY_POSITIONS } from '../experiments/kinds/gradients.js';
 import { mean } from '../experiments/statistics.js';
 import { type NormPlacement, normPlacements } from '../nn/index.js';
 import { placementName } from '../nn/placement-names.js';

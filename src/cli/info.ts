@@ -26,7 +26,7 @@ export async function info(options: EngineOptions & { json?: boolean }): Promise
     const lines = [
       `prenorm ${value.prenorm}`,
       `${value.runtime}; ${value.platform}; ${value.cpu}, ${value.cores} cores`,
-      `simd: ${can.simd}; relaxed simd: ${can.relaxedSimd ? 'available (opt-in, not reproducible)' : 'not available'}`,
+      `arithmetic: ${can.arithmetic}${can.microKernel ? `, by ${can.microKernel} (${can.microKernelReason})` : ''}; relaxed simd: ${can.relaxedSimd ? 'available (opt-in, not reproducible)' : 'not available'}`,
       `threads: ${can.threads} (${can.threadsReason})`,
       `memory: ${(can.maxMemory / 2 ** 30).toFixed(0)} GiB at most`,
       `strict kernels  ${strictWasmHash}`,

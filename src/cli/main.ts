@@ -2,6 +2,7 @@
 /** @file The command line: arguments in, one command, exit code out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { normPlacements } from '../nn/placement-names.js';
+import { arithmeticNames } from '../runtime/arithmetic.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { packageVersion } from './version.js';
 
@@ -81,7 +82,7 @@ const program = new Command('prenorm')
 
 let exitCode: number = EXIT.done;
 
-/** What a command takes beside its own options: --threads and --simd where it computes, --seed where it draws. */
+/** What a command takes beside its own options: --threads and --arithmetic where it computes, --seed where it draws. */
 type Shared = 'nothing' | 'engine' | 'engine and seed';
 
 function command(name: string, shared: Shared, description: string): Command {
@@ -94,7 +95,15 @@ function command(name: string, shared: Shared, description: string): Command {
   if (shared === 'nothing') return made;
   return made
     .option('--threads <n>', 'threads of one step, or auto; any number gives the same bits', threads, 1)
-    .addOption(new Option('--simd <kind>', 'kernels').choices(['strict', 'relaxed']).default('strict'));
+    .addOption(
+      new Option(
+        '--arithmetic <kind>',
+        'strict (the default) and int12 give the same bits everywhere, relaxed does not; int12 is fastest',
+      ).choices(arithmeticNames),
+    )
+    .addOption(
+      new Option('--simd <kind>', 'earlier name of --arithmetic').choices(['strict', 'relaxed']).hideHelp(),
+    );
 }
 
 command(

@@ -1,8 +1,7 @@
 /** @file Carries out runs over several local processes, longest first, one run per process at a time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { RunProgress, RunRecord, RunSpec } from '../experiments/index.js';
-import { kindOf } from '../experiments/kinds/run-kinds.js';
+import { kindOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { fromWire, type WireError } from '../wire-error.js';
 import type { ChildRequest } from './child.js';
 import type { EngineOptions } from './start.js';

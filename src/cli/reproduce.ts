@@ -2,19 +2,21 @@
 
 import { arch, cpus, platform } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pinned } from '../conformance/pinned.js';
+import { pinnedFor } from '../conformance/index.js';
 import { ConfigError } from '../errors.js';
-import { presetNames } from '../experiments/experiment.js';
 import {
+  isPresetName,
+  judgeRecords,
   makePreset,
   type Preset,
+  presetNames,
   type Results,
   type RunRecord,
   type RunSpec,
   type TranslationRun,
 } from '../experiments/index.js';
-import { isPresetName, judgeRecords } from '../experiments/registry.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
+import { type Arithmetic, markOf } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
 import { put, putPainted, tell } from '../terminal/write.js';
@@ -43,9 +45,9 @@ export interface ReproduceOptions extends EngineOptions {
 export async function reproduce(options: ReproduceOptions): Promise<number> {
   const started = performance.now();
   const preset = selectPreset(options);
-  await start(options);
+  const arithmetic = await start(options);
   const out = options.out ?? join('runs', preset.name);
-  const store = new RunStore(join(out, 'runs'), options.simd);
+  const store = new RunStore(join(out, 'runs'), arithmetic);
   // Data that are not there are said before anything is written or waited for.
   for (const spec of preset.runs) await store.dataHash(spec);
   if (options.dryRun) {
@@ -73,7 +75,7 @@ async function reproduceInto(
   if (!carried) return EXIT.interrupted;
   const { records, earlier } = carried;
   const seconds = (performance.now() - started) / 1000 + earlier / processes;
-  const results = collect(preset, options, records, processes, seconds);
+  const results = collect(preset, store.arithmetic, options, records, processes, seconds);
   const text = `${JSON.stringify(results, null, 1)}\n`;
   await writeText(join(out, 'results.json'), text);
   await writeText(join(out, 'report.html'), renderReport(results, packageVersion()));
@@ -116,7 +118,7 @@ async function carryOut(
   try {
     await execute(
       missing,
-      { processes, engine: { simd: options.simd, threads: options.threads }, signal },
+      { processes, engine: { arithmetic: store.arithmetic, threads: options.threads }, signal },
       {
         onProgress(spec, progress) {
           if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
@@ -179,13 +181,15 @@ function summary(record: RunRecord): string {
 
 function collect(
   preset: Preset,
+  arithmetic: Arithmetic,
   options: ReproduceOptions,
   runs: RunRecord[],
   processes: number,
   seconds: number,
 ): Results {
   const { unigramNll, claims, figures } = judgeRecords(preset, runs);
-  const command = `prenorm reproduce --preset ${preset.name}`;
+  const how = arithmetic === 'strict' ? '' : ` --arithmetic ${arithmetic}`;
+  const command = `prenorm reproduce --preset ${preset.name}${how}`;
   const secondsOf = (own: readonly RunSpec[]) => {
     const ids = new Set(own.map(({ id }) => id));
     return runs.reduce((sum, run) => (ids.has(run.id) ? sum + run.seconds : sum), 0);
@@ -198,7 +202,8 @@ function collect(
     command: options.only?.length ? `${command} --only ${options.only.join(' ')}` : command,
     prenorm: packageVersion(),
     kernelHash: strictWasmHash,
-    conformance: pinned.total,
+    ...markOf(arithmetic),
+    conformance: pinnedFor(arithmetic).total,
     environment: {
       runtime: `Node ${process.version}`,
       platform: `${platform()} ${arch()}`,
@@ -208,7 +213,10 @@ function collect(
     },
     seconds,
     budgetSeconds: preset.budgetSeconds,
-    settings: settingsOf(preset, unigramNll),
+    settings: [
+      ...settingsOf(preset, unigramNll),
+      ...(arithmetic === 'strict' ? [] : [{ name: 'arithmetic', value: arithmetic }]),
+    ],
     experiments: preset.experiments.map(({ experiment, runs: own, whole }) => ({
       name: experiment.name,
       title: experiment.title,

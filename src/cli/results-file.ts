@@ -1,11 +1,10 @@
 /** @file A results file as it comes from anywhere: measured, checked for its shape, and whether its bits are this version's. */
 import { stat } from 'node:fs/promises';
-import { pinned } from '../conformance/pinned.js';
+import { pinned, pinnedFor } from '../conformance/index.js';
 import { DataError } from '../errors.js';
-import { presetNames } from '../experiments/experiment.js';
-import type { Results } from '../experiments/index.js';
-import { isPresetName } from '../experiments/registry.js';
+import { isPresetName, presetNames, type Results } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
+import { type Arithmetic, arithmeticNames } from '../runtime/arithmetic.js';
 import { readJson } from './files.js';
 import { storedForm } from './run-store.js';
 
@@ -22,12 +21,16 @@ function fault(value: unknown): string | undefined {
     return `preset must be one of ${presetNames.join(', ')}`;
   for (const key of ['prenorm', 'kernelHash']) if (!isText(value[key])) return `${key} must be a string`;
   if (value.conformance !== undefined && !isText(value.conformance)) return 'conformance must be a string';
+  const isArithmetic = (name: unknown) => name === undefined || arithmeticNames.includes(name as Arithmetic);
+  const kinds = arithmeticNames.join(', ');
+  if (!isArithmetic(value.arithmetic)) return `arithmetic must be one of ${kinds}`;
   if (value.seed !== undefined && !Number.isSafeInteger(value.seed)) return 'seed must be a whole number';
   const lists: Record<string, (entry: Record<string, unknown>) => string | undefined> = {
     runs: (run) => {
       for (const key of ['id', 'experiment', 'label', 'hash'])
         if (!isText(run[key])) return `${key}, a string`;
       for (const key of ['steps', 'seconds']) if (typeof run[key] !== 'number') return `${key}, a number`;
+      if (!isArithmetic(run.arithmetic)) return `arithmetic, one of ${kinds}`;
       return isJsonObject(run.config) && isText(run.config.kind) ? undefined : 'config, with a kind of run';
     },
     claims: (claim) => {
@@ -80,6 +83,7 @@ export async function readResults(path: string): Promise<Results> {
 }
 
 /** Whether equal runs must have equal bits: the total of the conformance run decides, which files of 0.1.0 do not name. */
-export function hasOurBits({ conformance }: Results): boolean {
-  return conformance !== undefined && [pinned.total, ...pinned.earlier].includes(conformance);
+export function hasOurBits({ conformance, arithmetic = 'strict' }: Results): boolean {
+  const totals = [pinnedFor(arithmetic).total, ...(arithmetic === 'strict' ? pinned.earlier : [])];
+  return conformance !== undefined && totals.includes(conformance);
 }

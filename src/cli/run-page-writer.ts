@@ -11,6 +11,8 @@ import { pageFiles } from '../report/page-files.js';
 import type { RunHistory } from '../report/run-history.js';
 import { renderRunPage } from '../report/run-page.js';
 import type { Fact, RunReport, RunState } from '../report/run-report.js';
+import { ARITHMETICS } from '../runtime/arithmetic.js';
+import type { ArithmeticOptions } from '../runtime/arithmetic-options.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { relaxedWasmHash, strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { uninformedLoss } from '../train/index.js';
@@ -25,11 +27,10 @@ const EVERY = 5;
 const SHARE = 0.01;
 
 /** What a page says of the command. */
-export interface PageCommand {
+export interface PageCommand extends ArithmeticOptions {
   /** The recipe, as it was named. */
   path: string;
   seed?: number;
-  simd: 'strict' | 'relaxed';
 }
 
 /** How the run stands, where that is not what its history says. */
@@ -72,8 +73,8 @@ export class RunPageWriter {
       recipe: withoutFolders(storedRecipe(recipe)),
       parameters: model.numParameters(),
       ...(Number.isFinite(uninformed) && { uninformed }),
-      hashes: hashesOf(options.config as Decisive, command.simd),
-      host: hostFacts(command.simd),
+      hashes: hashesOf(options.config as Decisive),
+      host: hostFacts(),
       commands: commandsOf(folder.path, command),
       version: packageVersion(),
     };
@@ -127,28 +128,31 @@ export function endOf(error: unknown, savedStep: number): Standing {
   return { state, message: error instanceof Error ? error.message : String(error), savedStep };
 }
 
-function hashesOf({ data, tokenizer, weights }: Decisive, simd: PageCommand['simd']): Fact[] {
+function hashesOf({ data, tokenizer, weights }: Decisive): Fact[] {
+  const { build } = ARITHMETICS[capabilities().arithmetic];
   const { sha256 } = data as { sha256: string };
   return [
     { name: 'data', value: sha256 },
     ...(typeof tokenizer === 'string' ? [{ name: 'tokenizer', value: tokenizer }] : []),
     ...(typeof weights === 'string' ? [{ name: 'weights to begin from', value: weights }] : []),
-    { name: `kernels (${simd})`, value: simd === 'strict' ? strictWasmHash : relaxedWasmHash },
+    { name: `kernels (${build})`, value: build === 'relaxed' ? relaxedWasmHash : strictWasmHash },
   ];
 }
 
-function hostFacts(simd: PageCommand['simd']): Fact[] {
+function hostFacts(): Fact[] {
+  const { arithmetic, threads } = capabilities();
   return [
     { name: 'Prenorm', value: packageVersion() },
     { name: 'runtime', value: `Node ${process.version}` },
     { name: 'platform', value: `${platform()} ${arch()}` },
     { name: 'processor', value: cpus()[0]?.model ?? 'unknown' },
-    { name: 'threads', value: String(capabilities().threads) },
-    { name: 'kernels', value: simd },
+    { name: 'threads', value: String(threads) },
+    { name: 'arithmetic', value: arithmetic },
   ];
 }
 
-function commandsOf(folder: string, { path, seed, simd }: PageCommand): RunReport['commands'] {
+function commandsOf(folder: string, { path, seed, arithmetic, simd }: PageCommand): RunReport['commands'] {
+  const given = arithmetic ?? simd;
   const line = (out: string, ...more: string[]): string =>
     commandLine([
       'train',
@@ -157,7 +161,7 @@ function commandsOf(folder: string, { path, seed, simd }: PageCommand): RunRepor
       out,
       ...more,
       ...(seed === undefined ? [] : ['--seed', String(seed)]),
-      ...(simd === 'strict' ? [] : ['--simd', simd]),
+      ...(given === undefined ? [] : ['--arithmetic', given]),
     ]);
   return { repeat: line(`${folder}-again`), goOn: line(folder, '--resume') };
 }

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, PrenormError } from '../errors.js';
-import type { RunRecord, RunSpec } from '../experiments/index.js';
-import { kindOf } from '../experiments/kinds/run-kinds.js';
+import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { note } from './errors.js';
 import { makeFolder, readJson, writeText } from './files.js';
@@ -21,9 +21,9 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
  * SHA-256 of all that decides a run's bits: what it is, apart from its name for people, the content of the data it
  * reads, and the code's versions.
  */
-export function runKey(spec: RunSpec, simd: string, dataHash: string | undefined): string {
+export function runKey(spec: RunSpec, arithmetic: string, dataHash: string | undefined): string {
   const { label: _, ...decisive } = spec;
-  const code = [kindOf(spec).version, simd, strictWasmHash, packageVersion()];
+  const code = [kindOf(spec).version, arithmetic, strictWasmHash, packageVersion()];
   return sha256(JSON.stringify([sorted(decisive), dataHash ?? null, ...code]));
 }
 
@@ -49,7 +49,7 @@ export class RunStore {
 
   constructor(
     readonly folder: string,
-    readonly simd: string,
+    readonly arithmetic: Arithmetic,
   ) {}
 
   /** Hash of what a run reads; data are read once per store. @throws DataError when they are not there */
@@ -62,7 +62,7 @@ export class RunStore {
   }
 
   async #place(spec: RunSpec): Promise<{ key: string; path: string }> {
-    const key = runKey(spec, this.simd, await this.dataHash(spec));
+    const key = runKey(spec, this.arithmetic, await this.dataHash(spec));
     return { key, path: join(this.folder, `${spec.id}.${key.slice(0, 12)}.json`) };
   }
 

@@ -73,8 +73,9 @@ export async function train(path: string, options: TrainCommandOptions): Promise
 }
 
 async function trainIn(folder: RunFolder, path: string, options: TrainCommandOptions): Promise<number> {
-  await start(options);
   const file = await readRecipe(path);
+  // What was asked for stands in place of the recipe's, as a seed does.
+  file.recipe.arithmetic = await start({ ...options, otherwise: file.recipe.arithmetic });
   if (options.seed !== undefined) {
     file.recipe.seed = options.seed;
     const { model, data, dropout } = file.recipe.seeds ?? {};

@@ -5,15 +5,19 @@
 
 import { ConfigError, DataError, PrenormError } from '../errors.js';
 import {
+  checkSpec,
   executeRun,
+  judgeRecords,
+  kindOf,
   type Results,
   type RunEnvironment,
   type RunRecord,
   type RunSpec,
 } from '../experiments/index.js';
-import { checkSpec, kindOf } from '../experiments/kinds/run-kinds.js';
-import { judgeRecords, recordedPreset } from '../experiments/registry.js';
+import { recordedPreset } from '../experiments/registry.js';
 import { formatDuration } from '../report/wording.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
+import { capabilities } from '../runtime/capabilities.js';
 import { forOutput } from '../terminal/output.js';
 import { put } from '../terminal/write.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
@@ -36,7 +40,8 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   const results = await readResults(path);
   const rows = selectRows(results, options.row, path);
   for (const row of rows) kindOf(specOf(row, undefined));
-  await start(options);
+  const arithmetics = arithmeticsOf(rows, options);
+  await start({ ...options, otherwise: arithmetics[0] });
   const sameBits = hasOurBits(results);
   const sameVersion = sameBits && results.prenorm === packageVersion();
   const bars = progressBars({ quiet: options.json });
@@ -44,7 +49,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
     [];
   const refused: { row: string; reason: string }[] = [];
   const again = new Map<string, RunRecord>();
-  for (const row of rows) {
+  for (const [i, row] of rows.entries()) {
     const reason = refusal(specOf(row, options.data));
     if (reason && sameVersion) throw unusable(path, `${row.id}: ${reason}`);
     if (reason) {
@@ -58,6 +63,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
       signal: interruptSignal(),
       onProgress: ({ done, text }) => bar.update(done, text),
     };
+    if (capabilities().arithmetic !== arithmetics[i]) await start({ ...options, otherwise: arithmetics[i] });
     const record = await reading(path, () => executeRun(specOf(row, options.data), environment));
     bar.stop();
     again.set(row.id, record);
@@ -101,6 +107,23 @@ ${closing[outcome]}`,
         ),
   );
   return outcome === 'differs' ? EXIT.failed : EXIT.done;
+}
+
+/**
+ * The arithmetic of each row.
+ * @throws ConfigError for another one that was asked for: a row comes out equal in its own only
+ */
+function arithmeticsOf(rows: readonly RunRecord[], options: VerifyOptions): Arithmetic[] {
+  const asked = options.arithmetic ?? options.simd;
+  return rows.map(({ id, arithmetic = 'strict' }) => {
+    if (asked === undefined || asked === arithmetic) return arithmetic;
+    throw new ConfigError(`the row ${id} was computed in ${arithmetic} arithmetic`, {
+      op: '--arithmetic',
+      expected: arithmetic,
+      actual: asked,
+      hint: 'leave the option out: each row is carried out in its own',
+    });
+  });
 }
 
 /** Whatever breaks over what a file holds is the file's fault, and says so. */

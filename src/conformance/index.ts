@@ -3,11 +3,12 @@
  * @module prenorm/conformance
  */
 export type { Parts } from './item.js';
-export { type Pinned, pinned } from './pinned.js';
+export { type Pinned, type PinnedHashes, pinned } from './pinned.js';
 export {
   type ConformanceOptions,
   type ConformanceResult,
   type ItemResult,
   itemNames,
+  pinnedFor,
   runConformance,
 } from './run.js';

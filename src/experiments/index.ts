@@ -2,10 +2,29 @@
  * @file What `prenorm reproduce` runs: presets, runs, claims and their verdicts.
  * @module prenorm/experiments
  */
-export type { Claim, Experiment, JudgeContext, PresetName, Scale } from './experiment.js';
+export { type SourceSearch, translateAll } from '../generate/translate.js';
+export { placementName } from '../nn/placement-names.js';
+export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
+export {
+  type Claim,
+  type Experiment,
+  type JudgeContext,
+  type PresetName,
+  presetNames,
+  type Scale,
+} from './experiment.js';
+export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js';
 export type { GradientsRecord, Judged } from './judges/judged.js';
-export type { RunEnvironment, RunOutcome, RunProgress, RunSpec } from './kinds/run-kind.js';
-export { executeRun } from './kinds/run-kinds.js';
+export { classifyRuns } from './judges/training.js';
+export { runGradients } from './kinds/gradients.js';
+export type {
+  RunEnvironment,
+  RunKind,
+  RunOutcome,
+  RunProgress,
+  RunSpec,
+} from './kinds/run-kind.js';
+export { checkSpec, executeRun, kindOf, runKinds } from './kinds/run-kinds.js';
 export type {
   GradientsRun,
   PairsRecipe,
@@ -14,7 +33,26 @@ export type {
   TranslationRecipe,
   TranslationRun,
 } from './kinds/run-spec.js';
-export { experiments, judgeClaims, makePreset, type Preset, type PresetOptions } from './registry.js';
+export { openPairs, runTranslation } from './kinds/translation.js';
+export {
+  type EvaluatedWeights,
+  fullTest,
+  KeptWeights,
+  scoreLowerTokens,
+  scoreTranslations,
+  type TestData,
+  testScoreName,
+} from './kinds/translation-test.js';
+export {
+  experiments,
+  isPresetName,
+  judgeClaims,
+  judgeRecords,
+  makeFigures,
+  makePreset,
+  type Preset,
+  type PresetOptions,
+} from './registry.js';
 export type {
   ClaimRow,
   Figure,

@@ -2,6 +2,7 @@
  * @file The record of a reproduction: what `results.json` holds, and all the report is drawn from. Plain data;
  * numbers are stored as they came out, so that a second run can be compared bit for bit.
  */
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import type { LayerStatistics } from '../theory/index.js';
 
 /** How a claim fared. */
@@ -147,6 +148,8 @@ export interface RunRecord {
   /** Progress p = (U - NLL) / (U - R), where it is defined. */
   progress?: number;
   finalValidNll?: number;
+  /** How it was computed; absent: strict. */
+  arithmetic?: Arithmetic;
   steps: number;
   seconds: number;
   /** SHA-256 over losses and final weights. */
@@ -185,7 +188,12 @@ export interface Results {
   /** Version of the package. */
   prenorm: string;
   kernelHash: string;
-  /** Total of this version's conformance run: equal totals mean equal bits. Absent in files of 0.1.0. */
+  /** How it was computed; absent: strict. */
+  arithmetic?: Arithmetic;
+  /**
+   * Total of this version's conformance run in that arithmetic (of `relaxed`, which promises no bits, in strict): equal
+   * totals mean equal bits. Absent in files of 0.1.0.
+   */
   conformance?: string;
   environment: { runtime: string; platform: string; cpu: string; cores: number; processes: number };
   /** Wall-clock seconds of the whole command; runs kept from an earlier part count by their own seconds over the processes. */

@@ -3,6 +3,8 @@ import { DataError } from '../errors.js';
 import { SHARE } from '../recipe/data/content.js';
 import { heldOutRows } from '../recipe/data/hold-out.js';
 import { checkRecipe, type ReadData, type Recipe, readData, type Sources } from '../recipe/index.js';
+import { markOf } from '../runtime/arithmetic.js';
+import { currentRuntime } from '../runtime/runtime.js';
 import type { WorkerSource } from '../worker/index.js';
 import { recipeFor } from './budget.js';
 import { type ChosenRecipe, type FitTask, fitLeast, vocabularySize } from './choose-recipe.js';
@@ -52,7 +54,15 @@ export async function planFit({
       ? new Here(origin.sources)
       : new InWorker(task, read, origin, worker === true ? undefined : worker);
   const whole = (chosen: ChosenRecipe): Recipe =>
-    checkRecipe({ ...chosen, data: { ...chosen.data, ...content } as Recipe['data'] }, 'fit');
+    checkRecipe(
+      {
+        ...chosen,
+        data: { ...chosen.data, ...content } as Recipe['data'],
+        // A worker has a runtime of its own, which goes by the recipe.
+        ...markOf(currentRuntime().arithmetic),
+      },
+      'fit',
+    );
   const counted = task === 'lm' ? { tokens: await countTokens(facts, content as Recipe['data'], place) } : {};
   const chosen = await recipeFor(budget, { ...facts, ...counted, seed }, place, whole, signal);
   return {

@@ -4,6 +4,7 @@ import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { modelClasses } from '../nn/model-kinds.js';
 import { makeSchedule } from '../optim/index.js';
+import { arithmeticNames } from '../runtime/arithmetic.js';
 import type { EarlyStopping } from '../train/index.js';
 import type { Must } from './data/kind.js';
 import { dataKind, dataKinds } from './data/table.js';
@@ -38,6 +39,7 @@ const trainingRules: Rules<TrainingRecipe> = {
   schedule: optional(kinded),
   steps: integer(1),
   accumulate: optional(integer(1)),
+  arithmetic: optional(oneOf(...arithmeticNames)),
   clipNorm: optional({ wanted: 'a positive number', holds: (value) => isNumber(value) && value > 0 }),
   labelSmoothing: optional(share),
   seed: optional(seed),

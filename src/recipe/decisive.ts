@@ -5,6 +5,7 @@
 import type { Json } from '../io/index.js';
 import { sha256 } from '../io/sha256.js';
 import { isJsonObject } from '../json.js';
+import { markOf } from '../runtime/arithmetic.js';
 import { contentHash } from './data/content.js';
 import type { OpenedData } from './data/kind.js';
 import { dataKind } from './data/table.js';
@@ -31,13 +32,25 @@ export function decisive(recipe: Recipe, opened: OpenedData): Decisive {
   });
 }
 
+/** Strict arithmetic goes without saying, so that hashes of before there was a choice stay. */
 function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
   const model = withKindOfToday(recipe.model);
   const { trainable = 'all', schedule = null, accumulate = 1 } = recipe;
   const optimizer = withoutDefault(recipe.optimizer);
   const { clipNorm = null, labelSmoothing = 0 } = recipe;
   const seeds = seedsOf(recipe);
-  return { recipe: 1, model, trainable, optimizer, schedule, accumulate, clipNorm, labelSmoothing, seeds };
+  const part = {
+    recipe: 1,
+    model,
+    trainable,
+    optimizer,
+    schedule,
+    accumulate,
+    clipNorm,
+    labelSmoothing,
+    seeds,
+  };
+  return { ...part, ...markOf(recipe.arithmetic ?? 'strict') };
 }
 
 /** `decay: 'all'` is the default, written or not. */

@@ -4,6 +4,7 @@ import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import { type CausalLM, placements, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
+import { markOf } from '../runtime/arithmetic.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { Trainable, TrainerOptions } from '../train/index.js';
 import type { OpenedData, ReadData, TokenizerMaker } from './data/kind.js';
@@ -66,6 +67,7 @@ export async function openData(
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
   checkKeys('prepareRun', surroundings, ['sources', 'tokenizer']);
   const { sources = noFiles } = surroundings;
+  refuseOtherArithmetic(recipe);
   const data = await openData(recipe, surroundings);
   const { weights } = recipe;
   if (typeof weights !== 'string') return buildRun(recipe, data);
@@ -81,8 +83,10 @@ export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings =
 export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weights'): PreparedRun {
   const seeds = seedsOf(recipe);
   const weights = recipe.weights === undefined ? undefined : bytesOf('buildRun', 'weights', recipe.weights);
+  const { arithmetic: _, ...unmarked } = recipe;
   const complete: Recipe = {
-    ...recipe,
+    ...unmarked,
+    ...markOf(currentRuntime().arithmetic),
     ...(weights && { weights }),
     model: completeModel(recipe.model, data.sizes),
     data: { ...recipe.data, ...data.decided },
@@ -111,6 +115,18 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
       companions: { tokenizer, labels },
     },
   };
+}
+
+/** @throws ConfigError for a recipe whose arithmetic is not that of the current runtime */
+function refuseOtherArithmetic({ arithmetic }: TrainingRecipe): void {
+  const here = currentRuntime().arithmetic;
+  if (arithmetic === undefined || arithmetic === here) return;
+  throw new ConfigError(`the recipe is for ${arithmetic} arithmetic, and the runtime computes in ${here}`, {
+    op: 'arithmetic',
+    expected: arithmetic,
+    actual: here,
+    hint: `start it by init({ arithmetic: '${arithmetic}' }), or leave arithmetic out of the recipe`,
+  });
 }
 
 /** What evaluations do beside the loss. */
@@ -148,6 +164,7 @@ export function trainerOptions<B>(
 ): TrainerOptions<B> {
   const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery } = recipe;
   const { keepBest, earlyStopping, stopOnDivergence, gradNormEvery } = recipe;
+  refuseOtherArithmetic(recipe);
   return {
     ...parts,
     optimizer: buildOptimizer(recipe, parts.model),

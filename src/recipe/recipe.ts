@@ -9,6 +9,7 @@ import type {
   VisionTransformerOptions,
 } from '../nn/index.js';
 import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
+import type { Arithmetic } from '../runtime/arithmetic.js';
 import type { EarlyStopping } from '../train/index.js';
 import type { DataRecipe } from './data-recipe.js';
 
@@ -76,6 +77,11 @@ export interface TrainingRecipe {
   steps: number;
   /** Batches per update. Default 1. */
   accumulate?: number;
+  /**
+   * How it computes. A runtime of another arithmetic refuses the recipe; `prenorm train` and workers start the right one.
+   * Default: as the runtime does, which is `strict` unless something else was asked for.
+   */
+  arithmetic?: Arithmetic;
   /** Largest joint gradient norm; larger ones are scaled down to it. Default: no bound. */
   clipNorm?: number;
   /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */

@@ -10,6 +10,7 @@ import * as elementwise from './elementwise.js';
 import * as embedding from './embedding.js';
 import * as gate from './gate.js';
 import * as gemm from './gemm.js';
+import * as int12 from './int12.js';
 import * as layernorm from './layernorm.js';
 import * as layout from './layout.js';
 import * as linearCrossEntropy from './linear-cross-entropy.js';
@@ -40,6 +41,7 @@ const references: ReferenceKernels = {
   ...embedding,
   ...gate,
   ...gemm,
+  ...int12,
   ...layout,
   ...linearCrossEntropy,
   ...math,

@@ -5,33 +5,20 @@
 import { checkValue, integer, seed as seedRule } from '../checks.js';
 import { MemoryError } from '../errors.js';
 import { Arena, type Frame } from './arena.js';
+import { ARITHMETICS, type ArithmeticName, type Build, kernelsOf } from './arithmetic.js';
 import type { RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
 import { type Draw, Draws, type ForwardCounter } from './draws.js';
-import type { Heap } from './heap.js';
+import type { Heap, MemoryReport } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
 import type { Kernels, Ptr } from './kernels.js';
+import type { MicroKernelChoice } from './micro-kernel.js';
 import { PersistentAllocator } from './persistent.js';
 import { BlankHeap, noKernels } from './planning.js';
 import type { ThreadPool } from './pool.js';
 import { type InputArray, Recording } from './recording.js';
 
-export type { RecordedProgram } from './dispatch.js';
-export type { InputArray } from './recording.js';
-
 /** Two of the four words of the generator's counter. */
 const counter = integer(0, 0x7fffffff);
-
-/** What the runtime's memory is used for, in bytes. */
-export interface MemoryReport {
-  /** Bytes of step-arena in use now. */
-  arenaInUse: number;
-  /** Most arena bytes ever in use at once. */
-  arenaHighWater: number;
-  /** Bytes held by parameters, gradients and optimizer state. */
-  persistentInUse: number;
-  /** Size of the whole memory. */
-  bufferBytes: number;
-}
 
 /** Starts worker threads over the memory of an instance; `allocate` gives long-lived memory. */
 export type StartPool = (
@@ -47,8 +34,6 @@ export type StartPool = (
  */
 export class Runtime {
   /** @internal */
-  readonly kernels: Kernels;
-  /** @internal */
   readonly heap: Heap;
   /** @internal */
   readonly arena: Arena;
@@ -56,8 +41,10 @@ export class Runtime {
   readonly persistent: PersistentAllocator;
   /** `f32` in wasm, `f64` under the reference kernels. */
   readonly precision: 'f32' | 'f64';
-  /** Which kernels compute: `reference` is the double-precision one. */
-  readonly simd: 'strict' | 'relaxed' | 'reference';
+  /** How it computes: `reference` is the double-precision one. */
+  readonly arithmetic: ArithmeticName;
+  /** What multiplies in `int12`, and why that; null in every other arithmetic. @internal */
+  readonly microKernel: MicroKernelChoice | null;
   readonly #draws: Draws;
   /** Scratch for kernels that pack; its content never outlives a kernel call. */
   #workspace: Ptr = 0;
@@ -67,24 +54,46 @@ export class Runtime {
   #planning = false;
   #layers = 0;
   #graphVersion = 0;
-  /** The kernels themselves, undivided and unrecorded. */
+  /** What ops call now: plain, divided among threads, writing themselves down, or computing nothing. */
+  #kernels: Kernels;
+  /** The kernels themselves, undivided, unrecorded and unreplaced. */
   #plain: Kernels;
+  /** The same, or divided among threads. */
+  #divided: Kernels;
   #pool: ThreadPool | null = null;
   #threadsReason = 'one thread was asked for (the default)';
   #recording: Recording | null = null;
 
   /** @internal */
-  constructor(kernels: Kernels, heap: Heap, base: number, simd: 'strict' | 'relaxed' | 'reference') {
-    this.kernels = kernels;
+  constructor(
+    kernels: Kernels,
+    heap: Heap,
+    base: number,
+    arithmetic: ArithmeticName,
+    microKernel: MicroKernelChoice | null = null,
+  ) {
     this.#plain = kernels;
+    this.#divided = kernels;
     this.heap = heap;
-    this.precision = simd === 'reference' ? 'f64' : 'f32';
-    this.simd = simd;
+    this.precision = ARITHMETICS[arithmetic].precision;
+    this.arithmetic = arithmetic;
+    this.microKernel = microKernel;
+    this.#kernels = this.#asOpsCall(kernels);
     this.#top = Math.ceil(base / 64) * 64;
     this.arena = new Arena((bytes) => this.#reserve(bytes));
     this.persistent = new PersistentAllocator((bytes) => this.#reserve(bytes));
     this.#draws = new Draws(heap, this.persistent.allocate(16));
     this.workspace(kernels.gemmWorkspaceBytes());
+  }
+
+  /** @internal */
+  get kernels(): Kernels {
+    return this.#kernels;
+  }
+
+  /** The build of the kernels; `reference` where they are not compiled. */
+  get simd(): Build | 'reference' {
+    return ARITHMETICS[this.arithmetic].build ?? 'reference';
   }
 
   #reserve(bytes: number): number {
@@ -136,8 +145,14 @@ export class Runtime {
     this.#useKernels();
   }
 
+  /** Outermost, so that what is recorded and divided are the kernels that this arithmetic really calls. */
+  #asOpsCall(kernels: Kernels): Kernels {
+    return kernelsOf(kernels, this.arithmetic, this.microKernel?.name ?? null);
+  }
+
   #useKernels(): void {
-    (this as { kernels: Kernels }).kernels = this.#pool ? this.#pool.table(this.#plain) : this.#plain;
+    this.#divided = this.#pool ? this.#pool.table(this.#plain) : this.#plain;
+    this.#kernels = this.#asOpsCall(this.#divided);
   }
 
   /** The pool, as long as it runs. */
@@ -187,18 +202,18 @@ export class Runtime {
     fn: () => T,
   ): { value: T; recording: Recording } {
     const recording = new Recording(inputs);
-    const self = this as { kernels: Kernels };
-    const before = self.kernels;
+    const before = this.#kernels;
     if (this.arena.depth > 0 || this.#recording || this.#planning) {
       recording.refuse('the step began inside another computation');
       return { value: fn(), recording };
     }
     this.#recording = recording;
-    self.kernels = tableOf(before, recording, () => this.#recording === recording);
+    const table = tableOf(this.#divided, recording, () => this.#recording === recording);
+    this.#kernels = this.#asOpsCall(table);
     try {
       return { value: fn(), recording };
     } finally {
-      self.kernels = before;
+      this.#kernels = before;
       this.#recording = null;
     }
   }
@@ -330,8 +345,9 @@ export class Runtime {
    */
   measure(fn: () => void): { peakBytes: number } {
     if (this.#planning) throw new MemoryError('plan() cannot be nested', { op: 'plan' });
-    const self = this as { -readonly [K in 'kernels' | 'heap' | 'arena' | 'persistent']: Runtime[K] };
-    const real = { kernels: self.kernels, heap: self.heap, arena: self.arena, persistent: self.persistent };
+    const self = this as { -readonly [K in 'heap' | 'arena' | 'persistent']: Runtime[K] };
+    const real = { heap: self.heap, arena: self.arena, persistent: self.persistent };
+    const kernels = this.#kernels;
     const implicit = this.#implicit;
     let top = 1 << 20;
     const reserve = (bytes: number) => {
@@ -341,7 +357,7 @@ export class Runtime {
     const counting = new Arena(reserve);
     const workspace = [this.#workspace, this.#workspaceBytes] as const;
     this.#planning = true;
-    self.kernels = noKernels;
+    this.#kernels = noKernels;
     self.heap = new BlankHeap();
     self.arena = counting;
     self.persistent = new PersistentAllocator(reserve);
@@ -351,6 +367,7 @@ export class Runtime {
       return { peakBytes: counting.highWater };
     } finally {
       Object.assign(self, real);
+      this.#kernels = kernels;
       counting.clear();
       this.#implicit = implicit;
       [this.#workspace, this.#workspaceBytes] = workspace;
@@ -358,10 +375,7 @@ export class Runtime {
     }
   }
 
-  /**
-   * Grows whenever parameters appear or their gradients move: what was recorded before may not hold any more.
-   * @internal
-   */
+  /** Grows whenever parameters appear or their gradients move: earlier recordings may not hold any more. @internal */
   get graphVersion(): number {
     return this.#graphVersion;
   }

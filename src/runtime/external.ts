@@ -10,11 +10,11 @@ import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type 
 const external: KernelSupply = {
   chooseThreads,
   startPool,
-  load: (simd) => {
-    if (simd === 'relaxed') {
+  load: (build) => {
+    if (build === 'relaxed') {
       throw new EnvironmentError('only the strict kernels lie beside this entry', {
         op: 'init',
-        hint: "leave out simd: 'relaxed', or import init from `prenorm`",
+        hint: "leave out arithmetic: 'relaxed', or import init from `prenorm`",
       });
     }
     // Bundlers look for exactly this expression, and copy the file.

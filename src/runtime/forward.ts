@@ -8,11 +8,11 @@ import { onDemand } from './node-builtin.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const forward: KernelSupply = {
-  load: async (simd) => {
-    if (simd === 'relaxed') {
+  load: async (build) => {
+    if (build === 'relaxed') {
       throw new EnvironmentError('this entry has the strict kernels only', {
         op: 'init',
-        hint: "leave out simd: 'relaxed', or import init from `prenorm`",
+        hint: "leave out arithmetic: 'relaxed', or import init from `prenorm`",
       });
     }
     const { forwardWasmBase64 } = await onDemand(import('./generated/wasm-forward.js'));

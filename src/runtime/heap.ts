@@ -7,6 +7,18 @@ import { MemoryError } from '../errors.js';
 
 export type FloatArray = Float32Array | Float64Array;
 
+/** What the runtime's memory is used for, in bytes. */
+export interface MemoryReport {
+  /** Bytes of step-arena in use now. */
+  arenaInUse: number;
+  /** Most arena bytes ever in use at once. */
+  arenaHighWater: number;
+  /** Bytes held by parameters, gradients and optimizer state. */
+  persistentInUse: number;
+  /** Size of the whole memory. */
+  bufferBytes: number;
+}
+
 export interface Heap {
   /** Bytes addressable now. */
   readonly byteLength: number;

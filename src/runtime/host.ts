@@ -1,5 +1,6 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { EnvironmentError } from '../errors.js';
+import type { Build } from './arithmetic.js';
 import type { ThreadChoice } from './choose-threads.js';
 import type { StartPool } from './engine.js';
 import { builtFile, nodeBuiltin, nodeModule, onDemand } from './node-builtin.js';
@@ -11,10 +12,10 @@ export const RELAXED_PROBE: BufferSource = new Uint8Array([
 ]);
 
 /** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
-export async function packagedWasm(simd: 'strict' | 'relaxed'): Promise<BufferSource> {
-  const file = simd === 'strict' ? fileBeside('prenorm-kernels.wasm') : null;
+export async function packagedWasm(build: Build): Promise<BufferSource> {
+  const file = build === 'strict' ? fileBeside('prenorm-kernels.wasm') : null;
   if (file) return file;
-  if (simd === 'relaxed') {
+  if (build === 'relaxed') {
     if (!WebAssembly.validate(RELAXED_PROBE)) {
       throw new EnvironmentError('this host cannot run the relaxed kernels', {
         op: 'init',

@@ -13,26 +13,41 @@ import {
   optional,
   type Rules,
 } from '../checks.js';
-import { EnvironmentError } from '../errors.js';
+import { ConfigError, EnvironmentError } from '../errors.js';
+import { ARITHMETICS, type Arithmetic, type Build, type MicroKernel } from './arithmetic.js';
+import { type ArithmeticOptions, arithmeticOf, arithmeticRules } from './arithmetic-options.js';
 import type { ThreadChoice } from './choose-threads.js';
 import { Runtime, type StartPool } from './engine.js';
 import { WasmHeap } from './heap.js';
 import { chooseThreads, MOST_THREADS, packagedWasm, startPool } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
 import type { Kernels } from './kernels.js';
+import { chooseMicroKernel, type MicroKernelChoice } from './micro-kernel.js';
 
-export { type InputArray, type MemoryReport, type RecordedProgram, Runtime } from './engine.js';
+export type { RecordedProgram } from './dispatch.js';
+export { Runtime } from './engine.js';
+export type { MemoryReport } from './heap.js';
 export type { WasmSource } from './instantiate.js';
+export type { InputArray } from './recording.js';
 
 /** How a runtime computes and what it may use; everything has a default. */
-export interface InitOptions {
+export interface InitOptions extends ArithmeticOptions {
   /**
    * Threads that compute one step, the calling one included; their number changes no bit of any result. 'auto': one per
    * processor. Where a host cannot have more than one, one is used and `capabilities()` says why. Default 1.
    */
   threads?: number | 'auto';
-  /** `strict` gives the same bits everywhere; `relaxed` uses fused multiply-add and does not. Default `strict`. */
-  simd?: 'strict' | 'relaxed';
+  /**
+   * `strict` and `int12` give the same bits everywhere; `relaxed` uses fused multiply-add and does not. `int12` multiplies
+   * matrices in integers, nearly twice as fast; docs/execution.md says what that costs. Default `strict`.
+   */
+  arithmetic?: Arithmetic;
+  /** The earlier name of `arithmetic`, without `int12`. Default: as `arithmetic` says. */
+  simd?: Build;
+  /**
+   * With `int12`: the instructions to multiply with, which change no bit. Default: those that a short timing finds faster.
+   */
+  microKernel?: MicroKernel;
   /** Address of kernel-worker.js (or a TrustedScriptURL), which threads run, where a bundler or a Blob has moved it. Default: beside this module. */
   worker?: string | URL;
   /** Kernels as bytes, as a compiled module, or as what `fetch` gives. Default: those of the package. */
@@ -46,7 +61,8 @@ const MAX_PAGES = 65536;
 
 const rules: Rules<InitOptions> = {
   threads: optional(either(oneOf('auto'), integer(1, MOST_THREADS))),
-  simd: optional(oneOf('strict', 'relaxed')),
+  ...arithmeticRules,
+  microKernel: optional(oneOf('dot', 'extmul')),
   worker: optional({
     wanted: 'an address',
     // By its name: a test's page has classes of its own, and not every host has those of Trusted Types.
@@ -62,7 +78,7 @@ let current: Runtime | null = null;
 
 /** Where an entry of the package has its kernels. */
 export interface KernelSupply {
-  load(simd: 'strict' | 'relaxed'): WasmSource | Promise<WasmSource>;
+  load(build: Build): WasmSource | Promise<WasmSource>;
   /** How many threads, and how they are started; an entry that is never divided leaves both out. */
   chooseThreads?: typeof chooseThreads;
   startPool?: StartPool;
@@ -85,25 +101,42 @@ export function init(options: InitOptions = {}): Promise<Runtime> {
 /** `createRuntime` with kernels from `supply`. */
 export async function createRuntimeFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
   checkOptions('init', options, rules);
-  const simd = options.simd ?? 'strict';
+  const arithmetic = arithmeticOf('init', options);
+  if (options.microKernel !== undefined && arithmetic !== 'int12') {
+    throw new ConfigError(`microKernel belongs to arithmetic 'int12', and this is ${arithmetic}`, {
+      op: 'init',
+      path: 'microKernel',
+      expected: undefined,
+      actual: options.microKernel,
+      hint: "leave it out, or ask for arithmetic: 'int12'",
+    });
+  }
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
   const wanted = options.threads ?? 1;
   let choice = { threads: 1, reason: 'one thread was asked for (the default)' };
   if (wanted !== 1) choice = await (supply.chooseThreads ?? oneThread)(wanted);
   const { threads, reason } = choice;
-  const source = (await options.wasm) ?? (await supply.load(simd));
+  const source = (await options.wasm) ?? (await supply.load(ARITHMETICS[arithmetic].build));
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
   const { memory, heapBase, maxPages } = instance;
   const kernels =
     supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
-  const runtime = new Runtime(
-    kernels,
-    new WasmHeap(memory, Math.min(maxMemory, maxPages * PAGE)),
-    heapBase,
-    simd,
-  );
+  const micro = arithmetic === 'int12' ? microKernelOf(kernels, options.microKernel) : null;
+  const heap = new WasmHeap(memory, Math.min(maxMemory, maxPages * PAGE));
+  const runtime = new Runtime(kernels, heap, heapBase, arithmetic, micro);
   await runtime.startThreads(instance, threads, reason, supply.startPool, options.worker);
   return runtime;
+}
+
+/** @throws EnvironmentError for kernels of an earlier version, which cannot do it */
+function microKernelOf(kernels: Kernels, wanted: MicroKernel | undefined): MicroKernelChoice {
+  if (!kernels.int12Trial) {
+    throw new EnvironmentError('these kernels cannot compute in int12', {
+      op: 'init',
+      hint: 'give the strict kernels of this version, or leave out wasm',
+    });
+  }
+  return wanted ? { name: wanted, reason: 'as asked for' } : chooseMicroKernel(kernels);
 }
 
 /** `init` with kernels from `supply`. */

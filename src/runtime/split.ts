@@ -60,12 +60,37 @@ const columns =
   (v) => ({ along: 'cols', grain: 16, pointers: moving(names, 1), ns: v.rows * v.cols * nsEach });
 
 /** By rows of the result, or by its columns: what is not divided is packed by every thread, so the longer side. */
-const product = (v: Named): Split => {
-  const ns = (v.m * v.n * v.k) / 20;
-  return v.m >= v.n
-    ? { along: 'm', grain: 8, pointers: { c: v.ldc, a: v.transA ? 1 : v.lda }, ns }
-    : { along: 'n', grain: 16, pointers: { c: 1, b: v.transB ? v.ldb : 1 }, ns };
-};
+const product: Rule = (v) => (v.m >= v.n ? byRows(v) : byColumns(v));
+const productNs = (v: Named): number => (v.m * v.n * v.k) / 20;
+const byRows: Rule = (v) => ({
+  along: 'm',
+  grain: 8,
+  pointers: { c: v.ldc, a: v.transA ? 1 : v.lda },
+  ns: productNs(v),
+});
+const byColumns: Rule = (v) => ({
+  along: 'n',
+  grain: 16,
+  pointers: { c: 1, b: v.transB ? v.ldb : 1 },
+  ns: productNs(v),
+});
+
+/** In int12 the scales of a plain B depend on all rows of a transposed A: then columns are divided. */
+const int12Product: Rule = (v) => (v.transA && !v.transB ? byColumns(v) : product(v));
+
+const validRows =
+  (of: Rule): Rule =>
+  (v) => {
+    const split = of(v);
+    return split.along === 'm' ? { ...split, shifts: { first: 1 } } : split;
+  };
+
+const products: Rule = (v) => ({
+  along: 'batch',
+  grain: 1,
+  pointers: { c: v.strideC, a: v.strideA, b: v.strideB },
+  ns: v.batch * productNs(v),
+});
 
 /** Attention by sequences of the batch; each has `keyRows` rows of keys and values. */
 const sequences = (v: Named, keyRows: number, perNs: number): Split => ({
@@ -94,17 +119,13 @@ const optimizer: Rule = (v) => ({
 
 const rules: { [N in KernelName]?: Rule } = {
   sgemm: product,
-  sgemmValidRows: (v) => {
-    const split = product(v);
-    return split.along === 'm' ? { ...split, shifts: { first: 1 } } : split;
-  },
+  sgemmValidRows: validRows(product),
   sgemmValidDepth: product,
-  sgemmBatched: (v) => ({
-    along: 'batch',
-    grain: 1,
-    pointers: { c: v.strideC, a: v.strideA, b: v.strideB },
-    ns: (v.batch * v.m * v.n * v.k) / 20,
-  }),
+  sgemmBatched: products,
+  int12Gemm: int12Product,
+  int12GemmValidRows: validRows(int12Product),
+  int12GemmValidDepth: int12Product,
+  int12GemmBatched: products,
   attentionForward: (v) => sequences(v, v.batchStrideKV, 10),
   attentionBackward: (v) => {
     const split = sequences(v, v.keyLen, 4);

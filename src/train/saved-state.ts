@@ -8,6 +8,7 @@ import type { TensorEntry } from '../io/safetensors.js';
 import type { Module, StateDict } from '../nn/module.js';
 import type { OptimizerState } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
+import { type ArithmeticName, markOf } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { type BestSoFar, readBest, type SavedBest } from './best.js';
 import { modelState } from './model-info.js';
@@ -55,14 +56,22 @@ export function encodeTrainerState<B>(
     extra: {
       optimizer: { kind: state.kind, step: state.step, lrs: state.lrs },
       schedule: scheduleState(schedule),
+      ...markOf(optimizer.runtime.arithmetic),
       ...(best === null ? {} : { best }),
       ...modelState(model, companions),
     },
   });
 }
 
-/** @throws CheckpointError when the file is damaged, of a newer version, or was not written by a trainer. */
-export function readTrainerState(bytes: Uint8Array | ArrayBuffer, path: string): TrainerState {
+/**
+ * @param arithmetic in which the run goes on, where it does
+ * @throws CheckpointError when the file is damaged, of a newer version, of another arithmetic, or was not written by a trainer
+ */
+export function readTrainerState(
+  bytes: Uint8Array | ArrayBuffer,
+  path: string,
+  arithmetic?: ArithmeticName,
+): TrainerState {
   const saved = decodeCheckpoint(bytes, path);
   const weights: StateDict = new Map();
   const best: StateDict = new Map();
@@ -85,6 +94,7 @@ export function readTrainerState(bytes: Uint8Array | ArrayBuffer, path: string):
   const extra = saved.extra as {
     optimizer?: Omit<OptimizerState, 'buffers'>;
     schedule?: Json;
+    arithmetic?: Json;
     best?: Json;
   } | null;
   const optimizer = extra?.optimizer;
@@ -104,6 +114,7 @@ export function readTrainerState(bytes: Uint8Array | ArrayBuffer, path: string):
       hint: 'read its tensors with decodeCheckpoint',
     });
   }
+  if (arithmetic !== undefined) checkArithmetic(arithmetic, extra?.arithmetic, path);
   return {
     step: saved.step,
     config: saved.config,
@@ -159,6 +170,22 @@ export function keepsSchedule(options: RestoreOptions): boolean {
 /** A schedule as checkpoints have it: its configuration, null for none. */
 export function scheduleState(schedule: Schedule | undefined): Json {
   return schedule ? ((schedule.config as Json | undefined) ?? { kind: 'function' }) : null;
+}
+
+/**
+ * The rest of the run would have other bits, and nothing would say so.
+ * @throws CheckpointError for a checkpoint of another arithmetic
+ */
+export function checkArithmetic(own: ArithmeticName, saved: Json | undefined, path: string): void {
+  const here = markOf(own).arithmetic ?? 'strict';
+  const there = saved ?? 'strict';
+  if (here === there) return;
+  throw new CheckpointError(`it was computed in ${brief(there)} arithmetic, and this is ${brief(here)}`, {
+    path,
+    expected: there,
+    actual: here,
+    hint: `go on in the arithmetic of the run: init({ arithmetic: ${brief(there)} }), or --arithmetic ${there}; a new run may begin with its weights`,
+  });
 }
 
 /** @throws CheckpointError naming what differs from the schedule of the checkpoint */

@@ -2,10 +2,10 @@
  * @file The training loop: batches, loss, gradients, clipping, update, evaluation, checkpoints. One step is
  * finished before anything is handed out, so leaving the loop at any point leaves a consistent trainer.
  */
-
 import type { Parameter } from '../autograd/variable.js';
 import type { Cursor } from '../data/cursor.js';
 import { ConfigError, PrenormError } from '../errors.js';
+import { Sha256 } from '../io/sha256.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { awaitable, type TrainingRun } from './awaitable.js';
 import { BatchMean } from './batch-mean.js';
@@ -27,7 +27,6 @@ import {
 } from './options.js';
 import { pause } from './pause.js';
 import { RecordedSteps } from './recorded-steps.js';
-import { runHash } from './run-hash.js';
 import {
   checkConfig,
   checkSchedule,
@@ -355,13 +354,13 @@ export class Trainer<B> {
   /**
    * Continues from a checkpoint of `save()`. Nothing is changed when it does not fit.
    * @param path what messages call it
-   * @throws CheckpointError when it is damaged, of another version, of another schedule, or of another configuration.
+   * @throws CheckpointError when it is damaged, of another version, arithmetic or schedule, or of another configuration.
    */
   restore(bytes: Uint8Array | ArrayBuffer, path = 'checkpoint', options: RestoreOptions = {}): void {
     const { model, optimizer, data, config = {}, schedule } = this.options;
     this.#refuseInside('restore');
     const isSame = keepsSchedule(options);
-    const saved = readTrainerState(bytes, path);
+    const saved = readTrainerState(bytes, path, optimizer.runtime.arithmetic);
     if (isSame) checkSchedule(schedule, saved.schedule, path);
     const read = options.read?.(saved.config, config) ?? saved.config;
     if (this.options.config) checkConfig(config, read, path, isSame);
@@ -390,6 +389,12 @@ export class Trainer<B> {
 
   /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */
   hash(): string {
-    return runHash(this.losses, this.options.model);
+    const hash = new Sha256();
+    hash.update(new Uint8Array(Float64Array.from(this.losses).buffer));
+    for (const [, parameter] of this.options.model.namedParameters()) {
+      const values = parameter.toArray();
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    }
+    return hash.hex();
   }
 }

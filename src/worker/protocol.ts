@@ -11,7 +11,7 @@ import type { WireError } from '../wire-error.js';
 import type { ModelRequests } from './model-protocol.js';
 
 /** `init()` in the worker. */
-export interface RuntimeOptions extends Pick<InitOptions, 'threads' | 'simd' | 'maxMemory'> {
+export interface RuntimeOptions extends Pick<InitOptions, 'threads' | 'arithmetic' | 'simd' | 'maxMemory'> {
   /** Address of kernel-worker.js. Default: beside the worker. */
   worker?: string;
 }

@@ -8,6 +8,7 @@ import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
 import type { ClassScores } from '../recipe/index.js';
+import { type Arithmetic, arithmeticNames } from '../runtime/arithmetic.js';
 import { awaitable, type TrainingRun } from '../train/awaitable.js';
 import type { StepMetrics, Stopped, TrainerEvents } from '../train/index.js';
 import { Listeners } from '../train/listeners.js';
@@ -21,6 +22,7 @@ import type {
   RequestName,
   Requests,
   Restored,
+  RuntimeOptions,
   Snapshot,
   WorkerReady,
   WorkerRun,
@@ -76,7 +78,8 @@ export class WorkerTrainer {
     // Before there is a worker that would be left running; and now, though the worker gets it later.
     const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
     const moved = structuredClone(message, { transfer });
-    this.#link = new WorkerLink('WorkerTrainer', worker, runtime, (event) => this.#receive(event));
+    const own = withArithmetic(runtime, config.arithmetic);
+    this.#link = new WorkerLink('WorkerTrainer', worker, own, (event) => this.#receive(event));
     this.ready = this.#start(moved);
     this.ready.catch(() => {}); // told again to whoever asks for anything
     signal?.addEventListener('abort', () => void this.cancel().catch(() => {}), { once: true });
@@ -281,4 +284,15 @@ function checkAttached(key: string, value: ArrayBuffer | ArrayBufferView): void 
       hint: 'give each trainer a copy, e.g. bytes.slice()',
     });
   }
+}
+
+/** The worker's runtime computes as the recipe says, where nothing else is asked of it. What is wrong is named there. */
+function withArithmetic(
+  runtime: RuntimeOptions | undefined,
+  arithmetic: Arithmetic | undefined,
+): RuntimeOptions | undefined {
+  const isAsked = runtime?.arithmetic !== undefined || runtime?.simd !== undefined;
+  const isKnown = arithmetic !== undefined && arithmeticNames.includes(arithmetic);
+  if (isAsked || !isKnown || (runtime !== undefined && !isJsonObject(runtime))) return runtime;
+  return { ...runtime, arithmetic };
 }

@@ -40,6 +40,7 @@ const meant: Record<string, string> = {
   "utf8.ts: the engine's Unicode tables": 'hexadecimal digits in a message',
   'fit/budget.ts: clocks': 'turns minutes into steps, once, before the recipe is fixed',
   'fit/fit.ts: clocks': 'time left, for people',
+  'runtime/micro-kernel.ts: clocks': 'chooses between instructions that give the same bits',
   'train/pause.ts: clocks': 'decides when to let the host breathe',
   "nn/module.ts: the engine's Unicode tables": 'ASCII letters of property names',
   "errors.ts: the engine's Unicode tables": 'spelling hints in messages',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { runKinds } from '../../src/experiments/kinds/run-kinds.js';
+import { runKinds } from '../../src/experiments/index.js';
 
 const RANKS: Record<string, number> = {
   'src/errors.ts': 0,

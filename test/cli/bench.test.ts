@@ -58,7 +58,7 @@ test('--check exits with 1 when a target is missed', async () => {
   const target = { on: 'value', atMost: 1 } as const;
   const row = (sample: number) =>
     makeRow({ name: 'startup', unit: 'ms', samples: [sample], better: 'lower', target });
-  const results = (sample: number) => beginRun({ quick: true, simd: 'strict' })([row(sample)]);
+  const results = (sample: number) => beginRun({ quick: true, arithmetic: 'strict' })([row(sample)]);
   try {
     assert.is(await report(results(2), { check: true }), 1);
     assert.is(await report(results(2), {}), 0);

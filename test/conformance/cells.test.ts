@@ -15,7 +15,7 @@ const ITEMS = ['translation-peri', 'vision'];
 const expected = Object.fromEntries(ITEMS.map((item) => [item, pinned.items[item]]));
 
 async function cell(options: object, env: Record<string, string> = {}, node = process.execPath) {
-  const text = JSON.stringify({ threads: 1, simd: 'strict', items: ITEMS, ...options });
+  const text = JSON.stringify({ threads: 1, items: ITEMS, ...options });
   const { stdout } = await promisify(execFile)(node, [file('scripts/conformance-child.mjs'), text], {
     env: { ...process.env, ...env },
   });
@@ -36,6 +36,16 @@ for (const [name, options, env] of cells) {
   test(name, async () => {
     const { hashes, error } = await cell(options, env);
     assert.equal(hashes, expected, error);
+  });
+}
+
+for (const microKernel of ['dot', 'extmul']) {
+  test(`int12 by ${microKernel}, in a worker thread and in the debug build`, async () => {
+    const own = Object.fromEntries(ITEMS.map((item) => [item, pinned.int12.items[item]]));
+    for (const options of [{ worker: true }, { wasm: file('build/kernels.debug.wasm') }]) {
+      const { hashes, error } = await cell({ arithmetic: 'int12', microKernel, ...options });
+      assert.equal(hashes, own, error);
+    }
   });
 }
 

@@ -21,6 +21,23 @@ test('every item gives its pinned hash', async () => {
   assert.equal(Object.keys(pinned.items), [...itemNames]);
 });
 
+test('in int12 every item gives its own pinned hash, on two threads and with either micro-kernel', async () => {
+  for (const microKernel of ['dot', 'extmul'] as const) {
+    const runtime = await init({ arithmetic: 'int12', microKernel, threads: microKernel === 'dot' ? 2 : 1 });
+    const { items, total, ok } = await runConformance();
+    assert.equal(
+      items.filter((item) => !item.ok).map(({ name, hash }) => `${name} ${hash}`),
+      [],
+    );
+    assert.is(total, pinned.int12.total);
+    assert.ok(ok);
+    runtime.close();
+  }
+  assert.is.not(pinned.int12.total, pinned.total);
+  assert.equal(Object.keys(pinned.int12.items), [...itemNames]);
+  await init({ arithmetic: 'strict' });
+});
+
 test('an item does not depend on those before it', async () => {
   const { items, total, ok } = await runConformance({ only: ['vision', 'translation-peri'] });
   assert.equal(
@@ -77,13 +94,19 @@ test('the command prints items, says what is the same, and exits accordingly', (
   const json = JSON.parse(run([], '--item', 'vision', '--json').stdout);
   assert.is(json.items[0].hash, pinned.items.vision);
   assert.is(json.ok, true);
+  const int12 = run([], '--item', 'vision', '--arithmetic', 'int12');
+  assert.is(int12.status, 0, int12.stderr);
+  assert.match(int12.stdout, new RegExp(`same +vision +${pinned.int12.items.vision}`));
+  const both = run([], '--item', 'vision', '--arithmetic', 'int12', '--simd', 'strict');
+  assert.is(both.status, 2);
+  assert.match(both.stderr, /arithmetic is int12 and simd is strict/);
   // The relaxed build fuses multiplications with additions: other bits. Node 20 has to be asked for it.
   const flag = '--experimental-wasm-relaxed-simd';
   const flags = spawnSync(process.execPath, [flag, '-e', '0']).status === 0 ? [flag] : [];
   const relaxed = run(flags, '--item', 'vision', '--simd', 'relaxed');
   assert.is(relaxed.status, 1, relaxed.stderr);
   assert.match(relaxed.stdout, /DIFFERENT vision/);
-  assert.match(relaxed.stdout, /relaxed kernels are not promised/);
+  assert.match(relaxed.stdout, /relaxed arithmetic is not promised/);
 });
 
 test('a wrong item is a usage error of one line', () => {

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { items } from '../../src/conformance/run.js';
+import { kernelsOf } from '../../src/runtime/arithmetic.js';
 import { instantiateKernels } from '../../src/runtime/instantiate.js';
 import type { Kernels } from '../../src/runtime/kernels.js';
 import { init, type Runtime } from '../../src/runtime/runtime.js';
@@ -13,6 +14,7 @@ type Table = Record<string, Kernel>;
 
 /** Exports that compute no number of a model, each with the reason. */
 export const exempt: Readonly<Record<string, string>> = {
+  int12Trial: 'is timed; its result means nothing',
   heapBase: 'returns the first free address',
   gemmWorkspaceBytes: 'returns a size of scratch memory',
   attentionWorkspaceBytes: 'returns a size of scratch memory',
@@ -35,15 +37,17 @@ async function withKernels<T>(
   replace: (name: string, kernel: Kernel) => Kernel,
   work: () => T | Promise<T>,
 ): Promise<T> {
-  const own = runtime.kernels;
   const table: Table = {};
-  for (const [name, kernel] of Object.entries(own as unknown as Table)) table[name] = replace(name, kernel);
-  const holder = runtime as { -readonly [K in 'kernels']: Kernels };
-  holder.kernels = table as unknown as Kernels;
+  for (const [name, kernel] of Object.entries(runtime.kernels as unknown as Table))
+    table[name] = replace(name, kernel);
+  // What an arithmetic calls in the place of others is replaced like the rest.
+  const value = kernelsOf(table as unknown as Kernels, runtime.arithmetic, 'dot');
+  Object.defineProperty(runtime, 'kernels', { value, configurable: true });
   try {
     return await work();
   } finally {
-    holder.kernels = own;
+    // The runtime's own is its class's.
+    delete (runtime as { kernels?: Kernels }).kernels;
   }
 }
 
@@ -66,9 +70,18 @@ export interface Survey {
   callers: Map<string, string[]>;
 }
 
-/** Runs every item once and notes which kernels it calls. */
-export async function survey(only?: readonly string[]): Promise<Survey> {
-  const runtime = await init({ simd: 'strict', threads: 1 });
+/** Kernels that only int12 calls. */
+export const isInt12 = (kernel: string): boolean => kernel.startsWith('int12');
+
+/**
+ * Runs every item once and notes which kernels it calls. The runtime is the default one from here on: what is detected
+ * belongs to the survey before it.
+ */
+export async function survey(
+  only?: readonly string[],
+  arithmetic: 'strict' | 'int12' = 'strict',
+): Promise<Survey> {
+  const runtime = await init({ arithmetic, threads: 1 });
   const right = new Map<string, string>();
   const found: { item: string; milliseconds: number; called: Set<string> }[] = [];
   const replay = (await knowsReplay(runtime)) ? false : undefined;

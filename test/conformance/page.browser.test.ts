@@ -109,11 +109,16 @@ for (const name of ['chromium', 'firefox'] as BrowserName[]) {
       const same = await shown(page);
       assert.is(same.facts.where, 'page');
       assert.equal(same.hashes, [pinned.items.vision]);
-      await page.goto(`${url}/index.html?items=vision&simd=relaxed`);
+      await page.goto(`${url}/index.html?items=vision&arithmetic=relaxed`);
       const relaxed = await shown(page);
       assert.equal(relaxed.states, { vision: 'different' });
       assert.match(relaxed.verdict, /differs/);
       assert.match(relaxed.hashes[0], new RegExp(`instead of ${pinned.items.vision}`));
+      await page.goto(`${url}/index.html?items=vision&arithmetic=int12`);
+      const int12 = await shown(page);
+      assert.equal([int12.states, int12.hashes], [{ vision: 'same bits' }, [pinned.int12.items.vision]]);
+      await page.goto(`${url}/index.html?items=vision&arithmetic=int8`);
+      assert.match((await shown(page)).verdict, /could not run.*int8/i);
       await page.goto(`${url}/index.html?items=nonsense`);
       assert.match((await shown(page)).verdict, /could not run.*nonsense/i);
     } finally {

@@ -1,8 +1,13 @@
 /** @file How verdicts are reached: made-up runs meet every claim, and one changed value turns one verdict. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { experiments, type PresetName, type RunRecord, type Verdict } from '../../src/experiments/index.js';
-import { classifyRuns } from '../../src/experiments/judges/training.js';
+import {
+  classifyRuns,
+  experiments,
+  type PresetName,
+  type RunRecord,
+  type Verdict,
+} from '../../src/experiments/index.js';
 import { maxOverMin, mean, median, slope } from '../../src/experiments/statistics.js';
 import { close } from '../support.js';
 import {

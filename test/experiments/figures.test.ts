@@ -2,9 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { experiments, type Figure, type Results, type RunRecord } from '../../src/experiments/index.js';
-import { classifyRuns } from '../../src/experiments/judges/training.js';
-import { makeFigures } from '../../src/experiments/registry.js';
+import {
+  classifyRuns,
+  experiments,
+  type Figure,
+  makeFigures,
+  type Results,
+  type RunRecord,
+} from '../../src/experiments/index.js';
 import { lastLayerGradient, postHiddenNorm } from '../../src/theory/index.js';
 import { close } from '../support.js';
 import {

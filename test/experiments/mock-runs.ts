@@ -1,6 +1,7 @@
 /** @file Runs as a preset would give them, made up so that every claim is met. Tests then change one value. */
 import {
   type ClaimRow,
+  classifyRuns,
   experiments,
   type GradientPoint,
   type JudgeContext,
@@ -8,7 +9,6 @@ import {
   type PresetName,
   type RunRecord,
 } from '../../src/experiments/index.js';
-import { classifyRuns } from '../../src/experiments/judges/training.js';
 
 export const UNIGRAM = 6;
 export const RATE = 0.002;

@@ -1,15 +1,15 @@
 /** @file The registered runs: plain data, complete grids, comparable arms. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { presetNames } from '../../src/experiments/experiment.js';
 import {
   type GradientsRun,
+  kindOf,
   makePreset,
   type PresetName,
+  presetNames,
   type RunSpec,
   type TranslationRun,
 } from '../../src/experiments/index.js';
-import { kindOf } from '../../src/experiments/kinds/run-kinds.js';
 import { resolveConfig } from '../../src/nn/index.js';
 import { makeSchedule } from '../../src/optim/index.js';
 import { checkRecipe } from '../../src/recipe/index.js';

@@ -4,11 +4,18 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/errors.js';
-import { executeRun, makePreset, type RunSpec, type TranslationRun } from '../../src/experiments/index.js';
+import {
+  checkSpec,
+  executeRun,
+  kindOf,
+  makePreset,
+  type RunSpec,
+  type TextRecipe,
+  type TranslationRecipe,
+  type TranslationRun,
+} from '../../src/experiments/index.js';
 import type { BertRun } from '../../src/experiments/kinds/bert.js';
 import type { PlacementRun } from '../../src/experiments/kinds/placement.js';
-import { checkSpec, kindOf } from '../../src/experiments/kinds/run-kinds.js';
-import type { TextRecipe, TranslationRecipe } from '../../src/experiments/kinds/run-spec.js';
 import { checkRecipe, prepareRun, type Recipe } from '../../src/recipe/index.js';
 import { init } from '../../src/runtime/runtime.js';
 import { Trainer } from '../../src/train/index.js';

@@ -171,6 +171,14 @@ const families: Record<string, Family> = {
     show('sgemm NT', () => k.sgemm(c, a, b, m, m, depth, depth, depth, m, 0, 1, 1, space));
     show('sgemm TN', () => k.sgemm(c, a, b, m, m, depth, m, m, m, 1, 0, 0, space));
     show('sgemmBatched', () => k.sgemmBatched(c, a, b, 3, 49, 91, 91, 7, 7, 13, 13, 7, 7, 0, 0, 0, space));
+    // The older compiler has one micro-kernel, for both choices.
+    for (const extmul of [0, 1]) {
+      const shape = [m, m, depth, depth, depth, m, 0, 1, 1, space, extmul] as const;
+      show(`int12Gemm NT ${extmul}`, () => k.int12Gemm(c, a, b, ...shape));
+      show(`int12Gemm TN ${extmul}`, () =>
+        k.int12Gemm(c, a, b, m, m, depth, m, m, m, 1, 0, 0, space, extmul),
+      );
+    }
   },
   attention: (h, show) => {
     const k = h.kernels;

@@ -13,8 +13,8 @@ import { loadBuilds } from './harness.js';
 
 const test = suite('kernels/op-table');
 
-/** Neither computes on tensors: addresses and sizes for the host. */
-const HOST_ONLY = new Set(['heapBase', 'gemmWorkspaceBytes', 'attentionWorkspaceBytes']);
+/** None computes on tensors: addresses, sizes and a timing for the host. */
+const HOST_ONLY = new Set(['heapBase', 'gemmWorkspaceBytes', 'attentionWorkspaceBytes', 'int12Trial']);
 
 /** Fork and join: tested in test/runtime/threads.test.ts. */
 const JOINING = new Set(['publishCommand', 'awaitCommand', 'joinThreads', 'failThreads']);

@@ -18,6 +18,7 @@ import {
 import { type ClassificationReport, classificationReport, classify } from 'prenorm/classify';
 import { type ConformanceResult, runConformance } from 'prenorm/conformance';
 import { loadKjv, TextWindows } from 'prenorm/data';
+import { probe } from 'prenorm/experiments';
 import * as external from 'prenorm/external';
 import { greedy, lmStepper } from 'prenorm/generate';
 import { init as initForInference } from 'prenorm/inference';
@@ -28,7 +29,6 @@ import { checkRecipe, type Recipe } from 'prenorm/recipe';
 import { createReferenceRuntime } from 'prenorm/reference';
 import { Tokenizer } from 'prenorm/text';
 import * as theory from 'prenorm/theory';
-import { probe } from 'prenorm/theory';
 import { fit, plan } from 'prenorm/train';
 import { WorkerTrainer } from 'prenorm/worker';
 

@@ -46,6 +46,7 @@ const SIZES: Record<string, number> = {
   start: 2,
   back: 0,
   numSegments: 9,
+  extmul: 0,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
 const gemm = (m: number, n: number, k: number, transA: number, transB: number) => ({
@@ -59,8 +60,7 @@ const gemm = (m: number, n: number, k: number, transA: number, transB: number) =
   ldb: transB ? k : n,
   ldc: n,
 });
-/** Kernels with more than one case. */
-const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
+const PRODUCTS = {
   sgemm: [
     gemm(131, 61, 300, 0, 0),
     gemm(131, 61, 300, 0, 1),
@@ -74,6 +74,23 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
   sgemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
   sgemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
+  int12Gemm: [
+    { ...gemm(131, 61, 300, 0, 0), extmul: 1 },
+    gemm(131, 61, 300, 0, 1),
+    gemm(131, 61, 300, 1, 0),
+    gemm(130, 62, 300, 1, 1),
+    gemm(37, 203, 300, 0, 0),
+    gemm(37, 203, 300, 0, 1),
+    gemm(37, 203, 300, 1, 0),
+    gemm(9, 1011, 65, 0, 1),
+  ],
+  int12GemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
+  int12GemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
+  int12GemmBatched: [gemm(37, 53, 29, 0, 0)],
+};
+/** Kernels with more than one case. */
+const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
+  ...PRODUCTS,
   attentionForward: [
     {},
     { causal: 0, queryOffset: 0 },

@@ -1,5 +1,6 @@
 /** @file The run itself, the same in a worker and in the page: options in, messages out. */
 import { type ItemResult, itemNames, runConformance } from '../../src/conformance/index.js';
+import type { Arithmetic } from '../../src/runtime/arithmetic.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
 import { strictWasmHash } from '../../src/runtime/generated/wasm-hash.js';
 import { init } from '../../src/runtime/runtime.js';
@@ -11,7 +12,7 @@ export interface RunOptions {
   threads: number;
   /** Why a worker with more was given up. */
   noThreads?: string;
-  simd: 'strict' | 'relaxed';
+  arithmetic: Arithmetic;
   /** Replay of recorded steps; left to the library when null. */
   replay: boolean | null;
   /** Kernels to load instead of the inlined ones. */
@@ -28,7 +29,10 @@ export type Message =
 export async function runHere(options: RunOptions, post: (message: Message) => void): Promise<void> {
   try {
     const wasm = options.wasm ? await fetch(options.wasm) : undefined;
-    const reason = await start({ simd: options.simd, ...(wasm ? { wasm } : {}) }, options.threads);
+    const reason = await start(
+      { arithmetic: options.arithmetic, ...(wasm ? { wasm } : {}) },
+      options.threads,
+    );
     post({
       kind: 'host',
       threads: capabilities().threads,

@@ -1,6 +1,6 @@
 /**
  * @file The program of the conformance page. The page runs it twice: as its own script, which draws, and in a module
- * worker, which computes. `?where=page` computes in the page; other parameters: threads, simd, replay, wasm, items.
+ * worker, which computes. `?where=page` computes in the page; other parameters: threads, arithmetic, replay, wasm, items.
  */
 import { itemNames } from '../../src/conformance/index.js';
 import { setUpThemeButton } from '../figures/theme.js';
@@ -35,7 +35,8 @@ function startPage(): void {
   const run = () => {
     const options: RunOptions = {
       threads: Number(query.get('threads') ?? most) || 1,
-      simd: query.get('simd') === 'relaxed' ? 'relaxed' : 'strict',
+      // What is none is refused by `init`, by name.
+      arithmetic: (query.get('arithmetic') ?? 'strict') as RunOptions['arithmetic'],
       replay: query.has('replay') ? query.get('replay') !== 'off' : null,
       // A worker made from a Blob has no address that a relative one could start from.
       wasm: wasm && new URL(wasm, location.href).href,

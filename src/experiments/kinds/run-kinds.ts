@@ -1,6 +1,8 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
 import { ConfigError, checkKeys } from '../../errors.js';
 import { noFiles } from '../../recipe/index.js';
+import { markOf } from '../../runtime/arithmetic.js';
+import { currentRuntime } from '../../runtime/runtime.js';
 import type { RunRecord } from '../results.js';
 import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
@@ -66,6 +68,7 @@ export async function executeRun(
   const outcome = await kind.execute(spec, whole);
   return {
     ...outcome,
+    ...markOf(currentRuntime().arithmetic),
     ...(dataHash ? { dataHash } : {}),
     seconds: (performance.now() - started) / 1000,
   };

@@ -6,10 +6,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareTwin, exportTwin, testTwin } from '../../../scripts/multi30k-twin.js';
 import { workingFolder } from '../../../src/cli/sources.js';
-import { multi30kRuns } from '../../../src/experiments/figures/multi30k.js';
 import { pairsOf } from '../../../src/experiments/figures/translation-grid.js';
-import { executeRun, type TranslationRun } from '../../../src/experiments/index.js';
-import { testScoreName } from '../../../src/experiments/kinds/translation-test.js';
+import {
+  executeRun,
+  multi30kRuns,
+  type TranslationRun,
+  testScoreName,
+} from '../../../src/experiments/index.js';
 import { decodeSafetensors } from '../../../src/io/index.js';
 import { makeSchedule } from '../../../src/optim/index.js';
 import { init } from '../../../src/runtime/runtime.js';

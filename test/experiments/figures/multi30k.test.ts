@@ -2,20 +2,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Pair, PairSplits } from '../../../src/data/index.js';
-import { multi30kBars, multi30kRuns } from '../../../src/experiments/figures/multi30k.js';
 import {
   executeRun,
   experiments,
   judgeClaims,
-  makePreset,
-  type RunRecord,
-  type TranslationRun,
-} from '../../../src/experiments/index.js';
-import {
   KeptWeights,
+  makePreset,
+  multi30kBars,
+  multi30kRuns,
+  type RunRecord,
   scoreLowerTokens,
+  type TranslationRun,
   testScoreName,
-} from '../../../src/experiments/kinds/translation-test.js';
+} from '../../../src/experiments/index.js';
 import { makeSchedule } from '../../../src/optim/index.js';
 import { init } from '../../../src/runtime/runtime.js';
 import { memorySources } from '../../support.js';

@@ -2,8 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { placementCurves, placementRun } from '../../../src/experiments/figures/placements.js';
-import { executeRun, type RunRecord } from '../../../src/experiments/index.js';
-import { kindOf } from '../../../src/experiments/kinds/run-kinds.js';
+import { executeRun, kindOf, type RunRecord } from '../../../src/experiments/index.js';
 import { normPlacements } from '../../../src/nn/index.js';
 import { init } from '../../../src/runtime/runtime.js';
 

@@ -5,11 +5,11 @@ import * as assert from 'uvu/assert';
 import {
   type ClaimRow,
   experiments,
+  judgeRecords,
   makePreset,
   type PresetName,
   type Results,
 } from '../../../src/experiments/index.js';
-import { judgeRecords } from '../../../src/experiments/registry.js';
 import { init } from '../../../src/runtime/runtime.js';
 
 const test = suite('experiments/judges/asked');
