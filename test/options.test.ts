@@ -15,6 +15,7 @@ import { makePreset, multi30kRuns, scoreTranslations, translateAll } from '../sr
 import { chooseRecipe, cyclicTuning } from '../src/fit/train.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
+import { toPretrained } from '../src/interop/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
 import { decayGroups } from '../src/optim/index.js';
 import { openData, prepareRun } from '../src/recipe/index.js';
@@ -688,6 +689,12 @@ const table: Row[] = [
     keys: { labelSeparator: 'text' },
   },
   {
+    of: ['toPretrained'],
+    call: (o) => toPretrained(smallLM({ positions: 'learned', embeddingScale: 1 }), o),
+    good: {},
+    keys: { maxShardBytes: 'positiveWhole' },
+  },
+  {
     of: ['classify'],
     call: (o) => classifying.classify(classifier, marked, ['a', 'b'], ['a'], o),
     good: {},
@@ -947,6 +954,7 @@ const elsewhere: Record<string, string> = {
   'WorkerModel.translate': 'test/worker/worker-model.test.ts',
   'WorkerModel.classify': 'test/worker/worker-model.test.ts',
   fit: 'test/fit/fit.test.ts',
+  fromPretrained: 'test/interop/gpt2.test.ts',
   'Trainer.restore': 'test/train/refusals.test.ts',
   'WorkerTrainer.restore': 'test/worker/worker-trainer.test.ts',
   judgeDivergence: 'test/train/divergence.test.ts',

@@ -156,7 +156,7 @@ export function readTensors(
     // A copy: aligned, and unshared even where the file lies in shared memory.
     const own = new Uint8Array(end - begin);
     own.set(bytes.subarray(header.dataStart + begin, header.dataStart + end));
-    tensors.set(name, { dtype, shape, data: read(dtype, own.buffer) });
+    tensors.set(name, { dtype, shape, data: tensorValues(dtype, own.buffer) });
   }
   return tensors;
 }
@@ -327,7 +327,8 @@ function refuse(message: string): never {
   throw new FormatError(message, { op: 'encodeSafetensors' });
 }
 
-function read(dtype: string, buffer: ArrayBuffer): TensorData {
+/** The values of one tensor, in memory of their own. @internal */
+export function tensorValues(dtype: string, buffer: ArrayBuffer): TensorData {
   const values = new (DTYPES.get(dtype) as TypedArray)(buffer);
   if (dtype === 'F16') return Float32Array.from(values as Uint16Array, halfToFloat);
   return dtype === 'BF16' ? bfloat16ToFloat(values as Uint16Array) : values;
