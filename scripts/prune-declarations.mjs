@@ -4,7 +4,34 @@
  * package larger. It reads tsc's own output, where every statement starts a line and its continuation does not.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+
+const HOST_TYPES = 'host-types.d.ts';
+/** Names of pages and of Node that declarations mention: where a project has the real ones, these add nothing to them. */
+const HOST = `interface AbortSignal { readonly aborted: boolean }
+interface Blob {}
+interface Response {}
+interface URL {}
+interface Worker {}
+declare namespace WebAssembly { interface Module {} }
+`;
+
+/**
+ * The text for projects without the library `dom` too, and for TypeScript before 5.7, whose arrays had no type of buffer:
+ * what their `of` gives is an array over an ArrayBuffer in both.
+ * @param {string} text
+ * @param {string} folder
+ * @param {string} path
+ */
+function forEveryCompiler(text, folder, path) {
+  const code = text.replace(
+    /\b(\w+Array)<ArrayBuffer>/g,
+    (_, array) => `ReturnType<${array}Constructor['of']>`,
+  );
+  if (!/\b(?:AbortSignal|Blob|Response|URL|Worker|WebAssembly)\b/.test(code)) return code;
+  const host = relative(dirname(path), join(folder, HOST_TYPES)).replaceAll('\\', '/');
+  return `/// <reference path="${host.startsWith('.') ? host : `./${host}`}" />\n${code}`;
+}
 
 /** Rewrites or removes the .d.ts files below `folder`; `entries` are paths of those that stay whole. */
 export function pruneDeclarations(folder, entries) {
@@ -37,9 +64,10 @@ export function pruneDeclarations(folder, entries) {
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const path = join(folder, name);
     if (!path.endsWith('.d.ts')) continue;
-    if (files.has(path)) writeFileSync(path, render(files.get(path), files));
+    if (files.has(path)) writeFileSync(path, forEveryCompiler(render(files.get(path), files), folder, path));
     else rmSync(path);
   }
+  writeFileSync(join(folder, HOST_TYPES), HOST);
 }
 
 function parse(path) {

@@ -3,6 +3,7 @@ import { ISOLATION } from '../../test/browsers/static-server.ts';
 import { esbuild, viteBuild, viteDev, webpack } from './bundlers.mjs';
 import { asLoader, types } from './compilers.mjs';
 import { fixture, inNode } from './folders.mjs';
+import { hosts } from './hosts.mjs';
 import { expectText, refused } from './outcome.mjs';
 import {
   contentSecurityPolicy,
@@ -69,6 +70,9 @@ export const cells = {
     expectText(outcomes[0].reason, /no SharedArrayBuffer/);
     return outcomes;
   },
+
+  // Hosts that are neither Node nor a page, and pages with policies
+  ...hosts,
 
   // Hosts where it cannot work
   'CSP without wasm-unsafe-eval': async () => {

@@ -3,20 +3,35 @@ import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { blank, fixture, folder, project, root, run, tools } from './folders.mjs';
 
-/** Every entry's types, found as Node finds them and as bundlers do. */
+/** The oldest compiler whose word counts, and the newest; both read the package's declarations whole. */
+const COMPILERS = ['typescript-5.0', 'typescript'];
+
+/** Every entry's types, found as Node finds them and as bundlers do, with the library `dom` and without any of a host. */
 export function types() {
+  for (const compiler of COMPILERS)
+    for (const lib of ['es2023,dom,dom.iterable', 'es2023']) typesWith(compiler, lib);
+  return { said: 'bundler and nodenext resolve every entry; TypeScript 5.0 to 7, with dom and without' };
+}
+
+function typesWith(compiler, lib) {
   for (const [module, resolution] of [
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
   ]) {
-    const files = { 'package.json': '{"type":"module"}', 'types.ts': fixture('types.ts') };
-    const path = project(tools, `types-${resolution}`, files);
-    const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', '', '--ignoreConfig'];
-    const how = ['--module', module, '--moduleResolution', resolution, '--lib', 'es2023,dom,dom.iterable'];
-    const tsc = join(tools, 'node_modules/typescript/bin/tsc');
-    run(process.execPath, [tsc, ...options, ...how, 'types.ts'], path);
+    const compilerOptions = {
+      ...{ noEmit: true, strict: true, skipLibCheck: false, target: 'es2022', types: [] },
+      ...{ module, moduleResolution: resolution, lib: lib.split(',') },
+    };
+    const console = 'declare const console: { log(...what: unknown[]): void };\n';
+    const files = {
+      'package.json': '{"type":"module"}',
+      'tsconfig.json': JSON.stringify({ compilerOptions, include: ['*.ts'] }),
+      'types.ts': fixture('types.ts'),
+      ...(lib.includes('dom') ? {} : { 'console.d.ts': console }),
+    };
+    const path = project(tools, `types-${compiler}-${resolution}-${lib.replaceAll(',', '-')}`, files);
+    run(process.execPath, [join(tools, `node_modules/${compiler}/bin/tsc`), '-p', '.'], path);
   }
-  return { said: 'bundler and nodenext resolve every entry' };
 }
 
 /** examples/webpack-as-loader with the kernels' sources of the tarball: it must come to the tarball's kernels. */

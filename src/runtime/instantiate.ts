@@ -22,7 +22,7 @@ export interface KernelInstance {
 }
 
 /** The kernels' file (`prenorm/kernels.wasm`) as bytes, as a compiled module, or as what `fetch` gave. */
-export type WasmSource = BufferSource | WebAssembly.Module | Response;
+export type WasmSource = ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response;
 
 /** Compiles (when needed) and instantiates kernels over a fresh memory. */
 export async function instantiateKernels(

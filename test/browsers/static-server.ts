@@ -20,11 +20,13 @@ export const ISOLATION: Readonly<Record<string, string>> = {
   'cross-origin-embedder-policy': 'require-corp',
 };
 
-/** Starts on a free port; paths never leave `root`. `change` may put another body in place of a file's. */
+/** Starts on a free port; paths never leave `root`. `change` may put another body in place of a file's,
+ * `headersOf` other headers. */
 export async function serve(
   root: string,
   headers: Record<string, string> = {},
   change: (path: string, body: Buffer) => string | Buffer = (_, body) => body,
+  headersOf: (path: string, headers: Record<string, string>) => Record<string, string> = (_, all) => all,
 ): Promise<{ url: string; server: Server }> {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
@@ -40,7 +42,7 @@ export async function serve(
       const body = change(file, await readFile(join(root, file)));
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-        ...headers,
+        ...headersOf(file, headers),
       });
       response.end(body);
     } catch {

@@ -169,6 +169,12 @@ test('a specification with a member too many, too few or a recipe that is none i
     assert.match(error.message, pattern);
     assert.is(refusal(() => checkSpec(spec as RunSpec)).message, error.message);
   };
+  for (const run of makePreset('quick').runs.filter(({ kind }) => kind === 'gradients' || kind === 'law')) {
+    await refused({ ...run, seeds: null }, /seeds must be a list, each of it a whole number >= 0, got null/);
+    await refused({ ...run, dModel: 1e6 }, /dModel must be .*from 1 to 4096.*got 1000000/);
+    await refused({ ...run, dModel: null }, /dModel must be .*got null/);
+    await refused({ ...run, layers: [1e9] }, /layers must be a list.*from 1 to 1000|unknown key "layers"/);
+  }
   const run = translationRun();
   await refused({ ...run, steps: 3 }, /a run of kind translation: unknown key "steps"/);
   await refused({ ...run, arms: run.arm }, /unknown key "arms".*did you mean "arm"/);

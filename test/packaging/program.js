@@ -10,12 +10,13 @@ export async function train(
   say = (stage) => {
     globalThis.stage = stage;
   },
+  only = items,
 ) {
   try {
     say('init');
     const runtime = await init(options);
     say('training');
-    const result = await runConformance({ only: items, onItem: ({ name }) => say(`${name} done`) });
+    const result = await runConformance({ only, onItem: ({ name }) => say(`${name} done`) });
     return {
       hashes: result.items.map(({ name, hash }) => `${name} ${hash}`),
       threads: runtime.threads,

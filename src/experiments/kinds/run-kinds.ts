@@ -1,4 +1,5 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
+import { checkValue, integer } from '../../checks.js';
 import { ConfigError, checkKeys } from '../../errors.js';
 import { noFiles } from '../../recipe/index.js';
 import { markOf } from '../../runtime/arithmetic.js';
@@ -52,8 +53,35 @@ export function checkSpec(spec: RunSpec): RunKind {
   checkKeys(op, spec, ['kind', 'id', 'label', ...kind.keys.map((key) => key.replace('?', ''))]);
   const missing = kind.keys.find((key) => !key.endsWith('?') && !(key in spec));
   if (missing) throw new ConfigError(`"${missing}" is missing`, { op, expected: kind.keys, hint: 'give it' });
+  checkNumbers(op, spec);
   kind.check?.(spec);
   return kind;
+}
+
+/** Sizes beyond any experiment's: a file that asks for more would compute for hours, and could not be stopped meanwhile. */
+const NUMBERS = {
+  seeds: integer(0),
+  layers: integer(1, 1000),
+  numLayers: integer(1, 1000),
+  dModel: integer(1, 4096),
+  batches: integer(0, 10_000),
+};
+
+/**
+ * The numbers of a specification, before anything is computed.
+ * @throws ConfigError
+ */
+function checkNumbers(op: string, spec: RunSpec): void {
+  for (const [key, one] of Object.entries(NUMBERS)) {
+    const value = (spec as unknown as Record<string, unknown>)[key];
+    if (value === undefined) continue;
+    const isList = key === 'seeds' || key === 'layers' || (key === 'dModel' && spec.kind === 'law');
+    const list = {
+      wanted: `a list, each of it ${one.wanted}`,
+      holds: (given: unknown) => Array.isArray(given) && given.length > 0 && given.every(one.holds),
+    };
+    checkValue(op, key, value, isList ? list : one);
+  }
 }
 
 /** One run from its specification; equal specifications and data give equal records, timing aside. */
