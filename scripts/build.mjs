@@ -222,6 +222,7 @@ async function joinModules() {
     'external',
     'inference',
     'recipe/index',
+    'tokenizers/index',
     'worker/index',
     'fit/train',
   ];
@@ -278,9 +279,9 @@ export const ${name} = { ${members} };\n`;
     ...options,
     entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
   });
-  // The library keeps its names, for stack traces; programs end with a message.
+  // The library keeps its names, for stack traces; programs end with a message, tokenizers with one about a file.
   const outputs = { ...joined.metafile.outputs, ...worker.metafile.outputs };
-  const program = /^dist\/(cli|bench|experiments|report|reference|theory|conformance)\//;
+  const program = /^dist\/(cli|bench|experiments|report|reference|theory|tokenizers|conformance)\//;
   const ends = ['chunks/kernel-worker.js', 'worker/trainer-worker.js'].map((name) => `build/dist/${name}`);
   const isProgram = (file) => {
     if (ends.includes(file)) return true;

@@ -20,6 +20,7 @@ import { loadModel, saveModel } from '../src/io/index.js';
 import { decayGroups } from '../src/optim/index.js';
 import { openData, prepareRun } from '../src/recipe/index.js';
 import { createReferenceRuntime } from '../src/reference/runtime.js';
+import * as tokenizing from '../src/tokenizers/index.js';
 import { asyncRefusal, smallLM, smallPair } from './support.js';
 
 const test = suite('options');
@@ -184,6 +185,7 @@ const bleu = {
 } as const;
 const torchKeys = { prefix: 'text', embedding: 'text', output: 'text' } as const;
 const bpe = text.trainBPE(['ab'], { vocabSize: 259 });
+const pretrained = tokenizing.tokenizerFrom({ 'vocab.txt': '[UNK]\n[CLS]\n[SEP]' });
 const torchState = io.toTorchState(lm);
 const report = new data.DropReport();
 const probe = {
@@ -760,6 +762,30 @@ const table: Row[] = [
     good: {},
     keys: { bos: 'flag', eos: 'flag' },
   },
+  {
+    of: ['tokenizerFrom'],
+    call: (o) => tokenizing.tokenizerFrom({ 'vocab.txt': '[UNK]\n[CLS]\n[SEP]' }, o),
+    good: {},
+    keys: { bosToken: 'text', eosToken: 'text', padToken: 'text', lowercase: 'flag' },
+  },
+  {
+    of: ['PretrainedTokenizer.encode'],
+    call: (o) => pretrained.encode('ab', o),
+    good: {},
+    keys: { addSpecialTokens: 'flag', parseSpecialTokens: 'flag' },
+  },
+  {
+    of: ['PretrainedTokenizer.encodePair'],
+    call: (o) => pretrained.encodePair('ab', 'c', o),
+    good: {},
+    keys: { addSpecialTokens: 'flag', parseSpecialTokens: 'flag' },
+  },
+  {
+    of: ['PretrainedTokenizer.decode'],
+    call: (o) => pretrained.decode([0], o),
+    good: {},
+    keys: { skipSpecialTokens: 'flag', cleanUp: 'flag' },
+  },
   { of: ['BLEU'], call: (o) => text.BLEU(['a b'], [['a b']], o), good: {}, keys: bleu },
   { of: ['sentenceBLEU'], call: (o) => text.sentenceBLEU('a b', ['a b'], o), good: {}, keys: bleu },
   {
@@ -1007,7 +1033,7 @@ test('whoever takes options is in the table', async () => {
     ].map((entry) => import(`../src/${entry}.js`)),
   );
   const exported = new Set<unknown>(
-    [...entries, nn, optim, data, text, textual, classifying, io, theory].flatMap((module) =>
+    [...entries, nn, optim, data, text, textual, tokenizing, classifying, io, theory].flatMap((module) =>
       Object.values(module),
     ),
   );

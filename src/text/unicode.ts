@@ -12,8 +12,8 @@ export const MARK = 2;
 export const NUMBER = 3;
 export const SPACE = 4;
 
-/** One value per code point in pages of 256, since most pages are empty; read with `lookUp`. */
-type Pages = (Uint8Array | undefined)[];
+/** One value per code point in pages of 256, since most pages are empty; read with `lookUp`. @internal */
+export type Pages = (Uint8Array | undefined)[];
 
 let classPages: Pages | undefined;
 let casingPages: Pages | undefined;
@@ -70,16 +70,17 @@ function neighbour(text: string, position: number, step: 1 | -1, pages: Pages): 
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
 
-function lookUp(pages: Pages, code: number): number {
+/** The value of a code point; 0 where no run was. @internal */
+export function lookUp(pages: Pages, code: number): number {
   const page = pages[code >> 8];
   return page === undefined ? 0 : page[code & 255];
 }
 
-/** The value of a run is its letter's index in `letters`. */
-function readPages(runs: string, letters: string): Pages {
+/** Runs of a letter and a length; the value of a run is its letter's index in `letters`. @internal */
+export function readPages(runs: string, letters: string): Pages {
   const pages: Pages = new Array(0x1100).fill(undefined);
   let code = 0;
-  for (const [, letter, length] of runs.matchAll(/([a-z])(\d*)/g)) {
+  for (const [, letter, length] of runs.matchAll(/(\D)(\d*)/g)) {
     const value = letters.indexOf(letter);
     const end = code + Number(length || 1);
     if (value === 0) code = end;

@@ -44,6 +44,12 @@ const meant: Record<string, string> = {
   'train/pause.ts: clocks': 'decides when to let the host breathe',
   "nn/module.ts: the engine's Unicode tables": 'ASCII letters of property names',
   "errors.ts: the engine's Unicode tables": 'spelling hints in messages',
+  "tokenizers/character-set.ts: the engine's Unicode tables": 'lower case of a letter of ASCII',
+  "tokenizers/normalizers.ts: the engine's Unicode tables": 'lower case of texts that are ASCII',
+  "tokenizers/pattern-parser.ts: the engine's Unicode tables": 'lower case of a letter of ASCII',
+  "tokenizers/pre-tokenizers.ts: the engine's Unicode tables": 'a pattern for src/tokenizers/pattern.ts',
+  "tokenizers/to-tokenizer-json.ts: the engine's Unicode tables": 'a pattern for src/tokenizers/pattern.ts',
+  "tokenizers/vocabulary.ts: the engine's Unicode tables": 'hexadecimal digits of bytes',
 };
 
 /** Types and comments removed; `a ** b` written as Math.pow, which the first rule finds. */

@@ -1,7 +1,7 @@
 /** @file Every parser of files from outside, each with inputs that are nearly right. */
 import { createHash } from 'node:crypto';
 import { type PairBatch, parsePairs, TextWindows } from '../../src/data/index.js';
-import { CheckpointError, FormatError, MemoryError, NumericError, PrenormError } from '../../src/errors.js';
+import { CheckpointError, FormatError, MemoryError, NumericError } from '../../src/errors.js';
 import { modelFrom } from '../../src/io/load-model.js';
 import { saveModel } from '../../src/io/model-file.js';
 import { decodeSafetensors, encodeSafetensors, readSafetensorsHeader } from '../../src/io/safetensors.js';
@@ -20,35 +20,8 @@ import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
 import { type FuzzTarget, withDeadline } from './loop.js';
-
-const utf8 = (value: string) => new TextEncoder().encode(value);
-
-function must(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
-}
-
-/** Refusals must be of the right kind: a file's fault is no bug and no lack of memory. */
-function only(kinds: (new (message: string) => PrenormError)[], run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof PrenormError && !kinds.some((kind) => error instanceof kind)) {
-      throw new Error(`refused with a ${error.name}: ${error.message}`);
-    }
-    throw error;
-  }
-}
-
-/** Changes that a file may have: some in its tree, rarely some in its bytes. */
-function several(tree: Tree, random: RandomStream): Tree {
-  for (let n = random.nextInt(4); n > 0; n--) tree = mutate(tree, random);
-  return tree;
-}
-
-function jsonFile(tree: Tree, random: RandomStream): Uint8Array {
-  const bytes = utf8(serialize(several(tree, random)));
-  return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
-}
+import { jsonFile, must, only, several, utf8 } from './nearly-right.js';
+import { tokenizerTargets } from './tokenizer-targets.js';
 
 /** Length, header and data; the length and the data may be wrong. */
 function safetensorsFile(header: string, data: Uint8Array, random: RandomStream): Uint8Array {
@@ -605,4 +578,5 @@ export const targets: readonly FuzzTarget[] = [
   recipeTarget(),
   pairsFile,
   textFile,
+  ...tokenizerTargets,
 ];

@@ -29,6 +29,7 @@ import { checkRecipe, type Recipe } from 'prenorm/recipe';
 import { createReferenceRuntime } from 'prenorm/reference';
 import { Tokenizer } from 'prenorm/text';
 import * as theory from 'prenorm/theory';
+import { tokenizerFrom } from 'prenorm/tokenizers';
 import { fit, plan } from 'prenorm/train';
 import { WorkerTrainer } from 'prenorm/worker';
 
@@ -56,6 +57,7 @@ export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
     fit,
     greedy,
     lmStepper,
+    tokenizerFrom,
     decodeSafetensors,
     createReferenceRuntime,
     Tokenizer,

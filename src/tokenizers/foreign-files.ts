@@ -1,0 +1,67 @@
+/** @file Files of models that are not read here, each with what to do about it. */
+import { FormatError } from '../errors.js';
+import { isJsonObject } from '../json.js';
+
+interface Foreign {
+  test: RegExp;
+  what: string;
+  /** Whether it has weights, a tokenizer, or both. */
+  holds: readonly ('weights' | 'tokenizer')[];
+  hint: string;
+}
+
+const SAVE = (kind: string): string =>
+  `in Python: from transformers import ${kind}; ${kind}.from_pretrained('FOLDER').save_pretrained('FOLDER')`;
+
+const FOREIGN: readonly Foreign[] = [
+  {
+    test: /\.gguf$/i,
+    what: "a GGUF file, llama.cpp's format",
+    holds: ['weights', 'tokenizer'],
+    hint: 'fetch the folder of the original model, with its tokenizer.json and *.safetensors',
+  },
+  {
+    test: /(^|\/)(spiece|spm|sentencepiece|tokenizer|source|target)[^/]*\.(model|spm)$|\.spm$/i,
+    what: "SentencePiece's own file",
+    holds: ['tokenizer'],
+    hint: `write it as tokenizer.json, ${SAVE('AutoTokenizer')}`,
+  },
+  {
+    test: /\.(bin|pt|pth|ckpt|pkl)$/i,
+    what: "a pickle of PyTorch's, which is a program and may do anything",
+    holds: ['weights'],
+    hint: `write it as model.safetensors, ${SAVE('AutoModel')}`,
+  },
+];
+
+/** The error for a file that is not read here; null for any other name. */
+export function foreignFile(name: string, holds: 'weights' | 'tokenizer'): FormatError | null {
+  const found = FOREIGN.find((foreign) => foreign.holds.includes(holds) && foreign.test.test(name));
+  if (found === undefined) return null;
+  return new FormatError(`${found.what}, is not read here`, { path: name, actual: name, hint: found.hint });
+}
+
+/**
+ * Refuses weights that are not read here: a folder without `*.safetensors` that has another kind of file, and weights of
+ * few bits, which config.json tells by its `quantization_config`.
+ * @param names of the folder's files
+ * @param configJSON what config.json holds, if it is there
+ * @throws FormatError that says how to convert
+ */
+export function checkWeightFiles(names: Iterable<string>, configJSON?: unknown): void {
+  const list = [...names];
+  if (isJsonObject(configJSON) && isJsonObject(configJSON.quantization_config)) {
+    const method = configJSON.quantization_config.quant_method;
+    throw new FormatError(`the weights are quantised${typeof method === 'string' ? ` (${method})` : ''}`, {
+      path: 'config.json.quantization_config',
+      expected: 'weights in F32, F16 or BF16',
+      actual: method,
+      hint: "fetch the original model; or in Python: model.dequantize().save_pretrained('FOLDER')",
+    });
+  }
+  if (list.some((name) => /\.safetensors$/i.test(name))) return;
+  for (const name of list) {
+    const error = foreignFile(name, 'weights');
+    if (error !== null) throw error;
+  }
+}

@@ -1,0 +1,33 @@
+/** @file What fuzz targets share: files with a few changes, and what must hold of them. */
+import { PrenormError } from '../../src/errors.js';
+import type { RandomStream } from '../../src/random.js';
+import { damage, mutate, serialize, type Tree } from './json-tree.js';
+
+export const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+export function must(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
+
+/** Refusals must be of the right kind: a file's fault is no bug and no lack of memory. */
+export function only(kinds: (new (message: string) => PrenormError)[], run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof PrenormError && !kinds.some((kind) => error instanceof kind)) {
+      throw new Error(`refused with a ${error.name}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** Changes that a file may have: some in its tree, rarely some in its bytes. */
+export function several(tree: Tree, random: RandomStream): Tree {
+  for (let n = random.nextInt(4); n > 0; n--) tree = mutate(tree, random);
+  return tree;
+}
+
+export function jsonFile(tree: Tree, random: RandomStream): Uint8Array {
+  const bytes = utf8(serialize(several(tree, random)));
+  return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
+}

@@ -1,0 +1,1 @@
+export function tokenizerHashes(base: string, fixtures: string): Promise<Record<string, string>>;
