@@ -18,7 +18,7 @@ import {
 import { type ClassificationReport, classificationReport, classify } from 'prenorm/classify';
 import { type ConformanceResult, runConformance } from 'prenorm/conformance';
 import { loadKjv, TextWindows } from 'prenorm/data';
-import { probe } from 'prenorm/experiments';
+import { experiments } from 'prenorm/experiments';
 import * as external from 'prenorm/external';
 import { greedy, lmStepper } from 'prenorm/generate';
 import { init as initForInference } from 'prenorm/inference';
@@ -51,7 +51,7 @@ export async function everything(bytes: Uint8Array): Promise<StepMetrics> {
   console.log(result.total, module.numParameters(), nn.CausalLM === CausalLM, [
     external.init,
     initForInference,
-    probe,
+    experiments,
     classify,
     report.accuracy,
     fit,
