@@ -145,7 +145,12 @@ async function writeBindings() {
   );
   writeIfChanged(
     'src/runtime/generated/wasm.ts',
-    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${await deflated(strict)}';\n`,
+    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const strictWasmBase64: string =\n  '${await deflated(without(strict, /^int12/).bytes)}';\n`,
+  );
+  // Whole, for int12, which few ask for: the others need not load its kernels.
+  writeIfChanged(
+    'src/runtime/generated/wasm-int12.ts',
+    `${header('build/kernels.wasm')}\n/** Deflated. */\nexport const int12WasmBase64: string =\n  '${await deflated(strict)}';\n`,
   );
   writeIfChanged(
     'src/runtime/generated/wasm-relaxed.ts',
@@ -159,7 +164,7 @@ async function writeBindings() {
   const forward = forwardOnly(strict);
   writeIfChanged(
     'src/runtime/generated/wasm-forward.ts',
-    `${header('build/kernels.wasm')}\n/** Names of the kernels that are not in it. */\nexport const leftOut: string =\n  '${forward.leftOut.join(' ')}';\n/** Deflated. */\nexport const forwardWasmBase64: string =\n  '${await deflated(forward.bytes)}';\n`,
+    `${header('build/kernels.wasm')}\n/** Names of the kernels for training, which are not in it. */\nexport const leftOut: string =\n  '${forward.leftOut.filter((name) => !name.startsWith('int12')).join(' ')}';\n/** Deflated. */\nexport const forwardWasmBase64: string =\n  '${await deflated(forward.bytes)}';\n`,
   );
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
 }
@@ -167,7 +172,7 @@ async function writeBindings() {
 /** The strict kernels without those that only training calls. */
 function forwardOnly(strict) {
   const training =
-    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^int12GemmValid|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
+    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^int12|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
   return without(strict, training);
 }
 

@@ -1,7 +1,7 @@
 /**
  * @file `npm run size [-- --write]`: what a page downloads, against the budgets. Bundles each way of importing the
  * package as a user's bundler would, and with --write renews the table of README.md. A missed
- * budget fails. Embedded data, the relaxed kernels, threads and the browser's storage come on demand and are not counted;
+ * budget fails. Embedded data, the kernels of other arithmetics, threads and the browser's storage come on demand and are not counted;
  * the kernels that `init()` loads are.
  */
 import { execFileSync } from 'node:child_process';
@@ -70,7 +70,7 @@ export async function bundle({ program, kernels }) {
   const needed = new Set();
   // The package's own chunks carry the name of what they hold, or are the one that such a chunk loads.
   const isKernels = (path) =>
-    kernels !== null && (outputs[path]?.entryPoint ?? '').includes(`/${kernels}-`) && !/relaxed/.test(path);
+    kernels !== null && (outputs[path]?.entryPoint ?? '').includes(`/${kernels}-`) && !/relaxed|int12/.test(path);
   const visit = (path) => {
     if (needed.has(path) || !outputs[path]) return;
     needed.add(path);

@@ -3,8 +3,8 @@
  * @module prenorm/reference
  */
 import { checkOptions, oneOf, optional } from '../checks.js';
-import { kernelsOf } from '../runtime/arithmetic.js';
 import { ReferenceHeap } from '../runtime/heap.js';
+import type { Kernels } from '../runtime/kernels.js';
 import { Runtime } from '../runtime/runtime.js';
 import { createReferenceKernels } from './index.js';
 
@@ -21,6 +21,18 @@ export function createReferenceRuntime(
   checkOptions('createReferenceRuntime', options, { arithmetic: optional(oneOf('reference', 'int12')) });
   const heap = new ReferenceHeap();
   const references = createReferenceKernels(() => heap.slots);
-  const kernels = kernelsOf(references, options.arithmetic ?? 'reference', null);
+  const kernels = options.arithmetic === 'int12' ? inInt12(references) : references;
   return new Runtime(kernels, heap, 1024, 'reference');
+}
+
+/** As src/runtime/int12-kernels.ts does it, which comes on demand; references have no micro-kernels to choose from. */
+function inInt12(references: Kernels): Kernels {
+  const { int12Gemm, int12GemmBatched, int12GemmValidRows, int12GemmValidDepth } = references;
+  const instead: Record<string, unknown> = {
+    sgemm: int12Gemm,
+    sgemmBatched: int12GemmBatched,
+    sgemmValidRows: int12GemmValidRows,
+    sgemmValidDepth: int12GemmValidDepth,
+  };
+  return { ...references, ...instead };
 }

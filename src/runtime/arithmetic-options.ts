@@ -25,9 +25,7 @@ export function arithmeticOf(op: string, { arithmetic, simd }: ArithmeticOptions
     throw new ConfigError(`arithmetic is ${arithmetic} and simd is ${simd}, and they mean the same thing`, {
       op,
       path: 'simd',
-      expected: arithmetic,
-      actual: simd,
-      hint: 'give arithmetic only; simd is its earlier name',
+      hint: 'give arithmetic only',
     });
   }
   return arithmetic ?? simd ?? 'strict';

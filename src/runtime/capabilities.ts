@@ -32,8 +32,8 @@ export function capabilities(): Capabilities {
   return {
     arithmetic: runtime.arithmetic,
     simd: runtime.simd,
-    microKernel: runtime.microKernel?.name ?? null,
-    microKernelReason: runtime.microKernel?.reason ?? null,
+    microKernel: runtime.int12?.name ?? null,
+    microKernelReason: runtime.int12?.reason ?? null,
     relaxedSimd: WebAssembly.validate(RELAXED_PROBE),
     threads: runtime.threads,
     threadsReason: runtime.threadsReason,

@@ -5,13 +5,13 @@
 import { checkValue, integer, seed as seedRule } from '../checks.js';
 import { MemoryError } from '../errors.js';
 import { Arena, type Frame } from './arena.js';
-import { ARITHMETICS, type ArithmeticName, type Build, kernelsOf } from './arithmetic.js';
+import { ARITHMETICS, type ArithmeticName, type Build } from './arithmetic.js';
 import type { RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
 import { type Draw, Draws, type ForwardCounter } from './draws.js';
 import type { Heap, MemoryReport } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
+import type { Int12 } from './int12-kernels.js';
 import type { Kernels, Ptr } from './kernels.js';
-import type { MicroKernelChoice } from './micro-kernel.js';
 import { PersistentAllocator } from './persistent.js';
 import { BlankHeap, noKernels } from './planning.js';
 import type { ThreadPool } from './pool.js';
@@ -44,7 +44,7 @@ export class Runtime {
   /** How it computes: `reference` is the double-precision one. */
   readonly arithmetic: ArithmeticName;
   /** What multiplies in `int12`, and why that; null in every other arithmetic. @internal */
-  readonly microKernel: MicroKernelChoice | null;
+  readonly int12: Int12 | null;
   readonly #draws: Draws;
   /** Scratch for kernels that pack; its content never outlives a kernel call. */
   #workspace: Ptr = 0;
@@ -70,14 +70,14 @@ export class Runtime {
     heap: Heap,
     base: number,
     arithmetic: ArithmeticName,
-    microKernel: MicroKernelChoice | null = null,
+    int12: Int12 | null = null,
   ) {
     this.#plain = kernels;
     this.#divided = kernels;
     this.heap = heap;
     this.precision = ARITHMETICS[arithmetic].precision;
     this.arithmetic = arithmetic;
-    this.microKernel = microKernel;
+    this.int12 = int12;
     this.#kernels = this.#asOpsCall(kernels);
     this.#top = Math.ceil(base / 64) * 64;
     this.arena = new Arena((bytes) => this.#reserve(bytes));
@@ -147,7 +147,7 @@ export class Runtime {
 
   /** Outermost, so that what is recorded and divided are the kernels that this arithmetic really calls. */
   #asOpsCall(kernels: Kernels): Kernels {
-    return kernelsOf(kernels, this.arithmetic, this.microKernel?.name ?? null);
+    return this.int12?.replace(kernels) ?? kernels;
   }
 
   #useKernels(): void {

@@ -10,8 +10,8 @@ import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type 
 const external: KernelSupply = {
   chooseThreads,
   startPool,
-  load: (build) => {
-    if (build === 'relaxed') {
+  load: (arithmetic) => {
+    if (arithmetic === 'relaxed') {
       throw new EnvironmentError('only the strict kernels lie beside this entry', {
         op: 'init',
         hint: "leave out arithmetic: 'relaxed', or import init from `prenorm`",

@@ -3,13 +3,14 @@
  * taken out of the strict build as they are, so what is left computes the same bits.
  */
 import { EnvironmentError } from '../errors.js';
-import { fromBase64, inflate } from './host.js';
+import { fromBase64, inflate, int12Wasm } from './host.js';
 import { onDemand } from './node-builtin.js';
 import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
 
 const forward: KernelSupply = {
-  load: async (build) => {
-    if (build === 'relaxed') {
+  load: async (arithmetic) => {
+    if (arithmetic === 'int12') return int12Wasm();
+    if (arithmetic === 'relaxed') {
       throw new EnvironmentError('this entry has the strict kernels only', {
         op: 'init',
         hint: "leave out arithmetic: 'relaxed', or import init from `prenorm`",

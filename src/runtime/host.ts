@@ -1,6 +1,6 @@
 /** @file What differs between hosts: where the kernels come from, how many threads to use. */
 import { EnvironmentError } from '../errors.js';
-import type { Build } from './arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import type { ThreadChoice } from './choose-threads.js';
 import type { StartPool } from './engine.js';
 import { builtFile, nodeBuiltin, nodeModule, onDemand } from './node-builtin.js';
@@ -11,11 +11,12 @@ export const RELAXED_PROBE: BufferSource = new Uint8Array([
   253, 15, 253, 128, 2, 11,
 ]);
 
-/** The kernels of one build: inlined; in Node the usual one is also in a file, which is read faster than unpacked. */
-export async function packagedWasm(build: Build): Promise<BufferSource> {
-  const file = build === 'strict' ? fileBeside('prenorm-kernels.wasm') : null;
+/** The kernels of an arithmetic: inlined; in Node the usual ones are also in a file, which is read faster than unpacked. */
+export async function packagedWasm(arithmetic: Arithmetic): Promise<BufferSource> {
+  const file = arithmetic === 'relaxed' ? null : fileBeside('prenorm-kernels.wasm');
   if (file) return file;
-  if (build === 'relaxed') {
+  if (arithmetic === 'int12') return int12Wasm();
+  if (arithmetic === 'relaxed') {
     if (!WebAssembly.validate(RELAXED_PROBE)) {
       throw new EnvironmentError('this host cannot run the relaxed kernels', {
         op: 'init',
@@ -32,6 +33,12 @@ export async function packagedWasm(build: Build): Promise<BufferSource> {
 /** How many threads there can be of those wanted, which are more than one. */
 export async function chooseThreads(wanted: number | 'auto'): Promise<ThreadChoice> {
   return (await onDemand(import('./pool.js'))).chooseThreads(wanted, nodeBuiltin);
+}
+
+/** The strict kernels with those of int12, which no other inlined build has. */
+export async function int12Wasm(): Promise<BufferSource> {
+  const { int12WasmBase64 } = await onDemand(import('./generated/wasm-int12.js'));
+  return inflate(fromBase64(int12WasmBase64));
 }
 
 /** Starts threads. A program of one, which is the usual one, never loads what divides work among several. */

@@ -2,7 +2,7 @@
 import type { MicroKernel } from './arithmetic.js';
 import type { Kernels } from './kernels.js';
 
-export interface MicroKernelChoice {
+interface MicroKernelChoice {
   name: MicroKernel;
   /** Why this one, in words. */
   reason: string;

@@ -14,15 +14,16 @@ import {
   type Rules,
 } from '../checks.js';
 import { ConfigError, EnvironmentError } from '../errors.js';
-import { ARITHMETICS, type Arithmetic, type Build, type MicroKernel } from './arithmetic.js';
+import type { Arithmetic, Build, MicroKernel } from './arithmetic.js';
 import { type ArithmeticOptions, arithmeticOf, arithmeticRules } from './arithmetic-options.js';
 import type { ThreadChoice } from './choose-threads.js';
 import { Runtime, type StartPool } from './engine.js';
 import { WasmHeap } from './heap.js';
 import { chooseThreads, MOST_THREADS, packagedWasm, startPool } from './host.js';
 import { instantiateKernels, type WasmSource } from './instantiate.js';
+import type { Int12 } from './int12-kernels.js';
 import type { Kernels } from './kernels.js';
-import { chooseMicroKernel, type MicroKernelChoice } from './micro-kernel.js';
+import { onDemand } from './node-builtin.js';
 
 export type { RecordedProgram } from './dispatch.js';
 export { Runtime } from './engine.js';
@@ -78,7 +79,7 @@ let current: Runtime | null = null;
 
 /** Where an entry of the package has its kernels. */
 export interface KernelSupply {
-  load(build: Build): WasmSource | Promise<WasmSource>;
+  load(arithmetic: Arithmetic): WasmSource | Promise<WasmSource>;
   /** How many threads, and how they are started; an entry that is never divided leaves both out. */
   chooseThreads?: typeof chooseThreads;
   startPool?: StartPool;
@@ -103,12 +104,9 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   checkOptions('init', options, rules);
   const arithmetic = arithmeticOf('init', options);
   if (options.microKernel !== undefined && arithmetic !== 'int12') {
-    throw new ConfigError(`microKernel belongs to arithmetic 'int12', and this is ${arithmetic}`, {
+    throw new ConfigError(`microKernel is for arithmetic 'int12', and this is ${arithmetic}`, {
       op: 'init',
-      path: 'microKernel',
-      expected: undefined,
-      actual: options.microKernel,
-      hint: "leave it out, or ask for arithmetic: 'int12'",
+      hint: 'leave it out',
     });
   }
   const maxMemory = options.maxMemory ?? defaultMaxMemory();
@@ -116,27 +114,28 @@ export async function createRuntimeFrom(supply: KernelSupply, options: InitOptio
   let choice = { threads: 1, reason: 'one thread was asked for (the default)' };
   if (wanted !== 1) choice = await (supply.chooseThreads ?? oneThread)(wanted);
   const { threads, reason } = choice;
-  const source = (await options.wasm) ?? (await supply.load(ARITHMETICS[arithmetic].build));
+  const source = (await options.wasm) ?? (await supply.load(arithmetic));
   const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
   const { memory, heapBase, maxPages } = instance;
   const kernels =
     supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
-  const micro = arithmetic === 'int12' ? microKernelOf(kernels, options.microKernel) : null;
+  const int12 = arithmetic === 'int12' ? await int12From(kernels, options.microKernel) : null;
   const heap = new WasmHeap(memory, Math.min(maxMemory, maxPages * PAGE));
-  const runtime = new Runtime(kernels, heap, heapBase, arithmetic, micro);
+  const runtime = new Runtime(kernels, heap, heapBase, arithmetic, int12);
   await runtime.startThreads(instance, threads, reason, supply.startPool, options.worker);
   return runtime;
 }
 
 /** @throws EnvironmentError for kernels of an earlier version, which cannot do it */
-function microKernelOf(kernels: Kernels, wanted: MicroKernel | undefined): MicroKernelChoice {
+async function int12From(kernels: Kernels, wanted: MicroKernel | undefined): Promise<Int12> {
   if (!kernels.int12Trial) {
     throw new EnvironmentError('these kernels cannot compute in int12', {
       op: 'init',
       hint: 'give the strict kernels of this version, or leave out wasm',
     });
   }
-  return wanted ? { name: wanted, reason: 'as asked for' } : chooseMicroKernel(kernels);
+  const { int12Of } = await onDemand(import('./int12-kernels.js'));
+  return int12Of(kernels, wanted);
 }
 
 /** `init` with kernels from `supply`. */

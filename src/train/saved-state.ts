@@ -182,9 +182,7 @@ export function checkArithmetic(own: ArithmeticName, saved: Json | undefined, pa
   if (here === there) return;
   throw new CheckpointError(`it was computed in ${brief(there)} arithmetic, and this is ${brief(here)}`, {
     path,
-    expected: there,
-    actual: here,
-    hint: `go on in the arithmetic of the run: init({ arithmetic: ${brief(there)} }), or --arithmetic ${there}; a new run may begin with its weights`,
+    hint: `go on by init({ arithmetic: ${brief(there)} }), or --arithmetic ${there}`,
   });
 }
 

@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { items } from '../../src/conformance/run.js';
-import { kernelsOf } from '../../src/runtime/arithmetic.js';
 import { instantiateKernels } from '../../src/runtime/instantiate.js';
 import type { Kernels } from '../../src/runtime/kernels.js';
 import { init, type Runtime } from '../../src/runtime/runtime.js';
@@ -41,7 +40,7 @@ async function withKernels<T>(
   for (const [name, kernel] of Object.entries(runtime.kernels as unknown as Table))
     table[name] = replace(name, kernel);
   // What an arithmetic calls in the place of others is replaced like the rest.
-  const value = kernelsOf(table as unknown as Kernels, runtime.arithmetic, 'dot');
+  const value = runtime.int12?.replace(table as unknown as Kernels) ?? table;
   Object.defineProperty(runtime, 'kernels', { value, configurable: true });
   try {
     return await work();

@@ -6,6 +6,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { itemNames } from '../../src/conformance/index.js';
+import { createRuntime } from '../../src/runtime/runtime.js';
 import { detect, exempt, isInt12, numericKernels, type Survey, survey } from './mutants.js';
 
 const test = suite('conformance/mutation');
@@ -29,9 +30,10 @@ test('the items call every exported kernel', async () => {
   assert.ok(kernels.length > 60);
 });
 
-test('an exemption is for an export that exists', () => {
+test('an exemption is for an export that exists', async () => {
+  const { kernels } = await createRuntime({ arithmetic: 'int12' });
   for (const [name, reason] of Object.entries(exempt)) {
-    assert.type((whole.runtime.kernels as unknown as Record<string, unknown>)[name], 'function', name);
+    assert.type((kernels as unknown as Record<string, unknown>)[name], 'function', name);
     assert.ok(reason.length > 10);
   }
 });

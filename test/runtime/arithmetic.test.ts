@@ -1,22 +1,21 @@
 /** @file What init() takes as arithmetic, and how the micro-kernel is chosen. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ARITHMETICS, arithmeticNames, kernelsOf } from '../../src/runtime/arithmetic.js';
+import { matmul } from '../../src/autograd/ops/index.js';
+import { tensor } from '../../src/autograd/variable.js';
+import { createRuntime as inference } from '../../src/runtime/forward.js';
+import { INSTEAD, replaced } from '../../src/runtime/int12-kernels.js';
 import type { Kernels } from '../../src/runtime/kernels.js';
 import { chooseMicroKernel } from '../../src/runtime/micro-kernel.js';
-import { createRuntime } from '../../src/runtime/runtime.js';
-import { asyncRefusal } from '../support.js';
+import { createRuntime, withRuntime } from '../../src/runtime/runtime.js';
+import { asyncRefusal, refusal } from '../support.js';
 
 const test = suite('runtime/arithmetic');
 
-test('every name is in the table, and what takes the place of a kernel is a kernel of the build', async () => {
-  const { kernels } = await createRuntime();
-  for (const name of arithmeticNames) {
-    for (const [replaced, other] of Object.entries(ARITHMETICS[name].instead)) {
-      assert.type(kernels[replaced as keyof Kernels], 'function', replaced);
-      assert.type(kernels[other as keyof Kernels], 'function', other);
-    }
-  }
+test('what takes the place of a kernel, and what it replaces, are kernels of the build', async () => {
+  const { kernels } = await createRuntime({ arithmetic: 'int12' });
+  for (const names of Object.entries(INSTEAD))
+    for (const name of names) assert.type(kernels[name as keyof Kernels], 'function', name);
 });
 
 test('simd is another name of arithmetic, and both must not disagree', async () => {
@@ -39,6 +38,27 @@ test('what is no arithmetic, and a micro-kernel without int12, are refused', asy
   ]) {
     assert.is((await asyncRefusal(createRuntime(options as never))).code, 'CONFIG', JSON.stringify(options));
   }
+});
+
+test('prenorm/inference computes in int12 too, with kernels that come on demand, and trains in neither', async () => {
+  for (const arithmetic of ['strict', 'int12'] as const) {
+    const runtime = await inference({ arithmetic });
+    assert.is(runtime.arithmetic, arithmetic);
+    assert.is(refusal(() => (runtime.kernels.adamStep as () => void)()).code, 'ENVIRONMENT');
+  }
+  const [product, same] = await Promise.all(
+    [inference, createRuntime].map(async (create) => {
+      const runtime = await create({ arithmetic: 'int12' });
+      return withRuntime(runtime, () => {
+        const x = tensor(
+          Array.from({ length: 35 }, (_, i) => (i % 9) / 7 - 0.4),
+          { shape: [5, 7] },
+        );
+        return matmul(x, x, { transposeB: true }).toArray();
+      });
+    }),
+  );
+  assert.equal(product, same);
 });
 
 /** A clock on which a round takes `dot` or `extmul` nanoseconds, and which shows whole ticks. */
@@ -76,9 +96,17 @@ test('the timing stays below two milliseconds, on any processor and any clock', 
   }
 });
 
-test('an arithmetic without replacements has the kernels as they are', () => {
-  const kernels = {} as Kernels;
-  assert.is(kernelsOf(kernels, 'strict', null), kernels);
+test('what is replaced gets the micro-kernel as one more argument, and the rest stays as it is', () => {
+  const calls: unknown[] = [];
+  const copyForward = () => {};
+  const kernels = { copyForward, int12Gemm: (...args: number[]) => calls.push(args) } as unknown as Kernels;
+  for (const name of ['dot', 'extmul'] as const)
+    (replaced(kernels, name).sgemm as (...args: number[]) => void)(1, 2);
+  assert.equal(calls, [
+    [1, 2, 0],
+    [1, 2, 1],
+  ]);
+  assert.is(replaced(kernels, 'dot').copyForward, copyForward);
 });
 
 test.run();

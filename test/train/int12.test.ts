@@ -105,7 +105,7 @@ test('a checkpoint goes on in its own arithmetic only, and in another one nothin
     const error = refusal(() => trainer.restore(saved, 'c.safetensors'));
     assert.instance(error, CheckpointError);
     assert.match(error.message, `it was computed in "${there}" arithmetic, and this is "${here}"`);
-    assert.match(error.message, `init({ arithmetic: "${there}" }), or --arithmetic ${there}`);
+    assert.match(error.message, `go on by init({ arithmetic: "${there}" }), or --arithmetic ${there}`);
   }
   assert.is(strict.hash(), before);
   const again = await begun({ ...int12, microKernel: 'extmul' }, 0);
