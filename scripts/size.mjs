@@ -70,7 +70,9 @@ export async function bundle({ program, kernels }) {
   const needed = new Set();
   // The package's own chunks carry the name of what they hold, or are the one that such a chunk loads.
   const isKernels = (path) =>
-    kernels !== null && (outputs[path]?.entryPoint ?? '').includes(`/${kernels}-`) && !/relaxed|int12/.test(path);
+    kernels !== null &&
+    (outputs[path]?.entryPoint ?? '').includes(`/${kernels}-`) &&
+    !/relaxed|int12/.test(path);
   const visit = (path) => {
     if (needed.has(path) || !outputs[path]) return;
     needed.add(path);
