@@ -7,13 +7,14 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const HOST_TYPES = 'host-types.d.ts';
-/** Names of pages and of Node that declarations mention: where a project has the real ones, these add nothing to them. */
+/** Names of pages, of Node and of newer languages that declarations mention: where a project has the real ones, these add nothing to them. */
 const HOST = `interface AbortSignal { readonly aborted: boolean }
 interface Blob {}
 interface Response {}
 interface URL {}
 interface Worker {}
 declare namespace WebAssembly { interface Module {} }
+interface SymbolConstructor { readonly dispose: unique symbol }
 `;
 
 /**
@@ -28,7 +29,7 @@ function forEveryCompiler(text, folder, path) {
     /\b(\w+Array)<ArrayBuffer>/g,
     (_, array) => `ReturnType<${array}Constructor['of']>`,
   );
-  if (!/\b(?:AbortSignal|Blob|Response|URL|Worker|WebAssembly)\b/.test(code)) return code;
+  if (!/\b(?:AbortSignal|Blob|Response|URL|Worker|WebAssembly|Symbol\.dispose)\b/.test(code)) return code;
   const host = relative(dirname(path), join(folder, HOST_TYPES)).replaceAll('\\', '/');
   return `/// <reference path="${host.startsWith('.') ? host : `./${host}`}" />\n${code}`;
 }

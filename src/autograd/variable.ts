@@ -119,8 +119,16 @@ export class Parameter extends Variable {
     this.runtime.graphChanged();
   }
 
-  /** Whether the gradient lives in `storage`. @internal */
+  /** Gives its memory back, and that of a gradient of its own; nothing recorded over it holds any more. @internal */
+  free(): void {
+    this.storage.release();
+    if (this.#grad?.storage.size === this.size) this.#grad.storage.release();
+    this.runtime.graphChanged();
+  }
+
+  /** Whether the gradient lives in `storage`. @throws MemoryError when the parameter was freed @internal */
   gradIn(storage: Storage): boolean {
+    this.storage.address();
     return this.#grad?.storage === storage;
   }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 /**
  * @file The base of all layers. A module's parameters and children are its own properties, found in the order
  * the constructor made them; state-dict keys are those property names in snake_case, as PyTorch writes them.
@@ -5,6 +6,7 @@
 import { Parameter } from '../autograd/variable.js';
 import { checkOptions, checkValue, flag, optional, text } from '../checks.js';
 import { FormatError, formatShape } from '../errors.js';
+import type { Heap } from '../runtime/heap.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
 import { type HostArray, Tensor } from '../tensor/tensor.js';
@@ -23,6 +25,8 @@ export abstract class Module {
   training = true;
   /** Path from the model's root, e.g. `encoder.layers.2.norm1`; empty until the root names it. */
   path = '';
+  /** Where the memory of a model lies; null for the parts of one. */
+  #heap: Heap | null = null;
 
   /** When true, this module's keys carry no prefix of its own (the feed-forward part of a layer). */
   protected get transparent(): boolean {
@@ -96,8 +100,37 @@ export abstract class Module {
 
   /** Tells every module and parameter its path. The root of a model calls it once at the end of its constructor. */
   assignPaths(): void {
-    for (const [path, module] of this.namedModules()) module.path = path;
+    for (const [path, module] of this.namedModules()) {
+      module.path = path;
+      module.#forget();
+    }
+    this.#heap = this.runtime().heap;
+    this.#heap.models++;
+    collected?.register(this, this.#heap, this);
     for (const [path, parameter] of this.namedParameters()) parameter.path = path;
+  }
+
+  /** It is no model of its own any more. */
+  #forget(): void {
+    if (!this.#heap) return;
+    collected?.unregister(this);
+    this.#heap.models--;
+    this.#heap = null;
+  }
+
+  /**
+   * Gives the memory of all parameters back at once. Without it that happens some time after nobody holds the model any
+   * more, but never inside a synchronous loop. Whatever uses the model afterwards is refused; an optimizer over it has
+   * a `free()` of its own, `Trainer.free()` is for all. `using` calls it, too.
+   */
+  free(): void {
+    for (const [, module] of this.namedModules()) module.#forget();
+    for (const parameter of this.parameters()) parameter.free();
+  }
+
+  /** `free()`, for `using`. */
+  [Symbol.dispose](): void {
+    this.free();
   }
 
   /** Switches the whole tree to training (dropout on), with `false` to evaluation. Returns itself. */
@@ -210,6 +243,9 @@ export abstract class Module {
     }
   }
 }
+
+/** Some hosts have no such registry. */
+const collected = globalThis.FinalizationRegistry && new FinalizationRegistry<Heap>((heap) => heap.models--);
 
 function join(prefix: string, name: string): string {
   if (!prefix) return name;

@@ -1,5 +1,6 @@
 /** @file Whether a model fits into memory, asked before any of it is made. */
 import { ConfigError, MemoryError } from '../errors.js';
+import { memoryHint } from '../runtime/heap.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import type { ModelConfig } from './config.js';
 
@@ -89,7 +90,10 @@ export function checkRoom(
       op,
       expected: needed,
       actual: free,
-      hint: 'lower vocabSize, dModel, dFF or the number of layers, or raise init({ maxMemory })',
+      hint: memoryHint(
+        runtime.heap,
+        'lower vocabSize, dModel, dFF or the number of layers, or raise init({ maxMemory })',
+      ),
     },
   );
 }

@@ -233,6 +233,15 @@ export abstract class Optimizer {
     return this.buffers[name];
   }
 
+  /**
+   * Gives the memory of gradients, moments and tables back at once, as `free()` of a model does; the parameters stay.
+   * It cannot be used afterwards.
+   */
+  free(): void {
+    const own = [this.grads, this.table, this.hyper, this.#clip];
+    for (const storage of [...own, ...Object.values(this.buffers)]) storage.release();
+  }
+
   /** Everything `step()` depends on besides parameters and gradients. */
   stateDict(): OptimizerState {
     const buffers: Record<string, HostArray> = {};

@@ -20,12 +20,13 @@ import { type InputArray, Recording } from './recording.js';
 /** Two of the four words of the generator's counter. */
 const counter = integer(0, 0x7fffffff);
 
-/** Starts worker threads over the memory of an instance; `allocate` gives long-lived memory. */
+/** Starts worker threads over the memory of an instance, for as long as `owner` is held; `allocate` gives long-lived memory. */
 export type StartPool = (
   instance: KernelInstance,
   threads: number,
   worker: string | URL | null,
   allocate: (bytes: number) => Ptr,
+  owner: object,
 ) => Promise<ThreadPool>;
 
 /**
@@ -49,7 +50,6 @@ export class Runtime {
   /** Scratch for kernels that pack; its content never outlives a kernel call. */
   #workspace: Ptr = 0;
   #workspaceBytes = 0;
-  #top: number;
   #implicit: Frame | null = null;
   #planning = false;
   #layers = 0;
@@ -79,9 +79,9 @@ export class Runtime {
     this.arithmetic = arithmetic;
     this.int12 = int12;
     this.#kernels = this.#asOpsCall(kernels);
-    this.#top = Math.ceil(base / 64) * 64;
-    this.arena = new Arena((bytes) => this.#reserve(bytes));
-    this.persistent = new PersistentAllocator((bytes) => this.#reserve(bytes));
+    const reserve = reserver(heap, Math.ceil(base / 64) * 64);
+    this.arena = new Arena(reserve);
+    this.persistent = new PersistentAllocator(reserve);
     this.#draws = new Draws(heap, this.persistent.allocate(16));
     this.workspace(kernels.gemmWorkspaceBytes());
   }
@@ -94,13 +94,6 @@ export class Runtime {
   /** The build of the kernels; `reference` where they are not compiled. */
   get simd(): Build | 'reference' {
     return ARITHMETICS[this.arithmetic].build ?? 'reference';
-  }
-
-  #reserve(bytes: number): number {
-    const start = this.#top;
-    this.heap.ensure(start + bytes);
-    this.#top = start + bytes;
-    return start;
   }
 
   /** Scratch of at least `bytes`, shared by all kernel calls. @internal */
@@ -136,7 +129,7 @@ export class Runtime {
     this.#threadsReason = reason;
     if (threads === 1 || !start) return;
     try {
-      this.#pool = await start(instance, threads, worker, (bytes) => this.persistent.allocate(bytes));
+      this.#pool = await start(instance, threads, worker, allocatorOf(this.persistent), this);
     } catch (error) {
       this.#threadsReason = (error as Error).message;
       return;
@@ -395,3 +388,16 @@ export class Runtime {
     return this.#planning;
   }
 }
+
+/** Memory from `top` on. It knows no runtime, which its threads would keep alive. */
+function reserver(heap: Heap, top: number): (bytes: number) => number {
+  return (bytes) => {
+    const start = top;
+    heap.ensure(start + bytes);
+    top = start + bytes;
+    return start;
+  };
+}
+
+/** The same for what threads allocate. */
+const allocatorOf = (persistent: PersistentAllocator) => (bytes: number) => persistent.allocate(bytes);

@@ -24,6 +24,8 @@ export interface Heap {
   readonly byteLength: number;
   /** Most bytes it may grow to; undefined when only the host's memory limits it. */
   readonly maxBytes?: number;
+  /** Models whose memory has not come back, for messages. */
+  models: number;
   /** Grows so that `end` bytes are addressable; throws MemoryError when the host refuses. */
   ensure(end: number): void;
   /** A view of `count` floats; valid until the next allocation, so take it when you use it. */
@@ -37,6 +39,8 @@ export interface Heap {
 const PAGE = 65536;
 
 export class WasmHeap implements Heap {
+  models = 0;
+
   constructor(
     readonly memory: WebAssembly.Memory,
     readonly maxBytes: number,
@@ -49,7 +53,7 @@ export class WasmHeap implements Heap {
   ensure(end: number): void {
     const have = this.byteLength;
     if (end <= have) return;
-    if (end > this.maxBytes) throw outOfMemory(end, this.maxBytes);
+    if (end > this.maxBytes) throw outOfMemory(end, this.maxBytes, this);
     // Growing in steps of an eighth keeps the number of (possibly copying) grows small.
     const wanted = Math.min(Math.max(end, have + Math.floor(have / 8)), this.maxBytes);
     for (const bytes of [wanted, end]) {
@@ -60,7 +64,7 @@ export class WasmHeap implements Heap {
         // The host may refuse the generous size and still grant the exact one.
       }
     }
-    throw outOfMemory(end, have);
+    throw outOfMemory(end, have, this);
   }
 
   floats(ptr: number, count: number): Float32Array {
@@ -85,6 +89,7 @@ export class WasmHeap implements Heap {
 }
 
 export class ReferenceHeap implements Heap {
+  models = 0;
   slots = new Float64Array(1 << 16);
 
   get byteLength(): number {
@@ -120,11 +125,24 @@ export class ReferenceHeap implements Heap {
   }
 }
 
-function outOfMemory(needed: number, have: number): MemoryError {
+/**
+ * What to do about a full memory: `otherwise`, unless it holds several models. The dropped ones are collected in a turn of
+ * the event loop only.
+ */
+export function memoryHint({ models }: Heap, otherwise: string): string {
+  return models < 2
+    ? otherwise
+    : `${models} models are alive: free() those that are done, or let a turn pass`;
+}
+
+function outOfMemory(needed: number, have: number, heap: Heap): MemoryError {
   return new MemoryError(`${needed} bytes needed, ${have} to be had`, {
     op: 'memory',
     expected: needed,
     actual: have,
-    hint: 'use a smaller batch, or wrap evaluation in noGrad() so that its activations are freed',
+    hint: memoryHint(
+      heap,
+      'use a smaller batch, or wrap evaluation in noGrad() so that its activations are freed',
+    ),
   });
 }

@@ -42,7 +42,7 @@ export async function int12Wasm(): Promise<BufferSource> {
 }
 
 /** Starts threads. A program of one, which is the usual one, never loads what divides work among several. */
-export const startPool: StartPool = async (instance, threads, worker, allocate) => {
+export const startPool: StartPool = async (instance, threads, worker, allocate, owner) => {
   const { ThreadPool } = await onDemand(import('./pool.js'));
   const host = {
     ...instance,
@@ -52,7 +52,7 @@ export const startPool: StartPool = async (instance, threads, worker, allocate) 
     builtFile,
     EnvironmentError,
   };
-  return ThreadPool.start(host, threads);
+  return ThreadPool.start(host, threads, owner);
 };
 
 /** A file in this module's folder; null outside Node, and where a bundler has moved the module elsewhere. */

@@ -7,6 +7,7 @@ export const noKernels = new Proxy({} as Kernels, { get: () => () => 0 });
 
 /** Accepts every address and holds nothing. */
 export class BlankHeap implements Heap {
+  models = 0;
   readonly byteLength = Number.MAX_SAFE_INTEGER;
   ensure(): void {}
   floats(_ptr: number, count: number): Float32Array {

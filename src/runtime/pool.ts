@@ -83,6 +83,12 @@ type KernelFunction = (...args: number[]) => number | undefined;
 /** Over all pools, since a worker remembers programs by their number. */
 let programs = 0;
 
+/** The pools of runtimes that nobody holds any more; what a pool knows must not hold its runtime. */
+const dropped =
+  typeof FinalizationRegistry === 'function'
+    ? new FinalizationRegistry<ThreadPool>((pool) => pool.end('its runtime was dropped'))
+    : null;
+
 export class ThreadPool {
   readonly threads: number;
   /** Why the pool ended; null while it runs. */
@@ -106,10 +112,10 @@ export class ThreadPool {
   }
 
   /**
-   * Starts `threads - 1` workers and waits until all are ready.
+   * Starts `threads - 1` workers and waits until all are ready. They end when nobody holds `owner` any more.
    * @throws EnvironmentError when one does not start.
    */
-  static async start(host: PoolHost, threads: number): Promise<ThreadPool> {
+  static async start(host: PoolHost, threads: number, owner: object): Promise<ThreadPool> {
     const control = host.allocate(CONTROL_BYTES);
     new Int32Array(host.memory.buffer, control, CONTROL_BYTES / 4).fill(0);
     const scarce = threads > availableCores(host.nodeBuiltin);
@@ -141,6 +147,7 @@ export class ThreadPool {
       throw error;
     }
     pool.current = new ThreadPool(host, workers, control, spins.join);
+    dropped?.register(owner, pool.current);
     return pool.current;
   }
 

@@ -93,7 +93,7 @@ export class Storage {
 }
 
 function popped(): MemoryError {
-  return new MemoryError('this tensor was freed when its step ended', {
+  return new MemoryError('this tensor was freed when its step ended, or by free()', {
     op: 'tensor',
     hint: 'read it before backward(), return it from noGrad() or scope(), or carry it out with keep()',
   });

@@ -49,6 +49,24 @@ export function evaluateBatches<B>(model: Trainable<B>, batches: Iterable<B>): B
 }
 
 /**
+ * What a trainer measures of its loss on these batches, of a text of so many bytes.
+ * @throws ConfigError for bytes of a loss that does not say how many targets counted
+ */
+export function evaluationOf<B>(
+  model: Trainable<B>,
+  batches: Iterable<B>,
+  bytes: number | undefined,
+): { validNll: number; bitsPerByte?: number } {
+  const { nll, tokens } = evaluateBatches(model, batches);
+  if (bytes === undefined) return { validNll: nll };
+  if (tokens !== null) return { validNll: nll, bitsPerByte: bitsPerByte(nll, tokens, bytes) };
+  throw new ConfigError('validationBytes is given, but the loss does not say how many targets counted', {
+    op: 'Trainer',
+    hint: 'return a count from loss(), or leave validationBytes out',
+  });
+}
+
+/**
  * Bits per byte of the text that was predicted, by which models of different tokenizers can be compared: the negative
  * log-likelihoods of all tokens, those of marks like the end of a sentence included, over the bytes of the text alone.
  * @param nll mean per token, in nats

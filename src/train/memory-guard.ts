@@ -1,6 +1,7 @@
 /** @file Refuses a step that cannot fit into memory before it starts, and says what needs how much. */
 import { MemoryError } from '../errors.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { memoryHint } from '../runtime/heap.js';
 import { type MemoryPlan, plan } from './plan.js';
 import type { Trainable } from './trainable.js';
 
@@ -68,7 +69,10 @@ export class MemoryGuard<B> {
         op: 'Trainer',
         expected: peakBytes,
         actual: limit,
-        hint: 'use smaller batches with accumulate, shorter sequences, or raise init({ maxMemory })',
+        hint: memoryHint(
+          this.#optimizer.runtime.heap,
+          'use smaller batches with accumulate, shorter sequences, or raise init({ maxMemory })',
+        ),
         cause,
       },
     );

@@ -123,6 +123,12 @@ export class RecordedSteps<B> {
     this.#sighted.clear();
   }
 
+  /** Gives its memory back; it cannot be used afterwards. */
+  free(): void {
+    this.clear();
+    this.#weight.release();
+  }
+
   #eager(
     batch: B,
     smoothing: number | undefined,

@@ -13,7 +13,7 @@ import { BestSoFar, type BestWeights, measure, type Stopped } from './best.js';
 import { checkEnd, checkOwner } from './check-options.js';
 import { GradientHistory, refuseGradient, refuseLoss, refuseRate } from './diagnose.js';
 import { refuseDivergence, uninformedLoss } from './divergence.js';
-import { bitsPerByte, evaluateBatches, evaluateLoss, repeatable } from './evaluate.js';
+import { evaluateLoss, evaluationOf, repeatable } from './evaluate.js';
 import { layerNorms, trainedLayers } from './layer-norms.js';
 import { Listeners } from './listeners.js';
 import { MemoryGuard } from './memory-guard.js';
@@ -298,20 +298,7 @@ export class Trainer<B> {
   async measure(): Promise<Evaluation> {
     const { model, validation, validationBytes, metric } = this.options;
     if (!validation) return { validNll: this.evaluate() };
-    const { nll, tokens } = evaluateBatches(model, validation);
-    const found: Evaluation = { validNll: nll };
-    if (validationBytes !== undefined) {
-      if (tokens === null) {
-        throw new ConfigError(
-          'validationBytes is given, but the loss does not say how many targets counted',
-          {
-            op: 'Trainer',
-            hint: 'return a count from loss(), or leave validationBytes out',
-          },
-        );
-      }
-      found.bitsPerByte = bitsPerByte(nll, tokens, validationBytes);
-    }
+    const found: Evaluation = evaluationOf(model, validation, validationBytes);
     if (metric) found.metric = await this.#asideFromTraining(() => measure(metric));
     return found;
   }
@@ -385,6 +372,14 @@ export class Trainer<B> {
     this.#finished = false;
     this.#savedStep = saved.step;
     this.#history.clear();
+  }
+
+  /** Gives the memory of model, optimizer and recorded steps back at once; none of them can be used afterwards. */
+  free(): void {
+    this.#refuseInside('free');
+    this.#recorded.free();
+    this.options.optimizer.free();
+    this.options.model.free();
   }
 
   /** SHA-256 over all losses and the current weights: equal hashes mean the same run, bit for bit. */
