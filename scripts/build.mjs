@@ -214,7 +214,6 @@ async function joinModules() {
     target: 'es2022',
     platform: /** @type {const} */ ('neutral'),
     external: ['node:*', 'commander', 'cli-progress', 'open'],
-    // Lines stay: Node prints the whole line of an error that nobody catches, and users read it.
     minifySyntax: true,
     metafile: /** @type {const} */ (true),
     logLevel: /** @type {const} */ ('warning'),
@@ -284,7 +283,8 @@ export const ${name} = { ${members} };\n`;
     ...options,
     entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
   });
-  // The library keeps its names, for stack traces; programs end with a message, tokenizers with one about a file.
+  // The library keeps its names, for stack traces; programs end with a message, tokenizers with one about a file. Lines are
+  // short in both: Node prints the whole line of an error that nobody catches, and users read it.
   const outputs = { ...joined.metafile.outputs, ...worker.metafile.outputs };
   const program = /^dist\/(cli|bench|experiments|report|reference|theory|tokenizers|conformance)\//;
   const ends = ['chunks/kernel-worker.js', 'worker/trainer-worker.js'].map((name) => `build/dist/${name}`);
@@ -301,6 +301,8 @@ export const ${name} = { ${members} };\n`;
     target: 'es2022',
     legalComments: 'inline',
   };
+  /** @type {import('esbuild').TransformOptions} */
+  const longNames = { ...shortNames, minify: false, minifyWhitespace: true, lineLimit: 160 };
   for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' }))
     if (file.endsWith('.js')) rmSync(join('dist', file));
   for (const file of Object.keys(outputs)) {
@@ -308,7 +310,7 @@ export const ${name} = { ${members} };\n`;
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
     const text = readFileSync(file, 'utf8').replace(/^import "\.[^"]*";\n/gm, '');
-    const code = isProgram(file) ? (await esbuild.transform(text, shortNames)).code : text;
+    const { code } = await esbuild.transform(text, isProgram(file) ? shortNames : longNames);
     // Where names are short, what tells users' bundlers to leave the import of a data module to the page is gone.
     writeFileSync(
       target,
