@@ -310,7 +310,9 @@ export const ${name} = { ${members} };\n`;
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
     const text = readFileSync(file, 'utf8').replace(/^import "\.[^"]*";\n/gm, '');
-    const { code } = await esbuild.transform(text, isProgram(file) ? shortNames : longNames);
+    const code = wholeAddresses(
+      (await esbuild.transform(text, isProgram(file) ? shortNames : longNames)).code,
+    );
     // Where names are short, what tells users' bundlers to leave the import of a data module to the page is gone.
     writeFileSync(
       target,
@@ -336,6 +338,11 @@ export const ${name} = { ${members} };\n`;
     Object.values(exports).flatMap((entry) => entry.types ?? []),
   );
   log('dist: built');
+}
+
+/** Addresses of files, of which bundlers take the text, are not divided between lines. */
+function wholeAddresses(code) {
+  return code.replace(/"\.\.?[/\\][^"]*"/g, (address) => address.replaceAll('\\\n', ''));
 }
 
 /**

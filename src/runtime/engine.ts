@@ -8,7 +8,7 @@ import { Arena, type Frame } from './arena.js';
 import { ARITHMETICS, type ArithmeticName, type Build } from './arithmetic.js';
 import type { RecordedProgram, ReplayHost, recordingKernels } from './dispatch.js';
 import { type Draw, Draws, type ForwardCounter } from './draws.js';
-import type { Heap, MemoryReport } from './heap.js';
+import { type Heap, type MemoryReport, reserver } from './heap.js';
 import type { KernelInstance } from './instantiate.js';
 import type { Int12 } from './int12-kernels.js';
 import type { Kernels, Ptr } from './kernels.js';
@@ -389,15 +389,5 @@ export class Runtime {
   }
 }
 
-/** Memory from `top` on. It knows no runtime, which its threads would keep alive. */
-function reserver(heap: Heap, top: number): (bytes: number) => number {
-  return (bytes) => {
-    const start = top;
-    heap.ensure(start + bytes);
-    top = start + bytes;
-    return start;
-  };
-}
-
-/** The same for what threads allocate. */
+/** For threads, which must know no runtime: they would keep it alive. */
 const allocatorOf = (persistent: PersistentAllocator) => (bytes: number) => persistent.allocate(bytes);

@@ -146,3 +146,13 @@ function outOfMemory(needed: number, have: number, heap: Heap): MemoryError {
     ),
   });
 }
+
+/** Memory from `top` on. It knows no runtime, which its threads would keep alive. */
+export function reserver(heap: Heap, top: number): (bytes: number) => number {
+  return (bytes) => {
+    const start = top;
+    heap.ensure(start + bytes);
+    top = start + bytes;
+    return start;
+  };
+}

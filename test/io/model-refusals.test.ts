@@ -27,7 +27,7 @@ async function refused(file: Uint8Array, pattern: RegExp, label = String(pattern
   const before = currentRuntime().memory().persistentInUse;
   const error = await asyncRefusal(loadModel(file, { path: PATH }));
   assert.instance(error, CheckpointError, `${label}: ${error}`);
-  assert.match(error.message, pattern, label);
+  assert.match(error.message, pattern, `${label}: ${error.message}`);
   assert.is(error.path, PATH, label);
   assert.not.match(error.message, '\n');
   // A model of these files takes 10 KB; what a hostile one asks for would take much more.
@@ -137,7 +137,7 @@ test('shapes and names that are not those of the configuration', async () => {
 test('a configuration that asks for more than the file has is refused before anything is made', async () => {
   const huge: object[] = [
     { dModel: 1e6 },
-    { dModel: 1e6, numHeads: 1, dFF: 1 },
+    { dModel: 1e6, numHeads: 1, numKVHeads: 1, dFF: 1 },
     { dFF: 1e9 },
     { vocabSize: 1e9 },
     { numLayers: 4096 },

@@ -59,7 +59,7 @@ test('bundlers find one kind of asset: the workers and the kernels, named as a w
     write: false,
   });
   const found = outputFiles.flatMap(({ text }) =>
-    [...text.matchAll(/new URL\(([^()]*),\s*import\.meta\.url\)/g)].map((match) => match[1]!.trim()),
+    [...text.matchAll(/new URL\(([^()]*),\s*import\.meta\.url\s*\)/g)].map((match) => match[1]!.trim()),
   );
   const meant = [
     '"./kernel-worker.js"',
