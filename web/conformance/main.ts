@@ -7,6 +7,9 @@ import { setUpThemeButton } from '../figures/theme.js';
 import { type Message, type RunOptions, runHere } from './host.js';
 import { View } from './view.js';
 
+/** Threads that do not start are given up after 5 s by the worker itself. Before what starts the page, which reads it. */
+const BRING_UP_MS = 15_000;
+
 if (typeof document === 'undefined') {
   addEventListener(
     'message',
@@ -49,9 +52,6 @@ function startPage(): void {
   view.onAgain(run);
   run();
 }
-
-/** Threads that do not start are given up after 5 s by the worker itself. */
-const BRING_UP_MS = 15_000;
 
 function runInWorker(options: RunOptions, view: View): void {
   const worker = new Worker(import.meta.url, { type: 'module' });
