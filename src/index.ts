@@ -22,6 +22,7 @@ export * as generate from './generate/searches.js';
 export * as io from './io/formats.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/optimizers.js';
+export type { Arithmetic, Build, MicroKernel } from './runtime/arithmetic.js';
 export { type Capabilities, capabilities } from './runtime/capabilities.js';
 export {
   createRuntime,
