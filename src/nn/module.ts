@@ -124,9 +124,15 @@ export abstract class Module {
    * a `free()` of its own, `Trainer.free()` is for all. `using` calls it, too.
    */
   free(): void {
-    for (const [, module] of this.namedModules()) module.#forget();
+    for (const [, module] of this.namedModules()) {
+      module.#forget();
+      module.freeTables();
+    }
     for (const parameter of this.parameters()) parameter.free();
   }
+
+  /** Gives back what the module holds beside parameters and shares with no other. */
+  protected freeTables(): void {}
 
   /** `free()`, for `using`. */
   [Symbol.dispose](): void {

@@ -37,6 +37,10 @@ export class Positions extends Module {
     this.#table = kind === 'sinusoidal' ? sinusoids(maxSeqLen, dModel) : null;
   }
 
+  protected override freeTables(): void {
+    this.#table?.storage.release();
+  }
+
   /** x (B, T, C) standing at positions start … start + T - 1. */
   forward(x: Variable, start = 0): Variable {
     const length = x.shape[1];

@@ -191,6 +191,10 @@ export class TextClassifier extends Module {
     return { arrays: [ids, lengths, segments, labels], shape: `${rest.batchSize},${rest.seqLen}` };
   }
 
+  protected override freeTables(): void {
+    this.#weights?.storage.release();
+  }
+
   /**
    * Mean cross-entropy per text; with `multiLabel`, mean binary cross-entropy per text and class. `classWeights` weigh
    * in the loss alone: `nll` is without them.

@@ -170,17 +170,17 @@ test('an error in the middle of backward() leaves no gradient addresses behind',
   const { kernels } = runtime;
   const x = scale(p, 2);
   const loss = sum(mul(x, x));
-  (runtime as { kernels: unknown }).kernels = Object.create(kernels, {
-    addInto: {
-      value: () => {
-        throw new Error('broken kernel');
-      },
-    },
+  const broken = () => {
+    throw new Error('broken kernel');
+  };
+  Object.defineProperty(runtime, 'kernels', {
+    value: Object.create(kernels, { addInto: { value: broken } }),
+    configurable: true,
   });
   try {
     assert.throws(() => backward(loss), 'broken kernel');
   } finally {
-    (runtime as { kernels: unknown }).kernels = kernels;
+    Reflect.deleteProperty(runtime, 'kernels');
   }
   assert.is(runtime.memory().arenaInUse, 0);
   p.zeroGrad();

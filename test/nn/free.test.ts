@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noGrad } from '../../src/autograd/index.js';
 import { MemoryError } from '../../src/errors.js';
-import { CausalLM } from '../../src/nn/index.js';
+import { CausalLM, TextClassifier } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
 import { Trainer } from '../../src/train/index.js';
@@ -32,12 +32,24 @@ test('models of a loop that are freed, or leave a block with using, need the mem
   assert.ok(runtime.memory().bufferBytes < LIMIT / 2);
 });
 
+test('tables that are no parameters go back with the model', async () => {
+  const runtime = await small();
+  withRuntime(runtime, () => {
+    const before = runtime.memory().persistentInUse;
+    large().free();
+    assert.is(runtime.memory().persistentInUse, before);
+    const config = { vocabSize: 9, dModel: 8, numHeads: 2, numLayers: 1, maxSeqLen: 8, numClasses: 2 };
+    new TextClassifier({ ...config, classWeights: [1, 2] }).free();
+    assert.is(runtime.memory().persistentInUse, before);
+  });
+});
+
 test('trainers that are freed give optimizer and recorded steps back, too', async () => {
   const runtime = await small();
   withRuntime(runtime, () => {
     let before: number | undefined;
     for (let i = 0; i < 30; i++) {
-      const model = languageModel({ dModel: 64, positions: 'learned' });
+      const model = languageModel({ dModel: 64 });
       const data = textWindows();
       const optimizer = new Adam(model.parameters(), { lr: 0.01 });
       const trainer = new Trainer({ model, data, optimizer, steps: 9 });
