@@ -54,12 +54,15 @@ export function checkRoom(
   const width = positions === 'sinusoidal' ? dModel : positions === 'rotary' ? dModel / numHeads : 0;
   const sinusoids = maxSeqLen * width;
   if (sinusoids > MAX_TABLE) {
-    throw new ConfigError(`maxSeqLen ${maxSeqLen} times ${width} exceeds ${MAX_TABLE}`, {
-      op,
-      expected: MAX_TABLE,
-      actual: sinusoids,
-      hint: "use fewer positions, or positions 'learned'",
-    });
+    throw new ConfigError(
+      `maxSeqLen ${maxSeqLen} times ${positions === 'rotary' ? 'dModel / numHeads' : 'dModel'} ${width} exceeds ${MAX_TABLE}`,
+      {
+        op,
+        expected: MAX_TABLE,
+        actual: sinusoids,
+        hint: "use fewer positions, or positions 'learned'",
+      },
+    );
   }
   const attention = (2 + (2 * numKVHeads) / numHeads) * dModel * dModel;
   const feedForward = (gatedFFN ? 3 : 2) * dModel * dFF;
