@@ -20,9 +20,6 @@ const NAMES = {
   config: 'config.json',
 };
 
-/** As in safetensors.ts. */
-const MAX_HEADER_BYTES = 100_000_000;
-
 /**
  * The bytes of a file, or of the model of a run: with the best weights so far, or where none are kept the last.
  * @throws CheckpointError for what cannot be read; ConfigError for an address of the network
@@ -119,7 +116,7 @@ export async function stepWanted(fs: FileReader, path: string, tools: PathTools)
     const start = await read(8);
     const length = start.length < 8 ? 0 : Number(new DataView(start.buffer).getBigUint64(0, true));
     // A length beyond all reason is refused without that much being read.
-    const bytes = length > MAX_HEADER_BYTES ? start : await read(8 + length);
+    const bytes = length > tools.MAX_HEADER_BYTES ? start : await read(8 + length);
     return stepOfBest(tools.readSafetensorsHeader(bytes, path), path, tools);
   } finally {
     await handle.close();
@@ -130,9 +127,9 @@ export async function stepWanted(fs: FileReader, path: string, tools: PathTools)
 export function stepOfBest(
   { metadata }: SafetensorsHeader,
   path: string,
-  { jsonOf, isJsonObject }: PathTools,
+  { checkpointFormat, jsonOf, isJsonObject }: PathTools,
 ): number | null {
-  if (metadata.format !== 'prenorm-checkpoint') return null;
+  if (metadata.format !== checkpointFormat.name) return null;
   const extra = jsonOf(metadata, 'extra', path, 'checkpoint');
   const best = isJsonObject(extra) && isJsonObject(extra.best) ? extra.best : { weights: null };
   const step = best.weights === null ? Number(metadata.step) : isJsonObject(best.top) && best.top.step;

@@ -2,7 +2,8 @@
 import { brief, CheckpointError, ConfigError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 import { nodeModule } from '../runtime/node-builtin.js';
-import { readSafetensorsHeader } from './safetensors.js';
+import { checkpointFormat } from './checkpoint-file.js';
+import { MAX_HEADER_BYTES, readSafetensorsHeader } from './safetensors.js';
 import { jsonOf } from './sealed-file.js';
 
 export const pathTools = {
@@ -12,7 +13,9 @@ export const pathTools = {
   isJsonObject,
   parseStrictJson,
   nodeModule,
+  checkpointFormat,
   jsonOf,
+  MAX_HEADER_BYTES,
   readSafetensorsHeader,
 };
 export type PathTools = typeof pathTools;
