@@ -229,6 +229,8 @@ async function runBrowser(name, isolated, query, items) {
   }
 }
 
+const attempt = (cell) => cell.run(cell.items).catch((error) => ({ error: error.message }));
+
 async function runMatrix() {
   if (cells.some(({ name }) => /chromium|firefox|webkit/.test(name)))
     execFileSync(process.execPath, ['scripts/build-conformance-page.mjs', '--quiet'], { cwd: root });
@@ -239,7 +241,12 @@ async function runMatrix() {
   const lane = async () => {
     for (let cell = queue.shift(); cell; cell = queue.shift()) {
       const begun = performance.now();
-      const outcome = await cell.run(cell.items).catch((error) => ({ error: error.message }));
+      let outcome = await attempt(cell);
+      // A browser that did not come up says nothing about bits. Bits that differ are not asked for again.
+      if (outcome.error !== undefined) {
+        console.log(`again     ${cell.name.padEnd(48)} ${outcome.error}`);
+        outcome = await attempt(cell);
+      }
       report(cell, outcome, (performance.now() - begun) / 1000, counts, relaxed);
     }
   };

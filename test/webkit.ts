@@ -67,7 +67,7 @@ export class WebKitWindow {
   private constructor(
     readonly url: string,
     private readonly processes: readonly ChildProcess[],
-    private readonly home: string,
+    readonly home: string,
   ) {}
 
   static async open(programs: WebKitPrograms): Promise<WebKitWindow> {
@@ -86,6 +86,8 @@ export class WebKitWindow {
       processes.push(
         spawn(programs.driver, [`--port=${port}`, '--host=127.0.0.1'], {
           stdio: 'ignore',
+          // A group of its own, with the browser and the browser's processes in it: `close` ends them all.
+          detached: true,
           env: {
             ...process.env,
             ...Object.fromEntries(folders.map((name) => [name, home])),
@@ -195,8 +197,24 @@ export class WebKitWindow {
       child.kill();
       await ended;
     }
-    // Its processes go on writing for a moment.
+    // The browser outlives its driver for a moment, under load for half a minute, and goes on writing into its home.
+    const driver = this.processes[1]?.pid;
+    if (driver !== undefined) await endGroup(driver);
     rmSync(this.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+}
+
+/**
+ * Ends what is left of a group of processes and waits until it is gone; not for long, because where nobody collects
+ * the dead they stay in the list.
+ */
+async function endGroup(group: number): Promise<void> {
+  for (const end = Date.now() + 5000; Date.now() < end; await pause(20)) {
+    try {
+      process.kill(-group, 'SIGKILL');
+    } catch {
+      return;
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * test/figures/ and test/report/.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -283,5 +283,26 @@ function pagesIn(found: WebKitPrograms) {
     await asEveryPage(url);
   });
 
+  test('a window that is closed leaves no process and no folder', async () => {
+    const other = await WebKitWindow.open(found);
+    await other.goTo('about:blank');
+    assert.ok(processesOf(other.home) >= 2, 'the driver and the browser');
+    await other.close();
+    assert.is(processesOf(other.home), 0);
+    assert.not.ok(existsSync(other.home));
+  });
+
   test.run();
+}
+
+/** How many processes live in this home; one that ends while it is asked is not counted. */
+function processesOf(home: string): number {
+  const inHome = (id: string) => {
+    try {
+      return readFileSync(`/proc/${id}/environ`, 'utf8').split('\0').includes(`HOME=${home}`);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && inHome(name)).length;
 }
