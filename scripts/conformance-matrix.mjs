@@ -229,7 +229,9 @@ async function runBrowser(name, isolated, query, items) {
   }
 }
 
-const attempt = (cell) => cell.run(cell.items).catch((error) => ({ error: error.message }));
+function attempt(cell) {
+  return cell.run(cell.items).catch((error) => ({ error: error.message }));
+}
 
 async function runMatrix() {
   if (cells.some(({ name }) => /chromium|firefox|webkit/.test(name)))
