@@ -109,15 +109,20 @@ export function checkOptions<O extends object>(op: string, options: O, rules: Ru
  * @throws ConfigError for anything else
  */
 export function bytesOf(op: string, name: string, value: unknown): Uint8Array {
+  checkValue(op, name, value, bytes);
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  checkValue(op, name, value, buffer);
   return new Uint8Array(value as ArrayBuffer);
 }
 
-const buffer: Rule = {
+/** Whether a value is of one of these classes of the host, of any page's or thread's copy of them. */
+export const hostObject = (value: unknown, ...classes: readonly string[]): boolean =>
+  classes.includes(Object.prototype.toString.call(value).slice(8, -1));
+
+/** Whatever `bytesOf` takes. */
+export const bytes: Rule = {
   wanted: 'bytes, e.g. await file.arrayBuffer()',
-  holds: (value) => /ArrayBuffer\]$/.test(Object.prototype.toString.call(value)),
+  holds: (value) => ArrayBuffer.isView(value) || hostObject(value, 'ArrayBuffer', 'SharedArrayBuffer'),
 };
 
 /**

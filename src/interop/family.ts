@@ -1,6 +1,7 @@
 /** @file What a family of models is: how its configuration and its tensors are ours. Each has a file of its own. */
 
 import { brief, ConfigError } from '../errors.js';
+import { JsonPart } from '../json-part.js';
 import type { ModelOptions } from '../nn/config.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
 
@@ -43,74 +44,36 @@ export interface Family {
 }
 
 /** Reads config.json key by key, and knows in the end which keys nobody asked for. */
-export class ConfigReader {
-  readonly #asked = new Set<string>();
-
-  constructor(
-    readonly json: Readonly<Record<string, unknown>>,
-    readonly path: string,
-  ) {}
-
-  #value<T>(key: string, fallback: T | undefined, wanted: string, holds: (value: unknown) => boolean): T {
-    this.#asked.add(key);
-    const value = this.json[key] ?? fallback;
-    if (value !== undefined && holds(value)) return value as T;
-    return this.refuse(key, wanted);
+export class ConfigReader extends JsonPart {
+  /** config.json as it is. */
+  get json(): Readonly<Record<string, unknown>> {
+    return this.value;
   }
 
   /** @throws ConfigError that names the key */
   refuse(key: string, wanted: string, hint?: string): never {
-    const actual = this.json[key];
-    throw new ConfigError(
-      `${key} must be ${wanted}, got ${actual === undefined ? 'nothing' : brief(actual)}`,
-      {
-        op: 'fromPretrained',
-        path: this.path,
-        expected: wanted,
-        actual,
-        hint,
-      },
-    );
-  }
-
-  number(key: string, fallback?: number): number {
-    return this.#value(key, fallback, 'a finite number', Number.isFinite);
-  }
-
-  flag(key: string, fallback: boolean): boolean {
-    return this.#value(key, fallback, 'true or false', (value) => typeof value === 'boolean');
-  }
-
-  /** What their name means to us. */
-  choice<T>(key: string, table: Readonly<Record<string, T>>, fallback: string): T {
-    const known = Object.keys(table);
-    const holds = (value: unknown): boolean => typeof value === 'string' && Object.hasOwn(table, value);
-    return table[this.#value<string>(key, fallback, `one of ${known.join(', ')}`, holds)];
+    throw this.refusal(key, wanted, hint);
   }
 
   /** A key that must say one thing, which is also what its absence means. */
   only(key: string, value: unknown): void {
-    this.#value(key, value, brief(value), (given) => given === value);
+    this.among(key, [value]);
   }
 
-  /** Keys that change nothing of what a model computes. */
-  irrelevant(...keys: string[]): void {
-    for (const key of keys) this.#asked.add(key);
+  protected override refusal(key: string, wanted: string, hint?: string): ConfigError {
+    const actual = this.take(key);
+    const came = actual === undefined ? 'nothing' : brief(actual);
+    const fields = { op: 'fromPretrained', path: this.path, expected: wanted, actual, hint };
+    return new ConfigError(`${key} must be ${wanted}, got ${came}`, fields);
   }
 
-  /** @throws ConfigError naming a key that was neither mapped nor known to mean nothing */
-  finish(): void {
-    const unknown = Object.keys(this.json).find((key) => !this.#asked.has(key));
-    if (unknown === undefined) return;
-    throw new ConfigError(
-      `config.json has ${unknown}, which is not known here: ${brief(this.json[unknown])}`,
-      {
-        op: 'fromPretrained',
-        path: this.path,
-        actual: unknown,
-        hint: 'if it changes nothing of what the model computes, leave it out',
-      },
-    );
+  protected override surplus(key: string): ConfigError {
+    return new ConfigError(`config.json has ${key}, which is not known here: ${brief(this.value[key])}`, {
+      op: 'fromPretrained',
+      path: this.path,
+      actual: key,
+      hint: 'if it changes nothing of what the model computes, leave it out',
+    });
   }
 }
 

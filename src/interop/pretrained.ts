@@ -8,10 +8,11 @@ import { withinFile } from '../nn/file-room.js';
 import { type LibraryModel, type ModelKind, modelKind } from '../nn/model-kinds.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import { sameShape } from '../tensor/shape.js';
+import { checkFullWidth } from '../tokenizers/foreign-files.js';
 import { ConfigReader, type Family, type KeyRow, type PretrainedOverrides } from './family.js';
 import { gpt2 } from './gpt2.js';
 import { openFolder, type PretrainedSource } from './source.js';
-import { type LazyTensor, openWeights, readJsonFile } from './weights.js';
+import { checkFloats, type LazyTensor, openWeights, readJsonFile } from './weights.js';
 
 const families: readonly Family[] = [gpt2];
 
@@ -48,6 +49,7 @@ export async function fromPretrained(
   const folder = await openFolder(source);
   const json = await readJsonFile(folder, 'config.json');
   if (!json) throw new FormatError('there is no config.json', { path: folder.path, expected: 'config.json' });
+  checkFullWidth(json);
   const { model_type: type } = json;
   const family = families.find((known) => known.type === type);
   if (!family) {
@@ -113,6 +115,7 @@ async function fill(
     if (!row || !parameter)
       return fail(`unexpected tensor ${brief(full)}`, { path: tensor.path, actual: full });
     if (!open.delete(row.ours)) return fail(`tensor ${brief(full)} is there twice`, { path: tensor.path });
+    checkFloats(full, tensor);
     const shape = row.transposed ? [...parameter.shape].reverse() : parameter.shape;
     if (!sameShape(tensor.shape, shape)) {
       fail(`${full} must have shape ${formatShape(shape)}, got ${formatShape(tensor.shape)}`, {

@@ -1,6 +1,9 @@
 /** @file The files of a pre-trained model, wherever they lie: read piece by piece, by plain names, never from a network. */
+import { bytes, bytesOf, hostObject } from '../checks.js';
 import { brief, ConfigError, EnvironmentError, FormatError } from '../errors.js';
+import { isBlob, isResponse } from '../io/model-source.js';
 import { nodeModule } from '../runtime/node-builtin.js';
+import { foreignFile } from '../tokenizers/foreign-files.js';
 
 /** A file of a folder: bytes, or what a page has. */
 export type PretrainedFile = Uint8Array | ArrayBuffer | Blob;
@@ -35,6 +38,8 @@ export interface OpenFile {
 /** A folder: its files by plain names. */
 export interface Folder {
   path: string;
+  /** null where they cannot be listed. */
+  names: readonly string[] | null;
   /** null where there is no such file. */
   open(name: string): Promise<OpenFile | null>;
 }
@@ -49,55 +54,77 @@ export function checkName(name: string, path: string): void {
   });
 }
 
-/** @throws ConfigError for what is no source; EnvironmentError for a path where there are no files */
+/**
+ * @throws ConfigError for what is no source; EnvironmentError for a path where there are no files; FormatError for a path
+ * that is no folder
+ */
 export async function openFolder(source: PretrainedSource): Promise<Folder> {
-  if (typeof source === 'string' || source instanceof URL) return diskFolder(source);
-  if (typeof source === 'function') {
-    return { path: 'model', open: async (name) => opened(name, await source(name)) };
-  }
-  if (source instanceof Map) return namedFolder(source);
-  if (typeof source === 'object' && source !== null) {
+  if (typeof source === 'string' || hostObject(source, 'URL')) return diskFolder(source as string | URL);
+  if (typeof source === 'function')
+    return { path: 'model', names: null, open: async (name) => opened(name, await source(name)) };
+  if (hostObject(source, 'Map')) return namedFolder(source as ReadonlyMap<string, PretrainedFile>);
+  const isFile = bytes.holds(source) || isBlob(source) || isResponse(source);
+  if (typeof source === 'object' && source !== null && !isFile) {
     if (typeof (source as ArrayLike<File>).length !== 'number')
       return namedFolder(new Map(Object.entries(source)));
-    return namedFolder(new Map(Array.from(source as ArrayLike<File>, (file) => [file.name, file])));
+    return namedFolder(filesByName(Array.from(source as ArrayLike<File>)));
   }
   throw new ConfigError(
     `the source must be a folder, files or a function that gets them, got ${brief(source)}`,
-    {
-      op: 'fromPretrained',
-      actual: source,
-    },
+    { op: 'fromPretrained', actual: source },
   );
+}
+
+/** Of a folder that a page has chosen whole, what lies in folders below it keeps their names in front of its own. */
+function filesByName(files: readonly File[]): Map<string, File> {
+  const found = new Map<string, File>();
+  for (const file of files) {
+    if (!isBlob(file) || typeof file.name !== 'string') {
+      throw new ConfigError(`a list must be one of files, got ${brief(file)}`, {
+        op: 'fromPretrained',
+        actual: file,
+        hint: "give { 'config.json': bytes, … } where files have no names",
+      });
+    }
+    const path = (file as { webkitRelativePath?: string }).webkitRelativePath ?? '';
+    const name = path.split('/').slice(1).join('/') || file.name;
+    if (found.has(name)) {
+      throw new ConfigError(`the list has ${brief(name)} twice`, {
+        op: 'fromPretrained',
+        actual: name,
+        hint: 'give the files of one folder',
+      });
+    }
+    found.set(name, file);
+  }
+  return found;
 }
 
 const namedFolder = (files: ReadonlyMap<string, PretrainedFile>): Folder => ({
   path: 'model',
+  names: [...files.keys()],
   open: async (name) => opened(name, files.get(name) ?? null),
 });
 
 async function opened(path: string, given: unknown): Promise<OpenFile | null> {
   if (given === null || given === undefined) return null;
   const close = async (): Promise<void> => {};
-  if (typeof Blob === 'function' && given instanceof Blob) {
+  if (isBlob(given)) {
     const read = async (begin: number, end: number) =>
       new Uint8Array(await given.slice(begin, end).arrayBuffer());
     return { path, size: given.size, read, close };
   }
-  let bytes: unknown = given;
-  if (typeof Response === 'function' && given instanceof Response) {
+  let content: unknown = given;
+  if (isResponse(given)) {
     if (given.status === 404) return null;
     if (!given.ok) throw new FormatError(`the server answered ${given.status} instead of the file`, { path });
-    bytes = await given.arrayBuffer();
+    content = await given.arrayBuffer();
   }
-  if (bytes instanceof ArrayBuffer) bytes = new Uint8Array(bytes);
-  if (bytes instanceof Uint8Array) {
-    const all = bytes;
-    return {
-      path,
-      size: all.length,
-      read: async (begin, end) => new Uint8Array(all.subarray(begin, end)),
-      close,
-    };
+  if (bytes.holds(content)) {
+    const all = bytesOf('fromPretrained', path, content);
+    // A copy: shared memory is refused by much that reads bytes.
+    const read = async (begin: number, end: number) => new Uint8Array(all.subarray(begin, end));
+    return { path, size: all.length, read, close };
   }
   throw new ConfigError(`${path} must come as bytes, a Blob or a Response, got ${brief(given)}`, {
     op: 'fromPretrained',
@@ -105,8 +132,9 @@ async function opened(path: string, given: unknown): Promise<OpenFile | null> {
   });
 }
 
-type FileSystem = Pick<typeof import('node:fs/promises'), 'open'>;
+type FileSystem = Pick<typeof import('node:fs/promises'), 'open' | 'stat' | 'readdir'>;
 
+/** Links are followed: the cache of Hugging Face is made of them. What is no file in the end is refused, unopened. */
 async function diskFolder(source: string | URL): Promise<Folder> {
   const fs = (await nodeModule('node:fs/promises')) as FileSystem | null;
   if (!fs) {
@@ -117,36 +145,60 @@ async function diskFolder(source: string | URL): Promise<Folder> {
     });
   }
   const path = typeof source === 'string' ? source : await pathOf(source);
-  return {
-    path,
-    async open(name) {
-      const at = `${path.replace(/[\\/]+$/, '')}/${name}`;
-      try {
-        const handle = await fs.open(at, 'r');
-        return {
-          path: at,
-          size: (await handle.stat()).size,
-          async read(begin, end) {
-            const bytes = new Uint8Array(end - begin);
-            let done = 0;
-            while (done < bytes.length) {
-              const { bytesRead } = await handle.read(bytes, done, bytes.length - done, begin + done);
-              if (bytesRead === 0)
-                throw new FormatError(`the file ends at byte ${begin + done}`, { path: at });
-              done += bytesRead;
-            }
-            return bytes;
-          },
-          close: () => handle.close(),
-        };
-      } catch (cause) {
-        const { code } = cause as { code?: string };
-        if (code === 'ENOENT') return null;
-        throw code === undefined ? cause : new FormatError(`cannot be read: ${code}`, { path: at, cause });
+  const names = await fs.readdir(path).catch((cause) => {
+    const what: Record<string, string> = { ENOENT: 'there is no such folder', ENOTDIR: 'it is no folder' };
+    throw (
+      foreignFile(path, 'weights') ??
+      new FormatError(what[cause.code] ?? `cannot be read: ${cause.code}`, {
+        path,
+        hint: 'give the folder with config.json and *.safetensors',
+        cause,
+      })
+    );
+  });
+  const open = async (name: string): Promise<OpenFile | null> => {
+    const at = `${path.replace(/[\\/]+$/, '')}/${name}`;
+    try {
+      // Before it is opened: opening alone can wait for ever, or do something to a device.
+      if (!(await fs.stat(at)).isFile()) {
+        throw new FormatError('it is no file', { path: at, expected: 'a file, or a link to one' });
       }
-    },
+      const handle = await fs.open(at, 'r');
+      const { size } = await handle.stat();
+      return {
+        path: at,
+        size,
+        read: (begin, end) => readRange(handle, at, begin, end),
+        close: () => handle.close(),
+      };
+    } catch (cause) {
+      const { code } = cause as { code?: string };
+      if (cause instanceof FormatError || code === undefined) throw cause;
+      if (code === 'ENOENT' && !names.includes(name)) return null;
+      const what = code === 'ENOENT' ? 'it is a link to nothing' : `cannot be read: ${code}`;
+      throw new FormatError(what, { path: at, cause });
+    }
   };
+  return { path, names, open };
 }
+
+async function readRange(
+  handle: import('node:fs/promises').FileHandle,
+  path: string,
+  begin: number,
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const all = new Uint8Array(end - begin);
+  for (let done = 0; done < all.length; ) {
+    const { bytesRead } = await handle.read(all, done, Math.min(PIECE, all.length - done), begin + done);
+    if (bytesRead === 0) throw new FormatError(`the file ends at byte ${begin + done}`, { path });
+    done += bytesRead;
+  }
+  return all;
+}
+
+/** One read of the system gives 2 GiB at most. */
+const PIECE = 1 << 26;
 
 async function pathOf(url: URL): Promise<string> {
   const node = (await nodeModule('node:url')) as typeof import('node:url') | null;

@@ -1,26 +1,20 @@
 /** @file The tensors of one or several safetensors files, each read when it is asked for. */
 import { brief, FormatError } from '../errors.js';
 import { MAX_HEADER_BYTES, readSafetensorsHeader, tensorValues } from '../io/safetensors.js';
-import { isJsonObject, parseStrictJson } from '../json.js';
+import { isJsonObject } from '../json.js';
+import { checkTextSize, jsonOf } from '../text-file.js';
+import { FOREIGN_NAMES, foreignFile } from '../tokenizers/foreign-files.js';
 import { checkName, type Folder, type OpenFile } from './source.js';
 
 const ONE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
-/** JSON files of a folder are small; a vocabulary of a million tokens has some tens of megabytes. */
-const MAX_JSON_BYTES = 256e6;
 const FLOATS = ['F32', 'F16', 'BF16'];
-/** What else may lie in a folder, and what to do about it. */
-const FOREIGN: readonly (readonly [file: string, hint: string])[] = [
-  [
-    'pytorch_model.bin',
-    'convert it: AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)',
-  ],
-  ['model.gguf', 'GGUF is not read: get the safetensors files of the model it was made from'],
-];
 
 /** A tensor in a file, not read yet. */
 export interface LazyTensor {
   shape: readonly number[];
+  /** As the file says, e.g. `BF16`. */
+  dtype: string;
   /** The file it lies in. */
   path: string;
   /** Its values as 32-bit floats. */
@@ -33,19 +27,18 @@ export interface Weights {
   close(): Promise<void>;
 }
 
-/** A JSON object of the folder; null where there is no such file. */
+/**
+ * A JSON object of the folder; null where there is no such file.
+ * @throws DataError for what is no UTF-8 or no JSON
+ */
 export async function readJsonFile(folder: Folder, name: string): Promise<Record<string, unknown> | null> {
   const file = await folder.open(name);
   if (!file) return null;
   try {
-    if (file.size > MAX_JSON_BYTES) throw new FormatError(`${file.size} bytes of JSON`, { path: file.path });
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.read(0, file.size));
-    const json = parseStrictJson(text);
+    checkTextSize(file.size, file.path);
+    const json = jsonOf(await file.read(0, file.size), file.path);
     if (!isJsonObject(json)) throw new FormatError('a JSON object is wanted', { path: file.path });
     return json;
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new FormatError(`not readable: ${message}`, { path: file.path, cause });
   } finally {
     await file.close();
   }
@@ -100,13 +93,36 @@ function weightMap(index: Record<string, unknown>, path: string): Map<string, st
   return found;
 }
 
+/** What to say where a file of weights is not there: perhaps there are others, which are not read. */
 async function missing(folder: Folder, name: string): Promise<FormatError> {
-  for (const [file, hint] of FOREIGN) {
-    const there = await folder.open(file);
-    await there?.close();
-    if (there) return new FormatError(`there is no ${name}, but ${file}`, { path: folder.path, hint });
+  const names = folder.names ?? (await present(folder, FOREIGN_NAMES));
+  if (!names.some((other) => /\.safetensors$/i.test(other))) {
+    for (const other of names) {
+      const error = foreignFile(other, 'weights');
+      if (error !== null) return error;
+    }
   }
-  return new FormatError(`there is no ${name}`, { path: folder.path, expected: name });
+  const hint = `there is ${names.length === 0 ? 'nothing' : brief(names.slice(0, 20).join(', '), 200)}`;
+  return new FormatError(`there is no ${name}`, { path: folder.path, expected: name, hint });
+}
+
+async function present(folder: Folder, names: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    const file = await folder.open(name);
+    await file?.close();
+    if (file) found.push(name);
+  }
+  return found;
+}
+
+/** @throws FormatError for a tensor that holds no floats */
+export function checkFloats(name: string, { dtype, path }: LazyTensor): void {
+  if (FLOATS.includes(dtype)) return;
+  const of = `tensor ${brief(name)} is ${dtype}; weights are read from ${FLOATS.join(', ')}`;
+  const hint =
+    "quantised weights are not read: fetch the original model; or in Python: model.dequantize().save_pretrained('FOLDER')";
+  throw new FormatError(of, { path, expected: FLOATS, actual: dtype, hint });
 }
 
 /** The header alone is read, and judged against the file's size before anything is made room for. */
@@ -129,19 +145,9 @@ async function readTensorsOf(file: OpenFile): Promise<[string, LazyTensor][]> {
     name,
     {
       shape,
+      dtype,
       path,
       async read() {
-        if (!FLOATS.includes(dtype)) {
-          throw new FormatError(
-            `tensor ${brief(name)} is ${dtype}; weights are read from ${FLOATS.join(', ')}`,
-            {
-              path,
-              expected: FLOATS,
-              actual: dtype,
-              hint: 'quantised weights are not read: save the model in bfloat16',
-            },
-          );
-        }
         const bytes = await file.read(header.dataStart + begin, header.dataStart + to);
         return tensorValues(dtype, bytes.buffer) as Float32Array;
       },

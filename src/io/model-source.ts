@@ -1,4 +1,5 @@
 /** @file The bytes behind whatever `loadModel` is given: bytes, a response, or in Node a path (model-path.ts). */
+import { bytes, bytesOf, hostObject } from '../checks.js';
 import { brief, CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
 import { nodeModule } from '../runtime/node-builtin.js';
 import type { ReadSource } from './model-parts.js';
@@ -24,18 +25,20 @@ export async function readSource(source: ModelSource, name: string | undefined):
     });
   }
   const path = name ?? 'model';
-  if (source instanceof Uint8Array) return { bytes: source, path };
-  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), path };
-  const isResponse = typeof Response === 'function' && source instanceof Response;
-  if (isResponse || (typeof Blob === 'function' && source instanceof Blob)) {
-    const place = name ?? ((isResponse && source.url) || path);
-    if (isResponse && !source.ok) {
-      throw new CheckpointError(`the server answered ${source.status} instead of the model`, { path: place });
-    }
-    return { bytes: new Uint8Array(await source.arrayBuffer()), path: place };
+  if (bytes.holds(source)) return { bytes: bytesOf('loadModel', 'the model', source), path };
+  if (isResponse(source)) {
+    const place = name ?? (source.url || path);
+    if (source.ok) return { bytes: new Uint8Array(await source.arrayBuffer()), path: place };
+    throw new CheckpointError(`the server answered ${source.status} instead of the model`, { path: place });
   }
+  if (isBlob(source)) return { bytes: new Uint8Array(await source.arrayBuffer()), path };
   throw new ConfigError(`the model must come as bytes, a Blob, a Response or a path, got ${brief(source)}`, {
     op: 'loadModel',
     actual: source,
   });
 }
+
+/** Of any page's copy of the class. */
+export const isBlob = (value: unknown): value is Blob => hostObject(value, 'Blob', 'File');
+/** Of any page's copy of the class. */
+export const isResponse = (value: unknown): value is Response => hostObject(value, 'Response');

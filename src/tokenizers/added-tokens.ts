@@ -3,7 +3,7 @@
  * added to a vocabulary. At each place the longest counts.
  */
 import { brief, FormatError } from '../errors.js';
-import { JsonPart, refusal } from './json-part.js';
+import { JsonPart, refusal } from '../json-part.js';
 import { isSpace, isWord } from './unicode-properties.js';
 import { isId, MAX_ID } from './vocabulary.js';
 
@@ -64,7 +64,7 @@ function readAddedToken(part: JsonPart): AddedToken {
     normalized: part.flag('normalized', !special),
     special,
   };
-  part.skip('__type').done();
+  part.irrelevant('__type').finish();
   return token;
 }
 

@@ -4,9 +4,9 @@
  * because some models (Llama 2) get whole texts as one piece.
  */
 import { brief, FormatError } from '../errors.js';
+import type { JsonPart } from '../json-part.js';
+import { refusal } from '../json-part.js';
 import { encodeBytes } from '../utf8.js';
-import type { JsonPart } from './json-part.js';
-import { refusal } from './json-part.js';
 import { MergeQueue } from './merge-queue.js';
 import { byteIds, idOf, MAX_ID, readVocabulary, type SubwordModel } from './vocabulary.js';
 
@@ -145,13 +145,13 @@ export function makeBPE(
 export function readBPE(part: JsonPart): BPEModel {
   const ids = readVocabulary(part.take('vocab'), part.at('vocab'));
   const merges = part.list('merges').map((item, i) => readMerge(item, `${part.at('merges')}[${i}]`));
-  part.only('dropout', [0], 'ids would be drawn by chance');
-  part.only(
+  part.among('dropout', [0], 'ids would be drawn by chance');
+  part.among(
     'continuing_subword_prefix',
     [''],
     'a sign at every part of a word but the first is not known here',
   );
-  part.only('end_of_word_suffix', [''], 'a sign at the end of words is not known here');
+  part.among('end_of_word_suffix', [''], 'a sign at the end of words is not known here');
   const unknown = part.take('unk_token') ?? null;
   if (unknown !== null && typeof unknown !== 'string')
     throw refusal(part.at('unk_token'), 'must be a string or null', unknown);

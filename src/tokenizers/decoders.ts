@@ -1,7 +1,8 @@
 /** @file Decoders of tokenizer.json: from the words of ids to a text. */
+
+import { type JsonPart, readTyped, refusal } from '../json-part.js';
 import { encodeBytes } from '../utf8.js';
 import { bytesOfLetters } from './byte-letters.js';
-import { type JsonPart, readTyped, refusal } from './json-part.js';
 import { readMetaspaceOptions } from './pre-tokenizers.js';
 import { readPattern } from './split-pattern.js';
 
@@ -13,14 +14,14 @@ const REPLACEMENT = '\ufffd';
 
 const READERS: Readonly<Record<string, (part: JsonPart) => Step>> = {
   ByteLevel(part) {
-    part.skip('add_prefix_space', 'trim_offsets', 'use_regex');
+    part.irrelevant('add_prefix_space', 'trim_offsets', 'use_regex');
     return (words, added) => [textOf(words.map((word) => wordBytes(word, added)))];
   },
   ByteFallback: () => joinBytes,
   Fuse: () => (words) => [words.join('')],
   Metaspace(part) {
     const { sign, scheme } = readMetaspaceOptions(part);
-    part.skip('split', 'str_rep');
+    part.irrelevant('split', 'str_rep');
     return (words) => words.map((word, i) => word.replaceAll(sign, i === 0 && scheme !== 'never' ? '' : ' '));
   },
   Replace(part) {

@@ -27,11 +27,41 @@ const FOREIGN: readonly Foreign[] = [
     hint: `write it as tokenizer.json, ${SAVE('AutoTokenizer')}`,
   },
   {
-    test: /\.(bin|pt|pth|ckpt|pkl)$/i,
+    test: /\.(bin|pt|pth|ckpt|pkl)(\.index\.json)?$/i,
     what: "a pickle of PyTorch's, which is a program and may do anything",
     holds: ['weights'],
     hint: `write it as model.safetensors, ${SAVE('AutoModel')}`,
   },
+  {
+    test: /\.h5$|\.keras$/i,
+    what: "weights of TensorFlow's",
+    holds: ['weights'],
+    hint: "write it as model.safetensors, in Python: from transformers import AutoModel; AutoModel.from_pretrained('FOLDER', from_tf=True).save_pretrained('FOLDER')",
+  },
+  {
+    test: /\.msgpack$/i,
+    what: "weights of Flax's",
+    holds: ['weights'],
+    hint: "write it as model.safetensors, in Python: from transformers import AutoModel; AutoModel.from_pretrained('FOLDER', from_flax=True).save_pretrained('FOLDER')",
+  },
+  {
+    test: /\.(onnx|tflite|mlmodel|mlpackage)$/i,
+    what: 'a graph of operations without the names of weights',
+    holds: ['weights'],
+    hint: 'fetch the folder of the original model, with its *.safetensors',
+  },
+];
+
+/** Names that such files have nearly always: to ask a folder for that cannot list what it has. */
+export const FOREIGN_NAMES: readonly string[] = [
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+  'model.gguf',
+  'tf_model.h5',
+  'flax_model.msgpack',
+  'model.onnx',
+  'tokenizer.model',
+  'spiece.model',
 ];
 
 /** The error for a file that is not read here; null for any other name. */
@@ -49,7 +79,17 @@ export function foreignFile(name: string, holds: 'weights' | 'tokenizer'): Forma
  * @throws FormatError that says how to convert
  */
 export function checkWeightFiles(names: Iterable<string>, configJSON?: unknown): void {
+  checkFullWidth(configJSON);
   const list = [...names];
+  if (list.some((name) => /\.safetensors$/i.test(name))) return;
+  for (const name of list) {
+    const error = foreignFile(name, 'weights');
+    if (error !== null) throw error;
+  }
+}
+
+/** @throws FormatError when config.json says that the weights are of few bits */
+export function checkFullWidth(configJSON: unknown): void {
   if (isJsonObject(configJSON) && isJsonObject(configJSON.quantization_config)) {
     const method = configJSON.quantization_config.quant_method;
     throw new FormatError(`the weights are quantised${typeof method === 'string' ? ` (${method})` : ''}`, {
@@ -58,10 +98,5 @@ export function checkWeightFiles(names: Iterable<string>, configJSON?: unknown):
       actual: method,
       hint: "fetch the original model; or in Python: model.dequantize().save_pretrained('FOLDER')",
     });
-  }
-  if (list.some((name) => /\.safetensors$/i.test(name))) return;
-  for (const name of list) {
-    const error = foreignFile(name, 'weights');
-    if (error !== null) throw error;
   }
 }

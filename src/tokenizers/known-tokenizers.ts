@@ -1,7 +1,7 @@
 /** @file GPT-2's and BERT's own files as a tokenizer.json each. */
 import { brief, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
-import { refusal } from './json-part.js';
+import { refusal } from '../json-part.js';
 
 const added = (content: string, id: number) => ({
   id,

@@ -1,7 +1,7 @@
 /** @file `model` of tokenizer.json, which has a type in newer files and has to be told by its keys in older ones. */
 import { brief, FormatError } from '../errors.js';
+import { JsonPart } from '../json-part.js';
 import { readBPE } from './bpe-model.js';
-import { JsonPart } from './json-part.js';
 import { readUnigram } from './unigram-model.js';
 import type { SubwordModel } from './vocabulary.js';
 import { readWordPiece } from './word-piece-model.js';
@@ -25,7 +25,7 @@ export function readModel(value: unknown, path: string): SubwordModel {
     });
   }
   const model = READERS[type](part);
-  part.done();
+  part.finish();
   return model;
 }
 

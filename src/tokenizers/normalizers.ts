@@ -1,6 +1,7 @@
 /** @file Normalizers of tokenizer.json: what happens to a text before it is split. */
+
+import { type JsonPart, readTyped } from '../json-part.js';
 import { lowercase } from '../text/unicode.js';
-import { type JsonPart, readTyped } from './json-part.js';
 import { type NormalForm, normalForm } from './normal-forms.js';
 import { readPattern } from './split-pattern.js';
 import { isControl, isMark, isNonspacingMark, isSpace } from './unicode-properties.js';

@@ -1,6 +1,6 @@
 /** @file Post-processors of tokenizer.json: the special tokens around one text, or around and between two. */
 import { brief, FormatError } from '../errors.js';
-import { JsonPart, readTyped, refusal } from './json-part.js';
+import { JsonPart, readTyped, refusal } from '../json-part.js';
 import { isId } from './vocabulary.js';
 
 /** Special ids, or the place of the first or second text; `segment` is what BERT calls the token type. */
@@ -21,7 +21,7 @@ export const PLAIN: Template = { single: [A], pair: [A, { text: 1, segment: 1 }]
 const READERS: Readonly<Record<string, (part: JsonPart) => Template | null>> = {
   // Its options move offsets, which are not computed here.
   ByteLevel(part) {
-    part.skip('add_prefix_space', 'trim_offsets', 'use_regex');
+    part.irrelevant('add_prefix_space', 'trim_offsets', 'use_regex');
     return null;
   },
   BertProcessing(part) {
@@ -30,7 +30,7 @@ const READERS: Readonly<Record<string, (part: JsonPart) => Template | null>> = {
     return { single: [mark(cls, 0), A, mark(sep, 0)], pair };
   },
   RobertaProcessing(part) {
-    part.skip('trim_offsets', 'add_prefix_space');
+    part.irrelevant('trim_offsets', 'add_prefix_space');
     const [cls, sep] = [readMark(part, 'cls'), readMark(part, 'sep')];
     const pair = [
       mark(cls, 0),
@@ -76,7 +76,7 @@ function readSpecialIds(part: JsonPart): ReadonlyMap<string, readonly number[]> 
     const special = part.part(name);
     const ids = special.list('ids');
     if (!ids.every(isId)) throw refusal(special.at('ids'), 'must be ids', ids);
-    special.skip('id', 'tokens').done();
+    special.irrelevant('id', 'tokens').finish();
     found.set(name, ids);
   }
   return found;
@@ -86,10 +86,10 @@ function readItem(part: JsonPart, special: ReadonlyMap<string, readonly number[]
   const isText = part.take('Sequence') !== undefined;
   const key = isText ? 'Sequence' : 'SpecialToken';
   const inner = part.part(key);
-  part.done();
+  part.finish();
   const id = inner.text('id');
   const segment = inner.whole('type_id', 0, 255, 0);
-  inner.done();
+  inner.finish();
   if (isText) {
     if (id !== 'A' && id !== 'B') throw refusal(inner.at('id'), 'must be A or B', id);
     return { text: id === 'A' ? 0 : 1, segment };

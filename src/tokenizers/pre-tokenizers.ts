@@ -1,8 +1,8 @@
 /** @file Pre-tokenizers of tokenizer.json: how a normalized text is split into the pieces that a model gets. */
 import { brief, FormatError } from '../errors.js';
+import { type JsonPart, readTyped, refusal } from '../json-part.js';
 import { encodeBytes } from '../utf8.js';
 import { lettersOf } from './byte-letters.js';
-import { type JsonPart, readTyped, refusal } from './json-part.js';
 import { Pattern } from './pattern.js';
 import { behave, readBehavior, readPattern, type Stretch, splitCharacters } from './split-pattern.js';
 import { isNumber, isPunctuation, isSpace, isWord } from './unicode-properties.js';
@@ -56,7 +56,7 @@ export function readPreTokenizer(value: unknown, path: string): PreTokenizer {
 function readByteLevel(part: JsonPart): PreTokenizer {
   const prefix = part.flag('add_prefix_space', true);
   const pattern = part.flag('use_regex', true) ? new Pattern(GPT2_PATTERN, part.path) : null;
-  part.skip('trim_offsets');
+  part.irrelevant('trim_offsets');
   return each((piece) => {
     const text = prefix && !piece.startsWith(' ') ? ` ${piece}` : piece;
     const words = pattern === null ? [text] : pattern.split(text).map((stretch) => stretch.text);
@@ -82,7 +82,7 @@ function readMetaspace(part: JsonPart): PreTokenizer {
   const { sign, scheme } = readMetaspaceOptions(part);
   const splits = part.flag('split', true);
   // What older files write beside the sign is the same sign.
-  part.only('str_rep', [sign], 'another sign is not known');
+  part.among('str_rep', [sign], 'another sign is not known');
   const code = sign.codePointAt(0);
   return (pieces, atStart) =>
     pieces.flatMap((piece, i) => {

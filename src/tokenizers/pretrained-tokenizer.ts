@@ -6,11 +6,11 @@
 import { checkOptions, checkValue, flag, integer, optional, text as textRule } from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { JsonPart, refusal } from '../json-part.js';
 import { UNICODE_VERSION } from '../text/unicode-table.js';
 import { hasLoneSurrogate } from '../utf8.js';
 import { type AddedToken, AddedTokenSplitter, readAddedTokens } from './added-tokens.js';
 import { cleanUp, Decoder } from './decoders.js';
-import { JsonPart, refusal } from './json-part.js';
 import { readModel } from './model.js';
 import { type Normalizer, readNormalizer } from './normalizers.js';
 import { readPostProcessor, type Template, type TemplateItem } from './post-processors.js';
@@ -93,9 +93,9 @@ export class PretrainedTokenizer {
     const part = new JsonPart(source, path);
     this.#source = source as Record<string, unknown>;
     this.#settings = settings;
-    part.only('version', ['1.0'], 'another version of the format is not known');
+    part.among('version', ['1.0'], 'another version of the format is not known');
     // How long rows are is said where rows are made.
-    part.skip('truncation', 'padding');
+    part.irrelevant('truncation', 'padding');
     const added = readAddedTokens(part.take('added_tokens'), part.at('added_tokens'));
     this.#model = readModel(part.take('model'), part.at('model'));
     this.#normalizer = readNormalizer(part.take('normalizer'), part.at('normalizer'));
@@ -103,7 +103,7 @@ export class PretrainedTokenizer {
     this.#template = readPostProcessor(part.take('post_processor'), part.at('post_processor'));
     const contents = new Set(added.map(({ content }) => content));
     this.#decoder = new Decoder(part.take('decoder') ?? null, part.at('decoder'), contents);
-    part.done();
+    part.finish();
     for (const [word, id] of this.#model.ids) this.#words.set(id, word);
     for (const token of added) this.#add(token, part.at('added_tokens'));
     let highest = 0;
@@ -305,18 +305,22 @@ export class PretrainedTokenizer {
     const op = 'PretrainedTokenizer.fromJSON';
     if (!isJsonObject(data) || data.format !== FORMAT)
       throw new FormatError('not a pretrained tokenizer', { op, hint: 'tokenizerFrom reads tokenizer.json' });
-    const part = new JsonPart(data, op).skip('format');
-    part.only('version', [1], 'a newer Prenorm made it: update this one');
-    part.only('unicode', [UNICODE_VERSION], 'texts may be split in other ways: use the Prenorm that made it');
+    const part = new JsonPart(data, op).irrelevant('format');
+    part.among('version', [1], 'a newer Prenorm made it: update this one');
+    part.among(
+      'unicode',
+      [UNICODE_VERSION],
+      'texts may be split in other ways: use the Prenorm that made it',
+    );
     const [tokenizer, settings] = [part.take('tokenizer'), part.part('settings')];
-    part.done();
+    part.finish();
     return new PretrainedTokenizer(tokenizer, storedSettings(settings), 'tokenizer');
   }
 }
 
 function storedSettings(part: JsonPart): TokenizerSettings {
   const { cleanUp: cleans, roles, chatTemplate, maxLength } = part.value as Record<string, unknown>;
-  part.skip('cleanUp', 'roles', 'chatTemplate', 'maxLength').done();
+  part.irrelevant('cleanUp', 'roles', 'chatTemplate', 'maxLength').finish();
   const given = {
     clean_up_tokenization_spaces: cleans,
     chat_template: chatTemplate,

@@ -1,6 +1,6 @@
 /** @file What tokenizer_config.json and its older companions say: names of special tokens, a chat's template. */
 import { isJsonObject } from '../json.js';
-import { JsonPart, refusal } from './json-part.js';
+import { JsonPart, refusal } from '../json-part.js';
 
 /** A role that a token may have, as tokenizer_config.json calls it. */
 export type Role =

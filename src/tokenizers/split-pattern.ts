@@ -1,6 +1,6 @@
 /** @file The `pattern` of a part: a text or a regular expression; replacing and splitting by either. */
 import { brief, FormatError } from '../errors.js';
-import { type JsonPart, refusal } from './json-part.js';
+import { type JsonPart, refusal } from '../json-part.js';
 import { Pattern } from './pattern.js';
 
 /** What becomes of the matches when a text is split. */
@@ -26,12 +26,12 @@ export function readPattern(part: JsonPart): Splitter {
   const source = pattern.take('Regex');
   if (source !== undefined) {
     if (typeof source !== 'string') throw refusal(pattern.at('Regex'), 'must be a string', source);
-    pattern.done();
+    pattern.finish();
     const compiled = new Pattern(source, pattern.at('Regex'));
     return (text) => compiled.split(text);
   }
   const wanted = pattern.text('String');
-  pattern.done();
+  pattern.finish();
   if (wanted === '') throw refusal(pattern.at('String'), 'must not be empty', wanted);
   return (text) => splitAt(text, wanted);
 }

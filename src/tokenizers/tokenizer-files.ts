@@ -2,9 +2,9 @@
 import { bytesOf, checkOptions, flag, optional, text as textRule } from '../checks.js';
 import { brief, ConfigError, DataError, FormatError } from '../errors.js';
 import { isJsonObject, parseJson } from '../json.js';
-import { decodeText } from '../utf8.js';
+import { JsonPart } from '../json-part.js';
+import { checkTextSize, textOf } from '../text-file.js';
 import { foreignFile } from './foreign-files.js';
-import { JsonPart } from './json-part.js';
 import { BERT_ROLES, bertTokenizerJSON, GPT2_END, gpt2TokenizerJSON } from './known-tokenizers.js';
 import { PretrainedTokenizer } from './pretrained-tokenizer.js';
 import { ROLE_KEYS, readRoles, readSettings, type TokenizerSettings } from './special-names.js';
@@ -40,9 +40,6 @@ export const tokenizerFileNames: readonly string[] = [
   'vocab.txt',
   'added_tokens.json',
 ];
-
-/** Larger than any published tokenizer, and what a hostile file may make a program read. */
-const MAX_FILE = 1 << 28;
 
 /**
  * The tokenizer of a model's files: of tokenizer.json where there is one, else of GPT-2's vocab.json and merges.txt (or
@@ -97,27 +94,16 @@ class Folder {
     if (found === undefined) return undefined;
     const [path, content] = found;
     if (typeof content === 'string') {
-      checkSize(content.length, path);
+      checkTextSize(content.length, path);
       return content;
     }
-    const bytes = bytesOf('tokenizerFrom', name, content);
-    checkSize(bytes.length, path);
-    return decodeText(bytes, path);
+    return textOf(bytesOf('tokenizerFrom', name, content), path);
   }
 
   json(name: string): unknown {
     const text = this.text(name);
     return text === undefined ? undefined : parseJson(text, name);
   }
-}
-
-function checkSize(size: number, path: string): void {
-  if (size <= MAX_FILE) return;
-  throw new DataError(`${size} bytes, at most ${MAX_FILE} are read`, {
-    path,
-    expected: MAX_FILE,
-    actual: size,
-  });
 }
 
 type Source = [source: Record<string, unknown>, path: string, roles: TokenizerSettings['roles']];

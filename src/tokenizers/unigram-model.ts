@@ -3,8 +3,8 @@
  * added from the left in double precision and compared, nothing else, so every engine finds the same way.
  */
 import { brief, FormatError } from '../errors.js';
+import { type JsonPart, refusal } from '../json-part.js';
 import { encodeBytes } from '../utf8.js';
-import { type JsonPart, refusal } from './json-part.js';
 import { byteIds, type SubwordModel } from './vocabulary.js';
 
 /** What an unknown character costs beyond the worst word. */

@@ -1,7 +1,7 @@
 /** @file The words of a model and their ids, as a file has them. */
 import { brief, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
-import { refusal } from './json-part.js';
+import { refusal } from '../json-part.js';
 
 /** Ids are rows of an embedding: more are a slip or an attack. */
 export const MAX_ID: number = (1 << 24) - 1;

@@ -1,5 +1,5 @@
 /** @file WordPiece: the longest word that fits, again and again, from the left (Devlin et al., 2019). */
-import type { JsonPart } from './json-part.js';
+import type { JsonPart } from '../json-part.js';
 import { idOf, longestWord, readVocabulary, type SubwordModel } from './vocabulary.js';
 
 /** What a file says beside the words. */

@@ -172,7 +172,7 @@ test('files that are damaged, missing, foreign or lead elsewhere are one typed e
     [without('model.safetensors'), /there is no model.safetensors/],
     [
       { ...without('model.safetensors'), 'pytorch_model.bin': good },
-      /there is no model.safetensors, but pytorch_model.bin/,
+      /pytorch_model.bin: a pickle.*write it as model.safetensors/,
     ],
     [files({ 'model.safetensors': good.subarray(0, good.length - 4) }), /truncated/],
     [files({ 'model.safetensors': good.subarray(0, 100) }), /truncated/],

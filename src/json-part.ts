@@ -1,50 +1,53 @@
 /**
- * @file An object out of a tokenizer's file, read key by key. Every key is read, or known to mean nothing for ids, or
- * refused by its name: none is ignored in silence.
+ * @file An object out of a file of others, read key by key. Every key is read, or known to mean nothing, or refused by its
+ * name: none is ignored in silence.
  */
-import { brief, FormatError } from '../errors.js';
-import { isJsonObject } from '../json.js';
+import { brief, FormatError, type PrenormError } from './errors.js';
+import { isJsonObject } from './json.js';
 
 /** An object of the file, and where it stands. */
 export class JsonPart {
+  readonly value: Readonly<Record<string, unknown>>;
   readonly #keys: Set<string>;
 
   /** @throws FormatError when the value is no object */
   constructor(
-    readonly value: unknown,
+    value: unknown,
     readonly path: string,
   ) {
     if (!isJsonObject(value)) throw refusal(path, 'must be an object', value);
+    this.value = value;
     this.#keys = new Set(Object.keys(value));
   }
 
   /** A value as it is; undefined when the key is missing. */
   take(key: string): unknown {
     this.#keys.delete(key);
-    const object = this.value as Record<string, unknown>;
-    return Object.hasOwn(object, key) ? object[key] : undefined;
+    return Object.hasOwn(this.value, key) ? this.value[key] : undefined;
   }
 
   text(key: string, otherwise?: string): string {
-    return this.#typed(key, 'string', 'a string', otherwise) as string;
+    return this.#typed(key, 'a string', otherwise, (value) => typeof value === 'string');
   }
 
   flag(key: string, otherwise?: boolean): boolean {
-    return this.#typed(key, 'boolean', 'true or false', otherwise) as boolean;
+    return this.#typed(key, 'true or false', otherwise, (value) => typeof value === 'boolean');
+  }
+
+  number(key: string, otherwise?: number): number {
+    return this.#typed(key, 'a finite number', otherwise, Number.isFinite);
   }
 
   /** A whole number from `least` to `most`. */
   whole(key: string, least: number, most: number, otherwise?: number): number {
-    const value = this.#typed(key, 'number', 'a number', otherwise) as number;
-    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-    throw refusal(this.at(key), `must be a whole number from ${least} to ${most}`, value);
+    const holds = (value: unknown): boolean =>
+      Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+    return this.#typed(key, `a whole number from ${least} to ${most}`, otherwise, holds);
   }
 
   /** A list; null and missing are `otherwise`. */
   list(key: string, otherwise?: readonly unknown[]): readonly unknown[] {
-    const value = this.take(key) ?? otherwise;
-    if (Array.isArray(value)) return value;
-    throw refusal(this.at(key), 'must be a list', value);
+    return this.#typed(key, 'a list', otherwise, Array.isArray);
   }
 
   /** An object below this one. */
@@ -52,38 +55,53 @@ export class JsonPart {
     return new JsonPart(this.take(key), this.at(key));
   }
 
-  /** A key whose other values would need what is not there. */
-  only(key: string, wanted: readonly unknown[], why: string): void {
-    const value = this.take(key);
-    if (value === undefined || value === null || wanted.includes(value)) return;
-    throw refusal(this.at(key), `must be ${wanted.map((item) => brief(item)).join(' or ')}: ${why}`, value);
+  /** What a text means, by a table. */
+  choice<T>(key: string, table: Readonly<Record<string, T>>, otherwise?: string): T {
+    const holds = (value: unknown): boolean => typeof value === 'string' && Object.hasOwn(table, value);
+    return table[this.#typed<string>(key, `one of ${Object.keys(table).join(', ')}`, otherwise, holds)];
   }
 
-  /** Keys that mean nothing for ids or texts. */
-  skip(...keys: readonly string[]): this {
+  /** A key whose other values would need what is not there; missing and null are what it has to be. */
+  among(key: string, wanted: readonly unknown[], why?: string): void {
+    const value = this.take(key) ?? wanted[0];
+    if (wanted.includes(value)) return;
+    const words = wanted.map((item) => brief(item)).join(' or ');
+    throw this.refusal(key, why === undefined ? words : `${words}: ${why}`);
+  }
+
+  /** Keys that mean nothing for what is made of it. */
+  irrelevant(...keys: readonly string[]): this {
     for (const key of keys) this.#keys.delete(key);
     return this;
   }
 
-  /** @throws FormatError for a key that nobody has read */
-  done(): void {
-    for (const key of this.#keys) {
-      throw new FormatError(`the key ${brief(key)} is not known here`, {
-        path: this.path,
-        actual: key,
-        hint: 'it may change ids, so it is not ignored',
-      });
-    }
+  /** @throws the error about a key that nobody has read */
+  finish(): void {
+    for (const key of this.#keys) throw this.surplus(key);
   }
 
   at(key: string): string {
     return `${this.path}.${key}`;
   }
 
-  #typed(key: string, type: string, wanted: string, otherwise: unknown): unknown {
+  /** The error about a value; `wanted` is what it must be. */
+  protected refusal(key: string, wanted: string): PrenormError {
+    return refusal(this.at(key), `must be ${wanted}`, this.take(key));
+  }
+
+  /** The error about a key that nobody has read. */
+  protected surplus(key: string): PrenormError {
+    return new FormatError(`the key ${brief(key)} is not known here`, {
+      path: this.path,
+      actual: key,
+      hint: 'it may change what comes out, so it is not ignored',
+    });
+  }
+
+  #typed<T>(key: string, wanted: string, otherwise: T | undefined, holds: (value: unknown) => boolean): T {
     const value = this.take(key) ?? otherwise;
-    if (typeof value === type) return value;
-    throw refusal(this.at(key), `must be ${wanted}`, value);
+    if (value !== undefined && holds(value)) return value as T;
+    throw this.refusal(key, wanted);
   }
 }
 
@@ -119,7 +137,7 @@ export function readTyped<T>(
   if (type === 'Sequence') {
     if (nesting >= MAX_NESTING) throw refusal(path, `must not nest deeper than ${MAX_NESTING}`, value);
     const items = part.list(listKey);
-    part.done();
+    part.finish();
     return items.flatMap((item, i) =>
       readTyped(item, `${path}.${listKey}[${i}]`, what, listKey, readers, nesting + 1),
     );
@@ -133,6 +151,6 @@ export function readTyped<T>(
     });
   }
   const made = readers[type](part);
-  part.done();
+  part.finish();
   return [made];
 }
