@@ -1,0 +1,40 @@
+/** @file What the model of a lane writes: the same prompts every time, drawn with a fixed seed. */
+import { generateNow } from '../generate/generate.js';
+import { translateAll } from '../generate/translate.js';
+import { CausalLM } from '../nn/index.js';
+import { encodeSource, type OpenedData, type OpenedPairs } from '../recipe/index.js';
+import type { LabModel } from './instruments.js';
+import type { WrittenText } from './layout.js';
+
+const LENGTH = 32;
+/** Nearer to what the model finds probable than its own probabilities are, as `prenorm train` samples. */
+const TEMPERATURE = 0.8;
+const SENTENCES = 2;
+
+/** The text goes on from the first words held out; translations are of the first sentences held out that fit. */
+export function written(model: LabModel, data: OpenedData): WrittenText[] {
+  model.eval();
+  if (model instanceof CausalLM) {
+    const prompt = data.examples?.(1)[0]?.text ?? '';
+    if (prompt === '') return [];
+    const options = { maxNewTokens: LENGTH, temperature: TEMPERATURE, seed: 0 };
+    const { text } = generateNow('lab', model, data.tokenizer, prompt, options);
+    return [{ prompt, text: text ?? '' }];
+  }
+  const { tokenizer } = data as OpenedPairs;
+  const fitting = (data.examples?.(100) ?? [])
+    .map((example) => ({ ...example, ids: encodeSource(tokenizer, example.text) }))
+    .filter(({ ids }) => ids.length <= model.config.maxSeqLen)
+    .slice(0, SENTENCES);
+  const found = translateAll(
+    model,
+    fitting.map(({ ids }) => ids),
+    tokenizer,
+    { beamSize: 1, lengthPenalty: 1 },
+  );
+  return fitting.map(({ text: prompt, reference }, at) => ({
+    prompt,
+    text: found[at],
+    ...(reference === undefined ? {} : { reference }),
+  }));
+}
