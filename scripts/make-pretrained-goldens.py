@@ -1,72 +1,26 @@
 #!/usr/bin/env python3
 """Makes test/fixtures/pretrained/: folders as Hugging Face writes them, with random weights, and what the architecture
-computes from them, in float64 by numpy and nothing else. For test/interop/.
+computes from them, in float64 by numpy and nothing else (`pretrained/formulas.py`). For test/interop/.
 
     python3 scripts/make-pretrained-goldens.py
 
-The formulas are written from the papers and from config.json's documentation, apart from ours: a loop over heads and
-positions, no packed kernels. golden.json has the ids, the logits, and the tokens that greedy choice appends.
+golden.json has the inputs and the logits; of language models the tokens, too, that greedy choice appends. Shapes of Llama, BERT
+and ViT are those of the modules in `pretrained/modules.py`, which needs PyTorch (Debian's python3-torch).
 """
-import json
 import math
 import os
-import struct
 
 import numpy as np
 
+from pretrained import formulas
+from pretrained.files import rounded, write_folder, write_json
+from pretrained.modules import make
+
 OUT = os.path.join(os.path.dirname(__file__), '..', 'test', 'fixtures', 'pretrained')
+GENERAL = {'initializer_range': 0.02, 'use_cache': True, 'torch_dtype': 'float32'}
 
 
-def write_safetensors(path, tensors):
-    header, offset = {'__metadata__': {'format': 'pt'}}, 0
-    for name, value in tensors.items():
-        header[name] = {'dtype': 'F32', 'shape': list(value.shape), 'data_offsets': [offset, offset + 4 * value.size]}
-        offset += 4 * value.size
-    text = json.dumps(header, separators=(',', ':')).encode()
-    text += b' ' * (-len(text) % 8)
-    with open(path, 'wb') as file:
-        file.write(struct.pack('<Q', len(text)) + text)
-        for value in tensors.values():
-            file.write(value.astype('<f4').tobytes())
-
-
-def layer_norm(x, weight, bias, eps):
-    centred = x - x.mean(-1, keepdims=True)
-    return centred / np.sqrt((centred ** 2).mean(-1, keepdims=True) + eps) * weight + bias
-
-
-def gelu_new(x):
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
-
-
-def attention(q, k, v):
-    """One head, causal: q, k, v (T, d)."""
-    out = np.zeros_like(v)
-    for t in range(len(q)):
-        scores = k[:t + 1] @ q[t] / math.sqrt(q.shape[1])
-        weights = np.exp(scores - scores.max())
-        out[t] = weights @ v[:t + 1] / weights.sum()
-    return out
-
-
-def gpt2(w, config, ids):
-    width, heads, eps = config['n_embd'], config['n_head'], config['layer_norm_epsilon']
-    x = w['wte.weight'][ids] + w['wpe.weight'][:len(ids)]
-    for n in range(config['n_layer']):
-        at = f'h.{n}.'
-        h = layer_norm(x, w[at + 'ln_1.weight'], w[at + 'ln_1.bias'], eps)
-        qkv = h @ w[at + 'attn.c_attn.weight'] + w[at + 'attn.c_attn.bias']
-        q, k, v = (qkv[:, i * width:(i + 1) * width] for i in range(3))
-        columns = np.split(np.arange(width), heads)
-        joined = np.concatenate([attention(q[:, c], k[:, c], v[:, c]) for c in columns], 1)
-        x = x + joined @ w[at + 'attn.c_proj.weight'] + w[at + 'attn.c_proj.bias']
-        h = layer_norm(x, w[at + 'ln_2.weight'], w[at + 'ln_2.bias'], eps)
-        h = gelu_new(h @ w[at + 'mlp.c_fc.weight'] + w[at + 'mlp.c_fc.bias'])
-        x = x + h @ w[at + 'mlp.c_proj.weight'] + w[at + 'mlp.c_proj.bias']
-    return layer_norm(x, w['ln_f.weight'], w['ln_f.bias'], eps) @ w['wte.weight'].T
-
-
-def make_gpt2():
+def gpt2():
     config = {'model_type': 'gpt2', 'architectures': ['GPT2LMHeadModel'], 'vocab_size': 19, 'n_positions': 24, 'n_embd': 12,
               'n_layer': 2, 'n_head': 3, 'n_inner': None, 'activation_function': 'gelu_new', 'resid_pdrop': 0.1,
               'embd_pdrop': 0.1, 'attn_pdrop': 0.1, 'layer_norm_epsilon': 1e-5, 'initializer_range': 0.02,
@@ -80,32 +34,109 @@ def make_gpt2():
             shapes[f'h.{n}.{name}.weight'], shapes[f'h.{n}.{name}.bias'] = shape, shape[-1:]
     shapes['ln_f.weight'] = shapes['ln_f.bias'] = [width]
     weights = {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
-    return config, weights, {f'transformer.{name}': value for name, value in weights.items()}, gpt2
+    tensors = {f'transformer.{name}': value for name, value in weights.items()}
+    return config, tensors, lambda w, ids: formulas.gpt2(w, config, ids)[0]
+
+
+def of_llama(own, seed, vary):
+    """A language model of Llama's kind."""
+    config = {'vocab_size': 19, 'max_position_embeddings': 32, 'hidden_size': 16, 'intermediate_size': 20,
+              'num_hidden_layers': 2, 'num_attention_heads': 4, 'num_key_value_heads': 2, 'hidden_act': 'silu',
+              'rms_norm_eps': 1e-6, 'rope_theta': 10000.0, 'rope_scaling': None, 'attention_dropout': 0.0,
+              'tie_word_embeddings': False, **GENERAL, **own}
+    return config, random_weights(config, seed, vary), lambda w, ids: formulas.llama(w, config, ids)
+
+
+def random_weights(config, seed, vary=0.5):
+    """Of the tensors of the module, each once; norms near 1, so that no layer drowns the others."""
+    random, dtype = np.random.RandomState(seed), {'float16': 'F16', 'bfloat16': 'BF16'}.get(config['torch_dtype'], 'F32')
+    module = make(config)
+    weights = {}
+    for name, parameter in module.named_parameters():
+        values = random.normal(0, vary, tuple(parameter.shape))
+        weights[name] = rounded(values + ('norm' in name.lower() and name.endswith('weight')), dtype)
+    return weights
+
+
+def bare(weights, prefix):
+    """In float64, without what stands before the names."""
+    return {name.removeprefix(prefix): value.astype(np.float64) for name, value in weights.items()}
+
+
+def language(name, config, weights, run, shards=1):
+    prefix = 'transformer.' if config['model_type'] == 'gpt2' else 'model.'
+    exact = bare(weights, prefix)
+    ids = [3, 17, 0, 5, 5, 11, 2]
+    logits, text, margin = run(exact, ids), ids[:3], math.inf
+    for _ in range(20):
+        last = run(exact, text)[-1]
+        best = np.sort(last)[-2:]
+        margin = min(margin, best[1] - best[0])
+        text = text + [int(last.argmax())]
+    assert margin > 1e-3, 'a tie would make the greedy tokens a matter of rounding'
+    assert name == 'gpt2' or len(set(text[3:])) > 3, 'a text of one token shows nothing'
+    golden = {'ids': ids, 'logits': logits.ravel().tolist(), 'prompt': ids[:3], 'greedy': text[3:]}
+    write_folder(os.path.join(OUT, name), config, weights, golden, shards)
+    print(f'{name}: {sum(v.size for v in weights.values())} weights, margin {margin:.3f}')
+
+
+def bert(name, own, seed):
+    """Two texts, the second shorter: with padding they are one batch."""
+    config = {'model_type': 'bert', 'vocab_size': 23, 'hidden_size': 12, 'num_hidden_layers': 2,
+              'num_attention_heads': 3, 'intermediate_size': 20, 'hidden_act': 'gelu', 'hidden_dropout_prob': 0.1,
+              'attention_probs_dropout_prob': 0.1, 'max_position_embeddings': 16, 'type_vocab_size': 2,
+              'layer_norm_eps': 1e-12, 'pad_token_id': 0, 'position_embedding_type': 'absolute', **GENERAL, **own}
+    weights = random_weights(config, seed)
+    exact = bare(weights, 'bert.')
+    texts = [([1, 7, 22, 9, 2, 4, 13, 2], [0, 0, 0, 0, 0, 1, 1, 1]), ([1, 5, 5, 2, 18], [0, 0, 0, 0, 1])]
+    hidden = [formulas.bert(exact, config, ids, segments) for ids, segments in texts]
+    golden = {'ids': [ids for ids, _ in texts], 'segments': [segments for _, segments in texts]}
+    if 'classifier.weight' in exact:
+        golden['classes'] = [formulas.bert_pooled(exact, 'classifier', x).tolist() for x in hidden]
+    else:
+        golden['logits'] = [formulas.bert_tokens(exact, config, x).ravel().tolist() for x in hidden]
+        golden['nextSentence'] = [formulas.bert_pooled(exact, 'cls.seq_relationship', x).tolist() for x in hidden]
+    write_folder(os.path.join(OUT, name), config, weights, golden)
+    print(f'{name}: {sum(v.size for v in weights.values())} weights')
+
+
+def vit():
+    config = {'model_type': 'vit', 'architectures': ['ViTForImageClassification'], 'hidden_size': 12,
+              'num_hidden_layers': 2, 'num_attention_heads': 3, 'intermediate_size': 20, 'hidden_act': 'gelu',
+              'hidden_dropout_prob': 0.0, 'attention_probs_dropout_prob': 0.0, 'layer_norm_eps': 1e-12,
+              'image_size': 12, 'patch_size': 4, 'num_channels': 3, 'qkv_bias': True, 'encoder_stride': 16,
+              'id2label': {str(i): f'kind {i}' for i in range(5)}, 'label2id': {f'kind {i}': i for i in range(5)},
+              'initializer_range': 0.02, 'torch_dtype': 'float32'}
+    weights = random_weights(config, 31)
+    pixels = np.random.RandomState(32).normal(0, 1, (2, 3, 12, 12)).astype(np.float32)
+    exact = bare(weights, 'vit.')
+    logits = [formulas.vit(exact, config, image.astype(np.float64)).tolist() for image in pixels]
+    golden = {'pixels': [float(x) for x in pixels.ravel()], 'logits': logits}
+    write_folder(os.path.join(OUT, 'vit'), config, weights, golden)
+    print(f'vit: {sum(v.size for v in weights.values())} weights')
 
 
 def main():
-    for family, make in {'gpt2': make_gpt2}.items():
-        config, weights, tensors, run = make()
-        folder = os.path.join(OUT, family)
-        os.makedirs(folder, exist_ok=True)
-        exact = {name: value.astype(np.float64) for name, value in weights.items()}
-        ids = [3, 17, 0, 5, 5, 11, 2]
-        logits, text = run(exact, config, ids), ids[:3]
-        margin = math.inf
-        for _ in range(20):
-            last = run(exact, config, text)[-1]
-            best = np.sort(last)[-2:]
-            margin = min(margin, best[1] - best[0])
-            text = text + [int(last.argmax())]
-        assert margin > 1e-3, 'a tie would make the greedy tokens a matter of rounding'
-        with open(os.path.join(folder, 'config.json'), 'w') as file:
-            json.dump(config, file, indent=2)
-            file.write('\n')
-        write_safetensors(os.path.join(folder, 'model.safetensors'), tensors)
-        with open(os.path.join(folder, 'golden.json'), 'w') as file:
-            json.dump({'ids': ids, 'logits': logits.ravel().tolist(), 'prompt': ids[:3], 'greedy': text[3:]}, file)
-            file.write('\n')
-        print(f'{family}: {sum(v.size for v in weights.values())} weights, margin {margin:.3f}')
+    language('gpt2', *gpt2())
+    llama = {'model_type': 'llama', 'architectures': ['LlamaForCausalLM'], 'attention_bias': False, 'mlp_bias': False}
+    language('llama', *of_llama({**llama, 'rope_scaling': {'type': 'linear', 'factor': 2.5}, 'attention_bias': True,
+                                 'pretraining_tp': 1, 'num_key_value_heads': 1}, 21, 0.6))
+    scaling = {'rope_type': 'llama3', 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0,
+               'original_max_position_embeddings': 32}
+    language('llama3', *of_llama({**llama, 'rope_scaling': scaling, 'rope_theta': 30.0, 'tie_word_embeddings': True,
+                                  'max_position_embeddings': 64, 'head_dim': 8, 'num_attention_heads': 2,
+                                  'torch_dtype': 'bfloat16'}, 22, 0.6))
+    language('smollm2', *of_llama({**llama, 'is_llama_config': True, 'rope_interleaved': False, 'rope_theta': 100000,
+                                   'tie_word_embeddings': True, 'torch_dtype': 'float16', 'rms_norm_eps': 1e-5}, 23, 0.6))
+    language('qwen2', *of_llama({'model_type': 'qwen2', 'architectures': ['Qwen2ForCausalLM'], 'rope_theta': 1000000.0,
+                                 'max_window_layers': 21, 'sliding_window': 32768, 'use_sliding_window': False}, 24, 0.6),
+             shards=2)
+    bert('bert', {'architectures': ['BertForPreTraining']}, 26)
+    labels = {str(i): f'LABEL_{i}' for i in range(3)}
+    bert('bert-classifier', {'architectures': ['BertForSequenceClassification'], 'id2label': labels,
+                             'label2id': {name: int(i) for i, name in labels.items()},
+                             'problem_type': 'single_label_classification', 'classifier_dropout': None}, 27)
+    vit()
 
 
 if __name__ == '__main__':

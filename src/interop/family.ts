@@ -1,9 +1,16 @@
 /** @file What a family of models is: how its configuration and its tensors are ours. Each has a file of its own. */
 
 import { brief, ConfigError } from '../errors.js';
+import { isJsonObject } from '../json.js';
 import { JsonPart } from '../json-part.js';
-import type { ModelOptions } from '../nn/config.js';
-import type { LibraryModel } from '../nn/model-kinds.js';
+import type { LibraryModel, ModelKind } from '../nn/model-kinds.js';
+
+/**
+ * How values of theirs lie beside ours. `transposed`: theirs is (in, out), as GPT-2's Conv1D has it. `reversed`: its rows
+ * stand in the opposite order. `patches`: theirs is a convolution (out, channels, height, width), ours a product (out, height ·
+ * width · channels). `batched`: theirs has an axis of size 1 in front.
+ */
+export type Layout = 'transposed' | 'reversed' | 'patches' | 'batched';
 
 /** A tensor of theirs and where it is ours. */
 export interface KeyRow {
@@ -11,11 +18,26 @@ export interface KeyRow {
   theirs: string;
   /** Our name in the state dict. */
   ours: string;
-  /** Theirs is (in, out), as GPT-2's Conv1D has it. */
-  transposed?: boolean;
-  /** Theirs is a part of ours: the queries, keys or values of a packed projection. */
+  /** How theirs lies beside ours. Default: as it is. */
+  layout?: Layout;
+  /** Theirs is a part of ours: the rows of queries, keys or values of a packed projection. */
   part?: 'q' | 'k' | 'v';
+  /** Their second name for values that have another: written, and where it is in a file not read. */
+  copy?: boolean;
 }
+
+/** Weight and bias of one of theirs. */
+export const weightAndBias = (theirs: string, ours: string, layout?: Layout): KeyRow[] => [
+  { theirs: `${theirs}.weight`, ours: `${ours}.weight`, layout },
+  { theirs: `${theirs}.bias`, ours: `${ours}.bias` },
+];
+
+/** Queries, keys and values of their own, weight and bias; `named` gives their name. */
+export const queriesKeysValues = (named: (part: 'q' | 'k' | 'v') => string, ours: string): KeyRow[] =>
+  (['q', 'k', 'v'] as const).flatMap((part) => [
+    { theirs: `${named(part)}.weight`, ours: `${ours}.in_proj_weight`, part },
+    { theirs: `${named(part)}.bias`, ours: `${ours}.in_proj_bias`, part },
+  ]);
 
 /** What a caller says in place of a configuration: nothing of it changes what is computed without dropout. */
 export interface PretrainedOverrides {
@@ -25,23 +47,52 @@ export interface PretrainedOverrides {
   attentionDropout?: number;
 }
 
+/** What a folder is to be here. */
+export interface Reading {
+  /** Their class, one of `architectures` in config.json: it decides which heads there are. */
+  architecture: string;
+  kind: ModelKind;
+  /** Our options. */
+  options: object;
+}
+
+/** A configuration of ours, of any kind. */
+export type AnyConfig = LibraryModel['config'];
+
+/** Values that keys of our configuration may have. */
+export type Allowed = Readonly<Record<string, readonly unknown[]>>;
+
 /** One family. */
 export interface Family {
   /** `model_type` in config.json. */
   type: string;
-  rows: readonly KeyRow[];
-  /** What stands before every name of theirs but that of a head; files of a model without a head do without. */
+  /** What people call it. */
+  title: string;
+  /** Kinds of our models that it can express. */
+  kinds: readonly ModelKind[];
+  /** What stands before names in files of a model with a head, and not in those without. */
   prefix: string;
-  /** Names of the output's table and of the one it is where both are tied: their modules have it under both. */
-  tied: readonly [output: string, table: string];
+  /** Names of a head's tensors, which never have it. */
+  heads: RegExp;
   /** Names of tensors that are buffers and no weights. */
   buffers: RegExp;
-  /** Our options. @throws ConfigError naming a key that cannot be honoured */
-  options(config: ConfigReader, overrides: PretrainedOverrides): ModelOptions;
-  make(options: ModelOptions): LibraryModel;
-  /** Their config.json for a model of ours. @throws ConfigError for one that the family cannot express */
-  config(model: LibraryModel): Record<string, unknown>;
+  /** The present name of a tensor that older files call otherwise. Default: the same. */
+  renamed?(name: string): string;
+  /** @throws ConfigError naming a key that cannot be honoured */
+  read(config: ConfigReader, overrides: PretrainedOverrides, tensors: ReadonlySet<string>): Reading;
+  /** What of our configuration it can express; keys that are not here change nothing that is written. */
+  allowed: Allowed;
+  /** Their class for a model of ours. */
+  architecture(config: AnyConfig): string;
+  /** All their tensors. Those of a part that the model has not are left out. */
+  rows(config: AnyConfig, architecture: string): readonly KeyRow[];
+  /** Their config.json for a configuration of ours, without `architectures` and `model_type`. */
+  config(config: AnyConfig): Record<string, unknown>;
 }
+
+/** The name that stands for our value in one of the tables of `choice`. */
+export const nameOf = (table: Readonly<Record<string, unknown>>, ours: unknown): string | undefined =>
+  Object.keys(table).find((name) => table[name] === ours);
 
 /** Reads config.json key by key, and knows in the end which keys nobody asked for. */
 export class ConfigReader extends JsonPart {
@@ -58,6 +109,20 @@ export class ConfigReader extends JsonPart {
   /** A key that must say one thing, which is also what its absence means. */
   only(key: string, value: unknown): void {
     this.among(key, [value]);
+  }
+
+  /** An object below this one; null where there is none. */
+  object(key: string): ConfigReader | null {
+    const value = this.take(key) ?? null;
+    if (value === null) return null;
+    return isJsonObject(value) ? new ConfigReader(value, this.at(key)) : this.refuse(key, 'an object');
+  }
+
+  /** Their class, of `known`; where the file says none, the first. */
+  architecture(...known: readonly string[]): string {
+    const list = this.take('architectures') ?? known;
+    const found = Array.isArray(list) ? known.find((name) => list.includes(name)) : undefined;
+    return found ?? this.refuse('architectures', `[one of ${known.join(', ')}]`);
   }
 
   protected override refusal(key: string, wanted: string, hint?: string): ConfigError {
@@ -77,18 +142,17 @@ export class ConfigReader extends JsonPart {
   }
 }
 
-/** Keys of every config.json that say where it comes from or how others run it. */
-export const GENERAL_KEYS: readonly string[] = [
-  ...[
-    'model_type',
-    'architectures',
-    'transformers_version',
-    'torch_dtype',
-    'dtype',
-    '_name_or_path',
-    'use_cache',
-  ],
-  ...['bos_token_id', 'eos_token_id', 'pad_token_id', 'initializer_range', 'gradient_checkpointing'],
-  ...['task_specific_params', 'output_past', '_attn_implementation', 'return_dict', 'output_attentions'],
-  ...['output_hidden_states', 'id2label', 'label2id'],
-];
+/** Keys of every config.json that say where it comes from, how others run it, or how they generate. */
+export const GENERAL_KEYS: readonly string[] = `
+  model_type architectures transformers_version torch_dtype dtype _name_or_path use_cache transformers.js_config
+  bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id decoder_start_token_id initializer_range
+  gradient_checkpointing task_specific_params output_past _attn_implementation _commit_hash attn_implementation
+  return_dict output_attentions output_hidden_states torchscript use_bfloat16 xla_device finetuning_task
+  id2label label2id do_sample temperature top_k top_p typical_p max_length min_length max_new_tokens early_stopping
+  num_beams num_beam_groups num_return_sequences length_penalty repetition_penalty diversity_penalty
+  no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids forced_bos_token_id forced_eos_token_id
+  remove_invalid_values exponential_decay_length_penalty suppress_tokens begin_suppress_tokens output_scores
+  return_dict_in_generate tokenizer_class prefix tf_legacy_loss
+`
+  .trim()
+  .split(/\s+/);

@@ -1,39 +1,36 @@
 /**
  * @file GPT-2 (Radford et al. 2019): Pre-LN, learned positions, GELU's tanh form, tied output.
  *
- * | theirs                           | ours                                    | how                     |
+ * | theirs, without `transformer.`   | ours                                    | how                     |
  * |----------------------------------|-----------------------------------------|-------------------------|
  * | `wte.weight`, `wpe.weight`       | `embedding.tokens`, `embedding.positions` | as it is              |
  * | `h.N.ln_1`, `h.N.ln_2`, `ln_f`   | `norm1`, `norm2`, `encoder.norm`        | as it is                |
  * | `h.N.attn.c_attn`                | `self_attn.in_proj`                     | weight transposed       |
  * | `h.N.attn.c_proj`                | `self_attn.out_proj`                    | weight transposed       |
  * | `h.N.mlp.c_fc`, `h.N.mlp.c_proj` | `linear1`, `linear2`                    | weight transposed       |
- * | `lm_head.weight`                 | `output.linear.weight`                  | absent where it is tied |
+ * | `lm_head.weight`                 | `output.linear.weight`                  | tied: the tokens' table |
  */
-import { ConfigError } from '../errors.js';
 import type { ModelConfig } from '../nn/config.js';
-import { CausalLM } from '../nn/models.js';
-import { type Family, GENERAL_KEYS, type KeyRow } from './family.js';
+import { type Family, GENERAL_KEYS, type KeyRow, nameOf, weightAndBias } from './family.js';
 
 const LAYER = 'encoder.layers.N';
-/** Weight and bias of one of theirs; of a Conv1D the weight is transposed. */
-const both = (theirs: string, ours: string, conv = false): KeyRow[] => [
-  { theirs: `${theirs}.weight`, ours: `${ours}.weight`, transposed: conv },
-  { theirs: `${theirs}.bias`, ours: `${ours}.bias` },
-];
+const THEIRS = 'transformer.h.N';
 
 const rows: readonly KeyRow[] = [
-  { theirs: 'wte.weight', ours: 'embedding.tokens.weight' },
-  { theirs: 'wpe.weight', ours: 'embedding.positions.weight' },
-  ...both('h.N.ln_1', `${LAYER}.norm1`),
-  { theirs: 'h.N.attn.c_attn.weight', ours: `${LAYER}.self_attn.in_proj_weight`, transposed: true },
-  { theirs: 'h.N.attn.c_attn.bias', ours: `${LAYER}.self_attn.in_proj_bias` },
-  ...both('h.N.attn.c_proj', `${LAYER}.self_attn.out_proj`, true),
-  ...both('h.N.ln_2', `${LAYER}.norm2`),
-  ...both('h.N.mlp.c_fc', `${LAYER}.linear1`, true),
-  ...both('h.N.mlp.c_proj', `${LAYER}.linear2`, true),
-  ...both('ln_f', 'encoder.norm'),
-  { theirs: 'lm_head.weight', ours: 'output.linear.weight' },
+  { theirs: 'transformer.wte.weight', ours: 'embedding.tokens.weight' },
+  { theirs: 'transformer.wpe.weight', ours: 'embedding.positions.weight' },
+  ...weightAndBias(`${THEIRS}.ln_1`, `${LAYER}.norm1`),
+  {
+    theirs: `${THEIRS}.attn.c_attn.weight`,
+    ours: `${LAYER}.self_attn.in_proj_weight`,
+    layout: 'transposed',
+  },
+  { theirs: `${THEIRS}.attn.c_attn.bias`, ours: `${LAYER}.self_attn.in_proj_bias` },
+  ...weightAndBias(`${THEIRS}.attn.c_proj`, `${LAYER}.self_attn.out_proj`, 'transposed'),
+  ...weightAndBias(`${THEIRS}.ln_2`, `${LAYER}.norm2`),
+  ...weightAndBias(`${THEIRS}.mlp.c_fc`, `${LAYER}.linear1`, 'transposed'),
+  ...weightAndBias(`${THEIRS}.mlp.c_proj`, `${LAYER}.linear2`, 'transposed'),
+  ...weightAndBias('transformer.ln_f', 'encoder.norm'),
 ];
 
 const ACTIVATIONS = {
@@ -47,11 +44,13 @@ const ACTIVATIONS = {
 
 export const gpt2: Family = {
   type: 'gpt2',
-  rows,
+  title: 'GPT-2',
+  kinds: ['causalLM'],
   prefix: 'transformer.',
-  tied: ['lm_head.weight', 'wte.weight'],
-  buffers: /^h\.\d+\.attn\.(masked_)?bias$/,
-  options(config, { dropout, attentionDropout }) {
+  heads: /^lm_head\./,
+  buffers: /^(transformer\.)?h\.\d+\.attn\.(masked_)?bias$/,
+  read(config, { dropout, attentionDropout }) {
+    config.architecture('GPT2LMHeadModel', 'GPT2Model');
     const dModel = config.number('n_embd', 768);
     const positions = config.number('n_positions', 1024);
     config.only('n_ctx', positions);
@@ -68,10 +67,11 @@ export const gpt2: Family = {
     config.only('scale_attn_weights', true);
     config.only('scale_attn_by_inverse_layer_idx', false);
     config.only('add_cross_attention', false);
+    config.only('is_decoder', config.json.is_decoder === true);
     // How far the first computes in half precision; and a head that is not loaded.
     config.irrelevant('n_inner', 'reorder_and_upcast_attn', 'summary_activation', 'summary_first_dropout');
     config.irrelevant('summary_proj_to_labels', 'summary_type', 'summary_use_proj', ...GENERAL_KEYS);
-    return {
+    const options = {
       vocabSize: config.number('vocab_size', 50257),
       dModel,
       numHeads: config.number('n_head', 12),
@@ -88,45 +88,41 @@ export const gpt2: Family = {
       positions: 'learned',
       embeddingScale: 1,
     };
+    return { architecture: 'GPT2LMHeadModel', kind: 'causalLM', options };
   },
-  make: (options) => new CausalLM(options),
-  config(model) {
-    const config = model.config as ModelConfig;
-    const wanted: Partial<ModelConfig> = {
-      ...{
-        normPlacement: 'pre',
-        norm: 'layer',
-        positions: 'learned',
-        embeddingScale: 1,
-        embeddingNorm: false,
-      },
-      ...{ gatedFFN: false, bias: true, numKVHeads: config.numHeads, activationDropout: 0 },
-    };
-    for (const key of Object.keys(wanted) as (keyof ModelConfig)[]) {
-      if (config[key] === wanted[key]) continue;
-      throw new ConfigError(`GPT-2 has ${key} ${String(wanted[key])}, the model ${String(config[key])}`, {
-        op: 'toPretrained',
-        expected: wanted[key],
-        actual: config[key],
-      });
-    }
-    const activation = Object.entries(ACTIVATIONS).find(([, ours]) => ours === config.activation)?.[0];
+  allowed: {
+    normPlacement: ['pre'],
+    finalNorm: [true, 'auto'],
+    norm: ['layer'],
+    qkNorm: ['auto', 'none'],
+    positions: ['learned'],
+    embeddingScale: [1],
+    embeddingNorm: [false],
+    gatedFFN: [false],
+    bias: [true],
+    activation: Object.values(ACTIVATIONS),
+  },
+  architecture: () => 'GPT2LMHeadModel',
+  rows: (config) => {
+    const { tiedEmbeddings: tied } = config as ModelConfig;
+    const ours = tied ? 'embedding.tokens.weight' : 'output.linear.weight';
+    return [...rows, { theirs: 'lm_head.weight', ours, copy: tied }];
+  },
+  config(own) {
+    const config = own as ModelConfig;
     return {
-      model_type: 'gpt2',
-      architectures: ['GPT2LMHeadModel'],
       vocab_size: config.vocabSize,
       n_positions: config.maxSeqLen,
       n_embd: config.dModel,
       n_layer: config.numLayers,
       n_head: config.numHeads,
       n_inner: config.dFF,
-      activation_function: activation,
+      activation_function: nameOf(ACTIVATIONS, config.activation),
       resid_pdrop: config.dropout,
       embd_pdrop: config.dropout,
       attn_pdrop: config.attentionDropout,
       layer_norm_epsilon: config.eps,
       tie_word_embeddings: config.tiedEmbeddings,
-      torch_dtype: 'float32',
     };
   },
 };

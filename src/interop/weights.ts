@@ -2,6 +2,7 @@
 import { brief, FormatError } from '../errors.js';
 import { MAX_HEADER_BYTES, readSafetensorsHeader, tensorValues } from '../io/safetensors.js';
 import { isJsonObject } from '../json.js';
+import { sizeOf } from '../tensor/shape.js';
 import { checkTextSize, jsonOf } from '../text-file.js';
 import { FOREIGN_NAMES, foreignFile } from '../tokenizers/foreign-files.js';
 import { checkName, type Folder, type OpenFile } from './source.js';
@@ -9,6 +10,8 @@ import { checkName, type Folder, type OpenFile } from './source.js';
 const ONE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 const FLOATS = ['F32', 'F16', 'BF16'];
+/** Values that are read at a time. */
+const PIECE = 1 << 20;
 
 /** A tensor in a file, not read yet. */
 export interface LazyTensor {
@@ -17,8 +20,8 @@ export interface LazyTensor {
   dtype: string;
   /** The file it lies in. */
   path: string;
-  /** Its values as 32-bit floats. */
-  read(): Promise<Float32Array>;
+  /** Its values in order as 32-bit floats, at most `PIECE` at a time. */
+  pieces(): AsyncGenerator<Float32Array>;
 }
 
 /** All tensors of a folder by their names, and how to let go of the files. */
@@ -147,9 +150,14 @@ async function readTensorsOf(file: OpenFile): Promise<[string, LazyTensor][]> {
       shape,
       dtype,
       path,
-      async read() {
-        const bytes = await file.read(header.dataStart + begin, header.dataStart + to);
-        return tensorValues(dtype, bytes.buffer) as Float32Array;
+      async *pieces() {
+        const size = sizeOf(shape);
+        const bytes = (to - begin) / size;
+        const start = header.dataStart + begin;
+        for (let at = 0; at < size; at += PIECE) {
+          const piece = await file.read(start + at * bytes, start + Math.min(at + PIECE, size) * bytes);
+          yield tensorValues(dtype, piece.buffer) as Float32Array;
+        }
       },
     },
   ]);

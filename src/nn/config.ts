@@ -16,6 +16,7 @@ import {
 } from '../checks.js';
 import { checkKeys } from '../errors.js';
 import { type InitScheme, initSchemes } from './init.js';
+import type { LayerBias } from './layers.js';
 import type { NormKind } from './norms.js';
 import type { NormPlacement } from './placement-names.js';
 import { type PositionKind, positionKinds } from './positions.js';
@@ -65,8 +66,8 @@ export interface ModelConfig {
   activation: Exclude<Activation, 'none'>;
   /** Whether a third matrix gates the feed-forward (Shazeer 2020): SwiGLU with `silu`, GeGLU with `gelu`. Default false. */
   gatedFFN: boolean;
-  /** Biases of the layers' projections and of the norms: all, none, or those of queries, keys and values alone. Default true. */
-  bias: boolean | 'qkv';
+  /** Which of the layers' projections have biases: all, norms included, none, or those of a part alone. Default true. */
+  bias: LayerBias;
   /** Dropout of embeddings and of every branch's output. Default 0. */
   dropout: number;
   /** Dropout inside the feed-forward, after the activation (fairseq's activation_dropout). Default 0. */

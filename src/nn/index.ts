@@ -15,7 +15,16 @@ export type { StepInputs } from './batch-tensor.js';
 export { type ModelConfig, type ModelOptions, resolveConfig } from './config.js';
 export { OutputProjection, TokenEmbedding } from './embeddings.js';
 export { type InitScheme, initializeModel, initSchemes, randomNormal } from './init.js';
-export { Dropout, Embedding, FeedForward, LayerNorm, Linear, type Norm, RMSNorm } from './layers.js';
+export {
+  Dropout,
+  Embedding,
+  FeedForward,
+  type LayerBias,
+  LayerNorm,
+  Linear,
+  type Norm,
+  RMSNorm,
+} from './layers.js';
 export {
   MaskedLM,
   type MaskedLMConfig,

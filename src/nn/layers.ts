@@ -24,6 +24,13 @@ import {
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
 
+/**
+ * Which projections of a layer have biases: all, its norms included; none; those of queries, keys and values alone; those
+ * of the attention alone; those of the feed-forward alone.
+ */
+export type LayerBias = boolean | 'qkv' | 'attention' | 'ffn';
+export const layerBiases: readonly LayerBias[] = [true, false, 'qkv', 'attention', 'ffn'];
+
 /** y = x Wᵀ + b; weight (out, in), bias (out). */
 export class Linear extends Module {
   static override readonly name: string = 'Linear';

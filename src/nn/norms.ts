@@ -3,7 +3,7 @@ import { add, addRmsNorm, broadcastTo, mul, scale, tanh } from '../autograd/ops/
 import { Parameter, type Variable } from '../autograd/variable.js';
 import { checkValue, integer, notNegative, oneOf } from '../checks.js';
 import { initializeParameter } from './init.js';
-import { LayerNorm, type Norm, RMSNorm } from './layers.js';
+import { type LayerBias, LayerNorm, type Norm, RMSNorm } from './layers.js';
 import { Module } from './module.js';
 
 /** `layer` is LayerNorm, `rms` RMSNorm, `dyt` DyT (no statistics at all), `scale` ScaleNorm. */
@@ -85,8 +85,8 @@ export function makeNorm(config: {
   dModel: number;
   /** Added to the variance; DyT has none. */
   eps: number;
-  /** Whether LayerNorm and DyT have a bias; 'qkv' is none here. Default true. */
-  bias?: boolean | 'qkv';
+  /** Whether LayerNorm and DyT have a bias, which is true alone. Default true. */
+  bias?: LayerBias;
 }): Norm {
   const { bias = true } = config;
   checkValue('makeNorm', 'norm', config.norm, oneOf(...normKinds));

@@ -26,7 +26,7 @@ import {
 } from '../checks.js';
 import { type AttentionMask, type AttentionParts, MultiHeadAttention } from './attention.js';
 import { initializeParameter, multiply } from './init.js';
-import { Dropout, FeedForward, type Norm } from './layers.js';
+import { Dropout, FeedForward, type LayerBias, layerBiases, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm, type NormKind, normKinds } from './norms.js';
 import { type NormPlacement, normPlacements } from './placement-names.js';
@@ -86,8 +86,8 @@ export interface LayerConfig {
   rotary?: RotaryPositions | null;
   /** Whether a third matrix gates the feed-forward: SwiGLU with `silu`, GeGLU with `gelu`. Default false. */
   gatedFFN?: boolean;
-  /** Whether projections and norms have biases: all, none, or those of queries, keys and values alone. Default true. */
-  bias?: boolean | 'qkv';
+  /** Which projections, and norms, have biases: all, none, or those of a part alone. Default true. */
+  bias?: LayerBias;
 }
 
 export const layerRules: Rules<LayerConfig> = {
@@ -108,7 +108,7 @@ export const layerRules: Rules<LayerConfig> = {
   numKVHeads: optional(integer(1)),
   rotary: optional(anything),
   gatedFFN: optional(flag),
-  bias: optional(oneOf<boolean | string>(true, false, 'qkv')),
+  bias: optional(oneOf<LayerBias>(...layerBiases)),
 };
 
 /** Where a layer stands in its stack; a layer on its own is the first of one. */
@@ -145,7 +145,7 @@ abstract class Layer extends Module {
   /** @internal */
   protected makeAttention(kind: 'attention' | 'cross'): MultiHeadAttention {
     const { dModel, numHeads, norm, eps, qkNorm: wanted = 'auto', attentionDropout } = this.#config;
-    const { numKVHeads, rotary, bias } = this.#config;
+    const { numKVHeads, rotary, bias = true } = this.#config;
     const { innerNorm, headGain, qkNorm } = this.placement;
     const qk = wanted === 'auto' ? (qkNorm ? norm : undefined) : wanted === 'none' ? undefined : wanted;
     const parts: AttentionParts = {
@@ -158,7 +158,7 @@ abstract class Layer extends Module {
       dropout: attentionDropout,
       numKVHeads,
       rotary: kind === 'attention' ? rotary : null,
-      bias,
+      bias: bias === 'qkv' ? bias : bias === true || bias === 'attention',
     };
     return new MultiHeadAttention(dModel, numHeads, parts);
   }
@@ -171,7 +171,7 @@ abstract class Layer extends Module {
       : null;
     return new FeedForward(dModel, dFF, activation, activationDropout, ffnNorm, {
       gated,
-      bias: bias === true,
+      bias: bias === true || bias === 'ffn',
     });
   }
 

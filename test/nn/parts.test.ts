@@ -5,6 +5,7 @@ import { noGrad, tensor } from '../../src/autograd/index.js';
 import {
   CausalLM,
   FeedForward,
+  type LayerBias,
   LayerNorm,
   type ModelOptions,
   MultiHeadAttention,
@@ -181,8 +182,8 @@ for (const [name, f] of Object.entries(activations)) {
     }));
 }
 
-test('bias: false and qkv leave out what they say, in norms too', () => {
-  const biases = (bias: boolean | 'qkv', norm: 'layer' | 'dyt' = 'layer') =>
+test('bias leaves out what it says, in norms too', () => {
+  const biases = (bias: LayerBias, norm: 'layer' | 'dyt' = 'layer') =>
     [...smallLM({ bias, norm }).stateDict().keys()].filter((key) => key.endsWith('bias'));
   assert.equal(biases(false), []);
   assert.equal(biases(false, 'dyt'), []);
@@ -190,6 +191,11 @@ test('bias: false and qkv leave out what they say, in norms too', () => {
     biases('qkv'),
     [0, 1].map((i) => `encoder.layers.${i}.self_attn.in_proj_bias`),
   );
+  const ofLayers = (...names: string[]) =>
+    [0, 1].flatMap((i) => names.map((name) => `encoder.layers.${i}.${name}`));
+  assert.equal(biases('attention'), ofLayers('self_attn.in_proj_bias', 'self_attn.out_proj.bias'));
+  assert.equal(biases('ffn'), ofLayers('linear1.bias', 'linear2.bias'));
+  assert.match(refusal(() => biases('out' as never)).message, 'bias must be one of');
   assert.is(biases(true).length, 2 * 6 + 1);
   const norm = new LayerNorm(4, 1e-5, false);
   assert.equal([...norm.stateDict().keys()], ['weight']);

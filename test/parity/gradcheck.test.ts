@@ -567,6 +567,8 @@ const variants: [string, Partial<ModelOptions>][] = [
       ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
     },
   ],
+  ['biases of the attention alone', { bias: 'attention' }],
+  ['biases of a gated feed-forward alone', { bias: 'ffn', gatedFFN: true, activation: 'silu' }],
   ['residual, unit queries and keys', { normPlacement: 'residual', qkNorm: 'l2' }],
   ['hybrid, ScaleNorm', { normPlacement: 'hybrid', norm: 'scale' }],
   ['olmo2, DyT', { normPlacement: 'olmo2', norm: 'dyt' }],
@@ -588,6 +590,8 @@ const variants: [string, Partial<ModelOptions>][] = [
       ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
     },
   ],
+  ['biases of the attention alone', { bias: 'attention' }],
+  ['biases of a gated feed-forward alone', { bias: 'ffn', gatedFFN: true, activation: 'silu' }],
   ['encoder pre, decoder post', { normPlacement: 'pre', decoderNormPlacement: 'post', numDecoderLayers: 1 }],
 ];
 
