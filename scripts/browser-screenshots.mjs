@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { saveModel } from '../src/io/index.ts';
 import { CausalLM } from '../src/nn/index.ts';
-import { init } from '../src/runtime/runtime.ts';
+import { init } from '../src/runtime/init.ts';
 import { trainChars } from '../src/text/index.ts';
 import { fill, inBrowser, waitForStatus, waitForText } from '../test/browsers/example-page.ts';
 import { serveExample } from '../test/browsers/example-site.ts';

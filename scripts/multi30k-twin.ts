@@ -31,7 +31,7 @@ import { decodeSafetensors, encodeSafetensors, fromTorchState, toTorchState } fr
 import { type StateDict, sinusoids, type Transformer } from '../src/nn/index.js';
 import { makeSchedule } from '../src/optim/index.js';
 import { buildRun } from '../src/recipe/index.js';
-import { init } from '../src/runtime/runtime.js';
+import { init } from '../src/runtime/init.js';
 import { evaluateLoss } from '../src/train/index.js';
 
 const EMBEDDING = { embedding: 'embedding.weight' };

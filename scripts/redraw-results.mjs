@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { packageVersion } from '../src/cli/version.ts';
 import { judgeRecords, recordedPreset } from '../src/experiments/registry.ts';
 import { renderReport } from '../src/report/index.ts';
-import { init } from '../src/runtime/runtime.ts';
+import { init } from '../src/runtime/init.ts';
 import { buildPages } from './build-pages.mjs';
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));

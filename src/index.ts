@@ -24,16 +24,13 @@ export * as nn from './nn/index.js';
 export * as optim from './optim/optimizers.js';
 export type { Arithmetic, Build, MicroKernel } from './runtime/arithmetic.js';
 export { type Capabilities, capabilities } from './runtime/capabilities.js';
+export { createRuntime, type InitOptions, init, type WasmSource } from './runtime/init.js';
 export {
-  createRuntime,
   currentRuntime,
-  type InitOptions,
   type InputArray,
-  init,
   type MemoryReport,
   manualSeed,
   Runtime,
-  type WasmSource,
   withRuntime,
 } from './runtime/runtime.js';
 export { type DType, type HostArray, type NestedNumbers, type Shape, Tensor } from './tensor/index.js';

@@ -4,4 +4,5 @@
  */
 export { type LoadedModel, type LoadModelOptions, loadModel, type ModelSource } from './io/load-model.js';
 export { createRuntime, init } from './runtime/forward.js';
-export type { InitOptions, Runtime, WasmSource } from './runtime/runtime.js';
+export type { InitOptions, WasmSource } from './runtime/init.js';
+export type { Runtime } from './runtime/runtime.js';

@@ -26,7 +26,7 @@ export class KernelTimers {
     this.#perCall = (performance.now() - before) / calls;
     this.#insideCall = (this.#totals.get('')?.ms ?? 0) / calls;
     this.#totals.delete('');
-    runtime.instrument((name, kernel) => this.#wrap(name, kernel as AnyKernel));
+    runtime.tables.instrument((name, kernel) => this.#wrap(name, kernel as AnyKernel));
   }
 
   #wrap(name: string, kernel: AnyKernel): AnyKernel {

@@ -1,7 +1,8 @@
 /** @file Rows about whole training steps: speed, where the time goes, what threads bring. */
 import { ARITHMETICS, type Arithmetic } from '../runtime/arithmetic.js';
 import { capabilities } from '../runtime/capabilities.js';
-import { createRuntime, type Runtime, withRuntime } from '../runtime/runtime.js';
+import { createRuntime } from '../runtime/init.js';
+import { type Runtime, withRuntime } from '../runtime/runtime.js';
 import { type KernelTime, KernelTimers } from './kernel-timers.js';
 import { type Plan, peakName, peakOf } from './measure-machine.js';
 import { buildStep, type Step, type StepName } from './models.js';

@@ -1,7 +1,7 @@
 import { EnvironmentError } from '../errors.js';
 import { ARITHMETICS, type Arithmetic } from '../runtime/arithmetic.js';
 import { type ArithmeticOptions, arithmeticOf } from '../runtime/arithmetic-options.js';
-import { init } from '../runtime/runtime.js';
+import { init } from '../runtime/init.js';
 
 /** What every command's options say about the engine. */
 export interface EngineOptions extends ArithmeticOptions {

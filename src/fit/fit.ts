@@ -2,8 +2,8 @@
 import { saveModel } from '../io/index.js';
 import type { CausalLM, TextClassifier, Transformer } from '../nn/index.js';
 import { type Recipe, storedRecipe } from '../recipe/index.js';
+import { init } from '../runtime/init.js';
 import { exp64 } from '../runtime/math.js';
-import { init } from '../runtime/runtime.js';
 import type { Tokenizer } from '../text/index.js';
 import type { FitTask } from './choose-recipe.js';
 import { checkFitOptions, type FitOptions, type FitProgress } from './options.js';

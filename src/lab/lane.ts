@@ -5,7 +5,8 @@
 import { NumericError } from '../errors.js';
 import { sha256 } from '../io/sha256.js';
 import { buildRun, encodeRun, openData, type PreparedRun, type Recipe } from '../recipe/index.js';
-import { createRuntime, type Runtime, withRuntime } from '../runtime/runtime.js';
+import { createRuntime } from '../runtime/init.js';
+import { type Runtime, withRuntime } from '../runtime/runtime.js';
 import { Trainer } from '../train/index.js';
 import { encodeBytes } from '../utf8.js';
 import { Instruments, type LabModel } from './instruments.js';

@@ -70,7 +70,7 @@ export function randomNormal(shape: readonly number[], seed: number, stream: str
  * runs from the last `manualSeed()` on.
  */
 export function initializeParameter(parameter: Parameter): Parameter {
-  draw(parameter, 'paper', parameter.runtime.seed, `init:${parameter.runtime.nextLayer()}`, 1);
+  draw(parameter, 'paper', parameter.runtime.seed, `init:${parameter.runtime.draws.nextLayer()}`, 1);
   return parameter;
 }
 

@@ -3,15 +3,16 @@
  * recordings, and their replay. Ops cannot tell the table from the plain one.
  */
 import { type Kernels, unrecorded } from './kernels.js';
-import type { DividedProgram, ThreadPool } from './pool.js';
-import type { InputArray, Recording } from './recording.js';
+import type { DividedProgram } from './pool.js';
+import { type InputArray, Recording } from './recording.js';
+import type { Runtime } from './runtime.js';
 
 type KernelFunction = (...args: number[]) => unknown;
 
 const whole = /* @__PURE__ */ new Set(/* @__PURE__ */ unrecorded.split(' '));
 
 /** Calls are carried out and written down while the recording is the current one. */
-export function recordingKernels(kernels: Kernels, recording: Recording, isCurrent: () => boolean): Kernels {
+function recordingKernels(kernels: Kernels, recording: Recording, isCurrent: () => boolean): Kernels {
   const table: Record<string, KernelFunction> = {};
   for (const [name, kernel] of Object.entries(kernels) as [keyof Kernels, KernelFunction][]) {
     table[name] = whole.has(name)
@@ -33,36 +34,61 @@ export interface RecordedProgram {
   readonly divided: DividedProgram | null;
 }
 
-export interface ReplayHost {
-  /** The plain kernels. */
-  kernels: Kernels;
-  /** Null when there is one thread. */
-  pool: ThreadPool | null;
-  writeInts(ptr: number, values: ArrayLike<number>): void;
-  writeFloats(ptr: number, values: ArrayLike<number>): void;
+/**
+ * Whether steps can be recorded or replayed now. A program lies at fixed addresses of the empty arena, so nothing may be
+ * alive there.
+ */
+export function canReplay({ arena, recording, planning }: Runtime): boolean {
+  return arena.depth === 0 && !recording && !planning;
+}
+
+/**
+ * Runs `fn` and writes down its kernel calls. `inputs` are the arrays whose values may differ in a replay.
+ * Nothing of it may depend on anything else that changes: see `Recording`.
+ */
+export function record<T>(
+  runtime: Runtime,
+  inputs: readonly InputArray[],
+  fn: () => T,
+): { value: T; recording: Recording } {
+  const recording = new Recording(inputs);
+  const { tables } = runtime;
+  if (!canReplay(runtime)) {
+    recording.refuse('the step began inside another computation');
+    return { value: fn(), recording };
+  }
+  const isCurrent = (): boolean => tables.recording === recording;
+  const value = tables.record(recording, (kernels) => recordingKernels(kernels, recording, isCurrent), fn);
+  return { value, recording };
 }
 
 /** Makes a program of a recording (without a refusal). */
-export function toProgram(recording: Recording, { kernels, pool }: ReplayHost): RecordedProgram {
+export function toProgram(recording: Recording, { tables, pool }: Runtime): RecordedProgram {
   const { calls, uploads, actions } = recording;
+  const { plain } = tables;
   return {
     uploads,
     actions,
-    calls: calls.map(({ kernel, args }) => [kernels[kernel] as KernelFunction, args] as const),
-    divided: pool ? pool.divide(calls, kernels) : null,
+    calls: calls.map(({ kernel, args }) => [plain[kernel] as KernelFunction, args] as const),
+    divided: pool ? pool.divide(calls, plain) : null,
   };
+}
+
+/** Gives a program's memory back. */
+export function forget({ divided }: RecordedProgram, { persistent }: Runtime): void {
+  if (divided) persistent.release(divided.ptr, divided.bytes);
 }
 
 /** Runs a program on `inputs`, which have the types and lengths of those it was recorded with. */
 export function replayProgram(
   { uploads, actions, calls, divided }: RecordedProgram,
-  { pool, writeInts, writeFloats }: ReplayHost,
+  { pool, heap }: Runtime,
   inputs: readonly InputArray[],
 ): void {
   for (const { ptr, input, rebind } of uploads) {
     const values = inputs[input];
-    if (values instanceof Int32Array) writeInts(ptr, values);
-    else writeFloats(ptr, values);
+    if (values instanceof Int32Array) heap.writeInts(ptr, values);
+    else heap.writeFloats(ptr, values);
     rebind(values);
   }
   for (const action of actions) action();

@@ -4,8 +4,9 @@
  */
 import { EnvironmentError } from '../errors.js';
 import { chooseThreads, startPool } from './host.js';
+import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply } from './init.js';
 import { nodeModule, onDemand } from './node-builtin.js';
-import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
+import type { Runtime } from './runtime.js';
 
 const external: KernelSupply = {
   chooseThreads,

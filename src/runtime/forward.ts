@@ -4,8 +4,9 @@
  */
 import { EnvironmentError } from '../errors.js';
 import { fromBase64, inflate, int12Wasm } from './host.js';
+import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply } from './init.js';
 import { onDemand } from './node-builtin.js';
-import { createRuntimeFrom, type InitOptions, initFrom, type KernelSupply, type Runtime } from './runtime.js';
+import type { Runtime } from './runtime.js';
 
 const forward: KernelSupply = {
   load: async (arithmetic) => {

@@ -2,8 +2,8 @@
 import { EnvironmentError } from '../errors.js';
 import type { Arithmetic } from './arithmetic.js';
 import type { ThreadChoice } from './choose-threads.js';
-import type { StartPool } from './engine.js';
 import { builtFile, nodeBuiltin, nodeModule, onDemand } from './node-builtin.js';
+import type { StartPool } from './threads.js';
 
 /** A module with one relaxed instruction (i8x16.relaxed_swizzle): valid exactly where relaxed SIMD is. */
 export const RELAXED_PROBE: BufferSource = new Uint8Array([

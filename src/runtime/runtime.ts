@@ -1,160 +1,229 @@
 /**
- * @file The runtimes of a program: `init()` makes the default one, `createRuntime()` others, and one of them is the
- * current one, to which new tensors and modules belong.
+ * @file A Runtime is one memory, its kernels, its threads and its random state; tensors of two runtimes never mix. One
+ * runtime is the current one, to which new tensors and modules belong.
  */
-import {
-  anything,
-  callback,
-  checkOptions,
-  checkValue,
-  either,
-  integer,
-  oneOf,
-  optional,
-  type Rules,
-} from '../checks.js';
-import { ConfigError, EnvironmentError } from '../errors.js';
-import type { Arithmetic, Build, MicroKernel } from './arithmetic.js';
-import { type ArithmeticOptions, arithmeticOf, arithmeticRules } from './arithmetic-options.js';
-import type { ThreadChoice } from './choose-threads.js';
-import { Runtime, type StartPool } from './engine.js';
-import { WasmHeap } from './heap.js';
-import { chooseThreads, MOST_THREADS, packagedWasm, startPool } from './host.js';
-import { instantiateKernels, type WasmSource } from './instantiate.js';
+import { callback, checkValue } from '../checks.js';
+import { EnvironmentError } from '../errors.js';
+import type { Arena, Frame } from './arena.js';
+import { ARITHMETICS, type ArithmeticName, type Build } from './arithmetic.js';
+import { type Draw, Draws } from './draws.js';
+import type { Heap, MemoryReport } from './heap.js';
 import type { Int12 } from './int12-kernels.js';
-import type { Kernels } from './kernels.js';
-import { onDemand } from './node-builtin.js';
+import { KernelTables } from './kernel-tables.js';
+import type { Kernels, Ptr } from './kernels.js';
+import { Memory } from './memory.js';
+import type { PersistentAllocator } from './persistent.js';
+import type { Recording } from './recording.js';
+import { type ThreadOrder, Threads } from './threads.js';
 
-export type { RecordedProgram } from './dispatch.js';
-export { Runtime } from './engine.js';
 export type { MemoryReport } from './heap.js';
-export type { WasmSource } from './instantiate.js';
 export type { InputArray } from './recording.js';
 
-/** How a runtime computes and what it may use; everything has a default. */
-export interface InitOptions extends ArithmeticOptions {
-  /**
-   * Threads that compute one step, the calling one included; their number changes no bit of any result. 'auto': one per
-   * processor. Where a host cannot have more than one, one is used and `capabilities()` says why. Default 1.
-   */
-  threads?: number | 'auto';
-  /**
-   * `strict` and `int12` give the same bits everywhere; `relaxed` uses fused multiply-add and does not. `int12` multiplies
-   * matrices in integers, nearly twice as fast; docs/execution.md says what that costs. Default `strict`.
-   */
-  arithmetic?: Arithmetic;
-  /** The earlier name of `arithmetic`, without `int12`. Default: as `arithmetic` says. */
-  simd?: Build;
-  /**
-   * With `int12`: the instructions to multiply with, which change no bit. Default: those that a short timing finds faster.
-   */
-  microKernel?: MicroKernel;
-  /** Address of kernel-worker.js (or a TrustedScriptURL), which threads run, where a bundler or a Blob has moved it. Default: beside this module. */
-  worker?: string | URL;
-  /** Kernels as bytes, as a compiled module, or as what `fetch` gives. Default: those of the package. */
-  wasm?: WasmSource | Promise<WasmSource>;
-  /** Most bytes that the memory may grow to. Default: 4 GiB in Node, 1 GiB elsewhere. */
-  maxMemory?: number;
-}
+/**
+ * A memory with its kernels, threads and random state; made by `init` and `createRuntime`. Tensors of two runtimes
+ * do not mix.
+ */
+export class Runtime {
+  /** `f32` in wasm, `f64` under the reference kernels. */
+  readonly precision: 'f32' | 'f64';
+  /** How it computes: `reference` is the double-precision one. */
+  readonly arithmetic: ArithmeticName;
+  /** What multiplies in `int12`, and why that; null in every other arithmetic. @internal */
+  readonly int12: Int12 | null;
+  /** @internal */
+  readonly tables: KernelTables;
+  /** @internal */
+  readonly draws: Draws;
+  readonly #threads = new Threads();
+  /** What is in use: its own, or one that only counts. */
+  #memory: Memory;
+  #planning = false;
+  #graphVersion = 0;
 
-const PAGE = 65536;
-const MAX_PAGES = 65536;
-
-const rules: Rules<InitOptions> = {
-  threads: optional(either(oneOf('auto'), integer(1, MOST_THREADS))),
-  ...arithmeticRules,
-  microKernel: optional(oneOf('dot', 'extmul')),
-  worker: optional({
-    wanted: 'an address',
-    // By its name: a test's page has classes of its own, and not every host has those of Trusted Types.
-    holds: (value) => typeof value === 'string' || /URL\]$/.test(Object.prototype.toString.call(value)),
-  }),
-  wasm: optional(anything),
-  maxMemory: optional(integer(PAGE, MAX_PAGES * PAGE)),
-};
-
-let starting: Promise<Runtime> | null = null;
-let defaultRuntime: Runtime | null = null;
-let current: Runtime | null = null;
-
-/** Where an entry of the package has its kernels. */
-export interface KernelSupply {
-  load(arithmetic: Arithmetic): WasmSource | Promise<WasmSource>;
-  /** How many threads, and how they are started; an entry that is never divided leaves both out. */
-  chooseThreads?: typeof chooseThreads;
-  startPool?: StartPool;
-  /** Puts something in the place of kernels that this build leaves out. */
-  complete?(kernels: Kernels): Promise<Kernels>;
-}
-
-const inlined: KernelSupply = { load: packagedWasm, chooseThreads, startPool };
-
-/** Makes a runtime of its own, independent of the default one. */
-export function createRuntime(options: InitOptions = {}): Promise<Runtime> {
-  return createRuntimeFrom(inlined, options);
-}
-
-/** Makes the default runtime ready. Call it once before anything else; further calls return at once. */
-export function init(options: InitOptions = {}): Promise<Runtime> {
-  return initFrom(inlined, options);
-}
-
-/** `createRuntime` with kernels from `supply`. */
-export async function createRuntimeFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
-  checkOptions('init', options, rules);
-  const arithmetic = arithmeticOf('init', options);
-  if (options.microKernel !== undefined && arithmetic !== 'int12') {
-    throw new ConfigError(`microKernel is for arithmetic 'int12', and this is ${arithmetic}`, {
-      op: 'init',
-      hint: 'leave it out',
-    });
+  /** @internal */
+  constructor(
+    kernels: Kernels,
+    heap: Heap,
+    base: number,
+    arithmetic: ArithmeticName,
+    int12: Int12 | null = null,
+  ) {
+    this.precision = ARITHMETICS[arithmetic].precision;
+    this.arithmetic = arithmetic;
+    this.int12 = int12;
+    this.tables = new KernelTables(kernels, int12);
+    this.#memory = new Memory(heap, base);
+    this.draws = new Draws(heap, this.persistent.allocate(16));
+    this.workspace(kernels.gemmWorkspaceBytes());
   }
-  const maxMemory = options.maxMemory ?? defaultMaxMemory();
-  const wanted = options.threads ?? 1;
-  let choice = { threads: 1, reason: 'one thread was asked for (the default)' };
-  if (wanted !== 1) choice = await (supply.chooseThreads ?? oneThread)(wanted);
-  const { threads, reason } = choice;
-  const source = (await options.wasm) ?? (await supply.load(arithmetic));
-  const instance = await instantiateKernels(source, Math.floor(maxMemory / PAGE), threads > 1);
-  const { memory, heapBase, maxPages } = instance;
-  const kernels =
-    supply.complete && !options.wasm ? await supply.complete(instance.kernels) : instance.kernels;
-  const int12 = arithmetic === 'int12' ? await int12From(kernels, options.microKernel) : null;
-  const heap = new WasmHeap(memory, Math.min(maxMemory, maxPages * PAGE));
-  const runtime = new Runtime(kernels, heap, heapBase, arithmetic, int12);
-  await runtime.startThreads(instance, threads, reason, supply.startPool, options.worker);
-  return runtime;
-}
 
-/** @throws EnvironmentError for kernels of an earlier version, which cannot do it */
-async function int12From(kernels: Kernels, wanted: MicroKernel | undefined): Promise<Int12> {
-  if (!kernels.int12Trial) {
-    throw new EnvironmentError('these kernels cannot compute in int12', {
-      op: 'init',
-      hint: 'give the strict kernels of this version, or leave out wasm',
-    });
+  /** What ops call. @internal */
+  get kernels(): Kernels {
+    return this.tables.current;
   }
-  const { int12Of } = await onDemand(import('./int12-kernels.js'));
-  return int12Of(kernels, wanted);
-}
 
-/** `init` with kernels from `supply`. */
-export async function initFrom(supply: KernelSupply, options: InitOptions): Promise<Runtime> {
-  // Two calls that overlap share one runtime.
-  if (!starting || Object.keys(options).length > 0) starting = createRuntimeFrom(supply, options);
-  const attempt = starting;
-  try {
-    const runtime = await attempt;
-    if (runtime !== defaultRuntime) {
-      defaultRuntime = runtime;
-      current = runtime;
+  /** The recording under way, for ops that have to do something before a replay. @internal */
+  get recording(): Recording | null {
+    return this.tables.recording;
+  }
+
+  /** The build of the kernels; `reference` where they are not compiled. */
+  get simd(): Build | 'reference' {
+    return ARITHMETICS[this.arithmetic].build ?? 'reference';
+  }
+
+  /**
+   * Starts worker threads over this runtime's (shared) memory. When they do not start, one thread is used and
+   * `threadsReason` says why.
+   * @internal
+   */
+  async startThreads(order: ThreadOrder): Promise<void> {
+    await this.#threads.start(order, this.#memory, this);
+    if (this.pool) this.tables.divide(this.pool);
+  }
+
+  /** The threads, as long as there are several. @internal */
+  get pool(): Threads['pool'] {
+    return this.#threads.pool;
+  }
+
+  /** Threads that compute a step. */
+  get threads(): number {
+    return this.#threads.count;
+  }
+
+  /** Why there are as many threads as there are. */
+  get threadsReason(): string {
+    return this.#threads.reason;
+  }
+
+  /** Ends the worker threads. The runtime can be used further, with one thread. */
+  close(): void {
+    this.#threads.end();
+  }
+
+  /** @internal */
+  get heap(): Heap {
+    return this.#memory.heap;
+  }
+
+  /** @internal */
+  get arena(): Arena {
+    return this.#memory.arena;
+  }
+
+  /** @internal */
+  get persistent(): PersistentAllocator {
+    return this.#memory.persistent;
+  }
+
+  /** Scratch of at least `bytes` for kernels that pack; its content never outlives a kernel call. @internal */
+  workspace(bytes: number): Ptr {
+    return this.#memory.scratch(bytes);
+  }
+
+  /** Arena memory for `count` 4-byte elements; opens the step's frame when none is open. @internal */
+  allocate(count: number): Ptr {
+    return this.#memory.allocate(count);
+  }
+
+  /** The frame new allocations belong to. @internal */
+  currentFrame(): Frame {
+    return this.#memory.currentFrame();
+  }
+
+  /** Ends the implicit frame that the step's first allocation opened (a no-op inside `scope`). */
+  endStep(): void {
+    this.#memory.endStep();
+  }
+
+  /** What is in use now. */
+  memory(): MemoryReport {
+    return this.#memory.report();
+  }
+
+  /** True inside `plan()`: nothing is computed, so nothing may be kept. @internal */
+  get planning(): boolean {
+    return this.#planning;
+  }
+
+  /** Runs `fn` with kernels that compute nothing over a memory that only counts. @internal */
+  planOn(memory: Memory, kernels: Kernels, fn: () => void): void {
+    const own = this.#memory;
+    this.#memory = memory;
+    this.#planning = true;
+    try {
+      this.tables.during(kernels, fn);
+    } finally {
+      this.#memory = own;
+      this.#planning = false;
     }
-    return runtime;
-  } catch (error) {
-    if (starting === attempt) starting = defaultRuntime && Promise.resolve(defaultRuntime);
-    throw error;
+  }
+
+  /** Seed of dropout and of default initial values. */
+  get seed(): number {
+    return this.draws.seed;
+  }
+
+  /**
+   * Sets the seed of dropout and of layers made from here on.
+   * @throws ConfigError unless it is a non-negative integer.
+   */
+  manualSeed(seed: number): void {
+    this.draws.reseed(seed);
+    this.#moved();
+  }
+
+  /**
+   * Position of the counter-based generator. A dropout mask depends on the seed, on this position, on the name of its
+   * site, and on how many masks that site has drawn at this position.
+   */
+  get randomPosition(): { step: number; microbatch: number } {
+    const { step, microbatch } = this.draws;
+    return { step, microbatch };
+  }
+
+  /**
+   * Moves the generator, as a resumed run does, and has every site count its masks from 0 again; `backward` and
+   * optimizers move it on.
+   */
+  setRandomPosition(step: number, microbatch: number): void {
+    this.draws.moveTo(step, microbatch);
+    this.#moved();
+  }
+
+  #moved(): void {
+    if (this.recording) this.recording.moved = true;
+  }
+
+  /** A forward and its backward are done: the next draws other masks. @internal */
+  nextMicrobatch(): void {
+    const { step, microbatch, again } = this.draws;
+    if (!this.#planning && !again) this.setRandomPosition(step, microbatch + 1);
+  }
+
+  /** Address of [seedLow, seedHigh, step, microbatch], read by the random kernels. @internal */
+  get rng(): Ptr {
+    return this.draws.rng;
+  }
+
+  /** The next mask of a stream. @internal */
+  draw(stream: number): Draw {
+    return this.draws.next(stream, this);
+  }
+
+  /** Grows whenever parameters appear or their gradients move: earlier recordings may not hold any more. @internal */
+  get graphVersion(): number {
+    return this.#graphVersion;
+  }
+
+  /** @internal */
+  graphChanged(): void {
+    this.#graphVersion++;
   }
 }
+
+let current: Runtime | null = null;
 
 /** The runtime that new tensors and modules belong to. */
 export function currentRuntime(): Runtime {
@@ -165,6 +234,11 @@ export function currentRuntime(): Runtime {
     });
   }
   return current;
+}
+
+/** Has new tensors and modules belong to `runtime` from here on. */
+export function makeCurrent(runtime: Runtime): void {
+  current = runtime;
 }
 
 /** Runs `fn` with `runtime` as the current one. */
@@ -182,16 +256,4 @@ export function withRuntime<T>(runtime: Runtime, fn: () => T): T {
 /** Sets the seed of the current runtime: dropout, default initial values. */
 export function manualSeed(seed: number): void {
   currentRuntime().manualSeed(seed);
-}
-
-async function oneThread(): Promise<ThreadChoice> {
-  return {
-    threads: 1,
-    reason: 'prenorm/inference computes on one thread: import init from `prenorm` for more',
-  };
-}
-
-function defaultMaxMemory(): number {
-  const node = typeof process !== 'undefined' && !!process.versions?.node;
-  return (node ? MAX_PAGES : MAX_PAGES / 4) * PAGE;
 }

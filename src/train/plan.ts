@@ -1,6 +1,7 @@
 /** @file How much memory a step will take, before step 1. */
 import { backward } from '../autograd/tape.js';
 import { checkValue, having } from '../checks.js';
+import { measure } from '../runtime/planning.js';
 import { withRuntime } from '../runtime/runtime.js';
 import type { Trainable } from './trainable.js';
 
@@ -25,7 +26,7 @@ export function plan<B>(model: Trainable<B>, batch: B, moments = 2): MemoryPlan 
   checkValue('plan', 'model', model, having('a model', 'runtime', 'loss', 'numParameters'));
   const runtime = model.runtime();
   const { peakBytes: activations } = withRuntime(runtime, () =>
-    runtime.measure(() => backward(model.loss(batch, {}).loss)),
+    measure(runtime, () => backward(model.loss(batch, {}).loss)),
   );
   const parameters = model.numParameters() * 4;
   const optimizer = model.numParameters({ trainable: true }) * 4 * (1 + moments);

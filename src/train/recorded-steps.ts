@@ -7,8 +7,15 @@ import { backward } from '../autograd/tape.js';
 import { TokenCount } from '../autograd/token-count.js';
 import type { Parameter } from '../autograd/variable.js';
 import type { StepInputs } from '../nn/batch-tensor.js';
-import { recordingKernels, replayProgram, toProgram } from '../runtime/dispatch.js';
-import type { RecordedProgram, Runtime } from '../runtime/runtime.js';
+import {
+  canReplay,
+  forget,
+  type RecordedProgram,
+  record,
+  replayProgram,
+  toProgram,
+} from '../runtime/dispatch.js';
+import type { Runtime } from '../runtime/runtime.js';
 import { persistentStorage, type Storage } from '../tensor/tensor.js';
 import type { Trainable } from './trainable.js';
 
@@ -98,7 +105,7 @@ export class RecordedSteps<B> {
 
   #run(batch: B, smoothing: number | undefined, callbacks: StepCallbacks): StepResult {
     const inputs = this.refusal === null ? this.#model.inputs?.(batch) : undefined;
-    if (!inputs || !this.#runtime.canReplay) return this.#eager(batch, smoothing, callbacks);
+    if (!inputs || !canReplay(this.#runtime)) return this.#eager(batch, smoothing, callbacks);
     callbacks.begin();
     const check = (loss: number): void => callbacks.check(loss, true);
     const key = this.#key(inputs, smoothing);
@@ -118,7 +125,7 @@ export class RecordedSteps<B> {
 
   /** Forgets all programs. */
   clear(): void {
-    for (const { program } of this.#programs.values()) this.#runtime.forget(program);
+    for (const { program } of this.#programs.values()) forget(program, this.#runtime);
     this.#programs.clear();
     this.#sighted.clear();
   }
@@ -158,7 +165,7 @@ export class RecordedSteps<B> {
   ): StepResult {
     const tokens = new TokenCount();
     const zero = this.#parameters.filter((parameter) => parameter.gradIsZero);
-    const { value, recording } = this.#runtime.record(inputs.arrays, recordingKernels, () => {
+    const { value, recording } = record(this.#runtime, inputs.arrays, () => {
       const { loss, count } = this.#model.loss(batch, { smoothing, count: tokens });
       const { recording } = this.#runtime;
       if (isForeign(count, tokens)) recording?.refuse(FOREIGN_COUNT);
@@ -173,7 +180,7 @@ export class RecordedSteps<B> {
     if (recording.refusal !== null) this.refusal = recording.refusal;
     else {
       if (this.#programs.size >= MOST_PROGRAMS) this.#forgetOldest();
-      const program = toProgram(recording, this.#runtime.replayHost());
+      const program = toProgram(recording, this.#runtime);
       const overwrites = zero.filter((parameter) => !parameter.gradIsZero);
       const counted = value.count !== undefined;
       this.#programs.set(key, { program, loss: value.at, tokens, counted, overwrites });
@@ -188,7 +195,7 @@ export class RecordedSteps<B> {
     check: (loss: number) => void,
   ): StepResult {
     const runtime = this.#runtime;
-    replayProgram(program, runtime.replayHost(), inputs.arrays);
+    replayProgram(program, runtime, inputs.arrays);
     for (const parameter of overwrites) parameter.takeZero();
     const loss = runtime.heap.floats(at, 1)[0];
     check(loss);
@@ -197,7 +204,7 @@ export class RecordedSteps<B> {
 
   #forgetOldest(): void {
     const [key, { program }] = this.#programs.entries().next().value as [string, Recorded];
-    this.#runtime.forget(program);
+    forget(program, this.#runtime);
     this.#programs.delete(key);
   }
 

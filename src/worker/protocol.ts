@@ -5,7 +5,7 @@
 import type { Generated as GeneratedText, GenerateOptions as TextOptions } from '../generate/index.js';
 import type { ClassScores, Recipe } from '../recipe/index.js';
 import type { Capabilities } from '../runtime/capabilities.js';
-import type { InitOptions } from '../runtime/runtime.js';
+import type { InitOptions } from '../runtime/init.js';
 import type { StepMetrics, Stopped } from '../train/index.js';
 import type { WireError } from '../wire-error.js';
 import type { ModelRequests } from './model-protocol.js';

@@ -14,7 +14,7 @@ import {
   readDecisive,
 } from '../recipe/index.js';
 import { capabilities } from '../runtime/capabilities.js';
-import { init } from '../runtime/runtime.js';
+import { init } from '../runtime/init.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
 import { fromWire, toWire } from '../wire-error.js';
 import { ModelHost } from './model-host.js';

@@ -15,7 +15,8 @@ import {
   type Variable,
 } from '../../src/autograd/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, gaussians, refusal } from '../support.js';
 
 const test = suite('autograd/attention-dropout');

@@ -15,7 +15,8 @@ import {
   tensor,
 } from '../../src/autograd/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { refusal } from '../support.js';
 
 const test = suite('autograd/custom');

@@ -16,7 +16,8 @@ import {
 import { record } from '../../src/autograd/tape.js';
 import { Dropout } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
-import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { evaluateLoss } from '../../src/train/evaluate.js';
 import { plan } from '../../src/train/plan.js';
 import { bits, close, gaussians, refusal, smallLM } from '../support.js';
@@ -201,16 +202,16 @@ test('a part of a forward that is computed again in the backward has the masks o
   const f = (x: Variable) => dropout(exp(dropout(x, 0.3, 'a')), 0.5, 'a');
   /** f without its intermediates, which the backward computes again. */
   const checkpointed = (x: Variable): Variable => {
-    const counter = runtime.forwardCounter();
+    const counter = runtime.draws.counter(runtime);
     const y = noGrad(() => f(x));
     record('checkpoint', [x], [y], (ctx) => {
       scope(() => {
         const input = tensor(x.toArray(), { shape: x.shape, requiresGrad: true });
         const incoming = tensor(runtime.heap.floats(ctx.dout(), y.size).slice(), { shape: y.shape });
-        const again = runtime.recompute(counter, () => f(input));
+        const again = runtime.draws.at(counter, () => f(input));
         assert.is(bits(again.toArray()), bits(y.toArray()));
         // An inner backward moves nothing while the outer one is under way.
-        runtime.recompute(counter, () => backward(sum(mul(again, incoming))));
+        runtime.draws.at(counter, () => backward(sum(mul(again, incoming))));
         const grad = input.grad as NonNullable<typeof input.grad>;
         ctx.overwrite(x, (dx) => runtime.heap.writeFloats(dx, grad.toArray()));
       });

@@ -10,7 +10,8 @@ import { Parameter, type Variable } from '../../src/autograd/variable.js';
 import { MultiHeadAttention } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { bits, gaussians, ids } from '../support.js';
 
 const test = suite('autograd/exact-gradients');

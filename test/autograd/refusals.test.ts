@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as ops from '../../src/autograd/ops/index.js';
 import { tensor, type Variable } from '../../src/autograd/variable.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { ids, refusal } from '../support.js';
 
 const test = suite('autograd/refusals');

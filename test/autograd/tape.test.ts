@@ -26,7 +26,8 @@ import {
   where,
 } from '../../src/autograd/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { bits, gaussians, ids, norm, refusal } from '../support.js';
 
 const test = suite('autograd/tape');

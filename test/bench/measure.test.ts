@@ -6,7 +6,7 @@ import { products } from '../../src/bench/measure-kernels.js';
 import { lmBatch, lmShapes, lmStep, translationStep } from '../../src/bench/models.js';
 import { loadPeak } from '../../src/bench/peak.js';
 import { inTurns, leastDisturbed, sample, timed } from '../../src/bench/timing.js';
-import { createRuntime, init } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
 
 const test = suite('bench: measuring');
 const mini = { numLayers: 1, dModel: 8, numHeads: 2, dFF: 16, seqLen: 6, batchSize: 2, vocabSize: 11 };

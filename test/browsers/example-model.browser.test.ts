@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { generateText } from '../../src/generate/index.js';
 import { encodeSafetensors, loadModel, saveModel } from '../../src/io/index.js';
 import { CausalLM, Transformer } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
 import { findBrowser, skipMessage } from '../browser.js';
 import { fill, inBrowser, prepareRun, reload, textOf, waitForStatus, waitForText } from './example-page.js';

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { saveModel } from '../../src/io/index.js';
 import { CausalLM } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 import { useModel } from './saved-model.mjs';

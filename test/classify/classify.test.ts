@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { classify } from '../../src/classify/index.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { TextClassifier } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainBPE, trainChars } from '../../src/text/index.js';
 import { bits, refusal, smallLM } from '../support.js';
 

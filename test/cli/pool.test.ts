@@ -6,7 +6,7 @@ import { runPool } from '../../src/cli/pool.js';
 import { workingFolder } from '../../src/cli/sources.js';
 import { PrenormError } from '../../src/errors.js';
 import { executeRun, makePreset } from '../../src/experiments/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 const test = suite('cli: pool');
 await init();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadModel, saveModel } from '../../src/io/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { lm, writeCorpus } from './corpus.js';
 import { inFolder, prenorm } from './spawn.js';
 

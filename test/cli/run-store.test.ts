@@ -7,7 +7,7 @@ import { RunStore, runKey, storedForm } from '../../src/cli/run-store.js';
 import { workingFolder } from '../../src/cli/sources.js';
 import { DataError } from '../../src/errors.js';
 import { executeRun, makePreset, type RunRecord, type TranslationRun } from '../../src/experiments/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { inFolder } from './spawn.js';
 import { tinyRun, writeTinyData } from './tiny-run.js';
 

@@ -8,7 +8,7 @@ import { verify } from '../../src/cli/verify.js';
 import { pinned } from '../../src/conformance/pinned.js';
 import { DataError } from '../../src/errors.js';
 import { classifyRuns, executeRun, type Results } from '../../src/experiments/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { asyncRefusal } from '../support.js';
 import { inFolder, prenorm } from './spawn.js';
 import { tinyRun, writeTinyData } from './tiny-run.js';

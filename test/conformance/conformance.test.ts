@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { hashCheckpoint, hashNumbers } from '../../src/conformance/digest.js';
 import { itemNames, pinned, runConformance } from '../../src/conformance/index.js';
 import { encodeCheckpoint } from '../../src/io/checkpoint-file.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { asyncRefusal } from '../support.js';
 
 const test = suite('conformance');

@@ -4,9 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { items } from '../../src/conformance/run.js';
+import { init } from '../../src/runtime/init.js';
 import { instantiateKernels } from '../../src/runtime/instantiate.js';
 import type { Kernels } from '../../src/runtime/kernels.js';
-import { init, type Runtime } from '../../src/runtime/runtime.js';
+import type { Runtime } from '../../src/runtime/runtime.js';
 
 type Kernel = (...args: number[]) => number | undefined;
 type Table = Record<string, Kernel>;

@@ -6,7 +6,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { itemNames } from '../../src/conformance/index.js';
-import { createRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime } from '../../src/runtime/init.js';
 import { detect, exempt, isInt12, numericKernels, type Survey, survey } from './mutants.js';
 
 const test = suite('conformance/mutation');

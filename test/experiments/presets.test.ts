@@ -13,7 +13,7 @@ import {
 import { resolveConfig } from '../../src/nn/index.js';
 import { makeSchedule } from '../../src/optim/index.js';
 import { checkRecipe } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 const test = suite('experiments/presets');
 await init();

@@ -17,7 +17,7 @@ import {
 import type { BertRun } from '../../src/experiments/kinds/bert.js';
 import type { PlacementRun } from '../../src/experiments/kinds/placement.js';
 import { checkRecipe, prepareRun, type Recipe } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { inFolder, prenorm } from '../cli/spawn.js';
 import { asyncRefusal, memorySources, refusal } from '../support.js';

@@ -9,7 +9,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.j
 import { parseJson, parseStrictJson } from '../../src/json.js';
 import { makeSchedule } from '../../src/optim/index.js';
 import { checkRecipe, recipeKeys } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { decodeUtf8Strict } from '../../src/utf8.js';
 import { lm, text } from '../cli/corpus.js';

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { beamSearch, type Stepper } from '../../src/generate/index.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { close } from '../support.js';
 
 const test = suite('generate/beam');

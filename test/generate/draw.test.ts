@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { draw, type Filters, ranked } from '../../src/generate/draw.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { gaussians } from '../support.js';
 
 const test = suite('generate/draw');

@@ -9,7 +9,7 @@ import { generateNow } from '../../src/generate/generate.js';
 import { type GenerateOptions, generate, generateText, lmStepper, sample } from '../../src/generate/index.js';
 import { windowStart } from '../../src/generate/window.js';
 import type { CausalLM } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { CharTokenizer, Tokenizer, trainBPE } from '../../src/text/index.js';
 import { asyncRefusal, refusal, smallLM, smallPair } from '../support.js';
 

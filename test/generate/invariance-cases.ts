@@ -16,7 +16,7 @@ import {
 import { CausalLM, type ModelOptions, Transformer } from '../../src/nn/index.js';
 import { RandomStream } from '../../src/random.js';
 import type { Arithmetic } from '../../src/runtime/arithmetic.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { bits, pairBatch } from '../support.js';
 
 type Suite = ReturnType<typeof suite>;

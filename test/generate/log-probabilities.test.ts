@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { logSoftmax, noGrad } from '../../src/autograd/index.js';
 import { logProbabilities } from '../../src/generate/index.js';
 import { windowStart } from '../../src/generate/window.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { CharTokenizer, trainBPE } from '../../src/text/index.js';
 import { asyncRefusal, bits, close, pairBatch, smallLM, smallPair } from '../support.js';
 

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { beamSearch, greedy, type Stepper, sample } from '../../src/generate/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { close, refusal } from '../support.js';
 
 const test = suite('generate/search');

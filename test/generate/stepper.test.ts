@@ -10,7 +10,8 @@ import {
   normPlacements,
   type Transformer,
 } from '../../src/nn/index.js';
-import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, pairBatch, refusal, smallLM, smallPair } from '../support.js';
 
 const test = suite('generate/stepper');

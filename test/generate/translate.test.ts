@@ -11,7 +11,7 @@ import {
 } from '../../src/generate/index.js';
 import { drained } from '../../src/generate/search.js';
 import { translateAll, translateSteps } from '../../src/generate/translate.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainBPE, trainChars } from '../../src/text/index.js';
 import { asyncRefusal, close, refusal, smallLM, smallPair } from '../support.js';
 

@@ -9,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fromPretrained, type PretrainedFile, type PretrainedSource } from '../../src/interop/index.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { asyncRefusal } from '../support.js';
 
 const test = suite('interop/folders');

@@ -9,7 +9,8 @@ import { fromPretrained, type PretrainedFile, toPretrained } from '../../src/int
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
 import { CausalLM } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { asyncRefusal, bits, close, smallLM } from '../support.js';
 
 const test = suite('interop/gpt2');

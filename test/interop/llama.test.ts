@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { lmStepper, sample } from '../../src/generate/index.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { CausalLM, type ModelConfig, type ModelOptions } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { asyncRefusal, refusal, smallLM } from '../support.js';
 import {
   checkNumbers,

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { CheckpointError } from '../../src/errors.js';
 import { decodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { readFileChecked, writeFileAtomic } from '../../src/io/files-node.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { lm, writeCorpus } from '../cli/corpus.js';
 import { command, inFolder } from '../cli/spawn.js';
 import { translationTrainer } from '../train/setup.js';

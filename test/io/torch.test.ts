@@ -24,7 +24,7 @@ import {
   TransformerEncoderLayer,
 } from '../../src/nn/index.js';
 import type { Module, StateDict } from '../../src/nn/module.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 const test = suite('io/torch');
 await init();

@@ -8,7 +8,7 @@ import { decodeLab } from '../../src/lab/link.js';
 import { laneRecipe } from '../../src/lab/recipes.js';
 import { type LabResult, runLab } from '../../src/lab/run.js';
 import { checkRecipe, prepareRun } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 
 const test = suite('lab: run');

@@ -9,7 +9,8 @@ import { attentionWeights } from '../../src/generate/index.js';
 import type { AttentionCall, MultiHeadAttention } from '../../src/nn/attention.js';
 import { MaskedLM, type ModelOptions } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { close, pairBatch, refusal, smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/attention-weights');

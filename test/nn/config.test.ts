@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noGrad } from '../../src/autograd/index.js';
 import { CausalLM, type ModelOptions, resolveConfig, Transformer } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { ids, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/config');

@@ -5,7 +5,8 @@ import { add, backward, noGrad, scale, tensor } from '../../src/autograd/index.j
 import { sha256 } from '../../src/io/sha256.js';
 import type { NormPlacement } from '../../src/nn/index.js';
 import { Adam, inverseSqrt } from '../../src/optim/index.js';
-import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { pairBatch, smallPair } from '../support.js';
 
 const test = suite('nn/determinism');

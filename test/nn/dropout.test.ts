@@ -23,7 +23,8 @@ import {
   TransformerEncoderLayer,
 } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { gaussians, pairBatch, SMALL, smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/dropout');

@@ -9,7 +9,8 @@ import {
   type NormPlacement,
   Transformer,
 } from '../../src/nn/index.js';
-import { createRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, refusal, smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/init');

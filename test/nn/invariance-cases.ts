@@ -5,7 +5,7 @@ import { backward, noGrad } from '../../src/autograd/index.js';
 import type { CausalLM, ModelOptions, Transformer } from '../../src/nn/index.js';
 import { RandomStream } from '../../src/random.js';
 import type { Arithmetic } from '../../src/runtime/arithmetic.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { bits, pairBatch, smallLM, smallPair } from '../support.js';
 
 type Suite = ReturnType<typeof suite>;

@@ -6,7 +6,8 @@ import { MaskedLM, type MaskedLMInput, type MaskedLMOptions } from '../../src/nn
 import { Adam } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, refusal, SMALL } from '../support.js';
 
 const test = suite('nn/masked-lm');

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isModelKind, makeModel, modelClasses, modelKind } from '../../src/nn/model-kinds.js';
 import { CausalLM } from '../../src/nn/models.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 const test = suite('nn/model-kinds');
 await init();

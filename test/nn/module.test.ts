@@ -15,7 +15,7 @@ import {
 } from '../../src/nn/index.js';
 import { snakeCase } from '../../src/nn/module.js';
 import { Adam } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { bits, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/module');

@@ -14,7 +14,8 @@ import {
 } from '../../src/autograd/index.js';
 import { CausalLM, type NormPlacement, TransformerEncoder } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { layerNormJacobianNorm } from '../../src/theory/index.js';
 import { bits, close, gaussians, ids, norm, SMALL, smallLM } from '../support.js';
 

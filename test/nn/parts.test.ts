@@ -13,7 +13,8 @@ import {
   rotaryTable,
 } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, gaussians, refusal, SMALL, smallLM } from '../support.js';
 
 const test = suite('nn/parts');

@@ -11,7 +11,7 @@ import {
   TransformerDecoder,
   TransformerEncoder,
 } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 const test = suite('nn/placements-doc');
 await init();

@@ -16,7 +16,7 @@ import {
 } from '../../src/nn/index.js';
 import { Adam, inverseSqrt } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { bits, close, ids, norm, pairBatch, refusal, SMALL, smallLM, smallPair } from '../support.js';
 

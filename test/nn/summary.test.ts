@@ -8,7 +8,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as library from '../../src/nn/index.js';
 import { Linear, Module } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { smallLM, smallPair } from '../support.js';
 
 const test = suite('nn/summary');

@@ -13,7 +13,7 @@ import {
 } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { bits, refusal, SMALL } from '../support.js';
 

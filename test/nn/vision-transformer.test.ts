@@ -5,7 +5,7 @@ import { backward, noGrad } from '../../src/autograd/index.js';
 import { loadDigits } from '../../src/data/index.js';
 import { VisionTransformer, type VisionTransformerOptions } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { bits, refusal } from '../support.js';
 
 const test = suite('nn/vision-transformer');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Parameter } from '../../src/autograd/index.js';
 import { CausalLM, MaskedLM, type Module, Transformer, VisionTransformer } from '../../src/nn/index.js';
 import { Adam, AdamW, decayGroups, SGD } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { refusal, SMALL, smallLM } from '../support.js';
 
 const test = suite('optim/decay-groups');

@@ -6,7 +6,8 @@ import { ConfigError } from '../../src/errors.js';
 import { Adam, AdamW, clipGradNorm, type Optimizer, RAdam, SGD } from '../../src/optim/index.js';
 import { integerPower } from '../../src/optim/optimizer.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { createRuntime, currentRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { currentRuntime, withRuntime } from '../../src/runtime/runtime.js';
 import { bits, close, norm, refusal, smallLM } from '../support.js';
 
 const test = suite('optim/optimizer');

@@ -13,7 +13,7 @@ import {
   type WsdOptions,
   wsd,
 } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { close, refusal } from '../support.js';
 
 const test = suite('optim/schedules');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { addLayerNorm, layerNorm } from '../../src/autograd/ops/index.js';
 import { noGrad } from '../../src/autograd/tape.js';
 import { tensor } from '../../src/autograd/variable.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { numbers } from '../kernels/harness.js';
 
 const test = suite('parity/layernorm-offset');

@@ -12,7 +12,8 @@ import { tensor, type Variable } from '../../src/autograd/variable.js';
 import { decodeSafetensors } from '../../src/io/safetensors.js';
 import { rotaryTable } from '../../src/nn/rotary-table.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { distance, maxAbs, norm } from './golden.js';
 
 const test = suite('parity/ops');

@@ -16,7 +16,8 @@ import {
   TransformerEncoder,
 } from '../../src/nn/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { numbers } from '../kernels/harness.js';
 import { adminOmegas, formulas, ownQk, type Rows, type Sizes, stack } from './placement-formulas.js';
 

@@ -8,7 +8,8 @@ import { backward, noGrad } from '../../src/autograd/tape.js';
 import { Adam, AdamW, RAdam, SGD } from '../../src/optim/index.js';
 import type { Optimizer } from '../../src/optim/optimizer.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
-import { init, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
+import { type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import {
   buildCase,
   distance,

@@ -7,7 +7,7 @@ import { pinned } from '../../src/conformance/index.js';
 import { ConfigError } from '../../src/errors.js';
 import { planFit } from '../../src/fit/index.js';
 import { checkRecipe, type PreparedRun, prepareRun, type Recipe } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { WorkerTrainer, type WorkerTrainerOptions } from '../../src/worker/index.js';
 import { inFolder, prenorm } from '../cli/spawn.js';

@@ -23,7 +23,7 @@ import {
   type TrainingRecipe,
 } from '../../src/recipe/index.js';
 import { select } from '../../src/recipe/selection.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { inFolder } from '../cli/spawn.js';
 import { asyncRefusal, refusal } from '../support.js';

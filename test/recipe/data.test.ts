@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { fileSources } from '../../src/cli/sources.js';
 import { ConfigError, DataError, type PrenormError } from '../../src/errors.js';
 import { checkRecipe, openData, prepareRun, type Recipe, type Sources } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { inFolder } from '../cli/spawn.js';
 import { contents, lines, recipes } from './recipes.js';

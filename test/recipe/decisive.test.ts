@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { fileSources } from '../../src/cli/sources.js';
 import { encodeSafetensors } from '../../src/io/index.js';
 import { checkRecipe, prepareRun, type Recipe, type Sources } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { inFolder } from '../cli/spawn.js';
 import { contents, recipes } from './recipes.js';
 

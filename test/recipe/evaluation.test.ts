@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/errors.js';
 import { decodeSafetensors } from '../../src/io/index.js';
 import type { TextClassifier } from '../../src/nn/index.js';
 import { checkRecipe, type DataKindName, prepareRun, type Recipe } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { BLEU, type Tokenizer } from '../../src/text/index.js';
 import { type Sample, type StepMetrics, Trainer } from '../../src/train/index.js';
 import { WorkerTrainer } from '../../src/worker/index.js';

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fileSources } from '../../src/cli/sources.js';
 import { checkRecipe, prepareRun, type Recipe, seedsOf } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { WorkerTrainer } from '../../src/worker/index.js';
 import { inFolder, prenorm } from '../cli/spawn.js';

@@ -15,7 +15,7 @@ import {
   readData,
   storedRecipe,
 } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { encodeBytes } from '../../src/utf8.js';
 import { inFolder } from '../cli/spawn.js';

@@ -14,7 +14,7 @@ import {
   readDecisive,
   recipeOf01,
 } from '../../src/recipe/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { Trainer } from '../../src/train/index.js';
 import { WorkerTrainer } from '../../src/worker/index.js';
 import { inFolder, prenorm } from '../cli/spawn.js';

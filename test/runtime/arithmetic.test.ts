@@ -4,10 +4,11 @@ import * as assert from 'uvu/assert';
 import { matmul } from '../../src/autograd/ops/index.js';
 import { tensor } from '../../src/autograd/variable.js';
 import { createRuntime as inference } from '../../src/runtime/forward.js';
+import { createRuntime } from '../../src/runtime/init.js';
 import { INSTEAD, replaced } from '../../src/runtime/int12-kernels.js';
 import type { Kernels } from '../../src/runtime/kernels.js';
 import { chooseMicroKernel } from '../../src/runtime/micro-kernel.js';
-import { createRuntime, withRuntime } from '../../src/runtime/runtime.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { asyncRefusal, refusal } from '../support.js';
 
 const test = suite('runtime/arithmetic');

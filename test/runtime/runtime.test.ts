@@ -5,8 +5,9 @@ import { add, backward, noGrad, Parameter, scale, sum, tensor } from '../../src/
 import { Linear } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
 import { cos64, exp64, log64, pow64 } from '../../src/runtime/math.js';
-import { createRuntime, currentRuntime, init, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
+import { currentRuntime, manualSeed, withRuntime } from '../../src/runtime/runtime.js';
 import { asyncRefusal, bits, refusal } from '../support.js';
 
 const test = suite('runtime/runtime');

@@ -6,8 +6,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { linear, noGrad, Parameter, tensor } from '../../src/autograd/index.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
+import { createRuntime } from '../../src/runtime/init.js';
 import { instantiateKernels, withUnsharedMemory } from '../../src/runtime/instantiate.js';
-import { createRuntime, type Runtime, withRuntime } from '../../src/runtime/runtime.js';
+import { type Runtime, withRuntime } from '../../src/runtime/runtime.js';
 import { asyncRefusal, bits, gaussians, refusal } from '../support.js';
 
 const test = suite('runtime/threads');

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { tensor } from '../../src/autograd/variable.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { formatTensor } from '../../src/tensor/format.js';
 
 const test = suite('tensor/format');

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { noGrad, Parameter, reshape, scale, tensor } from '../../src/autograd/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { refusal } from '../support.js';
 
 const test = suite('tensor/tensor');

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { BLEU, BLEU_VERSION, type BLEUOptions, type BLEUScore, sentenceBLEU } from '../../src/text/bleu.js';
 import { splitWords, tokenize13a, trimEnd } from '../../src/text/tokenize-13a.js';
 import { type SecondScore, secondBLEU } from './bleu-second.js';

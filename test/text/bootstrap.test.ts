@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { BLEU } from '../../src/text/bleu.js';
 import { pairedBootstrap } from '../../src/text/bootstrap.js';
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { tensor } from '../../src/autograd/index.js';
 import { LayerNorm } from '../../src/nn/index.js';
 import { inverseSqrt } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import {
   chiSquareDelta,
   largestRelu,

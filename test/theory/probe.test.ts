@@ -5,7 +5,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mean, slope } from '../../src/experiments/statistics.js';
-import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import {
   lastLayerGradient,
   type ProbeConfig,

@@ -7,7 +7,7 @@ import { batchTensor } from '../../src/nn/batch-tensor.js';
 import { Linear, MaskedLM, Module, TextClassifier, VisionTransformer } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { type BatchLoss, type Trainable, Trainer } from '../../src/train/index.js';
 import { refusal } from '../support.js';
 import { languageModel, translator, VOCAB } from './setup.js';

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, ConfigError, DataError } from '../../src/errors.js';
 import type { StateDict } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { averageCheckpoints } from '../../src/train/index.js';
 import { bits, refusal } from '../support.js';
 import { translationTrainer, translator } from './setup.js';

@@ -6,7 +6,7 @@ import { CheckpointError, ConfigError } from '../../src/errors.js';
 import { lmStepper, sample } from '../../src/generate/index.js';
 import { decodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { Adam } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import {
   bitsPerByte,
   evaluateBatches,

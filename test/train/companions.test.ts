@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/errors.js';
 import { loadModel } from '../../src/io/index.js';
 import { CausalLM, type LmInput, TextClassifier } from '../../src/nn/index.js';
 import { AdamW } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainBPE, trainChars } from '../../src/text/index.js';
 import { Trainer } from '../../src/train/index.js';
 import { refusal } from '../support.js';

@@ -3,7 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { added, openThings, soak } from '../../scripts/soak.mjs';
-import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { plan } from '../../src/train/index.js';
 import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';
 

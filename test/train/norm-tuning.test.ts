@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { VisionTransformer } from '../../src/nn/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { cyclicTuning, normParameters, normShift, rescaleNorms } from '../../src/train/index.js';
 import { asyncRefusal, bits, close, refusal } from '../support.js';
 

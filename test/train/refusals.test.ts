@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { CheckpointError, ConfigError, DataError } from '../../src/errors.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { Adam, constant, cosine, linearDecay, type Schedule, stepDecay, wsd } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { evaluateLoss, Trainer, type TrainerOptions } from '../../src/train/index.js';
 import { refusal } from '../support.js';
 import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';

@@ -5,7 +5,8 @@ import { type BatchSource, LabelledPairBatches, MaskedPairBatches } from '../../
 import { MaskedLM, TextClassifier, type TextClassifierOptions } from '../../src/nn/index.js';
 import { AdamW, linearDecay } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
-import { createRuntime, init, withRuntime } from '../../src/runtime/runtime.js';
+import { createRuntime, init } from '../../src/runtime/init.js';
+import { withRuntime } from '../../src/runtime/runtime.js';
 import { type Trainable, Trainer } from '../../src/train/index.js';
 
 const test = suite('train/replay-pairs');

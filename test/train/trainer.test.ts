@@ -4,7 +4,7 @@ import { type PairBatch, PairBatches } from '../../src/data/index.js';
 import { CheckpointError, ConfigError, type NumericError, type PrenormError } from '../../src/errors.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { Adam, constant, SGD } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { loadCheckpointWeights, type StepMetrics, Trainer } from '../../src/train/index.js';
 import { refusal } from '../support.js';
 import { languageModel, pairBatches, pairs, textWindows, translationTrainer, translator } from './setup.js';

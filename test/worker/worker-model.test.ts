@@ -5,7 +5,7 @@ import { classify } from '../../src/classify/index.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../../src/errors.js';
 import { generate, logProbabilities, translate } from '../../src/generate/index.js';
 import { saveModel } from '../../src/io/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { WorkerModel } from '../../src/worker/index.js';
 import { bpe, labels, optionsOf, rewritten, trainedModel } from '../io/model-setup.js';
 import { asyncRefusal } from '../support.js';

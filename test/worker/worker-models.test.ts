@@ -5,7 +5,7 @@ import { CheckpointError, ConfigError, FormatError } from '../../src/errors.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
 import { MaskedLM, TextClassifier, VisionTransformer } from '../../src/nn/index.js';
 import { Adam } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { type Trainable, Trainer } from '../../src/train/index.js';
 import { WorkerTrainer, type WorkerTrainerOptions } from '../../src/worker/index.js';
 import { dataset } from './model-datasets.mjs';

@@ -6,7 +6,7 @@ import { CheckpointError, ConfigError, DataError, EnvironmentError, NumericError
 import { decodeSafetensors, loadModel } from '../../src/io/index.js';
 import { CausalLM } from '../../src/nn/index.js';
 import { AdamW, makeSchedule } from '../../src/optim/index.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 import { trainChars } from '../../src/text/index.js';
 import { Trainer } from '../../src/train/index.js';
 import { WorkerTrainer, type WorkerTrainerOptions } from '../../src/worker/index.js';

@@ -3,7 +3,7 @@ import { type ItemResult, itemNames, runConformance } from '../../src/conformanc
 import type { Arithmetic } from '../../src/runtime/arithmetic.js';
 import { capabilities } from '../../src/runtime/capabilities.js';
 import { strictWasmHash } from '../../src/runtime/generated/wasm-hash.js';
-import { init } from '../../src/runtime/runtime.js';
+import { init } from '../../src/runtime/init.js';
 
 /** Source of src/runtime/kernel-worker.ts, put in by scripts/build-conformance-page.mjs: the page is one file. */
 declare const KERNEL_WORKER: string;

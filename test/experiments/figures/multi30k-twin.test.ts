@@ -15,7 +15,7 @@ import {
 } from '../../../src/experiments/index.js';
 import { decodeSafetensors } from '../../../src/io/index.js';
 import { makeSchedule } from '../../../src/optim/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/figures/multi30k-twin');
 await init();

@@ -16,7 +16,7 @@ import {
   testScoreName,
 } from '../../../src/experiments/index.js';
 import { makeSchedule } from '../../../src/optim/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 import { memorySources } from '../../support.js';
 
 const test = suite('experiments/figures/multi30k');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { peri } from '../../../src/experiments/figures/peri.js';
 import { executeRun, type RunRecord } from '../../../src/experiments/index.js';
 import type { GrowthRun } from '../../../src/experiments/kinds/growth.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/figures/peri');
 await init();

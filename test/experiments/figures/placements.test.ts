@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { placementCurves, placementRun } from '../../../src/experiments/figures/placements.js';
 import { executeRun, kindOf, type RunRecord } from '../../../src/experiments/index.js';
 import { normPlacements } from '../../../src/nn/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/figures/placements');
 await init();

@@ -10,7 +10,7 @@ import {
 } from '../../../src/experiments/index.js';
 import type { LawRun } from '../../../src/experiments/kinds/law.js';
 import type { ToyRun } from '../../../src/experiments/kinds/toy.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 import { gradientRun, judgeMock } from '../mock-runs.js';
 
 const test = suite('experiments/figures/theory');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { vit } from '../../../src/experiments/figures/vit.js';
 import { executeRun, type RunRecord } from '../../../src/experiments/index.js';
 import { type NormTuningRun, shiftImages, shifts } from '../../../src/experiments/kinds/norm-tuning.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/figures/vit');
 await init();

@@ -10,7 +10,7 @@ import {
   type PresetName,
   type Results,
 } from '../../../src/experiments/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/judges/asked');
 await init();

@@ -10,7 +10,7 @@ import {
   translationTask,
 } from '../../../src/experiments/kinds/bert-data.js';
 import { noFiles, type Sources } from '../../../src/recipe/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 import { asyncRefusal, memorySources } from '../../support.js';
 
 const test = suite('experiments/kinds/bert-data');

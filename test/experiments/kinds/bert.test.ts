@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { type BertRun, bertKind } from '../../../src/experiments/kinds/bert.js';
 import { executeRun, kindOf } from '../../../src/experiments/kinds/run-kinds.js';
 import { noFiles } from '../../../src/recipe/index.js';
-import { init } from '../../../src/runtime/runtime.js';
+import { init } from '../../../src/runtime/init.js';
 
 const test = suite('experiments/kinds/bert');
 await init();
