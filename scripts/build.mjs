@@ -3,7 +3,7 @@
  * 1. assembly/ to build/kernels{,.relaxed,.debug}.wasm with AssemblyScript;
  * 2. src/runtime/generated/: typed bindings made from the compiler's declarations, and the wasm as base64;
  * 3. src/bench/generated/: the benchmark's peak loops as base64;
- * 4. src/data/generated/: embedded data;
+ * 4. src/data/generated/: embedded data; web/lab/generated/: recorded figures;
  * 5. dist/: declarations and modules with tsc, the modules then joined with esbuild into one file per entry point and
  *    the chunks they share, because loading a hundred small files takes longer than everything else at the start.
  * 6. dist/pages/: scripts and styles of the pages that the package writes, bundled by build-pages.mjs.
@@ -41,6 +41,7 @@ const log = (text) => quiet || console.log(text);
 if (only !== 'dist') await buildWasm();
 if (only !== 'wasm') {
   await import('./embed-data.mjs');
+  await import('./embed-recorded.mjs');
   buildTypeScript();
   await joinModules();
   log(`dist/pages: ${await buildPages()} bytes`);
