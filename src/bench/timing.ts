@@ -36,18 +36,30 @@ const ATTEMPTS = 3;
 /** No further attempt after so many milliseconds: on a busy machine a long sample is always disturbed. */
 const LONG_ENOUGH = 250;
 
+/** Milliseconds that have passed, and that this process has computed. */
+export interface Clocks {
+  wall(): number;
+  cpu(): number;
+}
+
+const CLOCKS: Clocks = {
+  wall: () => performance.now(),
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+};
+
 /** Repeats `attempt` until it was undisturbed, and returns what the least disturbed one returned. */
-export function leastDisturbed<T>(attempt: () => T): T {
+export function leastDisturbed<T>(attempt: () => T, { wall, cpu }: Clocks = CLOCKS): T {
   let best: { result: T; share: number } | null = null;
-  const started = performance.now();
+  const started = wall();
   for (let i = 0; i < ATTEMPTS && !(best && best.share >= UNDISTURBED); i++) {
-    if (best && performance.now() - started > LONG_ENOUGH) break;
-    const cpu = process.cpuUsage();
-    const before = performance.now();
+    if (best && wall() - started > LONG_ENOUGH) break;
+    const computed = cpu();
+    const before = wall();
     const result = attempt();
-    const wall = performance.now() - before;
-    const { user, system } = process.cpuUsage(cpu);
-    const share = (user + system) / 1000 / wall;
+    const share = (cpu() - computed) / (wall() - before);
     if (!best || share > best.share) best = { result, share };
   }
   return (best as { result: T }).result;

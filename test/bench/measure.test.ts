@@ -43,16 +43,26 @@ test('a sample repeats its work, items take turns', () => {
 });
 
 test('of several attempts the least disturbed one counts', () => {
-  let attempt = 0;
-  const result = leastDisturbed(() => {
-    attempt++;
-    // The first one waits instead of computing.
-    if (attempt === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
-    else for (const end = performance.now() + 30; performance.now() < end; );
-    return attempt;
-  });
-  assert.ok(attempt >= 2);
-  assert.ok(result >= 2);
+  /** Each attempt takes `[wall, cpu]` milliseconds; gives how many there were and which one counted. */
+  const attempts = (...spans: [wall: number, cpu: number][]) => {
+    const now = { wall: 0, cpu: 0 };
+    let tried = 0;
+    const counted = leastDisturbed(
+      () => {
+        now.wall += spans[tried]![0];
+        now.cpu += spans[tried]![1];
+        return ++tried;
+      },
+      { wall: () => now.wall, cpu: () => now.cpu },
+    );
+    return { tried, counted };
+  };
+  assert.equal(attempts([30, 29]), { tried: 1, counted: 1 });
+  assert.equal(attempts([30, 10], [30, 29], [30, 30]), { tried: 2, counted: 2 });
+  assert.equal(attempts([30, 10], [30, 25], [30, 20]), { tried: 3, counted: 2 });
+  assert.equal(attempts([30, 10], [30, 5], [30, 8]), { tried: 3, counted: 1 });
+  // A long sample is not taken a third time.
+  assert.equal(attempts([200, 100], [200, 150], [200, 200]), { tried: 2, counted: 2 });
 });
 
 test('kernel timers name every kernel of a step and change no bit of it', async () => {
