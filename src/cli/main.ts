@@ -340,6 +340,17 @@ command(
     exitCode = await (await import('./conformance.js')).conformance(options);
   });
 
+command('lab', 'nothing', 'train lanes side by side in a page, and see why the placement of the norm matters')
+  .argument('[link]', 'a link of the Lab, or what stands behind its #')
+  .option('--out <file>', 'write the page as one file, which works from disk without a network')
+  .option('--port <n>', 'port of 127.0.0.1 to serve on (default: a free one)', whole(1))
+  .option('--open', 'show the page in the browser')
+  .option('--headless', 'no page: train the link here and print its fingerprint')
+  .option('--text <file>', 'with --headless: the text that the link was made with')
+  .action(async (link, options) => {
+    exitCode = await (await import('./lab.js')).lab(link, options);
+  });
+
 command('info', 'engine', 'what this host can do, versions and hashes').action(async (options) => {
   exitCode = await (await import('./info.js')).info(options);
 });

@@ -28,6 +28,8 @@ export type LaneEnd = 'done' | 'diverged';
 export interface SavedLane {
   checkpoint: Uint8Array<ArrayBuffer>;
   digest: string;
+  /** Steps done. */
+  step: number;
 }
 
 /** What is known before the first step. */
@@ -164,7 +166,7 @@ export class Lane {
   /** What another lane goes on from, bit for bit. */
   save(): SavedLane {
     const checkpoint = withRuntime(this.runtime, () => this.#trainer.save());
-    return { checkpoint: Uint8Array.from(checkpoint), digest: this.#digest };
+    return { checkpoint: Uint8Array.from(checkpoint), digest: this.#digest, step: this.step };
   }
 
   /** The model as `loadModel` reads it. */

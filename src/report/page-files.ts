@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { EnvironmentError } from '../errors.js';
 
 /** What a page has inline. */
@@ -12,6 +13,8 @@ export interface PageFiles {
   style: string;
   /** Names and licences of others' code in the script, from the comment at its top. */
   notice: string;
+  /** The document, of a page that is not made by `renderPage`. */
+  markup?: string;
 }
 
 const folders = ['../pages/', '../../dist/pages/'].map((path) => new URL(path, import.meta.url));
@@ -21,7 +24,7 @@ const kept = new Map<string, PageFiles>();
 export function pageFiles(name: string): PageFiles {
   const before = kept.get(name);
   if (before) return before;
-  const folder = folders.find((one) => existsSync(new URL(`${name}.js`, one)));
+  const folder = folders.find((one) => existsSync(new URL(`${name}.css`, one)));
   if (!folder) {
     throw new EnvironmentError(`the files of the page "${name}" are missing`, {
       op: 'report',
@@ -31,9 +34,13 @@ export function pageFiles(name: string): PageFiles {
     });
   }
   const read = (extension: string) => readFileSync(new URL(`${name}.${extension}`, folder), 'utf8').trim();
-  const script = read('js');
+  const isPacked = existsSync(new URL(`${name}.js.gz`, folder));
+  const script = isPacked
+    ? gunzipSync(readFileSync(new URL(`${name}.js.gz`, folder))).toString('utf8')
+    : read('js');
   const notice = /^\/\*!\s*([\s\S]*?)\s*\*\//.exec(script)?.[1] ?? '';
-  const files = { script, style: read('css'), notice };
+  const markup = existsSync(new URL(`${name}.html`, folder)) ? { markup: read('html') } : {};
+  const files = { script, style: read('css'), notice, ...markup };
   kept.set(name, files);
   return files;
 }

@@ -1,0 +1,80 @@
+/** @file Attention of one sentence: for each lane the layer looked at, a map for each head. */
+import { element } from '../figures/elements.js';
+import { readTokens } from '../figures/theme.js';
+import { numbersTable, type Panel } from './panel.js';
+import type { LabView } from './view.js';
+
+export function attentionPanel(view: LabView, key: string): Panel {
+  const { run } = view;
+  const which = element('select', { id: 'attention-of', 'aria-label': 'Attention shown' });
+  const first = run?.lanes.find(({ history }) => history)?.history;
+  for (const [at, { stack, layer }] of (first?.beginning.attention ?? []).entries())
+    which.append(element('option', { value: at }, `${NAMES[stack]}, layer ${layer}`));
+  const maps = element('div', { class: `heats attention count-${run?.lanes.length ?? 0}` });
+  const node = element('div', {}, element('div', { class: 'which' }, which), maps);
+  const caption = element('p', { class: 'note' });
+  node.append(caption);
+  const drawn = (run?.lanes ?? []).flatMap(({ history, name }, at) => {
+    if (!history) return [];
+    const canvases = Array.from({ length: history.beginning.shape.heads }, () =>
+      element('canvas', { width: 24, height: 24 }),
+    );
+    const badge = element('i', { class: 'badge' }, String(at + 1));
+    badge.style.background = `var(--${view.looks[at].token})`;
+    maps.append(
+      element(
+        'figure',
+        { role: 'img', 'aria-label': `Attention of ${name}` },
+        element('figcaption', { class: 'cap shown' }, badge, name),
+        element('div', { class: 'heads' }, ...canvases),
+      ),
+    );
+    return [{ at, name, history, canvases }];
+  });
+  const draw = (): void => {
+    const tokens = readTokens();
+    const part = Number(which.value) || 0;
+    let told = '';
+    for (const { history, canvases } of drawn) {
+      const place = history.beginning.attention[Math.min(part, history.beginning.attention.length - 1)];
+      const { step, attention } = history.snapshotAt(run?.step ?? 0);
+      const weights = attention[Math.min(part, attention.length - 1)];
+      const [queries, keys] = [place.queries.length, place.keys.length];
+      for (const [head, canvas] of canvases.entries()) {
+        [canvas.width, canvas.height] = [keys, queries];
+        const context = canvas.getContext('2d');
+        for (let query = 0; query < queries; query++) {
+          for (let at = 0; at < keys && context; at++) {
+            const weight = weights[(head * queries + query) * keys + at];
+            context.fillStyle = tokens[`g${Math.round(18 * Math.min(1, weight))}`];
+            context.fillRect(at, query, 1, 1);
+          }
+        }
+      }
+      told ||= `Rows look, columns are looked at: “${place.queries.join('')}”. Of step ${step}.`;
+    }
+    caption.textContent = told;
+  };
+  which.addEventListener('change', draw);
+  return {
+    node,
+    key,
+    draw,
+    table() {
+      const part = Number(which.value) || 0;
+      const [one] = drawn;
+      if (!one) return element('p');
+      const place = one.history.beginning.attention[part];
+      const weights = one.history.snapshotAt(run?.step ?? 0).attention[part];
+      const keys = place.keys.length;
+      const rows = place.queries.map((token, query) => [
+        token,
+        ...place.keys.map((_, at) => weights[query * keys + at].toFixed(2)),
+      ]);
+      return numbersTable([`${one.name}, head 1`, ...place.keys], rows);
+    },
+    destroy() {},
+  };
+}
+
+const NAMES = { encoder: 'Self-attention', decoder: 'Decoder’s self-attention', cross: 'Decoder to encoder' };

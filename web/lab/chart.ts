@@ -1,0 +1,224 @@
+/**
+ * @file Lines over steps on a canvas: the loss of all lanes, and every instrument that is a line. It is drawn whole
+ * each time, from the numbers of the history; a point for each pixel is enough.
+ */
+import { element } from '../figures/elements.js';
+import { niceStep, tick } from '../figures/numbers.js';
+import { readTokens, type Tokens } from '../figures/theme.js';
+
+export interface ChartLine {
+  label: string;
+  /** Name of a token, or of several lines of one lane the same. */
+  token: string;
+  dash?: readonly number[];
+  width?: number;
+  alpha?: number;
+  /** Values from `first` on; NaN leaves a gap. */
+  values: ArrayLike<number>;
+  first: number;
+  /** Steps between two values. Default 1. */
+  every?: number;
+  /** A dot in place of a line: a value alone, at a step. */
+  dots?: 'filled' | 'hollow';
+}
+
+export interface ChartLevel {
+  label: string;
+  value: number;
+  /** Theory is dashed, a reference dotted. */
+  kind: 'reference' | 'theory';
+}
+
+export interface ChartData {
+  xRange: readonly [number, number];
+  yRange: readonly [number, number];
+  yScale: 'linear' | 'log';
+  lines: readonly ChartLine[];
+  levels: readonly ChartLevel[];
+  /** The step looked at; none where the x axis is not steps. */
+  cursor: number | null;
+  /** Only of a chart whose x axis is not steps. */
+  xTicks?: readonly { at: number; text: string }[];
+}
+
+export class Chart {
+  readonly node: HTMLElement;
+  readonly canvas = element('canvas', { 'aria-hidden': 'true' });
+  data: ChartData | null = null;
+  readonly #labels = element('div', { class: 'chart-labels', 'aria-hidden': 'true' });
+  readonly #size: ResizeObserver;
+
+  constructor(className: string) {
+    this.node = element('div', { class: `lines ${className}` }, this.canvas, this.#labels);
+    this.#size = new ResizeObserver(() => this.draw());
+    this.#size.observe(this.node);
+  }
+
+  show(data: ChartData): void {
+    this.data = data;
+    this.draw();
+  }
+
+  destroy(): void {
+    this.#size.disconnect();
+  }
+
+  /** Where a step is, as a share of the width. */
+  x(step: number): number {
+    const [low, high] = this.data?.xRange ?? [0, 1];
+    return (step - low) / (high - low || 1);
+  }
+
+  /** Where a value is, as a share of the height from the top; values beyond the range are at its edge. */
+  y(value: number): number {
+    const { yRange, yScale } = this.data ?? { yRange: [0, 1], yScale: 'linear' };
+    const place = yScale === 'log' ? Math.log : (number: number) => number;
+    const [low, high] = yRange;
+    const share = (place(value) - place(low)) / (place(high) - place(low) || 1);
+    return 1 - Math.min(1.02, Math.max(-0.02, share));
+  }
+
+  draw(): void {
+    const { data, canvas } = this;
+    const { clientWidth: width, clientHeight: height } = this.node;
+    if (!data || width === 0 || height === 0) return;
+    const ratio = Math.min(3, window.devicePixelRatio || 1);
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const context = canvas.getContext('2d');
+    if (!context) return;
+    context.scale(ratio, ratio);
+    const tokens = readTokens();
+    this.#grid(context, width, height, tokens);
+    for (const line of data.lines) this.#line(context, line, width, height, tokens);
+    if (data.cursor !== null) {
+      context.strokeStyle = tokens.text;
+      context.lineWidth = 1;
+      context.setLineDash([]);
+      const x = Math.round(this.x(data.cursor) * width) + 0.5;
+      stroke(context, [
+        [x, 0],
+        [x, height],
+      ]);
+    }
+  }
+
+  #grid(context: CanvasRenderingContext2D, width: number, height: number, tokens: Tokens): void {
+    const data = this.data as ChartData;
+    const labels: HTMLElement[] = [];
+    context.lineWidth = 1;
+    context.strokeStyle = tokens.grid;
+    for (const value of yTicks(data, height)) {
+      const y = this.y(value) * height;
+      stroke(context, [
+        [0, Math.round(y) + 0.5],
+        [width, Math.round(y) + 0.5],
+      ]);
+      labels.push(placed('ytick', 'right: 100%', `top: ${(100 * y) / height}%`, tick(value)));
+    }
+    for (const { at, text } of data.xTicks ?? []) {
+      const x = this.x(at) * width;
+      labels.push(placed('xtick', `left: ${(100 * x) / width}%`, 'top: 100%', text));
+    }
+    for (const { label, value, kind } of data.levels) {
+      if (!Number.isFinite(value)) continue;
+      const y = this.y(value);
+      context.strokeStyle = tokens[kind === 'theory' ? 'text' : 'quiet'];
+      context.setLineDash(kind === 'theory' ? [5, 3] : [1, 3]);
+      stroke(context, [
+        [0, Math.round(y * height) + 0.5],
+        [width, Math.round(y * height) + 0.5],
+      ]);
+      context.setLineDash([]);
+      labels.push(placed(`level ${kind}`, 'right: 0', `top: ${100 * y}%`, label));
+    }
+    this.#labels.replaceChildren(...labels);
+  }
+
+  #line(
+    context: CanvasRenderingContext2D,
+    { token, dash = [], width: thick = 2.25, alpha = 1, values, first, every = 1, dots }: ChartLine,
+    width: number,
+    height: number,
+    tokens: Tokens,
+  ): void {
+    context.strokeStyle = tokens[token];
+    context.fillStyle = tokens[token];
+    context.globalAlpha = alpha;
+    context.lineWidth = thick;
+    context.lineJoin = 'round';
+    context.setLineDash([...dash]);
+    const from = Math.max(0, Math.floor((this.data?.xRange[0] ?? 0) - first) / every);
+    // More points than pixels would be drawn over each other.
+    const stride = Math.max(1, Math.floor((values.length - from) / (2 * width)));
+    let piece: [number, number][] = [];
+    for (let at = Math.floor(from); at < values.length; at += stride) {
+      const value = values[at];
+      if (!Number.isFinite(value)) {
+        stroke(context, piece);
+        piece = [];
+        continue;
+      }
+      const point: [number, number] = [this.x(first + at * every) * width, this.y(value) * height];
+      if (dots) dot(context, point, dots, tokens);
+      piece.push(point);
+    }
+    stroke(context, piece);
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+  }
+}
+
+function stroke(context: CanvasRenderingContext2D, points: readonly [number, number][]): void {
+  if (points.length < 2) return;
+  context.beginPath();
+  for (const [at, [x, y]] of points.entries()) {
+    if (at === 0) context.moveTo(x, y);
+    else context.lineTo(x, y);
+  }
+  context.stroke();
+}
+
+function dot(
+  context: CanvasRenderingContext2D,
+  [x, y]: readonly [number, number],
+  kind: 'filled' | 'hollow',
+  tokens: Tokens,
+): void {
+  context.beginPath();
+  context.arc(x, y, 3.2, 0, 2 * Math.PI);
+  if (kind === 'filled') context.fill();
+  else {
+    const { fillStyle } = context;
+    context.fillStyle = tokens.surface;
+    context.fill();
+    context.stroke();
+    context.fillStyle = fillStyle;
+  }
+}
+
+function placed(className: string, x: string, y: string, text: string): HTMLElement {
+  const made = element('span', { class: className }, text);
+  for (const rule of [x, y]) {
+    const [name, value] = rule.split(': ');
+    made.style.setProperty(name, value);
+  }
+  return made;
+}
+
+function yTicks({ yRange: [low, high], yScale }: ChartData, height: number): number[] {
+  const most = Math.max(2, Math.floor(height / 36));
+  if (yScale === 'log') {
+    const decades = Math.log10(high / low);
+    const every = Math.max(1, Math.ceil(decades / most));
+    const found: number[] = [];
+    for (let power = Math.ceil(Math.log10(low) - 1e-9); power <= Math.log10(high) + 1e-9; power++)
+      if (power % every === 0) found.push(Number(`1e${power}`));
+    return found.length > 1 ? found : [...found, Number(low.toPrecision(2)), Number(high.toPrecision(2))];
+  }
+  const step = niceStep((high - low) / most);
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.max(0, Math.floor(high / step + 1e-9) - first + 1) }, (_, at) =>
+    Number(((first + at) * step).toPrecision(12)),
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * @file The way to where a lane computes: a worker made of the page's own text, or, where the browser starts none, the
+ * page itself, which then trains between two of its own turns.
+ */
+import { type FromLane, LaneHost, type ToLane } from '../../src/lab/lane-host.js';
+
+export interface LanePort {
+  /** Where it computes. */
+  readonly where: 'worker' | 'page';
+  post(message: ToLane): void;
+  close(): void;
+}
+
+/** How long a worker may take to say that it is there, on a machine that does much else. */
+const START_MS = 20_000;
+
+let address: string | null = null;
+/** A browser that starts none once starts none later. */
+let noWorkers = false;
+
+function programAddress(): string {
+  const text = document.getElementById('program')?.textContent ?? '';
+  address ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+  return address;
+}
+
+/**
+ * Opens a port.
+ * @param lost is called when the worker ends by itself, which browsers do to those that take too much memory
+ */
+export function openLanePort(receive: (message: FromLane) => void, lost: (why: string) => void): LanePort {
+  if (noWorkers || typeof Worker === 'undefined') return inPage(receive);
+  let worker: Worker;
+  try {
+    worker = new Worker(programAddress());
+  } catch {
+    noWorkers = true;
+    return inPage(receive);
+  }
+  const sent: ToLane[] = [];
+  let heard = false;
+  let instead: LanePort | null = null;
+  const giveUp = (): void => {
+    clearTimeout(late);
+    worker.terminate();
+    noWorkers = true;
+    instead = inPage(receive);
+    for (const message of sent) instead.post(message);
+  };
+  const late = setTimeout(giveUp, START_MS);
+  worker.addEventListener('message', ({ data }) => {
+    heard = true;
+    clearTimeout(late);
+    if (data !== 'here') receive(data as FromLane);
+  });
+  worker.addEventListener('error', (event) => {
+    event.preventDefault();
+    if (!heard) giveUp();
+    else {
+      worker.terminate();
+      lost(event.message || 'the browser ended it');
+    }
+  });
+  return {
+    get where() {
+      return instead ? 'page' : 'worker';
+    },
+    post(message) {
+      if (instead) instead.post(message);
+      else {
+        if (!heard) sent.push(message);
+        worker.postMessage(message);
+      }
+    },
+    close() {
+      clearTimeout(late);
+      instead?.close();
+      worker.terminate();
+    },
+  };
+}
+
+function inPage(receive: (message: FromLane) => void): LanePort {
+  let open = true;
+  const host = new LaneHost((message) => open && receive(message));
+  return {
+    where: 'page',
+    post: (message) => void host.receive(message),
+    close() {
+      open = false;
+      host.close();
+    },
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * @file The loss of all lanes in one chart, with what a model knows that knows nothing, or only how often each letter
+ * comes. Its axis of steps is the scrubber.
+ */
+import { element } from '../figures/elements.js';
+import { Chart, type ChartLine } from './chart.js';
+import type { LaneLook } from './looks.js';
+import type { Run } from './run.js';
+
+/** Steps over which a line's mean goes. */
+const WINDOW = 9;
+
+export interface Extra {
+  /** Lines beside those of the run: a reader's guess, what was recorded. */
+  lines(): readonly ChartLine[];
+}
+
+export class LossChart {
+  readonly chart = new Chart('loss');
+  readonly scrub = element('input', { type: 'range', min: 0, value: 0, step: 1, 'aria-label': 'Step shown' });
+  /** Lines of others, drawn behind those of the run. */
+  extra: Extra | null = null;
+  readonly #ends = element('div', { class: 'ends', 'aria-hidden': 'true' });
+  readonly #ticks = element('div', { class: 'steps', 'aria-hidden': 'true' });
+  readonly #back = element('button', { type: 'button', class: 'back', hidden: true }, 'Back to live');
+  readonly #title = element('span', { class: 'ytitle', 'aria-hidden': 'true' });
+
+  constructor(place: HTMLElement, onStep: (step: number | null) => void) {
+    this.chart.node.append(this.#title, this.#ends);
+    const bar = element('div', { class: 'scrub' }, this.scrub, this.#ticks, this.#back);
+    place.append(this.chart.node, bar);
+    this.chart.node.setAttribute('role', 'img');
+    this.scrub.addEventListener('input', () => onStep(Number(this.scrub.value)));
+    this.#back.addEventListener('click', () => onStep(null));
+    this.chart.node.addEventListener('pointerdown', (event) => this.#drag(event, onStep));
+  }
+
+  /** Dragging over the chart is dragging the scrubber. */
+  #drag(event: PointerEvent, onStep: (step: number | null) => void): void {
+    if (event.button !== 0 || !this.chart.data || event.defaultPrevented) return;
+    const { node } = this.chart;
+    const [low, high] = this.chart.data.xRange;
+    const go = ({ clientX }: PointerEvent): void => {
+      const { left, width } = node.getBoundingClientRect();
+      onStep(Math.round(low + Math.min(1, Math.max(0, (clientX - left) / width)) * (high - low)));
+    };
+    node.setPointerCapture(event.pointerId);
+    node.addEventListener('pointermove', go);
+    const end = (): void => node.removeEventListener('pointermove', go);
+    node.addEventListener('pointerup', end, { once: true });
+    node.addEventListener('pointercancel', end, { once: true });
+    go(event);
+  }
+
+  draw(run: Run, looks: readonly LaneLook[], token: string): void {
+    const { steps } = run.lab;
+    const { step } = run;
+    const references = run.lanes.find(({ history }) => history)?.history?.beginning.references;
+    const top = references ? references.nothing + 0.9 : 6;
+    const bottom = references ? Math.max(0, references.frequencies - 1.6) : 0;
+    const lines: ChartLine[] = [];
+    let lowest = bottom;
+    for (const [at, { history }] of run.lanes.entries()) {
+      if (!history) continue;
+      const losses = history.series(history.layout.loss);
+      const { token: color, dash } = looks[at];
+      const mean = trailingMean(losses, WINDOW);
+      for (const value of mean) if (value < lowest) lowest = Math.max(0, Math.floor(2 * value) / 2);
+      lines.push({
+        label: run.lanes[at].name,
+        token: color,
+        width: 1,
+        alpha: 0.28,
+        values: losses,
+        first: 1,
+      });
+      lines.push({ label: run.lanes[at].name, token: color, dash, values: mean, first: 1 });
+    }
+    this.#title.textContent = `loss, nats per ${token === 'letter' ? 'character' : 'token'}`;
+    this.chart.show({
+      xRange: [0, steps],
+      yRange: [lowest, top],
+      yScale: 'linear',
+      lines: [...(this.extra?.lines() ?? []), ...lines],
+      levels: references
+        ? [
+            {
+              label: `knows nothing ${references.nothing.toFixed(2)}`,
+              value: references.nothing,
+              kind: 'reference',
+            },
+            {
+              label: `${token} frequencies ${references.frequencies.toFixed(2)}`,
+              value: references.frequencies,
+              kind: 'reference',
+            },
+          ]
+        : [],
+      cursor: step,
+    });
+    this.#drawEnds(run, looks);
+    this.#drawAxis(run);
+    this.chart.node.setAttribute('aria-label', this.#says(run));
+  }
+
+  /** The names of the lines at the cursor, pushed apart until none covers another. */
+  #drawEnds(run: Run, looks: readonly LaneLook[]): void {
+    const height = this.chart.node.clientHeight;
+    const { step } = run;
+    const found = run.lanes.flatMap(({ name, history }, at) => {
+      const loss = history?.loss(step, WINDOW);
+      return loss === undefined ? [] : [{ at, name, loss, y: this.chart.y(loss) * height }];
+    });
+    found.sort((a, b) => a.y - b.y || a.at - b.at);
+    const gap = 17;
+    for (let pass = 0; pass < 2; pass++) {
+      let least = gap / 2;
+      for (const one of found) {
+        one.y = Math.max(one.y, least);
+        least = one.y + gap;
+      }
+      let most = height - gap / 2;
+      for (const one of found.toReversed()) {
+        one.y = Math.min(one.y, most);
+        most = one.y - gap;
+      }
+    }
+    const share = this.chart.x(step);
+    this.#ends.replaceChildren(
+      ...found.map(({ at, name, loss, y }) => {
+        const value = element('b', {}, loss.toFixed(2));
+        const badge = element('i', { class: 'badge' }, String(at + 1));
+        badge.style.background = value.style.color = `var(--${looks[at].token})`;
+        const made = element(
+          'span',
+          { class: 'end' },
+          badge,
+          element('span', { class: 'nm' }, name),
+          ' ',
+          value,
+        );
+        made.style.top = `${y}px`;
+        if (share < 0.62) made.style.left = `calc(${100 * share}% + 14px)`;
+        else made.style.right = `calc(${100 * (1 - share)}% + 14px)`;
+        return made;
+      }),
+    );
+  }
+
+  #drawAxis(run: Run): void {
+    const { steps } = run.lab;
+    const { step, newest } = run;
+    this.scrub.max = String(steps);
+    if (Number(this.scrub.value) !== step) this.scrub.value = String(step);
+    this.scrub.setAttribute('aria-valuetext', `Step ${step}${run.isLive ? ', the newest' : ` of ${newest}`}`);
+    this.scrub.style.setProperty('--done', `${(100 * newest) / steps}%`);
+    this.#back.hidden = run.isLive;
+    const quarters = [0, 1, 2, 3, 4].map((part) => Math.round((part * steps) / 4));
+    const near = (at: number) => Math.abs(at - step) / steps < 0.06;
+    this.#ticks.replaceChildren(
+      ...[...new Set(quarters)]
+        .filter((at) => !near(at))
+        .map((at) => tickAt(at, steps, at === steps ? `${steps} steps` : String(at), '')),
+      tickAt(step, steps, step === steps ? `${steps} steps` : String(step), 'at'),
+    );
+  }
+
+  #says(run: Run): string {
+    const parts = run.lanes.map(({ name, history }) => {
+      const loss = history?.loss(run.step, WINDOW);
+      return `${name} ${loss === undefined ? 'not started' : loss.toFixed(2)}`;
+    });
+    return `Training loss, step ${run.step} of ${run.lab.steps}. ${parts.join('. ')}.`;
+  }
+}
+
+/** The mean of each value and those before it, as the loss of a lane is shown. */
+function trailingMean(values: Float64Array, window: number): Float64Array {
+  let sum = 0;
+  return values.map((value, at) => {
+    sum += value - (at >= window ? values[at - window] : 0);
+    return sum / Math.min(window, at + 1);
+  });
+}
+
+function tickAt(at: number, steps: number, text: string, className: string): HTMLElement {
+  const edge = at === 0 ? ' first' : at === steps ? ' last' : '';
+  const made = element('span', { class: `${className}${edge}` }, text);
+  made.style.left = `${(100 * at) / steps}%`;
+  return made;
+}

@@ -1,0 +1,100 @@
+/** @file One number of each layer at a step: filled now, hollow at step 1, dashed what theory says. */
+import { element, svg } from '../figures/elements.js';
+import { brief } from './stack.js';
+
+export interface SliceData {
+  token: string;
+  /** By layer, from the lowest. */
+  now: readonly number[];
+  first: readonly number[];
+  /** Lines of theory, each by layer. */
+  theory: readonly (readonly number[])[];
+  range: readonly [number, number];
+  scale: 'log' | 'linear';
+}
+
+export class Slice {
+  readonly node: HTMLElement;
+  readonly #plot = svg('svg', { viewBox: '0 0 100 100', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+  readonly #dots = element('div', { 'aria-hidden': 'true' });
+  readonly #ticks = element('div', { class: 'xs', 'aria-hidden': 'true' });
+
+  constructor() {
+    this.node = element(
+      'div',
+      { class: 'slicebox' },
+      element('div', { class: 'slice' }, this.#plot, this.#dots),
+      this.#ticks,
+    );
+  }
+
+  show({ token, now, first, theory, range: [low, high], scale }: SliceData): void {
+    const place = scale === 'log' ? Math.log : (value: number) => value;
+    const x = (value: number): number => {
+      const share = (place(value) - place(low)) / (place(high) - place(low));
+      return 100 * Math.min(1, Math.max(0, share));
+    };
+    const count = now.length;
+    const y = (layer: number): number => 100 * (1 - (layer + 0.5) / count);
+    const path = (values: readonly number[]): string => {
+      let d = '';
+      for (const [layer, value] of values.entries()) {
+        if (Number.isFinite(value)) d += `${d === '' ? 'M' : 'L'}${x(value)} ${y(layer)}`;
+      }
+      return d;
+    };
+    const line = svg('path', { class: 'nowline', d: path(now) });
+    line.style.stroke = `var(--${token})`;
+    const ticks = ticksOf(low, high, scale);
+    this.#plot.replaceChildren(
+      svg('path', { class: 'grid', d: ticks.map((tick) => `M${x(tick)} 0V100`).join('') }),
+      ...theory.map((values) => svg('path', { class: 'theory', d: path(values) })),
+      line,
+    );
+    const dot = (className: string, value: number, layer: number): HTMLElement[] => {
+      if (!Number.isFinite(value)) return [];
+      const made = element('i', { class: className });
+      made.style.left = `${x(value)}%`;
+      made.style.top = `${y(layer)}%`;
+      if (className === 'dot') made.style.background = `var(--${token})`;
+      return [made];
+    };
+    this.#dots.replaceChildren(
+      ...first.flatMap((value, layer) => dot('dot o', value, layer)),
+      ...now.flatMap((value, layer) => dot('dot', value, layer)),
+    );
+    this.#ticks.replaceChildren(
+      ...ticks.map((tick) => {
+        const made = element('span', {}, scale === 'log' ? power(tick) : brief(tick));
+        made.style.left = `${x(tick)}%`;
+        return made;
+      }),
+    );
+  }
+}
+
+function ticksOf(low: number, high: number, scale: 'log' | 'linear'): number[] {
+  if (scale === 'linear') return [low, (low + high) / 2, high];
+  const found: number[] = [];
+  for (let exponent = Math.ceil(Math.log10(low)); exponent <= Math.log10(high); exponent++)
+    if (exponent % 2 === 0) found.push(Number(`1e${exponent}`));
+  return found;
+}
+
+const RAISED: Readonly<Record<string, string>> = {
+  '-': '⁻',
+  0: '⁰',
+  1: '¹',
+  2: '²',
+  3: '³',
+  4: '⁴',
+  5: '⁵',
+  6: '⁶',
+};
+
+function power(value: number): string {
+  const exponent = Math.round(Math.log10(value));
+  if (exponent === 0) return '1';
+  if (exponent === 1) return '10';
+  return `10${[...String(exponent)].map((digit) => RAISED[digit] ?? digit).join('')}`;
+}

@@ -1,0 +1,23 @@
+/** @file How a lane does, in words: against what a model knows that knows only how often each letter comes. */
+import type { RunLane } from './run.js';
+
+/** Nats around the letter frequencies that count as there. */
+const NEAR = 0.15;
+
+export interface Status {
+  text: string;
+  isBad: boolean;
+}
+
+/** @param token what a token of the task is called */
+export function statusOf({ history, end, lost }: RunLane, step: number, token: string): Status {
+  if (lost !== null) return { text: `stopped at step ${history?.steps ?? 0}`, isBad: true };
+  if (end === 'diverged' && step >= (history?.steps ?? 0))
+    return { text: `diverged at step ${(history?.steps ?? 0) + 1}`, isBad: true };
+  const loss = history?.loss(step);
+  if (!history || loss === undefined) return { text: 'not started', isBad: false };
+  const { frequencies } = history.beginning.references;
+  if (loss > frequencies + NEAR) return { text: `above ${token} frequencies`, isBad: step > 30 };
+  if (loss > frequencies - NEAR) return { text: `at ${token} frequencies`, isBad: step > 30 };
+  return { text: 'learning', isBad: false };
+}
