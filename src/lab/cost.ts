@@ -3,7 +3,8 @@
  * and what this device does of them in a second.
  */
 import { buildRun, type OpenedData, openData, type Recipe } from '../recipe/index.js';
-import { createRuntime, withRuntime } from '../runtime/runtime.js';
+import { createRuntime } from '../runtime/init.js';
+import { withRuntime } from '../runtime/runtime.js';
 import { plan, type Trainable } from '../train/index.js';
 import type { LabConfiguration, LaneConfiguration } from './configuration.js';
 import { Lane } from './lane.js';
