@@ -5,8 +5,10 @@ computes from them, in float64 by numpy and nothing else (`pretrained/formulas.p
     python3 scripts/make-pretrained-goldens.py
 
 golden.json has the inputs and the logits; of language models the tokens, too, that greedy choice appends. Shapes of Llama, BERT
-and ViT are those of the modules in `pretrained/modules.py`, which needs PyTorch (Debian's python3-torch).
+and ViT are those of the modules in `pretrained/modules.py`, which needs PyTorch (Debian's python3-torch); keys.json has all keys and
+shapes of these modules, tied ones under both names.
 """
+import json
 import math
 import os
 
@@ -137,6 +139,13 @@ def main():
                              'label2id': {name: int(i) for i, name in labels.items()},
                              'problem_type': 'single_label_classification', 'classifier_dropout': None}, 27)
     vit()
+    keys = {}
+    for name in sorted(os.listdir(OUT)):
+        if os.path.isdir(os.path.join(OUT, name)):
+            with open(os.path.join(OUT, name, 'config.json')) as file:
+                module = make(json.load(file))
+            keys[name] = {key: list(value.shape) for key, value in module.state_dict().items()}
+    write_json(os.path.join(OUT, 'keys.json'), keys)
 
 
 if __name__ == '__main__':

@@ -54,6 +54,10 @@ export interface Reading {
   kind: ModelKind;
   /** Our options. */
   options: object;
+  /** Names of a classifier's classes, in their order. */
+  labels?: readonly string[];
+  /** Tensors that files of this class may have, and that it does not use. */
+  unused?: RegExp;
 }
 
 /** A configuration of ours, of any kind. */
@@ -80,8 +84,8 @@ export interface Family {
   renamed?(name: string): string;
   /** @throws ConfigError naming a key that cannot be honoured */
   read(config: ConfigReader, overrides: PretrainedOverrides, tensors: ReadonlySet<string>): Reading;
-  /** What of our configuration it can express; keys that are not here change nothing that is written. */
-  allowed: Allowed;
+  /** What of our configuration it can express; keys that are not here change nothing that is computed without dropout. */
+  allowed(config: AnyConfig): Allowed;
   /** Their class for a model of ours. */
   architecture(config: AnyConfig): string;
   /** All their tensors. Those of a part that the model has not are left out. */

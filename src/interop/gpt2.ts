@@ -90,7 +90,7 @@ export const gpt2: Family = {
     };
     return { architecture: 'GPT2LMHeadModel', kind: 'causalLM', options };
   },
-  allowed: {
+  allowed: ({ numHeads }) => ({
     normPlacement: ['pre'],
     finalNorm: [true, 'auto'],
     norm: ['layer'],
@@ -100,8 +100,9 @@ export const gpt2: Family = {
     embeddingNorm: [false],
     gatedFFN: [false],
     bias: [true],
+    numKVHeads: [numHeads],
     activation: Object.values(ACTIVATIONS),
-  },
+  }),
   architecture: () => 'GPT2LMHeadModel',
   rows: (config) => {
     const { tiedEmbeddings: tied } = config as ModelConfig;

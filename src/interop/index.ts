@@ -3,11 +3,6 @@
  * @module prenorm/interop
  */
 export type { PretrainedOverrides } from './family.js';
-export {
-  type FromPretrainedOptions,
-  fromPretrained,
-  type PretrainedModel,
-  type ToPretrainedOptions,
-  toPretrained,
-} from './pretrained.js';
+export { type FromPretrainedOptions, fromPretrained, type PretrainedModel } from './pretrained.js';
 export type { PretrainedFetcher, PretrainedFile, PretrainedSource } from './source.js';
+export { type ToPretrainedOptions, toPretrained } from './to-pretrained.js';

@@ -187,7 +187,7 @@ export const llama: Family = {
     const options = { ...optionsOf(config, overrides, { dFF: 11008, vocab: 32000 }), maxSeqLen, bias };
     return { architecture: 'LlamaForCausalLM', kind: 'causalLM', options };
   },
-  allowed: { ...allowed, bias: [true, false, 'attention', 'ffn'] },
+  allowed: () => ({ ...allowed, bias: [true, false, 'attention', 'ffn'] }),
   architecture: () => 'LlamaForCausalLM',
   config(config) {
     const { bias } = config as ModelConfig;
@@ -220,7 +220,7 @@ export const qwen2: Family = {
     };
     return { architecture: 'Qwen2ForCausalLM', kind: 'causalLM', options };
   },
-  allowed: { ...allowed, bias: ['qkv'] },
+  allowed: () => ({ ...allowed, bias: ['qkv'] }),
   architecture: () => 'Qwen2ForCausalLM',
   config: (config) => ({ ...configOf(config as ModelConfig), use_sliding_window: false }),
 };

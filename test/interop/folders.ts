@@ -101,3 +101,13 @@ export const lmLogits =
   (ids: readonly number[]) =>
   (model: LibraryModel): ArrayLike<number> =>
     (model as CausalLM).forward({ ids: Int32Array.from(ids), batchSize: 1, seqLen: ids.length }).toArray();
+
+const keys = JSON.parse(
+  readFileSync(new URL('../fixtures/pretrained/keys.json', import.meta.url), 'utf8'),
+) as Record<string, Record<string, number[]>>;
+
+/** What is written has the keys and shapes of their modules, tied ones under both names. */
+export function checkKeys(name: string, written: ReadonlyMap<string, Uint8Array>): void {
+  const found = [...tensorsOf(written)].map(([key, { shape }]) => [key, shape] as const);
+  assert.equal(Object.fromEntries(found.sort()), Object.fromEntries(Object.entries(keys[name]).sort()));
+}

@@ -12,6 +12,7 @@ import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { init } from '../../src/runtime/init.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
 import { asyncRefusal, bits, close, smallLM } from '../support.js';
+import { checkKeys } from './folders.js';
 
 const test = suite('interop/gpt2');
 await init();
@@ -96,6 +97,7 @@ test('what is written is read back with the same bits, in one file and in severa
   assert.ok(sharded.size > 3 && sharded.has('model.safetensors.index.json'));
   for (const written of [whole, sharded])
     assert.is(bits(logitsOf((await fromPretrained(written)).model)), all);
+  checkKeys('gpt2', whole);
   const { tensors } = decodeSafetensors(whole.get('model.safetensors') as Uint8Array);
   const before = decodeSafetensors(bytesOf('model.safetensors')).tensors;
   for (const [name, { shape, data }] of before) {
@@ -146,7 +148,7 @@ test('what config.json says is done, known to mean nothing, or refused by name',
     [{ n_head: 5 }, /dModel must be a multiple of numHeads 5/],
     [{ embd_pdrop: 0.2 }, /embd_pdrop must be resid_pdrop/],
     [{ rotary: true }, /config.json has rotary, which is not known here/],
-    [{ model_type: 'gptj' }, /model_type is "gptj"; known here are gpt2, llama, qwen2/],
+    [{ model_type: 'gptj' }, /model_type is "gptj"; known here are gpt2, llama, qwen2, bert, vit/],
     [{ n_layer: 1e9 }, /numLayers/],
     [{ n_layer: 900 }, /layers have more tensors|asks for/],
     [{ vocab_size: 1e12 }, /asks for|has/],

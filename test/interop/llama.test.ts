@@ -7,6 +7,7 @@ import { CausalLM, type ModelConfig, type ModelOptions } from '../../src/nn/inde
 import { init } from '../../src/runtime/init.js';
 import { asyncRefusal, refusal, smallLM } from '../support.js';
 import {
+  checkKeys,
   checkNumbers,
   checkRoundTrip,
   filesOf,
@@ -57,6 +58,7 @@ for (const [name, about] of Object.entries(FOLDERS)) {
   test(`${name}: goes out and comes back with the same bits, keys and configuration`, async () => {
     const { model, config } = await fromPretrained(filesOf(name));
     const written = await checkRoundTrip(model, lmLogits(golden.ids));
+    checkKeys(name, written);
     const [before, after] = [tensorsOf(filesOf(name)), tensorsOf(written)];
     for (const [key, { shape, data }] of before)
       assert.equal([after.get(key)?.shape, after.get(key)?.data], [shape, data], key);

@@ -1,0 +1,25 @@
+/** @file The classes of a classifier in config.json: their number, and their names. */
+import type { ConfigReader } from './family.js';
+
+/** Keys that say it; `num_labels` alone is what older files have. */
+export const labelKeys: readonly string[] = ['id2label', 'label2id', 'num_labels', '_num_labels'];
+
+/** As Hugging Face names classes that nobody named. */
+export const unnamedLabels = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `LABEL_${i}`);
+
+/** Names of the classes in their order. Without any there are two, as with Hugging Face. */
+export function labelsOf(config: ConfigReader): string[] {
+  const names = config.object('id2label');
+  if (!names) return unnamedLabels(config.whole('num_labels', 1, 1e6, 2));
+  const count = Object.keys(names.json).length;
+  const labels = Array.from({ length: count }, (_, i) => names.text(String(i)));
+  if (config.json.num_labels != null) config.only('num_labels', count);
+  return labels;
+}
+
+/** What says it in config.json. */
+export const labelEntries = (labels: readonly string[]): Record<string, unknown> => ({
+  id2label: Object.fromEntries(labels.map((label, i) => [String(i), label])),
+  label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+});

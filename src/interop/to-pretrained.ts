@@ -1,0 +1,109 @@
+/** @file `toPretrained`: a model of ours as a folder of Hugging Face. */
+import type { Parameter } from '../autograd/variable.js';
+import { checkOptions, integer, optional, type Rules, text } from '../checks.js';
+import { ConfigError } from '../errors.js';
+import { labelsProblem } from '../io/model-file.js';
+import { encodeSafetensors, type TensorEntry } from '../io/safetensors.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
+import { sizeOf } from '../tensor/shape.js';
+import { familyFor, namesOf } from './families.js';
+import type { AnyConfig, KeyRow } from './family.js';
+import { labelEntries, unnamedLabels } from './labels.js';
+import { placesOf, rangeOf, theirShape } from './layouts.js';
+
+/** How a model is written. */
+export interface ToPretrainedOptions {
+  /** Largest file of weights, in bytes; a larger model is several, with an index. Default 5e9. */
+  maxShardBytes?: number;
+  /** Names of a classifier's classes, in their order. Default: `LABEL_0` and so on. */
+  labels?: readonly string[];
+}
+
+const rules: Rules<ToPretrainedOptions> = {
+  maxShardBytes: optional(integer(1)),
+  labels: optional({
+    wanted: 'a list of strings',
+    holds: (list) => Array.isArray(list) && list.every(text.holds),
+  }),
+};
+
+/**
+ * The files of a folder of Hugging Face by their names: `config.json`, and weights under the names that its modules have, a
+ * tied output under both, so that `load_state_dict(strict=True)` takes them. The family is the first that can express the
+ * model's configuration; a dropout that it has no key for is not written.
+ * @throws ConfigError for a model that no known family can express, which says what each would need
+ */
+export function toPretrained(
+  model: LibraryModel,
+  options: ToPretrainedOptions = {},
+): Map<string, Uint8Array<ArrayBuffer>> {
+  checkOptions('toPretrained', options, rules);
+  const { maxShardBytes = 5e9, labels } = options;
+  const { config } = model;
+  const family = familyFor(model);
+  const architecture = family.architecture(config);
+  const { numClasses: classes } = config as { numClasses?: number };
+  const problem = labelsProblem(labels ?? null, config);
+  if (problem !== null)
+    throw new ConfigError(problem, { op: 'toPretrained', expected: classes, actual: labels });
+  const named = classes === undefined ? {} : labelEntries(labels ?? unnamedLabels(classes));
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+  const first = { model_type: family.type, architectures: [architecture] };
+  files.set('config.json', json({ ...first, ...family.config(config), ...named, torch_dtype: 'float32' }));
+
+  const parameters = new Map(model.namedParameters());
+  const rows = [...namesOf(family.rows(config, architecture), model)].map(([theirs, row]): Written => {
+    const parameter = parameters.get(row.ours) as Parameter;
+    return { theirs, row, parameter, shape: theirShape(row, parameter.shape, config) };
+  });
+  const shards = shardsOf(rows, maxShardBytes);
+  const index: Record<string, string> = {};
+  shards.forEach((shard, i) => {
+    const number = (n: number) => String(n).padStart(5, '0');
+    const name =
+      shards.length === 1
+        ? 'model.safetensors'
+        : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
+    for (const { theirs } of shard) index[theirs] = name;
+    const tensors = new Map(shard.map((one) => [one.theirs, entryOf(one, config)]));
+    files.set(name, encodeSafetensors(tensors, { format: 'pt' }));
+  });
+  if (shards.length > 1) {
+    const total = rows.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+    files.set('model.safetensors.index.json', json({ metadata: { total_size: total }, weight_map: index }));
+  }
+  return files;
+}
+
+/** A tensor of theirs that is to be written. */
+interface Written {
+  theirs: string;
+  row: KeyRow;
+  parameter: Parameter;
+  shape: number[];
+}
+
+function entryOf({ row, parameter, shape }: Written, config: AnyConfig): TensorEntry {
+  const [begin, end] = rangeOf(row, parameter.shape, config);
+  const values = parameter.storage.read(parameter.offset + begin, end - begin);
+  const place = placesOf(row, shape);
+  if (!place) return { shape, data: Float32Array.from(values) };
+  const data = new Float32Array(values.length);
+  for (let i = 0; i < data.length; i++) data[i] = values[place(i)];
+  return { shape, data };
+}
+
+function shardsOf(rows: readonly Written[], most: number): Written[][] {
+  const shards: Written[][] = [[]];
+  let bytes = 0;
+  for (const one of rows) {
+    const size = 4 * sizeOf(one.shape);
+    const last = shards[shards.length - 1];
+    const isFull = last.length > 0 && bytes + size > most;
+    if (isFull) shards.push([one]);
+    else last.push(one);
+    bytes = isFull ? size : bytes + size;
+  }
+  return shards;
+}
