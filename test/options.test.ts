@@ -237,7 +237,7 @@ const table: Row[] = [
     of: ['loadModel'],
     call: (o) => loadModel(savedLM, o),
     good: {},
-    keys: { kind: 'choice', path: 'text' },
+    keys: { kind: 'choice', path: 'text', tokenizers: 'other' },
   },
   // generate
   {
@@ -850,7 +850,7 @@ const table: Row[] = [
       of: [name],
       call: (o) => (name === 'openData' ? openData(imageRecipe, o) : prepareRun(imageRecipe, o)),
       good: {},
-      keys: { sources: 'other', tokenizer: 'other' },
+      keys: { sources: 'other', tokenizer: 'other', tokenizers: 'other' },
     }),
   ),
   // experiments, conformance

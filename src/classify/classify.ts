@@ -2,9 +2,10 @@
 import { checkOptions, fraction, integer, oneOf, optional, type Rules } from '../checks.js';
 import { collateRows, planRows, rowLength } from '../data/row-batches.js';
 import { brief, ConfigError, DataError } from '../errors.js';
+import type { SavedTokenizer } from '../io/saved-tokenizer.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
 import { TextClassifier } from '../nn/text-classifier.js';
-import { type CharTokenizer, maskedMarks, Tokenizer } from '../text/index.js';
+import { type RowCodec, rowCodec } from './row-codec.js';
 
 /** One text, or two that are judged together. */
 export type TextOrPair = string | readonly [first: string, second: string];
@@ -50,7 +51,7 @@ const rules: Rules<ClassifyOptions> = {
  */
 export function classify(
   model: LibraryModel,
-  tokenizer: Tokenizer | CharTokenizer | null,
+  tokenizer: SavedTokenizer | null,
   labels: readonly string[] | null,
   texts: readonly TextOrPair[],
   options: ClassifyOptions = {},
@@ -71,7 +72,7 @@ export interface TextPlace {
 /** As `classify`, with `placeOf` to say in messages where text i stands. */
 export function classifyNamed(
   model: TextClassifier,
-  tokenizer: Tokenizer | CharTokenizer | null,
+  tokenizer: SavedTokenizer | null,
   labels: readonly string[] | null,
   texts: readonly TextOrPair[],
   options: ClassifyOptions,
@@ -92,7 +93,7 @@ export function classifyNamed(
     return left;
   });
   const results = new Array<Classification>(texts.length);
-  const rowOptions = { marks: maskedMarks(codec), maxLen: maxSeqLen, batchSize, seed: 0 };
+  const rowOptions = { marks: codec.marks, maxLen: maxSeqLen, batchSize, seed: 0 };
   const lengths = rows.map(([a, b]) => rowLength(a.length, b.length, maxSeqLen));
   for (const batch of planRows(lengths, rowOptions, null)) {
     const made = collateRows(
@@ -124,10 +125,10 @@ function describe(
 /** Refuses what cannot belong together. */
 function fitting(
   model: TextClassifier,
-  tokenizer: Tokenizer | CharTokenizer | null,
+  tokenizer: SavedTokenizer | null,
   labels: readonly string[] | null,
   { threshold }: ClassifyOptions,
-): [Tokenizer, readonly string[]] {
+): [RowCodec, readonly string[]] {
   const op = 'classify';
   if (!(model instanceof TextClassifier)) {
     const kind = (model as { kind?: unknown } | null)?.kind;
@@ -136,20 +137,13 @@ function fitting(
       { op, expected: 'textClassifier', actual: kind ?? model },
     );
   }
-  if (!(tokenizer instanceof Tokenizer)) {
-    throw new ConfigError('the tokenizer must be one with marks for begin, end and padding', {
-      op,
-      expected: 'a Tokenizer',
-      actual: tokenizer,
-      hint: 'give the one that the model was trained with',
-    });
-  }
+  const codec = rowCodec(op, tokenizer);
   const { numClasses, vocabSize, multiLabel } = model.config;
-  if (tokenizer.vocabSize > vocabSize) {
-    throw new ConfigError(`the tokenizer has ${tokenizer.vocabSize} ids, the model ${vocabSize}`, {
+  if (codec.vocabSize > vocabSize) {
+    throw new ConfigError(`the tokenizer has ${codec.vocabSize} ids, the model ${vocabSize}`, {
       op,
       expected: vocabSize,
-      actual: tokenizer.vocabSize,
+      actual: codec.vocabSize,
       hint: 'give the one that the model was trained with',
     });
   }
@@ -168,10 +162,10 @@ function fitting(
       hint: 'leave it out: a text has one class, the most probable one',
     });
   }
-  return [tokenizer, labels];
+  return [codec, labels];
 }
 
-function encodeRow(tokenizer: Tokenizer, text: TextOrPair, place: TextPlace): [Int32Array, Int32Array] {
+function encodeRow(codec: RowCodec, text: TextOrPair, place: TextPlace): [Int32Array, Int32Array] {
   const parts: readonly string[] = typeof text === 'string' ? [text] : text;
   const isText = Array.isArray(parts) && (parts.length === 1 || parts.length === 2);
   if (!isText || parts.some((part) => typeof part !== 'string')) {
@@ -183,7 +177,7 @@ function encodeRow(tokenizer: Tokenizer, text: TextOrPair, place: TextPlace): [I
     });
   }
   const [first, second] = parts.map((part) => {
-    const ids = part.trim() === '' ? NONE : tokenizer.encode(part);
+    const ids = part.trim() === '' ? NONE : codec.encode(part);
     if (ids.length > 0) return ids;
     throw new DataError(`${place.name} is empty`, {
       op: place.op,

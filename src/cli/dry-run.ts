@@ -16,6 +16,7 @@ import { table } from '../terminal/table.js';
 import { put } from '../terminal/write.js';
 import { Trainer } from '../train/index.js';
 import { workingFolder } from './sources.js';
+import { loadTokenizers } from './tokenizers.js';
 
 export async function dryRun(preset: Preset, options: { json?: boolean; processes?: number }): Promise<void> {
   const speed = await measureSpeed();
@@ -94,7 +95,7 @@ function memoryOf(): (run: RunSpec) => Promise<number | undefined> {
 async function measureSpeed(): Promise<number> {
   const quick = makePreset('quick').runs.find((run): run is TranslationRun => run.kind === 'translation');
   const run = quick as TranslationRun;
-  const { options } = await prepareRun(run.recipe);
+  const { options } = await prepareRun(run.recipe, { tokenizers: loadTokenizers });
   const trainer = new Trainer(options);
   for (let i = 0; i < 10; i++) trainer.trainStep();
   const started = performance.now();

@@ -5,13 +5,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
-import { type LoadedModel, loadModel } from '../io/load-model.js';
+import type { LoadedModel } from '../io/load-model.js';
 import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
 import { inConfig } from './errors.js';
 import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
 import { modelOfRun, tellOfStep } from './run-model.js';
 import { fileSources } from './sources.js';
+import { loadModelFile, loadTokenizers } from './tokenizers.js';
 
 /** A trained model, ready for evaluation, and what is known of its training. */
 export interface TrainedRun extends LoadedModel {
@@ -39,7 +40,7 @@ async function openFolder(path: string): Promise<TrainedRun> {
 }
 
 async function openFile(path: string): Promise<TrainedRun> {
-  const loaded = await loadModel(path);
+  const loaded = await loadModelFile(path);
   return { ...loaded, recipeFile: (await ofFolder(path, loaded)) ?? (await ownRecipe(path, loaded)) };
 }
 
@@ -84,7 +85,11 @@ export function openRunData({ recipeFile, tokenizer }: TrainedRun, path: string)
     });
   }
   const { recipe, sources } = recipeFile;
-  return openData(recipe, { sources, ...(tokenizer ? { tokenizer } : {}) });
+  return openData(recipe, {
+    sources,
+    tokenizers: loadTokenizers,
+    ...(tokenizer ? { tokenizer } : {}),
+  });
 }
 
 /** JSON whose keys have one order: files sort them, recipes do not. */

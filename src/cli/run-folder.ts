@@ -7,11 +7,11 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { readFileChecked, writeFileAtomic } from '../io/files-node.js';
+import { savedTokenizer } from '../io/saved-tokenizer.js';
 import {
   checkRecipe,
   isVersion01,
   type Recipe,
-  readTokenizer,
   recipeOf01,
   type Sources,
   type TextCodec,
@@ -20,6 +20,7 @@ import { inConfig } from './errors.js';
 import { readJson, writeText } from './files.js';
 import { tableOf } from './metrics-log.js';
 import { fileSources } from './sources.js';
+import { loadTokenizers } from './tokenizers.js';
 
 /** A recipe, and where its file lies: names in it are relative to that. */
 export interface RecipeFile {
@@ -109,7 +110,9 @@ export class RunFolder {
   /** The tokenizer of the run; none for data without texts, or beside a checkpoint that a page has written. */
   async tokenizer(): Promise<TextCodec | null> {
     const { tokenizer } = this.files;
-    return existsSync(tokenizer) ? readTokenizer(await readJson(tokenizer), tokenizer) : null;
+    return existsSync(tokenizer)
+      ? savedTokenizer(await readJson(tokenizer), tokenizer, 'tokenizer', loadTokenizers)
+      : null;
   }
 
   checkpoint(): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { PrenormError } from '../errors.js';
-import { type LoadedModel, loadModel, modelFrom } from '../io/load-model.js';
+import { type LoadedModel, modelFrom } from '../io/load-model.js';
 import { stepOfBest, stepWanted } from '../io/model-path.js';
 import { pathTools } from '../io/path-tools.js';
 import { readSafetensorsHeader } from '../io/safetensors.js';
@@ -10,6 +10,7 @@ import type { Json } from '../io/sealed-file.js';
 import { note } from './errors.js';
 import { readJson } from './files.js';
 import type { RecipeFile, RunFolder } from './run-folder.js';
+import { loadModelFile, loadTokenizers } from './tokenizers.js';
 
 /**
  * The model of a run: with the best weights so far, or where none are kept the last.
@@ -19,7 +20,7 @@ export async function modelOfRun(folder: RunFolder, recipeFile: RecipeFile): Pro
   const { model, checkpoint } = folder.files;
   if (!existsSync(model)) return checkpointModel(folder, recipeFile);
   // The file before the checkpoint: a training that goes on meanwhile then only makes it look old.
-  const loaded = await loadModel(model);
+  const loaded = await loadModelFile(model);
   const step = await otherStep(folder, loaded);
   if (step === null) return loaded;
   note(`${model} is of step ${loaded.step}, the model of the run of step ${step}: taken from ${checkpoint}`);
@@ -60,5 +61,5 @@ async function checkpointModel(folder: RunFolder, { recipe }: RecipeFile): Promi
     recipe: recipe as unknown as Json,
     step: stepOfBest(readSafetensorsHeader(bytes, path), path, pathTools),
   };
-  return modelFrom({ bytes, path, beside });
+  return modelFrom({ bytes, path, beside }, { tokenizers: loadTokenizers });
 }

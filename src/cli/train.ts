@@ -37,6 +37,7 @@ import { RunLogs } from './run-logs.js';
 import { endOf, RunPageWriter } from './run-page-writer.js';
 import { showPage } from './show-page.js';
 import { type EngineOptions, start } from './start.js';
+import { loadTokenizers } from './tokenizers.js';
 
 export interface TrainCommandOptions extends EngineOptions {
   out?: string;
@@ -92,7 +93,9 @@ async function trainIn(folder: RunFolder, path: string, options: TrainCommandOpt
   const tokenizer = (resume && (await folder.tokenizer())) || undefined;
   const recipe = lookedAfter(file.recipe);
   const sources = options.json ? file.sources : tellingSources(file.sources);
-  const run = await inConfig(path, () => prepareRun(recipe, { sources, tokenizer }));
+  const run = await inConfig(path, () =>
+    prepareRun(recipe, { sources, tokenizer, tokenizers: loadTokenizers }),
+  );
   if (options.dryRun) return dryRun(run, options);
   const stored: RecipeFile = { ...file, recipe: { ...run.recipe, weights: file.recipe.weights } };
   return new Training(folder, run, options, path).carryOut(stored, resume);

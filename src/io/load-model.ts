@@ -3,6 +3,7 @@ import { checkOptions, oneOf, optional, text } from '../checks.js';
 import {
   brief,
   CheckpointError,
+  ConfigError,
   EnvironmentError,
   type ErrorFields,
   MemoryError,
@@ -17,13 +18,14 @@ import {
   makeModel,
   modelClasses,
 } from '../nn/model-kinds.js';
-import { currentRuntime, withRuntime } from '../runtime/runtime.js';
-import type { CharTokenizer } from '../text/char-tokenizer.js';
+import { currentRuntime, type Runtime, withRuntime } from '../runtime/runtime.js';
 import { readTokenizer } from '../text/read-tokenizer.js';
-import type { Tokenizer } from '../text/tokenizer.js';
+import { isPretrainedJSON } from '../tokenizers/saved-form.js';
+import { type TokenizerModule, tokenizerModule } from '../tokenizers/tokenizer-module.js';
 import { labelsProblem } from './model-file.js';
 import { type ModelParts, partsOf, type ReadSource } from './model-parts.js';
 import { type ModelSource, readSource } from './model-source.js';
+import { type SavedTokenizer, savedTokenizer, type TokenizerLoader } from './saved-tokenizer.js';
 import type { Json } from './sealed-file.js';
 
 export type { ModelSource } from './model-source.js';
@@ -37,7 +39,7 @@ export interface LoadedModel<K extends ModelKind = ModelKind> {
   /** The model's own, complete. */
   config: LibraryModel<K>['config'];
   /** null where none was saved. */
-  tokenizer: Tokenizer | CharTokenizer | null;
+  tokenizer: SavedTokenizer | null;
   /** Names of the classes in the order of their numbers; null where none were saved. */
   labels: readonly string[] | null;
   /** The recipe of its training as it was saved; null for none. */
@@ -56,6 +58,11 @@ export interface LoadModelOptions<K extends ModelKind = ModelKind> {
   kind?: K;
   /** What messages call the file. Default: its path or address, if it has one. */
   path?: string;
+  /**
+   * The module `prenorm/tokenizers`, for a file whose tokenizer is one of others: only pages with such a file load it.
+   * Default: such a file is refused.
+   */
+  tokenizers?: TokenizerModule;
 }
 
 /**
@@ -66,6 +73,7 @@ export interface LoadModelOptions<K extends ModelKind = ModelKind> {
  * @throws CheckpointError for a file that is damaged, cut off or longer than it should be, of a newer version, whose
  * tokenizer, labels or shapes do not belong to its weights, or that asks for a larger model than it has weights for; for
  * another kind than asked for; and where there is nothing to read. Sizes are judged before anything is made.
+ * @throws ConfigError for a file with a tokenizer of others when `tokenizers` is not given
  * @throws MemoryError when the model is larger than the runtime may grow
  */
 export async function loadModel<K extends ModelKind = ModelKind>(
@@ -75,24 +83,33 @@ export async function loadModel<K extends ModelKind = ModelKind>(
   checkOptions<LoadModelOptions<K>>('loadModel', options, {
     kind: optional(oneOf(...Object.keys(modelClasses))),
     path: optional(text),
+    tokenizers: optional(tokenizerModule),
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
   const read = await readSource(source, options.path);
-  return withRuntime(runtime, () => modelFrom(read, options.kind)) as unknown as LoadedModel<K>;
+  return modelFrom(read, { ...options, runtime }) as unknown as Promise<LoadedModel<K>>;
 }
 
-/** The model in bytes that are read. */
-export function modelFrom({ bytes, path, beside }: ReadSource, kind?: ModelKind): LoadedModel {
+/** The model in bytes that are read, on a runtime, by default the current one. */
+export async function modelFrom(
+  { bytes, path, beside }: ReadSource,
+  options: { kind?: ModelKind; runtime?: Runtime; tokenizers?: TokenizerLoader } = {},
+): Promise<LoadedModel> {
+  const { kind, runtime = currentRuntime(), tokenizers } = options;
   const parts = partsOf(bytes, path, beside);
   if (kind !== undefined && isModelKind(parts.kind) && modelClasses[kind] !== modelClasses[parts.kind]) {
     refuse(path, `the model is a ${parts.kind}, a ${kind} is wanted`, { expected: kind, actual: parts.kind });
   }
-  return assemble(parts, path);
+  // Of other kinds nothing is waited for.
+  const tokenizer = isPretrainedJSON(parts.tokenizer)
+    ? await pretrained(parts, path, tokenizers)
+    : plain(parts, path);
+  return withRuntime(runtime, () => assemble(parts, tokenizer, path));
 }
 
 /** Everything is judged before the model is made, and the model before it gets its weights. */
-function assemble(parts: ModelParts, path: string): LoadedModel {
+function assemble(parts: ModelParts, tokenizer: LoadedModel['tokenizer'], path: string): LoadedModel {
   const { kind, config, labels, recipe, step, dataHash, version } = parts;
   if (!isModelKind(kind)) {
     const known = Object.keys(modelClasses);
@@ -113,7 +130,7 @@ function assemble(parts: ModelParts, path: string): LoadedModel {
     'the hash of the data must be a string or null',
     dataHash,
   );
-  const tokenizer = tokenizerOf(parts, config, path);
+  checkVocabulary(parts, config, tokenizer, path);
   const model = inFile(path, 'the configuration is refused', () =>
     withinFile(parts.room, () => makeModel(kind, config)),
   );
@@ -132,19 +149,41 @@ function assemble(parts: ModelParts, path: string): LoadedModel {
   };
 }
 
-function tokenizerOf(parts: ModelParts, config: object, path: string): LoadedModel['tokenizer'] {
-  if (parts.tokenizer === null) return null;
-  const tokenizer = inFile(path, 'the tokenizer is refused', () =>
-    readTokenizer(parts.tokenizer, 'tokenizer'),
-  );
+const REFUSED = 'the tokenizer is refused';
+
+function plain({ tokenizer }: ModelParts, path: string): LoadedModel['tokenizer'] {
+  return tokenizer === null ? null : inFile(path, REFUSED, () => readTokenizer(tokenizer, 'tokenizer'));
+}
+
+async function pretrained(
+  { tokenizer }: ModelParts,
+  path: string,
+  tokenizers: TokenizerLoader | undefined,
+): Promise<LoadedModel['tokenizer']> {
+  try {
+    return await savedTokenizer(tokenizer, 'tokenizer', 'loadModel', tokenizers);
+  } catch (cause) {
+    // That nothing was given is the program's fault and not the file's.
+    if (cause instanceof ConfigError) throw cause;
+    return inFile(path, REFUSED, () => {
+      throw cause;
+    });
+  }
+}
+
+function checkVocabulary(
+  { spareIds }: ModelParts,
+  config: object,
+  tokenizer: LoadedModel['tokenizer'],
+  path: string,
+): void {
+  if (tokenizer === null) return;
   const { vocabSize } = config as { vocabSize?: unknown };
   const ids = tokenizer.vocabSize;
-  if (typeof vocabSize !== 'number')
-    return refuse(path, 'there is a tokenizer, but the model reads no tokens');
-  const { spareIds } = parts;
-  if (spareIds === null ? vocabSize >= ids : vocabSize - ids === spareIds) return tokenizer;
+  if (typeof vocabSize !== 'number') refuse(path, 'there is a tokenizer, but the model reads no tokens');
+  if (spareIds === null ? (vocabSize as number) >= ids : (vocabSize as number) - ids === spareIds) return;
   const fields = { expected: vocabSize, actual: ids };
-  return refuse(path, `the tokenizer has ${ids} ids, the model ${vocabSize}`, fields);
+  refuse(path, `the tokenizer has ${ids} ids, the model ${vocabSize}`, fields);
 }
 
 function refuse(path: string, message: string, fields: ErrorFields = {}): never {

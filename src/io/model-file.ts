@@ -10,9 +10,11 @@ import { type LibraryModel, type ModelKind, modelKind } from '../nn/model-kinds.
 import type { StateDict } from '../nn/module.js';
 import { CharTokenizer } from '../text/char-tokenizer.js';
 import { Tokenizer } from '../text/tokenizer.js';
+import { isPretrainedTokenizer } from '../tokenizers/tokenizer-module.js';
 import { VERSION } from '../version.js';
 import { withoutFolders } from './recipe-names.js';
 import type { TensorEntry } from './safetensors.js';
+import type { SavedTokenizer } from './saved-tokenizer.js';
 import { canonicalJson, encodeSealed, type SealedFormat } from './sealed-file.js';
 
 /** The format of files that are a model. */
@@ -26,8 +28,11 @@ export const modelFormat: SealedFormat = {
 
 /** What goes into the file beside the model. */
 export interface SaveModelOptions {
-  /** The tokenizer that the model was trained with; without it, whoever loads the file has ids only. Default: none. */
-  tokenizer?: Tokenizer | CharTokenizer | null;
+  /**
+   * The tokenizer that the model was trained with, a `PretrainedTokenizer` too; without it, whoever loads the file has ids
+   * only. Default: none.
+   */
+  tokenizer?: SavedTokenizer | null;
   /** Names of a classifier's classes, one for each, in the order of their numbers. Default: none. */
   labels?: readonly string[] | null;
   /**
@@ -113,8 +118,9 @@ function elementsOf(weights: StateDict): number {
 
 function checkTokenizer(config: object, tokenizer: unknown, spareIds: boolean): void {
   if (tokenizer === null) return;
-  if (!(tokenizer instanceof Tokenizer || tokenizer instanceof CharTokenizer)) {
-    throw new ConfigError(`the tokenizer must be a Tokenizer or a CharTokenizer, got ${brief(tokenizer)}`, {
+  if (!isSaved(tokenizer)) {
+    const kinds = 'a Tokenizer, a CharTokenizer or a PretrainedTokenizer';
+    throw new ConfigError(`the tokenizer must be ${kinds}, got ${brief(tokenizer)}`, {
       op: OP,
       actual: tokenizer,
       hint: 'one of your own cannot be made again from a file: leave it out, and keep it beside the file',
@@ -130,6 +136,10 @@ function checkTokenizer(config: object, tokenizer: unknown, spareIds: boolean): 
     hint: `give the tokenizer of its training${ids < vocabSize ? ', or say spareIds: true where the model has more on purpose' : ''}`,
   });
 }
+
+/** Whether a tokenizer can be made again from a file. */
+export const isSaved = (tokenizer: unknown): tokenizer is SavedTokenizer =>
+  tokenizer instanceof Tokenizer || tokenizer instanceof CharTokenizer || isPretrainedTokenizer(tokenizer);
 
 /** Ids that a model of this configuration knows; 0 for one of images. */
 function vocabularyOf(config: object): number {

@@ -3,8 +3,9 @@
  * @module prenorm/recipe
  */
 export { encodeSource } from '../generate/source.js';
+export type { TokenizerLoader } from '../io/saved-tokenizer.js';
+export type { TokenizerModule } from '../tokenizers/tokenizer-module.js';
 export { checkRecipe, checkTrainingRecipe, hasSamples, recipeKeys } from './check.js';
-
 export { type Content, contentHash, type Parts } from './data/content.js';
 export type { ImageBatch, Images } from './data/images.js';
 export { ImageBatches, pickImages } from './data/images.js';

@@ -1,7 +1,6 @@
 /** @file What the file of a run's model says beside the weights: tokenizer, labels, and the recipe without its content. */
-import { encodeModel, type SaveModelOptions } from '../io/model-file.js';
+import { encodeModel, isSaved, type SaveModelOptions } from '../io/model-file.js';
 import type { StateDict } from '../nn/module.js';
-import { CharTokenizer, Tokenizer } from '../text/index.js';
 import type { OpenedData } from './data/kind.js';
 import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
@@ -19,10 +18,9 @@ export interface ModelInfo extends Pick<SaveModelOptions, 'tokenizer' | 'labels'
  */
 export function modelInfo(recipe: Recipe, { tokenizer, classes }: OpenedData): ModelInfo {
   // A tokenizer of a data module cannot be made again from a file.
-  const isKnown = tokenizer instanceof Tokenizer || tokenizer instanceof CharTokenizer;
   const { numClasses } = recipe.model as { numClasses?: number };
   return {
-    tokenizer: isKnown ? tokenizer : null,
+    tokenizer: isSaved(tokenizer) ? tokenizer : null,
     labels: classes && classes.length === numClasses ? classes : null,
     recipe: storedRecipe(recipe),
   };

@@ -2,6 +2,7 @@
 import { bytesOf } from '../checks.js';
 import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
+import type { TokenizerLoader } from '../io/saved-tokenizer.js';
 import { type CausalLM, placements, profileAdmin } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { markOf } from '../runtime/arithmetic.js';
@@ -36,7 +37,11 @@ export interface RunSurroundings {
   sources?: Sources;
   /** The tokenizer of a run that goes on. Default: the recipe's. */
   tokenizer?: TextCodec;
+  /** The module `prenorm/tokenizers`, for a tokenizer of others, or what loads it. Default: such a recipe is refused. */
+  tokenizers?: TokenizerLoader;
 }
+
+const surroundingKeys = ['sources', 'tokenizer', 'tokenizers'];
 
 /** Reads the data of a recipe: enough to know what it is. */
 export function readData(data: DataRecipe, sources: Sources = noFiles): Promise<ReadData> {
@@ -52,10 +57,10 @@ export async function openData(
   surroundings: RunSurroundings = {},
   content?: ReadData,
 ): Promise<OpenedData> {
-  checkKeys('openData', surroundings, ['sources', 'tokenizer']);
-  const { sources = noFiles, tokenizer } = surroundings;
+  checkKeys('openData', surroundings, surroundingKeys);
+  const { sources = noFiles, tokenizer, tokenizers } = surroundings;
   const make: TokenizerMaker = async (texts, source) =>
-    tokenizer ?? makeTokenizer(recipe, texts, source, sources);
+    tokenizer ?? makeTokenizer(recipe, texts, source, sources, tokenizers);
   return dataKind(data).open(data, content ?? (await readData(data, sources)), make);
 }
 
@@ -65,7 +70,7 @@ export async function openData(
  * @throws ConfigError, DataError or FormatError for what does not fit together
  */
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
-  checkKeys('prepareRun', surroundings, ['sources', 'tokenizer']);
+  checkKeys('prepareRun', surroundings, surroundingKeys);
   const { sources = noFiles } = surroundings;
   refuseOtherArithmetic(recipe);
   const data = await openData(recipe, surroundings);

@@ -15,6 +15,7 @@ import { readModel } from './model.js';
 import { type Normalizer, readNormalizer } from './normalizers.js';
 import { readPostProcessor, type Template, type TemplateItem } from './post-processors.js';
 import { type PreTokenizer, readPreTokenizer } from './pre-tokenizers.js';
+import { FORMAT, isPretrainedJSON } from './saved-form.js';
 import { ROLE_KEYS, ROLES, type Role, readSettings, type TokenizerSettings } from './special-names.js';
 import type { SubwordModel } from './vocabulary.js';
 
@@ -52,7 +53,6 @@ export interface PretrainedTokenizerJSON {
   settings: TokenizerSettings;
 }
 
-const FORMAT = 'prenorm-pretrained-tokenizer';
 const NONE = new Uint8Array(0);
 
 /** Made by `tokenizerFrom` or `PretrainedTokenizer.fromJSON`; immutable, and the same ids on every engine. */
@@ -303,7 +303,7 @@ export class PretrainedTokenizer {
    */
   static fromJSON(data: unknown): PretrainedTokenizer {
     const op = 'PretrainedTokenizer.fromJSON';
-    if (!isJsonObject(data) || data.format !== FORMAT)
+    if (!isPretrainedJSON(data))
       throw new FormatError('not a pretrained tokenizer', { op, hint: 'tokenizerFrom reads tokenizer.json' });
     const part = new JsonPart(data, op).irrelevant('format');
     part.among('version', [1], 'a newer Prenorm made it: update this one');

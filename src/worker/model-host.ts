@@ -3,6 +3,7 @@ import { classify } from '../classify/index.js';
 import { ConfigError, EnvironmentError } from '../errors.js';
 import { generate, logProbabilities, translate } from '../generate/index.js';
 import { type LoadedModel, modelFrom } from '../io/load-model.js';
+import { loadTokenizers } from './load-tokenizers.js';
 import type { ModelRequests, WorkerModelReady } from './model-protocol.js';
 
 type Handlers = {
@@ -22,7 +23,7 @@ export class ModelHost {
 
   readonly handlers: Handlers = {
     load: async (read) => {
-      this.#loaded = modelFrom(read);
+      this.#loaded = await modelFrom(read, { tokenizers: loadTokenizers });
       const { model, tokenizer, ...rest } = this.#loaded;
       const ready = { ...rest, tokenizer: tokenizer?.toJSON() ?? null, parameters: model.numParameters() };
       return ready as Omit<WorkerModelReady, 'capabilities'>;

@@ -17,6 +17,7 @@ import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/init.js';
 import { type StepMetrics, Trainer } from '../train/index.js';
 import { fromWire, toWire } from '../wire-error.js';
+import { loadTokenizers } from './load-tokenizers.js';
 import { ModelHost } from './model-host.js';
 import type {
   FromWorker,
@@ -149,7 +150,7 @@ export class RunHost {
     ...rest
   }: Requests['start'][0]): Promise<Requests['start'][1]> {
     const recipe = checkRecipe(rest, 'WorkerTrainer');
-    const run = await prepareRun(recipe);
+    const run = await prepareRun(recipe, { tokenizers: loadTokenizers });
     const store = name === undefined ? null : await CheckpointStore.open(name);
     const trainer = new Trainer({
       ...run.options,

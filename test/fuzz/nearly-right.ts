@@ -14,11 +14,23 @@ export function only(kinds: (new (message: string) => PrenormError)[], run: () =
   try {
     run();
   } catch (error) {
-    if (error instanceof PrenormError && !kinds.some((kind) => error instanceof kind)) {
-      throw new Error(`refused with a ${error.name}: ${error.message}`);
-    }
-    throw error;
+    throw ofKinds(kinds, error);
   }
+}
+
+/** Like `only`, for what waits. */
+export async function onlyLater(
+  kinds: (new (message: string) => PrenormError)[],
+  run: () => Promise<void>,
+): Promise<void> {
+  await run().catch((error) => {
+    throw ofKinds(kinds, error);
+  });
+}
+
+function ofKinds(kinds: (new (message: string) => PrenormError)[], error: unknown): unknown {
+  if (!(error instanceof PrenormError) || kinds.some((kind) => error instanceof kind)) return error;
+  return new Error(`refused with a ${error.name}: ${error.message}`);
 }
 
 /** Changes that a file may have: some in its tree, rarely some in its bytes. */

@@ -21,7 +21,7 @@ import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
 import { type FuzzTarget, withDeadline } from './loop.js';
-import { jsonFile, must, only, several, utf8 } from './nearly-right.js';
+import { jsonFile, must, only, onlyLater, several, utf8 } from './nearly-right.js';
 import { tokenizerTargets } from './tokenizer-targets.js';
 
 /** Length, header and data; the length and the data may be wrong. */
@@ -269,19 +269,20 @@ function modelTarget(): FuzzTarget {
       const file = safetensorsFile(serialize(tree), data, random);
       return random.nextInt(8) === 0 ? file : seal(file);
     },
-    run(bytes) {
-      only([CheckpointError], () => {
+    async run(bytes) {
+      await onlyLater([CheckpointError], async () => {
+        const loaded = await modelFrom({ bytes, path: 'x' }, { runtime });
+        const { model, tokenizer, labels, recipe, step } = loaded;
+        const beside = { tokenizer, labels, recipe, step: step ?? undefined, spareIds: true };
+        const saved = withDeadline(() => saveModel(model, beside));
+        const again = await modelFrom({ bytes: saved, path: 'y' }, { runtime });
+        for (const [name, { data }] of model.stateDict()) {
+          const other = again.model.stateDict().get(name)?.data;
+          must(Buffer.compare(bytesOf(data), bytesOf(other)) === 0, 'weights changed');
+        }
+        must(JSON.stringify(again.config) === JSON.stringify(model.config), 'the configuration changed');
+        const row = { ids: Int32Array.of(3), batchSize: 1, seqLen: 1 };
         withRuntime(runtime, () => {
-          const { model, tokenizer, labels, recipe, step } = modelFrom({ bytes, path: 'x' });
-          const beside = { tokenizer, labels, recipe, step: step ?? undefined, spareIds: true };
-          const again = modelFrom({ bytes: saveModel(model, beside), path: 'y' });
-          for (const [name, { data }] of model.stateDict()) {
-            const other = again.model.stateDict().get(name)?.data;
-            must(Buffer.compare(bytesOf(data), bytesOf(other)) === 0, 'weights changed');
-          }
-          must(JSON.stringify(again.config) === JSON.stringify(model.config), 'the configuration changed');
-          const ids = Int32Array.of(3);
-          const row = { ids, batchSize: 1, seqLen: 1 };
           (model as CausalLM).forward(row).toArray();
           runtime.endStep();
         });

@@ -251,7 +251,7 @@ test('what does not belong together is not saved', () => {
     ],
     [
       () => saveModel(model, { tokenizer: { vocabSize: 270, toJSON: () => ({}) } as never }),
-      /Tokenizer or a CharTokenizer/,
+      /a Tokenizer, a CharTokenizer or a PretrainedTokenizer/,
     ],
     [() => saveModel(model, { labels }), /has no classes/],
     [() => saveModel(classifier, { labels: ['a'] }), /1 labels for 3 classes/],

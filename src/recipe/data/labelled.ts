@@ -12,7 +12,6 @@ import {
 import { separatorRule, unknownLabel } from '../../data/labelled-pairs.js';
 import { rowLength } from '../../data/row-batches.js';
 import { brief, DataError } from '../../errors.js';
-import { maskedMarks } from '../../text/index.js';
 import type {
   LabelColumn,
   LabelledPairsData,
@@ -20,7 +19,7 @@ import type {
   RowBounds,
   RowOrigin,
 } from '../data-recipe.js';
-import { withMarks } from '../tokenizers.js';
+import { rowsBy } from '../tokenizers.js';
 import {
   checkOrigin,
   contentHash,
@@ -101,12 +100,13 @@ function labelled(
     async open(data, { source, parts, classes, sha256 }, make) {
       const multiLabel = data.labelSeparator !== undefined;
       const training = parts.train.flatMap((row) => row.texts);
-      const tokenizer = withMarks(await make(training, source), data.kind);
-      const marks = maskedMarks(tokenizer);
+      const tokenizer = await make(training, source);
+      const codec = rowsBy(tokenizer, data.kind);
+      const { marks } = codec;
       const encode = (part: Labelled[] = []): LabelledTokens[] =>
         part.map(({ texts: [a, b], ...labels }) => ({
-          first: tokenizer.encode(a),
-          ...(b === undefined ? {} : { second: tokenizer.encode(b) }),
+          first: codec.encode(a),
+          ...(b === undefined ? {} : { second: codec.encode(b) }),
           ...labels,
         }));
       const train = encode(parts.train);

@@ -3,6 +3,7 @@ import { evaluationTextWindows, loadKjv, TextWindows } from '../../data/index.js
 import { DataError } from '../../errors.js';
 import { Sha256 } from '../../io/sha256.js';
 import { CharTokenizer, Tokenizer } from '../../text/index.js';
+import { isPretrainedTokenizer } from '../../tokenizers/tokenizer-module.js';
 import { encodeBytes } from '../../utf8.js';
 import type { TextData, TokensData } from '../data-recipe.js';
 import { bytesOf, type TextCodec } from '../tokenizers.js';
@@ -84,7 +85,8 @@ function targetBytes(
   held: Int32Array,
   length = held.length,
 ): number | null {
-  if (tokenizer instanceof Tokenizer) return bytesOf(tokenizer, held.subarray(1, length));
+  if (tokenizer instanceof Tokenizer || isPretrainedTokenizer(tokenizer))
+    return bytesOf(tokenizer, held.subarray(1, length));
   if (!(tokenizer instanceof CharTokenizer)) return null;
   let from = whole.length;
   for (let n = 1; n < held.length; n++) from -= (whole.codePointAt(from - 2) ?? 0) > 0xffff ? 2 : 1;

@@ -1,0 +1,11 @@
+/** @file What reads tokenizers of others, loaded where a run, a file or a folder has one. */
+import { type LoadedModel, modelFrom } from '../io/load-model.js';
+import { readSource } from '../io/model-source.js';
+import type { TokenizerModule } from '../tokenizers/tokenizer-module.js';
+
+export const loadTokenizers = (): Promise<TokenizerModule> => import('../tokenizers/index.js');
+
+/** `loadModel`, whatever the tokenizer. */
+export async function loadModelFile(path: string): Promise<LoadedModel> {
+  return modelFrom(await readSource(path, undefined), { tokenizers: loadTokenizers });
+}
