@@ -24,7 +24,7 @@ export function attentionPanel(view: LabView, key: string): Panel {
     maps.append(
       element(
         'figure',
-        { role: 'img', 'aria-label': `Attention of ${name}` },
+        { 'aria-label': `Attention of ${name}` },
         element('figcaption', { class: 'cap shown' }, badge, name),
         element('div', { class: 'heads' }, ...canvases),
       ),

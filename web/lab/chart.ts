@@ -18,6 +18,8 @@ export interface ChartLine {
   first: number;
   /** Steps between two values. Default 1. */
   every?: number;
+  /** Where the values are, in place of `first` and `every`. */
+  places?: readonly number[];
   /** A dot in place of a line: a value alone, at a step. */
   dots?: 'filled' | 'hollow';
 }
@@ -137,7 +139,7 @@ export class Chart {
 
   #line(
     context: CanvasRenderingContext2D,
-    { token, dash = [], width: thick = 2.25, alpha = 1, values, first, every = 1, dots }: ChartLine,
+    { token, dash = [], width: thick = 2.25, alpha = 1, values, first, every = 1, places, dots }: ChartLine,
     width: number,
     height: number,
     tokens: Tokens,
@@ -148,7 +150,7 @@ export class Chart {
     context.lineWidth = thick;
     context.lineJoin = 'round';
     context.setLineDash([...dash]);
-    const from = Math.max(0, Math.floor((this.data?.xRange[0] ?? 0) - first) / every);
+    const from = places ? 0 : Math.max(0, Math.floor((this.data?.xRange[0] ?? 0) - first) / every);
     // More points than pixels would be drawn over each other.
     const stride = Math.max(1, Math.floor((values.length - from) / (2 * width)));
     let piece: [number, number][] = [];
@@ -159,7 +161,8 @@ export class Chart {
         piece = [];
         continue;
       }
-      const point: [number, number] = [this.x(first + at * every) * width, this.y(value) * height];
+      const step = places ? places[at] : first + at * every;
+      const point: [number, number] = [this.x(step) * width, this.y(value) * height];
       if (dots) dot(context, point, dots, tokens);
       piece.push(point);
     }

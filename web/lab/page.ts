@@ -13,9 +13,11 @@ import { CostMeter, costText, troubleOf } from './cost-meter.js';
 import { Instruments } from './instruments.js';
 import { keyMarkup } from './key.js';
 import { LaneCard } from './lane-card.js';
+import { Lesson } from './lesson.js';
 import { type LaneLook, laneLooks } from './looks.js';
 import { LossChart } from './loss-chart.js';
 import { notice, say } from './notices.js';
+import { RecordedFigures } from './recorded.js';
 import { Run } from './run.js';
 import { openSettings } from './settings-panel.js';
 import { Side } from './side.js';
@@ -31,6 +33,8 @@ export class LabPage implements LabView {
   readonly instruments: Instruments;
   readonly side: Side;
   readonly meter: CostMeter;
+  readonly lesson: Lesson;
+  readonly figures: RecordedFigures;
   #cards: LaneCard[] = [];
   #looks: LaneLook[] = [];
   #content: Content | null = null;
@@ -43,6 +47,9 @@ export class LabPage implements LabView {
     this.instruments = new Instruments(byId('tool'), this);
     this.side = new Side(byId('side'), this);
     this.meter = new CostMeter(() => this.#pace.ask());
+    this.lesson = new Lesson(this.side.lesson, byId('strip'), this);
+    byId('teach').addEventListener('click', () => this.lesson.open());
+    this.figures = new RecordedFigures(this.side.lesson, byId('figures') as HTMLButtonElement, this);
     byId('key').append(...keyMarkup());
     for (const control of document.querySelectorAll<HTMLButtonElement>('[data-drive]')) {
       control.addEventListener('click', () =>
@@ -158,6 +165,8 @@ export class LabPage implements LabView {
   draw(): void {
     const { run } = this;
     this.#controls();
+    this.lesson.draw();
+    this.figures.draw();
     if (!run) return;
     if (run.error) {
       notice('run', run.error.message);

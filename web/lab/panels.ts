@@ -109,7 +109,7 @@ function layersPanel(view: LabView, key: string, numbersOf: typeof gradientsOf, 
     node.append(
       element(
         'figure',
-        { class: `pair${withMap ? '' : ' alone'}`, role: 'img', 'aria-label': name },
+        { class: `pair${withMap ? '' : ' alone'}`, 'aria-label': name },
         element('figcaption', { class: 'cap' }, badge, name),
         ...(map ? [map.node] : []),
         slice.node,
