@@ -67,6 +67,10 @@ export class Instruments {
     this.choose(names[(names.indexOf(this.shown) + by + names.length) % names.length]);
   }
 
+  toggleNumbers(): void {
+    this.#numbers.open = !this.#numbers.open;
+  }
+
   draw(): void {
     const { run } = this.#view;
     if (!run || run.lanes.every(({ history }) => !history)) {

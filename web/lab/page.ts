@@ -2,25 +2,35 @@
  * @file The page: one configuration, one run of it, and what draws it. A change of the configuration ends the run, a
  * change of the step looked at draws everything anew.
  */
-import { checkLab, firstLab, type LabConfiguration, laneName } from '../../src/lab/configuration.js';
+import {
+  checkLab,
+  firstLab,
+  isLocked,
+  type LabConfiguration,
+  laneName,
+} from '../../src/lab/configuration.js';
 import { decodeLab, encodeLab } from '../../src/lab/link.js';
 import { tasks } from '../../src/lab/settings.js';
 import { button, element } from '../figures/elements.js';
 import { Pace } from '../figures/pace.js';
 import { onTheme, setUpThemeButton } from '../figures/theme.js';
-import { type Content, findContent, keepContent } from './content.js';
+import { type Content, findContent, keepContent, looksLikePairs } from './content.js';
 import { CostMeter, costText, troubleOf } from './cost-meter.js';
+import { setUpDrop } from './drop.js';
 import { Instruments } from './instruments.js';
+import { Keeper } from './keeper.js';
 import { keyMarkup } from './key.js';
+import { setUpKeys } from './keys.js';
 import { LaneCard } from './lane-card.js';
 import { Lesson } from './lesson.js';
 import { type LaneLook, laneLooks } from './looks.js';
 import { LossChart } from './loss-chart.js';
 import { notice, say } from './notices.js';
 import { RecordedFigures } from './recorded.js';
-import { Run } from './run.js';
+import { type LaneBefore, Run } from './run.js';
 import { openSettings } from './settings-panel.js';
 import { Side } from './side.js';
+import type { KeptRun } from './storage.js';
 import { titleOf } from './title.js';
 import { byId, type LabView, time } from './view.js';
 
@@ -40,6 +50,7 @@ export class LabPage implements LabView {
   #content: Content | null = null;
   #insisted = false;
   #drawnDone = false;
+  readonly #keeper: Keeper;
   readonly #pace = new Pace(() => this.draw());
 
   constructor() {
@@ -59,7 +70,9 @@ export class LabPage implements LabView {
     onTheme(() => this.#pace.ask());
     addEventListener('hashchange', () => this.#readLink());
     document.addEventListener('visibilitychange', () => this.#onHidden());
+    this.#setUpInput();
     this.#readLink();
+    this.#keeper = new Keeper(this, (kept) => this.#resume(kept));
   }
 
   get looks(): readonly LaneLook[] {
@@ -91,7 +104,7 @@ export class LabPage implements LabView {
   }
 
   /** A new run of the configuration, which waits for the reader. */
-  begin(): void {
+  begin(before: readonly LaneBefore[] = []): void {
     this.run?.close();
     this.run = null;
     this.#insisted = false;
@@ -120,15 +133,22 @@ export class LabPage implements LabView {
       return;
     }
     notice('content', null);
-    this.run = new Run(this.lab, this.#content?.text, () => this.#pace.ask());
+    this.run = new Run(this.lab, this.#content?.text, () => this.#pace.ask(), before);
     this.meter.measure(this.lab, this.#content?.text);
     this.draw();
+  }
+
+  /** Keeps the run for a reload, as is done every few seconds. */
+  keep(): Promise<void> {
+    return this.#keeper.keep();
   }
 
   /** The buttons, and their keys. */
   drive(what: 'run' | 'step' | 'restart'): void {
     const { run } = this;
+    notice('kept', null);
     if (what === 'restart') {
+      this.#keeper.forget();
       this.begin();
       return;
     }
@@ -138,7 +158,9 @@ export class LabPage implements LabView {
       notice(
         'cost',
         trouble.text,
-        trouble.mayInsist ? ['Train all the same', () => this.#insist(what)] : undefined,
+        ...(trouble.mayInsist
+          ? [['Train all the same', () => this.#insist(what)] as [string, () => void]]
+          : []),
       );
       return;
     }
@@ -174,6 +196,10 @@ export class LabPage implements LabView {
     }
     notice('run', null);
     for (const [at, card] of this.#cards.entries()) card.update(run.lanes[at], run.step, this.token);
+    for (const [at, { history }] of run.lanes.entries()) {
+      const value = byId('tabs').children[at]?.querySelector('.tab-loss');
+      if (value) value.textContent = history?.loss(run.step)?.toFixed(1) ?? '–';
+    }
     this.loss.draw(run, this.#looks, this.token);
     this.instruments.draw();
     this.side.draw();
@@ -243,7 +269,7 @@ export class LabPage implements LabView {
         const tab = button('', ` ${laneName(this.lab, at)}`, () =>
           document.getElementById(`lane-${at + 1}`)?.scrollIntoView({ block: 'nearest', inline: 'start' }),
         );
-        tab.prepend(badge);
+        tab.prepend(badge, element('span', { class: 'tab-loss' }, '–'));
         return tab;
       }),
     );
@@ -258,6 +284,55 @@ export class LabPage implements LabView {
       notice('link', (error as Error).message, ['Open the first screen', () => this.change(firstLab())]);
       this.draw();
     }
+  }
+
+  #setUpInput(): void {
+    setUpDrop(
+      (content) => this.#take(content),
+      (why) => notice('drop', why),
+    );
+    setUpKeys({
+      drive: (what) => this.drive(what),
+      lane: (at) => document.getElementById(`lane-${at + 1}`)?.focus(),
+      layer: (by) => {
+        const layers = this.run?.lanes[0].history?.beginning.shape.layers.length ?? 1;
+        this.mark(Math.min(layers - 1, Math.max(0, this.layer + by)));
+      },
+      step: (by) => {
+        const { run } = this;
+        if (typeof by === 'number') run?.show(run.step + by);
+        else run?.show(by === 'live' ? null : 0);
+      },
+      instrument: (by) => this.instruments.next(by),
+      numbers: () => this.instruments.toggleNumbers(),
+    });
+  }
+
+  /** A text of the reader's becomes the task, unless the link wants another, or locks it. */
+  #take(content: Content): void {
+    const { lab } = this;
+    const { content: wanted } = lab;
+    if (isLocked(lab, 'task') && wanted?.sha256 !== content.sha256) {
+      notice(
+        'drop',
+        wanted
+          ? 'This is not the file that the link was made with.'
+          : 'The link does not let its readers change the task.',
+      );
+      return;
+    }
+    notice('drop', null);
+    const { sha256, bytes } = content;
+    const isWanted = wanted?.sha256 === sha256;
+    const task = isWanted ? lab.task : looksLikePairs(content.text) ? 'pairs' : 'text';
+    this.change({ ...lab, task, content: { sha256, bytes } }, content);
+  }
+
+  #resume({ link, lanes }: KeptRun): void {
+    this.lab = decodeLab(link);
+    history.replaceState(null, '', `#${link}`);
+    this.begin(lanes);
+    this.run?.run();
   }
 
   #onHidden(): void {
