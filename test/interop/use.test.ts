@@ -1,0 +1,170 @@
+/** @file What models out of folders are used for, in this thread and in a worker: continued, classified, trained, saved. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { noGrad } from '../../src/autograd/index.js';
+import { classify } from '../../src/classify/index.js';
+import { CachedLM } from '../../src/generate/cached-lm.js';
+import { generate } from '../../src/generate/index.js';
+import { fromPretrained, toPretrained } from '../../src/interop/index.js';
+import { loadModel, saveModel } from '../../src/io/index.js';
+import {
+  CausalLM,
+  type LibraryModel,
+  MaskedLM,
+  type ModelOptions,
+  TextClassifier,
+  VisionTransformer,
+} from '../../src/nn/index.js';
+import { Adam } from '../../src/optim/index.js';
+import { init } from '../../src/runtime/init.js';
+import { trainBPE } from '../../src/text/index.js';
+import { type Trainable, Trainer } from '../../src/train/index.js';
+import { WorkerModel } from '../../src/worker/index.js';
+import { bits, gaussians, SMALL } from '../support.js';
+import { filesOf, goldenOf, lmLogits } from './folders.js';
+
+const test = suite('interop/use');
+await init();
+
+const CAUSAL = ['gpt2', 'llama', 'llama3', 'smollm2', 'qwen2'] as const;
+const goldenIds = (name: string) => goldenOf<{ prompt: number[]; greedy: number[]; ids: number[] }>(name);
+
+const open: WorkerModel[] = [];
+function inWorker(...saved: Parameters<typeof saveModel>): WorkerModel {
+  const model = new WorkerModel(saveModel(...saved));
+  open.push(model);
+  return model;
+}
+test.after.each(() => {
+  for (const model of open.splice(0)) model.close();
+});
+
+async function all<T>(text: AsyncGenerator<T>): Promise<T[]> {
+  const pieces: T[] = [];
+  for await (const piece of text) pieces.push(piece);
+  return pieces;
+}
+
+for (const name of CAUSAL) {
+  test(`${name}: generate gives the tokens of the formulas, here and in a worker`, async () => {
+    const { prompt, greedy } = goldenIds(name);
+    const { model } = await fromPretrained(filesOf(name));
+    const worker = inWorker(model);
+    const best = { temperature: 0, maxNewTokens: 20 };
+    assert.equal(await all(generate(model, null, prompt, best)), greedy);
+    assert.equal(await all(worker.generate(prompt as never, best)), greedy);
+    const drawn = { seed: 5, topK: 6, maxNewTokens: 12 };
+    const here = await all(generate(model, null, prompt, drawn));
+    assert.equal(await all(worker.generate(prompt as never, drawn)), here);
+  });
+
+  test(`${name}: with keys and values kept, logits have the bits of the whole pass, however the text comes`, async () => {
+    const { ids } = goldenIds(name);
+    const model = (await fromPretrained(filesOf(name))).model as CausalLM;
+    const { vocabSize } = model.config;
+    const whole = noGrad(() => lmLogits(ids)(model)) as Float32Array;
+    const cached = new CachedLM(model, 1);
+    let at = 0;
+    for (const count of [3, 1, 1, 2]) {
+      const piece = Int32Array.from(ids.slice(at, at + count));
+      at += count;
+      const logits = cached.feed(piece, (last) => last.toArray());
+      assert.is(bits(logits), bits(whole.slice((at - 1) * vocabSize, at * vocabSize)), `position ${at}`);
+    }
+    cached.release();
+  });
+}
+
+/** Some steps of Adam on one batch, then through a folder: gives the model that comes back. */
+async function trained<B>(model: LibraryModel & Trainable<B>, batch: B): Promise<LibraryModel> {
+  const before = bits(model.parameters()[0].toArray());
+  const trainer = new Trainer<B>({
+    model,
+    data: { next: () => batch, state: () => ({}), restore: () => {} } as never,
+    optimizer: new Adam(model.parameters(), { lr: 1e-2 }),
+    steps: 4,
+  });
+  for await (const _ of trainer.run());
+  assert.is.not(bits(model.parameters()[0].toArray()), before, 'it has learnt something');
+  const back = await fromPretrained(toPretrained(model, { maxShardBytes: 9000 }));
+  const values = back.model.stateDict();
+  for (const [key, parameter] of model.namedParameters())
+    assert.is(bits(values.get(key)?.data as Float32Array), bits(parameter.toArray()), key);
+  return back.model;
+}
+
+const llama = {
+  positions: 'rotary',
+  norm: 'rms',
+  gatedFFN: true,
+  activation: 'silu',
+  embeddingScale: 1,
+} as const;
+const bert: Partial<ModelOptions> & { numSegments: number } = {
+  ...{ normPlacement: 'post', positions: 'learned', embeddingNorm: true, embeddingScale: 1, numSegments: 2 },
+  ...{ activation: 'gelu', dropout: 0.1 },
+};
+
+test('a causal model trained here is the same to the bit when its folder is read, whatever its family', async () => {
+  const ids = Int32Array.of(3, 1, 4, 1, 5, 9, 2, 6);
+  const batch = { ids, targets: Int32Array.of(1, 4, 1, 5, 2, 6, 5, 3), batchSize: 2, seqLen: 4 };
+  for (const options of [
+    { positions: 'learned', embeddingScale: 1, activation: 'geluTanh', dropout: 0.1 },
+    { ...llama, numKVHeads: 2, bias: false },
+    { ...llama, numKVHeads: 1, bias: 'qkv', tiedEmbeddings: false },
+  ] as const) {
+    const model = new CausalLM({ ...SMALL, ...options, seed: 6 });
+    const back = await trained(model, batch);
+    const run = lmLogits([3, 1, 4]);
+    assert.is(bits(noGrad(() => run(back))), bits(noGrad(() => run(model.eval()))));
+  }
+});
+
+test('a trained BERT classifier comes back, and classifies here and in a worker alike', async () => {
+  const tokenizer = trainBPE(['one two three four five'], { vocabSize: 265 });
+  const model = new TextClassifier({
+    ...SMALL,
+    ...bert,
+    vocabSize: tokenizer.vocabSize,
+    numClasses: 2,
+    seed: 7,
+  });
+  const ids = Int32Array.of(1, 40, 41, 2, 1, 70, 71, 2);
+  const labels = Int32Array.of(0, 1);
+  const batch = { ids, segments: new Int32Array(8), labels, batchSize: 2, seqLen: 4 };
+  const back = await trained(model, batch);
+  const texts = ['one two', ['five', 'four'], 'three'] as const;
+  const here = classify(back, tokenizer, ['no', 'yes'], texts);
+  assert.equal(here, classify(model, tokenizer, ['no', 'yes'], texts));
+  assert.equal(await inWorker(back, { tokenizer, labels: ['no', 'yes'] }).classify(texts), here);
+});
+
+test('a trained masked language model and a trained vision transformer come back', async () => {
+  const masked = new MaskedLM({ ...SMALL, ...bert, nextSentence: true, seed: 8 });
+  await trained(masked, {
+    ids: Int32Array.of(3, 1, 4, 1, 5, 9, 2, 6),
+    targets: Int32Array.of(-1, 2, -1, -1, 7, -1, -1, -1),
+    segments: Int32Array.of(0, 0, 1, 1, 0, 1, 1, 1),
+    nextSentence: Int32Array.of(1, 0),
+    batchSize: 2,
+    seqLen: 4,
+  });
+  const image = { dModel: 16, numHeads: 2, numLayers: 2, imageSize: 8, patchSize: 2, numClasses: 3 } as const;
+  const vision = new VisionTransformer({ ...image, seed: 9 });
+  await trained(vision, { images: gaussians(128, 3), labels: Int32Array.of(0, 2), batchSize: 2 });
+});
+
+test('models of every folder are saved as one file and loaded with the same bits, here and in a worker', async () => {
+  for (const name of [...CAUSAL, 'bert', 'bert-classifier', 'vit']) {
+    const { model, labels } = await fromPretrained(filesOf(name));
+    const again = await loadModel(saveModel(model, { labels }));
+    assert.equal(again.labels, labels);
+    const values = again.model.stateDict();
+    for (const [key, parameter] of model.namedParameters())
+      assert.is(bits(values.get(key)?.data as Float32Array), bits(parameter.toArray()), `${name}, ${key}`);
+    const ready = await inWorker(model, { labels }).ready;
+    assert.equal([ready.kind, ready.config, ready.labels], [model.kind, model.config, labels]);
+  }
+});
+
+test.run();
