@@ -59,7 +59,7 @@ export class LaneCard {
   }
 
   /** Shows a step. */
-  update(lane: RunLane, step: number, token: string): void {
+  update(lane: RunLane, step: number, steps: number, token: string): void {
     const { history } = lane;
     if (history && !this.#drawing) {
       const { layout, beginning } = history;
@@ -72,7 +72,7 @@ export class LaneCard {
     const row = history?.row(shown);
     const loss = history?.loss(shown);
     this.#loss.textContent = loss === undefined ? '–' : loss.toFixed(2);
-    const { text, isBad } = statusOf(lane, shown, token);
+    const { text, isBad } = statusOf(lane, shown, steps, token);
     this.#status.textContent = text;
     this.#status.classList.toggle('flat', isBad);
     this.#drawing?.update(row, this.#description(lane, row));

@@ -195,7 +195,8 @@ export class LabPage implements LabView {
       return;
     }
     notice('run', null);
-    for (const [at, card] of this.#cards.entries()) card.update(run.lanes[at], run.step, this.token);
+    for (const [at, card] of this.#cards.entries())
+      card.update(run.lanes[at], run.step, run.lab.steps, this.token);
     for (const [at, { history }] of run.lanes.entries()) {
       const value = byId('tabs').children[at]?.querySelector('.tab-loss');
       if (value) value.textContent = history?.loss(run.step)?.toFixed(1) ?? '–';
@@ -258,7 +259,7 @@ export class LabPage implements LabView {
       })
       .join(' · ');
     const read = document.getElementById('read');
-    if (read) read.textContent = `Layer ${this.layer + 1}: update ${update ?? '–'} % of weights`;
+    if (read) read.textContent = `Layer ${this.layer + 1}: update ${update ?? '–'} %`;
   }
 
   #tabs(): void {
