@@ -39,7 +39,8 @@ export interface ChartData {
   levels: readonly ChartLevel[];
   /** The step looked at; none where the x axis is not steps. */
   cursor: number | null;
-  /** Only of a chart whose x axis is not steps. */
+  /** Where the names of levels stand, as a share of the width; at the right end where nothing is said. */
+  levelsAt?: number;
   xTicks?: readonly { at: number; text: string }[];
 }
 
@@ -122,6 +123,7 @@ export class Chart {
       const x = this.x(at) * width;
       labels.push(placed('xtick', `left: ${(100 * x) / width}%`, 'top: 100%', text));
     }
+    const place = data.levelsAt === undefined ? 'right: 0' : `left: ${100 * data.levelsAt}%`;
     for (const { label, value, kind } of data.levels) {
       if (!Number.isFinite(value)) continue;
       const y = this.y(value);
@@ -132,7 +134,7 @@ export class Chart {
         [width, Math.round(y * height) + 0.5],
       ]);
       context.setLineDash([]);
-      labels.push(placed(`level ${kind}`, 'right: 0', `top: ${100 * y}%`, label));
+      labels.push(placed(`level ${kind}`, place, `top: ${100 * y}%`, label));
     }
     this.#labels.replaceChildren(...labels);
   }

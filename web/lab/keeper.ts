@@ -12,6 +12,7 @@ export class Keeper {
   readonly #view: LabView;
   /** Of the run that is kept; 0 where none is. */
   #step = 0;
+  #done: unknown = null;
 
   /** @param resume is called when the reader wants to go on with what was left */
   constructor(view: LabView, resume: (kept: KeptRun) => void) {
@@ -29,7 +30,9 @@ export class Keeper {
     // A text of the reader's own is not kept: it stays theirs.
     if (!run || run.newest === 0 || run.newest === this.#step || tasks[lab.task].own) return;
     if (run.state === 'done') {
-      if (this.#step > 0) this.forget();
+      // Whatever was left before is over, too.
+      if (this.#done !== run) this.forget();
+      this.#done = run;
       return;
     }
     this.#step = run.newest;

@@ -9,6 +9,8 @@ import type { Run } from './run.js';
 
 /** Steps over which a line's mean goes. */
 const WINDOW = 9;
+/** Beyond this share of the steps the names of lines stand in front of the cursor, not behind it. */
+const BEHIND = 0.62;
 
 export interface Extra {
   /** Lines beside those of the run: a reader's guess, what was recorded. */
@@ -97,6 +99,8 @@ export class LossChart {
           ]
         : [],
       cursor: step,
+      // Where the names of the lines do not stand.
+      ...(step > BEHIND * steps ? { levelsAt: 0.28 } : {}),
     });
     this.#drawEnds(run, looks);
     this.#drawAxis(run);
@@ -140,7 +144,7 @@ export class LossChart {
           value,
         );
         made.style.top = `${y}px`;
-        if (share < 0.62) made.style.left = `calc(${100 * share}% + 14px)`;
+        if (share <= BEHIND) made.style.left = `calc(${100 * share}% + 14px)`;
         else made.style.right = `calc(${100 * (1 - share)}% + 14px)`;
         return made;
       }),

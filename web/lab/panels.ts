@@ -139,6 +139,7 @@ function layersPanel(view: LabView, key: string, numbersOf: typeof gradientsOf, 
           theory: numbers.theory(history),
           range,
           scale: 'log',
+          ...(map ? {} : { names: layerNames(history) }),
         });
       }
     },

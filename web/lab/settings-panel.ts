@@ -28,9 +28,10 @@ import { button, element } from '../figures/elements.js';
 import { type Content, contentOf, looksLikePairs, readContent } from './content.js';
 import type { LabView } from './view.js';
 
-/** Opens the dialog on a lane, or on all of them. */
-export function openSettings(view: LabView, lane: number | null): void {
-  new SettingsDialog(view, lane);
+/** Opens the dialog on a lane, on all of them (null), or on one more, which begins as the last is. */
+export function openSettings(view: LabView, lane: number | null | 'new'): void {
+  const dialog = new SettingsDialog(view, lane === 'new' ? null : lane);
+  if (lane === 'new') dialog.add();
 }
 
 class SettingsDialog {
@@ -56,6 +57,24 @@ class SettingsDialog {
     document.body.append(this.#dialog);
     this.#draw();
     this.#dialog.showModal();
+  }
+
+  /** One more lane, like the last. */
+  add(): void {
+    const { lanes } = this.#lab;
+    if (!this.#hasRoom) {
+      const why =
+        lanes.length < MOST_LANES
+          ? 'The link does not let its readers add lanes.'
+          : `There are ${MOST_LANES} lanes already.`;
+      this.#trouble.textContent = why;
+      return;
+    }
+    this.#setLanes([...lanes, { ...(lanes.at(-1) as LaneConfiguration), name: '' }], lanes.length);
+  }
+
+  get #hasRoom(): boolean {
+    return !isLocked(this.#lab, 'lanes') && this.#lab.lanes.length < MOST_LANES;
   }
 
   #draw(): void {
@@ -149,13 +168,8 @@ class SettingsDialog {
       this.#lane = which.value === 'all' ? null : Number(which.value);
       this.#draw();
     });
-    const add = button('Add a lane', '', () =>
-      this.#setLanes(
-        [...this.#lab.lanes, { ...(this.#lab.lanes.at(-1) as LaneConfiguration), name: '' }],
-        this.#lab.lanes.length,
-      ),
-    );
-    add.disabled = isLocked(this.#lab, 'lanes') || this.#lab.lanes.length >= MOST_LANES;
+    const add = button('Add a lane', '', () => this.add());
+    add.disabled = !this.#hasRoom;
     return element('div', { class: 'which' }, row('set-which', 'Settings of', which), add);
   }
 

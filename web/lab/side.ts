@@ -28,7 +28,7 @@ export class Side {
           'div',
           { class: 'row' },
           button('Change settings', '', () => openSettings(view, null)),
-          button('Add a lane', '', () => this.#addLane()),
+          button('Add a lane', '', () => openSettings(view, 'new')),
         ),
         downloads(view),
       ),
@@ -68,9 +68,5 @@ export class Side {
         value === null ? [] : [element('dt', {}, name), element('dd', {}, value)],
       ),
     );
-  }
-
-  #addLane(): void {
-    openSettings(this.#view, null);
   }
 }

@@ -10,6 +10,8 @@ export interface SliceData {
   /** Lines of theory, each by layer. */
   theory: readonly (readonly number[])[];
   range: readonly [number, number];
+  /** Layers, from the lowest, where no map beside it names them. */
+  names?: readonly string[];
   scale: 'log' | 'linear';
 }
 
@@ -18,17 +20,21 @@ export class Slice {
   readonly #plot = svg('svg', { viewBox: '0 0 100 100', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   readonly #dots = element('div', { 'aria-hidden': 'true' });
   readonly #ticks = element('div', { class: 'xs', 'aria-hidden': 'true' });
+  readonly #rows = element('div', { class: 'rows', 'aria-hidden': 'true' });
 
   constructor() {
     this.node = element(
       'div',
       { class: 'slicebox' },
+      this.#rows,
       element('div', { class: 'slice' }, this.#plot, this.#dots),
       this.#ticks,
     );
   }
 
-  show({ token, now, first, theory, range: [low, high], scale }: SliceData): void {
+  show({ token, now, first, theory, range: [low, high], scale, names }: SliceData): void {
+    this.#rows.hidden = names === undefined;
+    this.#rows.replaceChildren(...(names ?? []).toReversed().map((name) => element('span', {}, name)));
     const place = scale === 'log' ? Math.log : (value: number) => value;
     const x = (value: number): number => {
       const share = (place(value) - place(low)) / (place(high) - place(low));
@@ -76,8 +82,9 @@ export class Slice {
 function ticksOf(low: number, high: number, scale: 'log' | 'linear'): number[] {
   if (scale === 'linear') return [low, (low + high) / 2, high];
   const found: number[] = [];
+  const every = Math.log10(high / low) > 3 ? 2 : 1;
   for (let exponent = Math.ceil(Math.log10(low)); exponent <= Math.log10(high); exponent++)
-    if (exponent % 2 === 0) found.push(Number(`1e${exponent}`));
+    if (exponent % every === 0) found.push(Number(`1e${exponent}`));
   return found;
 }
 
