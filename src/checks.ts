@@ -119,6 +119,9 @@ export function bytesOf(op: string, name: string, value: unknown): Uint8Array {
 export const hostObject = (value: unknown, ...classes: readonly string[]): boolean =>
   classes.includes(Object.prototype.toString.call(value).slice(8, -1));
 
+export const isBlob = (value: unknown): value is Blob => hostObject(value, 'Blob', 'File');
+export const isResponse = (value: unknown): value is Response => hostObject(value, 'Response');
+
 /** Whatever `bytesOf` takes. */
 export const bytes: Rule = {
   wanted: 'bytes, e.g. await file.arrayBuffer()',

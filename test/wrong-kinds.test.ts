@@ -1,8 +1,19 @@
 /** What is given the wrong kind of thing: bytes in whatever holds them are taken, the rest is refused by name. */
+import { readFile } from 'node:fs/promises';
+import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { findOrigin } from '../src/fit/origin.js';
 import * as prenorm from '../src/index.js';
-import { decodeCheckpoint, decodeSafetensors, encodeSafetensors, sha256 } from '../src/io/index.js';
+import {
+  decodeCheckpoint,
+  decodeSafetensors,
+  encodeSafetensors,
+  loadModel,
+  saveModel,
+  sha256,
+} from '../src/io/index.js';
+import { prepareRun, type Recipe } from '../src/recipe/index.js';
 import { WorkerTrainer } from '../src/worker/index.js';
 
 const { data, nn, optim, PrenormError } = prenorm;
@@ -43,6 +54,8 @@ function holders(bytes: Uint8Array): Record<string, unknown> {
     DataView: new DataView(padded.buffer, 8),
     Int8Array: new Int8Array(padded.buffer, 8),
     Buffer: Buffer.from(bytes),
+    'an array of another page': runInNewContext('values => Uint8Array.from(values)')([...bytes]),
+    'a buffer of another page': runInNewContext('values => Uint8Array.from(values).buffer')([...bytes]),
   };
 }
 
@@ -65,13 +78,41 @@ test('bytes are bytes in whatever holds them', () => {
   }
 });
 
+/** What stands in a recipe and is read from bytes. */
+const recipe = {
+  model: { kind: 'causalLM' as const, dModel: 16, numHeads: 2, numLayers: 1 },
+  optimizer: { kind: 'adam' as const, lr: 1e-3 },
+  data: { kind: 'text' as const, text: 'abcdefgh '.repeat(100), batchSize: 2, seqLen: 8 },
+  steps: 2,
+};
+
+const prepared = (changes: Partial<Recipe>) => prepareRun({ ...recipe, ...changes });
+
+test('models, kernels, recipes and fit() take them, too', async () => {
+  const trainer = new prenorm.Trainer(parts());
+  const model = saveModel(trainer.options.model as never);
+  const kernels = await readFile(new URL('../build/kernels.wasm', import.meta.url));
+  const text = new TextEncoder().encode(recipe.data.text);
+  const { sha256: spelled } = (await prepared({})).data;
+  for (const [name, bytes] of Object.entries(holders(model))) {
+    const loaded = await loadModel(any(bytes));
+    assert.is(loaded.model.numParameters(), trainer.options.model.numParameters(), name);
+  }
+  for (const [name, bytes] of Object.entries(holders(kernels)))
+    assert.is((await prenorm.createRuntime({ wasm: any(bytes) })).arithmetic, 'strict', name);
+  for (const [name, bytes] of Object.entries(holders(text))) {
+    const { data } = await prepared({ data: { ...recipe.data, text: any(bytes) } });
+    assert.is(data.sha256, spelled, name);
+    assert.equal((await findOrigin('lm', any(bytes))).content, { text: recipe.data.text }, name);
+  }
+  const given = encodeSafetensors(Object.fromEntries((await prepared({})).model.stateDict()));
+  for (const [name, bytes] of Object.entries(holders(given)))
+    assert.ok((await prepared({ weights: any(bytes) })).model, name);
+  const refused = await prenorm.createRuntime({ wasm: any('kernels.wasm') }).catch((error) => error);
+  assert.match(refused.message, /init: wasm must be bytes/);
+});
+
 test('a training in a worker begins from weights and goes on from checkpoints in an ArrayBuffer', async () => {
-  const recipe = {
-    model: { kind: 'causalLM' as const, dModel: 16, numHeads: 2, numLayers: 1 },
-    optimizer: { kind: 'adam' as const, lr: 1e-3 },
-    data: { kind: 'text' as const, text: 'abcdefgh '.repeat(100), batchSize: 2, seqLen: 8 },
-    steps: 2,
-  };
   const first = new WorkerTrainer(recipe);
   const last = await first.run();
   assert.is(last?.step, 2, 'awaited, it has trained to the end');
@@ -82,7 +123,13 @@ test('a training in a worker begins from weights and goes on from checkpoints in
   const third = new WorkerTrainer(recipe);
   await third.restore(buffer(checkpoint));
   assert.is(await third.hash(), await first.hash());
-  for (const trainer of [first, second, third]) trainer.close();
+  // Data move to the worker, or are copied where they cannot.
+  const { SharedArrayBuffer: shared, DataView: view } = holders(new TextEncoder().encode(recipe.data.text));
+  const others = [shared, view].map(
+    (text) => new WorkerTrainer({ ...recipe, data: { ...recipe.data, text: any(text) } }),
+  );
+  for (const trainer of others) assert.is((await trainer.run())?.loss, last?.loss);
+  for (const trainer of [first, second, third, ...others]) trainer.close();
 });
 
 test('an awaited run trains to the end', async () => {

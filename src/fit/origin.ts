@@ -3,6 +3,7 @@ import { checkValue } from '../checks.js';
 import { separatorRule } from '../data/labelled-pairs.js';
 import { brief, ConfigError, DataError } from '../errors.js';
 import { isJsonObject, parseJson } from '../json.js';
+import { isContent, textOfContent } from '../recipe/data/content.js';
 import type { DataRecipe, Sources, TextContent } from '../recipe/index.js';
 import { noFiles } from '../recipe/index.js';
 import { nodeBuiltin } from '../runtime/node-builtin.js';
@@ -55,11 +56,7 @@ export async function findOrigin(task: FitTask, data: FitData): Promise<Origin> 
     return { ...found, kind, content: { source: path, ...(await preparedLabels(path, sources)) } };
   }
   if (Array.isArray(data)) return inline(task, fromList(task, data));
-  const isBlob = typeof Blob === 'function' && data instanceof Blob;
-  if (data instanceof Uint8Array || data instanceof ArrayBuffer || isBlob) {
-    const bytes = isBlob ? await (data as Blob).arrayBuffer() : (data as Uint8Array | ArrayBuffer);
-    return inline(task, decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), 'data'));
-  }
+  if (isContent(data)) return inline(task, await textOfContent('fit', 'data', data));
   throw new ConfigError(`data must be a text, bytes, a Blob or a list, got ${brief(data)}`, {
     op: 'fit',
     expected: 'string, Uint8Array, ArrayBuffer, Blob or array',

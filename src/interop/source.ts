@@ -1,12 +1,11 @@
 /** @file The files of a pre-trained model, wherever they lie: read piece by piece, by plain names, never from a network. */
-import { bytes, bytesOf, hostObject } from '../checks.js';
+import { bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
 import { brief, ConfigError, EnvironmentError, FormatError } from '../errors.js';
-import { isBlob, isResponse } from '../io/model-source.js';
 import { nodeModule } from '../runtime/node-builtin.js';
 import { foreignFile } from '../tokenizers/foreign-files.js';
 
 /** A file of a folder: bytes, or what a page has. */
-export type PretrainedFile = Uint8Array | ArrayBuffer | Blob;
+export type PretrainedFile = ArrayBufferView | ArrayBufferLike | Blob;
 
 /** Gives a file by its name, null where there is none; whatever it does, a network included, is the caller's. */
 export type PretrainedFetcher = (

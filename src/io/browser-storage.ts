@@ -58,7 +58,7 @@ export class CheckpointStore {
    * @returns its generation
    * @throws CheckpointError when there is no room (`expected` bytes needed, `actual` bytes free) or the browser refuses
    */
-  write(bytes: Uint8Array | ArrayBuffer): Promise<number> {
+  write(bytes: ArrayBufferView | ArrayBufferLike): Promise<number> {
     return this.#pair.write(unshared(bytes));
   }
 
@@ -69,7 +69,7 @@ export class CheckpointStore {
 }
 
 /** Bytes that no other thread can change; file systems and databases refuse shared ones. */
-export function unshared(given: Uint8Array | ArrayBuffer): Uint8Array<ArrayBuffer> {
+export function unshared(given: ArrayBufferView | ArrayBufferLike): Uint8Array<ArrayBuffer> {
   const bytes = bytesOf('CheckpointStore', 'a checkpoint', given);
   const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer;
   return shared ? new Uint8Array(bytes) : (bytes as Uint8Array<ArrayBuffer>);

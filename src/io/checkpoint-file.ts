@@ -74,7 +74,7 @@ export function encodeCheckpoint(content: CheckpointContent): Uint8Array<ArrayBu
 }
 
 /** The content of a checkpoint file; `path` is only for messages. Refuses everything that is not whole. */
-export function decodeCheckpoint(file: Uint8Array | ArrayBuffer, path = 'checkpoint'): Checkpoint {
+export function decodeCheckpoint(file: ArrayBufferView | ArrayBufferLike, path = 'checkpoint'): Checkpoint {
   const bytes = bytesOf('decodeCheckpoint', 'the checkpoint', file);
   const { header } = openSealed(bytes, path, checkpointFormat);
   const { metadata } = header;

@@ -1,5 +1,5 @@
 /** @file The bytes behind whatever `loadModel` is given: bytes, a response, or in Node a path (model-path.ts). */
-import { bytes, bytesOf, hostObject } from '../checks.js';
+import { bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
 import { brief, CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
 import { nodeModule } from '../runtime/node-builtin.js';
 import type { ReadSource } from './model-parts.js';
@@ -7,17 +7,17 @@ import { pathTools } from './path-tools.js';
 import type { FileReader } from './read-node.js';
 
 /** Where a model comes from: bytes, what a page has, or in Node the path of a file or of a run's folder. */
-export type ModelSource = Uint8Array | ArrayBuffer | Blob | Response | string | URL;
+export type ModelSource = ArrayBufferView | ArrayBufferLike | Blob | Response | string | URL;
 
 /**
  * @throws ConfigError for what is no source; CheckpointError for what cannot be read; EnvironmentError for a path where
  * there are no files
  */
 export async function readSource(source: ModelSource, name: string | undefined): Promise<ReadSource> {
-  if (typeof source === 'string' || source instanceof URL) {
+  if (typeof source === 'string' || hostObject(source, 'URL')) {
     const fs = (await nodeModule('node:fs/promises')) as FileReader | null;
     // Loaded where there are files only: no page reads a path.
-    if (fs) return (await import('./model-path.js')).readPath(source, name, fs, pathTools);
+    if (fs) return (await import('./model-path.js')).readPath(source as string | URL, name, fs, pathTools);
     throw new EnvironmentError('there are no files here, so a model cannot be loaded by its path', {
       op: 'loadModel',
       actual: String(source),
@@ -37,8 +37,3 @@ export async function readSource(source: ModelSource, name: string | undefined):
     actual: source,
   });
 }
-
-/** Of any page's copy of the class. */
-export const isBlob = (value: unknown): value is Blob => hostObject(value, 'Blob', 'File');
-/** Of any page's copy of the class. */
-export const isResponse = (value: unknown): value is Response => hostObject(value, 'Response');

@@ -125,7 +125,10 @@ export function encodeSafetensors(
 }
 
 /** Tensors and metadata of a safetensors file; `path` is only for messages. The values are copies. */
-export function decodeSafetensors(file: Uint8Array | ArrayBuffer, path = 'safetensors'): DecodedSafetensors {
+export function decodeSafetensors(
+  file: ArrayBufferView | ArrayBufferLike,
+  path = 'safetensors',
+): DecodedSafetensors {
   const bytes = bytesOf('decodeSafetensors', 'the file', file);
   const header = readSafetensorsHeader(bytes, path);
   const dataBytes = bytes.length - header.dataStart;

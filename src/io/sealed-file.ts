@@ -6,6 +6,7 @@
  * are replaced by 64 zeros. A file is judged in this order: is it of the format, of a known version, complete,
  * undamaged; only then is its content believed.
  */
+import { bytes } from '../checks.js';
 import { brief, CheckpointError, FormatError } from '../errors.js';
 import { MAX_JSON_DEPTH, parseStrictJson } from '../json.js';
 import {
@@ -176,7 +177,7 @@ export function canonicalJson(op: string, value: unknown, where: string, depth =
   if (Array.isArray(value)) {
     return `[${value.map((item, i) => canonicalJson(op, item, `${where}[${i}]`, depth + 1)).join(',')}]`;
   }
-  const isBytes = ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+  const isBytes = bytes.holds(value);
   if (typeof value === 'object' && value !== null && !isBytes) {
     const record = value as { readonly [key: string]: unknown };
     const fields = Object.keys(record)

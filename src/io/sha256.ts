@@ -12,7 +12,7 @@ const K = /* @__PURE__ */ fractionalRoots(64, 3);
 const INITIAL = /* @__PURE__ */ fractionalRoots(8, 2);
 
 /** The SHA-256 of `bytes` in hexadecimal; of several, of one after the other. */
-export function sha256(...bytes: (Uint8Array | ArrayBuffer)[]): string {
+export function sha256(...bytes: (ArrayBufferView | ArrayBufferLike)[]): string {
   const node = nodeBuiltin('node:crypto') as typeof import('node:crypto') | null;
   const native = node?.createHash('sha256');
   const own = native ? null : new Sha256();

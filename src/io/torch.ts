@@ -258,7 +258,7 @@ export function saveTorchSafetensors(model: Module, options: TorchOptions = {}):
 }
 
 /** The tensors of a safetensors file as a state; buffers of integers are left out. */
-export function decodeTorchSafetensors(bytes: Uint8Array | ArrayBuffer, path = 'state'): StateDict {
+export function decodeTorchSafetensors(bytes: ArrayBufferView | ArrayBufferLike, path = 'state'): StateDict {
   const state: StateDict = new Map();
   for (const [name, { shape, data }] of decodeSafetensors(bytes, path).tensors) {
     if (data instanceof Float32Array || data instanceof Float64Array) state.set(name, { shape, data });

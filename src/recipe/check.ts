@@ -1,5 +1,16 @@
 /** @file The one check of a recipe: every key, before anything is read or built. */
-import { anything, flag, integer, oneOf, optional, type Rule, type Rules, seed, share } from '../checks.js';
+import {
+  anything,
+  bytes,
+  flag,
+  integer,
+  oneOf,
+  optional,
+  type Rule,
+  type Rules,
+  seed,
+  share,
+} from '../checks.js';
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { modelClasses } from '../nn/model-kinds.js';
@@ -56,7 +67,7 @@ const recipeRules: Rules<Recipe> = {
   model: kinded,
   weights: optional({
     wanted: 'bytes of safetensors, or the path of a file',
-    holds: (value) => value instanceof Uint8Array || value instanceof ArrayBuffer || isPath(value),
+    holds: (value) => bytes.holds(value) || isPath(value),
   }),
   data: kinded,
   tokenizer: optional(kinded),

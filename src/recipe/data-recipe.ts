@@ -9,7 +9,7 @@
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
 
 /** Text as such, or its bytes (UTF-8), which are read where the training runs. */
-export type TextContent = string | Uint8Array | ArrayBuffer | Blob;
+export type TextContent = string | ArrayBufferView | ArrayBufferLike | Blob;
 
 /** Where a kind of texts has its content. */
 export interface TextOrigin {

@@ -119,7 +119,7 @@ export interface Recipe extends TrainingRecipe {
    * Safetensors to begin from: bytes, or a file. A textClassifier also takes those of a maskedLM (a causal one: of a
    * causalLM), and begins its own head anew. Default: initial values by `seed`.
    */
-  weights?: Uint8Array | ArrayBuffer | string;
+  weights?: ArrayBufferView | ArrayBufferLike | string;
   /** The data's `kind`, where it is, and how it becomes batches. */
   data: DataRecipe;
   /** How texts become ids; other kinds of texts than `text` need `bpe` or `saved`. Default: characters for `text`. */

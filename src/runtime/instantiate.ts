@@ -6,7 +6,8 @@
  * byte of the import is changed before compilation (threads need shared memory, a page without isolation cannot
  * have it).
  */
-import { EnvironmentError, MemoryError } from '../errors.js';
+import { bytesOf, hostObject, isResponse } from '../checks.js';
+import { ConfigError, EnvironmentError, MemoryError } from '../errors.js';
 import type { Kernels, ThreadSync } from './kernels.js';
 import { onDemand } from './node-builtin.js';
 
@@ -22,7 +23,7 @@ export interface KernelInstance {
 }
 
 /** The kernels' file (`prenorm/kernels.wasm`) as bytes, as a compiled module, or as what `fetch` gave. */
-export type WasmSource = ArrayBuffer | ArrayBufferView | WebAssembly.Module | Response;
+export type WasmSource = ArrayBufferView | ArrayBufferLike | WebAssembly.Module | Response;
 
 /** Compiles (when needed) and instantiates kernels over a fresh memory. */
 export async function instantiateKernels(
@@ -44,7 +45,7 @@ export async function instantiateKernels(
     const kernels = instance.exports as unknown as Kernels & ThreadSync;
     return { kernels, sync: kernels, memory, maxPages, module, heapBase: kernels.heapBase() };
   };
-  if (!(source instanceof WebAssembly.Module)) return attempt(shared);
+  if (!isModule(source)) return attempt(shared);
   // A module that was compiled elsewhere has its kind of memory already.
   return attempt(shared).catch((error) => {
     if (error instanceof WebAssembly.LinkError) return attempt(!shared);
@@ -77,17 +78,19 @@ async function reserve(maximum: number, shared: boolean) {
   }
 }
 
+/** Told by its name: every type of a source is one of a module, which has no members. */
+const isModule = (source: unknown): boolean => hostObject(source, 'WebAssembly.Module');
+
 async function toModule(source: WasmSource, shared: boolean): Promise<WebAssembly.Module> {
   if (typeof WebAssembly === 'undefined') throw await obstacle();
-  if (source instanceof WebAssembly.Module) return source;
+  if (isModule(source)) return source as WebAssembly.Module;
   try {
-    // Told by its method: to name Response would make Node load its whole fetch, which takes longer than the rest.
-    const given = 'arrayBuffer' in source ? await source.arrayBuffer() : source;
-    const bytes = ArrayBuffer.isView(given)
-      ? new Uint8Array(given.buffer as ArrayBuffer, given.byteOffset, given.byteLength)
-      : new Uint8Array(given as ArrayBuffer);
+    const given = isResponse(source) ? await source.arrayBuffer() : source;
+    // A copy, because shared memory is refused.
+    const bytes = bytesOf('init', 'wasm', given).slice();
     return await WebAssembly.compile(shared ? bytes : withUnsharedMemory(bytes));
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
     throw await obstacle(cause);
   }
 }

@@ -10,7 +10,7 @@ import { PretrainedTokenizer } from './pretrained-tokenizer.js';
 import { ROLE_KEYS, readRoles, readSettings, type TokenizerSettings } from './special-names.js';
 
 /** Files by their names; folders in front of a name do not count. */
-export type TokenizerFiles = Readonly<Record<string, Uint8Array | ArrayBuffer | string>>;
+export type TokenizerFiles = Readonly<Record<string, ArrayBufferView | ArrayBufferLike | string>>;
 
 /** What the files do not say, or say otherwise. */
 export interface TokenizerOptions {
@@ -66,7 +66,7 @@ export function tokenizerFrom(files: TokenizerFiles, options: TokenizerOptions =
 
 /** The files by their last names. */
 class Folder {
-  readonly #files = new Map<string, [path: string, content: Uint8Array | ArrayBuffer | string]>();
+  readonly #files = new Map<string, [path: string, content: ArrayBufferView | ArrayBufferLike | string]>();
 
   constructor(files: TokenizerFiles) {
     if (!isJsonObject(files) || ArrayBuffer.isView(files)) {

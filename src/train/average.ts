@@ -13,7 +13,9 @@ import { readTrainerState } from './saved-state.js';
  * @throws CheckpointError when bytes are damaged, or names or shapes differ from the first's; ConfigError for anything
  * else; DataError for none.
  */
-export function averageCheckpoints(checkpoints: Iterable<Uint8Array | ArrayBuffer | StateDict>): StateDict {
+export function averageCheckpoints(
+  checkpoints: Iterable<ArrayBufferView | ArrayBufferLike | StateDict>,
+): StateDict {
   const sums = new Map<string, { shape: readonly number[]; data: Float64Array }>();
   checkValue('averageCheckpoints', 'checkpoints', checkpoints, iterable);
   let n = 0;

@@ -68,7 +68,7 @@ export function encodeTrainerState<B>(
  * @throws CheckpointError when the file is damaged, of a newer version, of another arithmetic, or was not written by a trainer
  */
 export function readTrainerState(
-  bytes: Uint8Array | ArrayBuffer,
+  bytes: ArrayBufferView | ArrayBufferLike,
   path: string,
   arithmetic?: ArithmeticName,
 ): TrainerState {
@@ -135,7 +135,7 @@ export function readTrainerState(
  */
 export function loadCheckpointWeights(
   model: Module,
-  bytes: Uint8Array | ArrayBuffer,
+  bytes: ArrayBufferView | ArrayBufferLike,
   path = 'checkpoint',
 ): number {
   const { weights, step } = readTrainerState(bytes, path);

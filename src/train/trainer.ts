@@ -343,7 +343,7 @@ export class Trainer<B> {
    * @param path what messages call it
    * @throws CheckpointError when it is damaged, of another version, arithmetic or schedule, or of another configuration.
    */
-  restore(bytes: Uint8Array | ArrayBuffer, path = 'checkpoint', options: RestoreOptions = {}): void {
+  restore(bytes: ArrayBufferView | ArrayBufferLike, path = 'checkpoint', options: RestoreOptions = {}): void {
     const { model, optimizer, data, config = {}, schedule } = this.options;
     this.#refuseInside('restore');
     const isSame = keepsSchedule(options);

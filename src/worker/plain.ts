@@ -1,4 +1,5 @@
 /** @file What can cross to a worker. */
+import { bytes, isBlob } from '../checks.js';
 import { ConfigError } from '../errors.js';
 
 /** A closure would be refused by the browser with a message that names nothing. */
@@ -10,7 +11,7 @@ export function checkPlain(op: string, value: unknown, path: string, depth = 0):
       hint: `give plain data${op === 'WorkerTrainer' ? '; for data of your own, the address of a module that exports dataset()' : ''}`,
     });
   }
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || depth > 16) return;
-  if (value instanceof ArrayBuffer || (typeof Blob === 'function' && value instanceof Blob)) return;
+  if (typeof value !== 'object' || value === null || depth > 16) return;
+  if (bytes.holds(value) || isBlob(value)) return;
   for (const [key, part] of Object.entries(value)) checkPlain(op, part, `${path}.${key}`, depth + 1);
 }

@@ -3,7 +3,7 @@
  * crosses is plain data (protocol.ts). The worker never has more than one batch of metrics on its way: while the
  * reader is busy it collects, and when 256 steps wait, training waits too.
  */
-import { bytesOf } from '../checks.js';
+import { bytes, bytesOf, hostObject } from '../checks.js';
 import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
@@ -184,7 +184,7 @@ export class WorkerTrainer {
    * @throws CheckpointError when it does not fit; nothing is changed then
    */
   async restore(
-    bytes?: Uint8Array | ArrayBuffer,
+    bytes?: ArrayBufferView | ArrayBufferLike,
     options: {
       /** Whether the schedule must be the checkpoint's, or may be another. Default `same`. */
       schedule?: 'same' | 'new';
@@ -260,24 +260,32 @@ function prepared<C extends Omit<WorkerRun, 'runtime'>>(run: C): { message: C; t
   if (!isJsonObject(run.data)) return { message: run, transfer };
   const data = Object.fromEntries(
     Object.entries(run.data).map(([key, value]) => {
-      if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) checkAttached(`data.${key}`, value);
-      if (value instanceof ArrayBuffer) transfer.push(value);
-      if (!ArrayBuffer.isView(value)) return [key, value];
-      const view = value as Int32Array;
-      const { buffer } = view;
-      const whole = buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength;
-      const own = whole && !transfer.includes(buffer) ? view : view.slice();
-      transfer.push(own.buffer as ArrayBuffer);
+      if (!bytes.holds(value)) return [key, value];
+      checkAttached(`data.${key}`, value as ArrayBuffer | ArrayBufferView);
+      const buffer = bufferOf(value as ArrayBuffer | ArrayBufferView);
+      const whole =
+        hostObject(buffer, 'ArrayBuffer') && buffer.byteLength === (value as ArrayBuffer).byteLength;
+      const own = whole && !transfer.includes(buffer) ? value : copyOf(value);
+      transfer.push(bufferOf(own as ArrayBufferView) as ArrayBuffer);
       return [key, own];
     }),
   );
   return { message: { ...run, data } as C, transfer };
 }
 
+const bufferOf = (value: ArrayBuffer | ArrayBufferView) =>
+  ArrayBuffer.isView(value) ? (value.buffer as ArrayBuffer) : value;
+
+/** In memory of its own: an array of numbers stays of its kind, everything else becomes bytes. */
+function copyOf(value: unknown): ArrayBufferView {
+  const isArray = ArrayBuffer.isView(value) && !hostObject(value, 'DataView');
+  return (isArray ? (value as Int32Array) : bytesOf('WorkerTrainer', 'data', value)).slice();
+}
+
 /** @throws ConfigError for a buffer that has moved away: no message would ever come of it. */
 function checkAttached(key: string, value: ArrayBuffer | ArrayBufferView): void {
   try {
-    new Uint8Array(ArrayBuffer.isView(value) ? value.buffer : value);
+    new Uint8Array(bufferOf(value));
   } catch {
     throw new ConfigError(`${key} is empty: its buffer has moved, to a worker perhaps`, {
       op: 'WorkerTrainer',

@@ -1,5 +1,5 @@
 /** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
-import { optional, type Rules, share } from '../../checks.js';
+import { bytes, bytesOf, isBlob, optional, type Rules, share } from '../../checks.js';
 import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
 import { decodeText } from '../../text/index.js';
@@ -71,13 +71,8 @@ export function checkOrigin({ source, text }: TextOrigin, must: Must): void {
   );
 }
 
-function isContent(text: unknown): text is TextContent {
-  return (
-    typeof text === 'string' ||
-    text instanceof Uint8Array ||
-    text instanceof ArrayBuffer ||
-    (typeof Blob === 'function' && text instanceof Blob)
-  );
+export function isContent(text: unknown): text is TextContent {
+  return typeof text === 'string' || bytes.holds(text) || isBlob(text);
 }
 
 /** @throws DataError for what is not there, is empty or is no text */
@@ -88,7 +83,7 @@ export async function readContent(
 ): Promise<Content> {
   const { source, text } = data;
   if (source === undefined) {
-    const whole = await decode(text as TextContent);
+    const whole = await textOfContent('data', 'data.text', text as TextContent);
     return { source: null, texts: { whole: notEmpty(whole, 'data.text') }, names: { whole: 'data.text' } };
   }
   if (Object.hasOwn(embedded, source)) return fromPackage(source, await embedded[source](), file);
@@ -130,10 +125,10 @@ function fromPackage(name: string, found: string | Parts<string>, file: Layout['
   return { source: null, texts: found, names: names as unknown as Parts<string> };
 }
 
-async function decode(text: TextContent): Promise<string> {
-  if (typeof text === 'string') return text;
-  const bytes = typeof Blob === 'function' && text instanceof Blob ? await text.arrayBuffer() : text;
-  return decodeText(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes as ArrayBuffer), 'data.text');
+/** @param name of what is given, for messages */
+export async function textOfContent(op: string, name: string, content: TextContent): Promise<string> {
+  if (typeof content === 'string') return content;
+  return decodeText(bytesOf(op, name, isBlob(content) ? await content.arrayBuffer() : content), name);
 }
 
 function notEmpty(text: string, path: string): string {
