@@ -35,7 +35,7 @@ function drawn(results: Results, path: string): string {
     return renderReport(results, packageVersion());
   } catch (cause) {
     if (cause instanceof PrenormError) throw cause;
-    throw new DataError(`these results cannot be drawn: ${(cause as Error).message}`, {
+    throw new DataError('these results cannot be drawn: what they hold does not fit together', {
       path,
       hint: 'the file was altered, or written by another version',
       cause,

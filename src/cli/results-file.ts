@@ -2,61 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { pinned, pinnedFor } from '../conformance/index.js';
 import { DataError } from '../errors.js';
-import { isPresetName, presetNames, type Results } from '../experiments/index.js';
-import { isJsonObject } from '../json.js';
-import { type Arithmetic, arithmeticNames } from '../runtime/arithmetic.js';
+import type { Results } from '../experiments/index.js';
 import { readJson } from './files.js';
+import { resultsFault } from './results-shape.js';
 import { storedForm } from './run-store.js';
 
 /** Far beyond any file of ours; the largest preset writes some megabytes. */
 const MAX_BYTES = 256 * 1024 * 1024;
-
-const isText = (value: unknown): value is string => typeof value === 'string';
-
-/** What is wrong with the shape, at which path; undefined when nothing is. */
-function fault(value: unknown): string | undefined {
-  if (!isJsonObject(value) || value.format !== 'prenorm-results') return 'format must be "prenorm-results"';
-  if (value.version !== 1) return 'version must be 1';
-  if (!isText(value.preset) || !isPresetName(value.preset))
-    return `preset must be one of ${presetNames.join(', ')}`;
-  for (const key of ['prenorm', 'kernelHash']) if (!isText(value[key])) return `${key} must be a string`;
-  if (value.conformance !== undefined && !isText(value.conformance)) return 'conformance must be a string';
-  const isArithmetic = (name: unknown) => name === undefined || arithmeticNames.includes(name as Arithmetic);
-  const kinds = arithmeticNames.join(', ');
-  if (!isArithmetic(value.arithmetic)) return `arithmetic must be one of ${kinds}`;
-  if (value.seed !== undefined && !Number.isSafeInteger(value.seed)) return 'seed must be a whole number';
-  const lists: Record<string, (entry: Record<string, unknown>) => string | undefined> = {
-    runs: (run) => {
-      for (const key of ['id', 'experiment', 'label', 'hash'])
-        if (!isText(run[key])) return `${key}, a string`;
-      for (const key of ['steps', 'seconds']) if (typeof run[key] !== 'number') return `${key}, a number`;
-      if (!isArithmetic(run.arithmetic)) return `arithmetic, one of ${kinds}`;
-      return isJsonObject(run.config) && isText(run.config.kind) ? undefined : 'config, with a kind of run';
-    },
-    claims: (claim) => {
-      if (!isText(claim.claim)) return 'claim, a string';
-      return Array.isArray(claim.runHashes) ? undefined : 'runHashes, a list';
-    },
-    figures: (figure) => (isText(figure.id) ? undefined : 'id, a string'),
-    experiments: ({ name, runs }) => {
-      return isText(name) && Array.isArray(runs) && runs.every(isText)
-        ? undefined
-        : 'name and runs, ids of runs';
-    },
-  };
-  for (const [name, faultOf] of Object.entries(lists)) {
-    const list = value[name];
-    if (name === 'experiments' && list === undefined) continue;
-    if (!Array.isArray(list)) return `${name} must be a list`;
-    for (const [i, entry] of list.entries()) {
-      const missing = isJsonObject(entry) ? faultOf(entry) : 'an object';
-      if (missing) return `${name}.${i} must have ${missing}`;
-    }
-  }
-  const ids = (value.runs as { id: string }[]).map(({ id }) => id);
-  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
-  return twice === undefined ? undefined : `the run ${twice} stands twice`;
-}
 
 /** @throws DataError for a file that is no results file, is too large, or holds no runs */
 export async function readResults(path: string): Promise<Results> {
@@ -65,7 +17,7 @@ export async function readResults(path: string): Promise<Results> {
     throw new DataError(`the file has ${size} bytes, a results file at most ${MAX_BYTES}`, { path });
   }
   const value = await readJson(path);
-  const wrong = fault(value);
+  const wrong = resultsFault(value);
   if (wrong) {
     throw new DataError(`not a results file of \`prenorm reproduce\`: ${wrong}`, {
       path,

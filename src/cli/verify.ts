@@ -64,7 +64,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
       onProgress: ({ done, text }) => bar.update(done, text),
     };
     if (capabilities().arithmetic !== arithmetics[i]) await start({ ...options, otherwise: arithmetics[i] });
-    const record = await reading(path, () => executeRun(specOf(row, options.data), environment));
+    const record = await reading(path, row.id, () => executeRun(specOf(row, options.data), environment));
     bar.stop();
     again.set(row.id, record);
     const differs = differenceOfRuns(row, record);
@@ -74,7 +74,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
       `${row.id}: ${differs ? `${word} at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(record.seconds)}`,
     );
   }
-  const judged = await reading(path, () => judgeAgain(results, again));
+  const judged = await reading(path, 'a claim or a figure', () => judgeAgain(results, again));
   for (const [what, { differs }] of Object.entries(judged)) {
     for (const one of differs) {
       bars.log(`${what}: ${one} ${sameVersion ? 'DIFFERS' : 'is another in this version'}`);
@@ -127,12 +127,14 @@ function arithmeticsOf(rows: readonly RunRecord[], options: VerifyOptions): Arit
 }
 
 /** Whatever breaks over what a file holds is the file's fault, and says so. */
-async function reading<T>(path: string, use: () => T | Promise<T>): Promise<T> {
+async function reading<T>(path: string, what: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (cause) {
-    if (cause instanceof PrenormError || isAbort(cause)) throw cause;
-    throw unusable(path, (cause as Error).message, cause);
+    if (isAbort(cause)) throw cause;
+    if (cause instanceof ConfigError) throw unusable(path, `${what}: ${cause.message}`, cause);
+    if (cause instanceof PrenormError) throw cause;
+    throw unusable(path, `${what} asks for what its file does not hold`, cause);
   }
 }
 
@@ -149,8 +151,8 @@ function refusal(spec: RunSpec): string | undefined {
   try {
     checkSpec(spec);
   } catch (error) {
-    // Whatever a member that is no object breaks.
-    return (error as Error).message;
+    // What else breaks is a member of another kind; its own words would be the engine's.
+    return error instanceof PrenormError ? error.message : `its config is none of a run of kind ${spec.kind}`;
   }
 }
 

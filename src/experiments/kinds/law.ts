@@ -20,14 +20,17 @@ import {
 import { mean } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
 
-export type LawName =
-  | 'jacobian'
-  | 'relu'
-  | 'hidden'
-  | 'width'
-  | 'zipf-profile'
-  | 'concentration'
-  | 'peri-scaling';
+export const lawNames = [
+  'jacobian',
+  'relu',
+  'hidden',
+  'width',
+  'zipf-profile',
+  'concentration',
+  'peri-scaling',
+] as const;
+
+export type LawName = (typeof lawNames)[number];
 
 export interface LawRun extends RunSpec {
   kind: 'law';

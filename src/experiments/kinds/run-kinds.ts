@@ -1,6 +1,8 @@
 /** @file The table of run kinds, and carrying out one run in this process. Where and how many at once is the caller's business. */
-import { checkValue, integer } from '../../checks.js';
+import { checkValue, either, integer, notNegative, oneOf, positive, type Rule, text } from '../../checks.js';
 import { ConfigError, checkKeys } from '../../errors.js';
+import { isJsonObject } from '../../json.js';
+import { normPlacements } from '../../nn/placement-names.js';
 import { noFiles } from '../../recipe/index.js';
 import { markOf } from '../../runtime/arithmetic.js';
 import { currentRuntime } from '../../runtime/runtime.js';
@@ -8,7 +10,7 @@ import type { RunRecord } from '../results.js';
 import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
 import { growthKind } from './growth.js';
-import { lawKind } from './law.js';
+import { lawKind, lawNames } from './law.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
@@ -53,13 +55,33 @@ export function checkSpec(spec: RunSpec): RunKind {
   checkKeys(op, spec, ['kind', 'id', 'label', ...kind.keys.map((key) => key.replace('?', ''))]);
   const missing = kind.keys.find((key) => !key.endsWith('?') && !(key in spec));
   if (missing) throw new ConfigError(`"${missing}" is missing`, { op, expected: kind.keys, hint: 'give it' });
-  checkNumbers(op, spec);
+  checkMembers(op, spec);
   kind.check?.(spec);
   return kind;
 }
 
+const object: Rule = { wanted: 'an object', holds: isJsonObject };
+
 /** Sizes beyond any experiment's: a file that asks for more would compute for hours, and could not be stopped meanwhile. */
-const NUMBERS = {
+const MEMBERS: Readonly<Record<string, Rule>> = {
+  id: text,
+  label: text,
+  placement: oneOf(...normPlacements),
+  setting: oneOf('theory', 'toy', 'translation'),
+  law: oneOf(...lawNames),
+  lr: notNegative,
+  maxLr: notNegative,
+  r: positive,
+  eps: positive,
+  measureEvery: integer(1),
+  batchSize: integer(1, 4096),
+  cycles: integer(1, 1000),
+  recipe: object,
+  source: object,
+  tuning: object,
+  sizes: object,
+  data: object,
+  fineTuning: either({ wanted: 'null', holds: (value) => value === null }, object),
   seeds: integer(0),
   layers: integer(1, 1000),
   numLayers: integer(1, 1000),
@@ -68,11 +90,11 @@ const NUMBERS = {
 };
 
 /**
- * The numbers of a specification, before anything is computed.
+ * The members of a specification that kinds share, before anything is computed.
  * @throws ConfigError
  */
-function checkNumbers(op: string, spec: RunSpec): void {
-  for (const [key, one] of Object.entries(NUMBERS)) {
+function checkMembers(op: string, spec: RunSpec): void {
+  for (const [key, one] of Object.entries(MEMBERS)) {
     const value = (spec as unknown as Record<string, unknown>)[key];
     if (value === undefined) continue;
     const isList = key === 'seeds' || key === 'layers' || (key === 'dModel' && spec.kind === 'law');

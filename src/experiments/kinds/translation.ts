@@ -6,7 +6,19 @@
  * no clipping, no weight decay; batches by token count; validation NLL un-smoothed, per token.
  * "No warm-up" means the common tail maxLr · min(1, sqrt(T0 / t)), T0 being the compared warm-up.
  */
+import {
+  checkOptions,
+  finite,
+  flag,
+  integer,
+  notNegative,
+  oneOf,
+  optional,
+  type Rules,
+  text,
+} from '../../checks.js';
 import type { Transformer } from '../../nn/index.js';
+import { normPlacements } from '../../nn/placement-names.js';
 import {
   buildRun,
   checkRecipe,
@@ -17,10 +29,11 @@ import {
   readData,
   type Sources,
 } from '../../recipe/index.js';
+import { wordLanguages } from '../../text/index.js';
 import { plan, Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
-import type { PairsRecipe, TranslationRun } from './run-spec.js';
+import type { PairsRecipe, TranslationArm, TranslationRun } from './run-spec.js';
 import { trainCurve, trainedRecord } from './training-curve.js';
 import { decodeTest, fullTest, KeptWeights } from './translation-test.js';
 
@@ -52,11 +65,32 @@ function unigramNll({ pairs: { train }, tokenizer: { eosId } }: OpenedPairs): nu
   return entropy(train.flatMap(({ target }) => [...target, eosId]));
 }
 
+const armRules: Rules<TranslationArm> = {
+  placement: oneOf(...normPlacements),
+  warmup: flag,
+  maxLr: notNegative,
+  variant: optional(text),
+};
+const decodeRules: Rules<NonNullable<TranslationRun['decode']>> = {
+  beamSize: integer(1, 64),
+  lengthPenalty: finite,
+  sentences: integer(1),
+};
+const fullTestRules: Rules<NonNullable<TranslationRun['fullTest']>> = {
+  average: integer(1),
+  language: oneOf(...wordLanguages),
+};
+
 export const translationKind: RunKind<TranslationRun> = {
   kind: 'translation',
   version: 2,
   keys: ['arm', 'recipe', 'decode', 'fullTest?'],
-  check: ({ id, recipe }) => void checkRecipe(recipe, id),
+  check({ id, arm, recipe, decode, fullTest }) {
+    checkRecipe(recipe, id);
+    checkOptions(`arm of ${id}`, arm, armRules);
+    if (decode !== null) checkOptions(`decode of ${id}`, decode, decodeRules);
+    if (fullTest !== undefined) checkOptions(`fullTest of ${id}`, fullTest, fullTestRules);
+  },
   dataHash: ({ recipe }, sources) => pairsHash(recipe, sources),
   async execute(spec, { onProgress, signal, sources }) {
     return runTranslation(spec, await openPairs(spec.recipe, sources), onProgress, signal);
