@@ -64,6 +64,8 @@ async function inflate(base64: string): Promise<Uint8Array<ArrayBuffer>> {
   const binary = atob(base64);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  // Not from a Blob: in a worker of a page from disk WebKit cannot read one.
+  const { body } = new Response(bytes);
+  const stream = body?.pipeThrough(new DecompressionStream('gzip'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

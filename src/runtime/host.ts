@@ -82,7 +82,9 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 export async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
   const zlib = (await nodeModule('node:zlib')) as typeof import('node:zlib') | null;
   if (zlib) return new Uint8Array(zlib.inflateRawSync(bytes));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  // Not from a Blob: in a worker of a page from disk WebKit cannot read one.
+  const { body } = new Response(bytes);
+  const stream = body?.pipeThrough(new DecompressionStream('deflate-raw'));
   return new Response(stream).arrayBuffer();
 }
 

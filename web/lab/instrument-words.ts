@@ -19,7 +19,7 @@ export const instrumentWords = {
   },
   hidden: {
     label: 'Hidden norm',
-    note: 'E‖x‖²/d in front of each layer’s last norm, of one sentence held out. This step (filled), step 1 (hollow), theory at the beginning (dashes).',
+    note: 'E‖x‖²/d in front of each layer’s last norm, of one sentence held out. This step (filled), before the first update (hollow), theory there (dashes).',
     equation: [
       'Post-LN: E‖x‖² = 3/2 d in every layer. Pre-LN: (1 + l/2) d ≤ E‖x_l‖² ≤ (1 + 3l/2) d. Lemma 2 of Xiong et al. (2020), for dFF = d.',
       'Peri-LN: E‖x_l‖² = (1 + 2l) d, each branch having unit variance (Kim et al. 2025).',

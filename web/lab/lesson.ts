@@ -71,6 +71,8 @@ export class Lesson {
     this.#step = step;
     this.#rate = null;
     this.#shown = '';
+    // Only the comparison with theory is about a step of the past.
+    if (step !== 2) this.#host.run?.show(null);
     this.#host.draw();
     this.#place.querySelector<HTMLElement>('h2')?.focus();
   }

@@ -143,7 +143,7 @@ export class LossChart {
           ' ',
           value,
         );
-        made.style.top = `${y}px`;
+        made.style.top = `${(100 * y) / height}%`;
         if (share <= BEHIND) made.style.left = `calc(${100 * share}% + 14px)`;
         else made.style.right = `calc(${100 * (1 - share)}% + 14px)`;
         return made;

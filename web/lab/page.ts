@@ -30,6 +30,7 @@ import { RecordedFigures } from './recorded.js';
 import { type LaneBefore, Run } from './run.js';
 import { openSettings } from './settings-panel.js';
 import { Side } from './side.js';
+import { watchSleep } from './sleep.js';
 import type { KeptRun } from './storage.js';
 import { titleOf } from './title.js';
 import { byId, type LabView, time } from './view.js';
@@ -71,6 +72,7 @@ export class LabPage implements LabView {
     addEventListener('hashchange', () => this.#readLink());
     document.addEventListener('visibilitychange', () => this.#onHidden());
     this.#setUpInput();
+    watchSleep(this);
     this.#readLink();
     this.#keeper = new Keeper(this, (kept) => this.#resume(kept));
   }

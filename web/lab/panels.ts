@@ -27,11 +27,13 @@ export function makePanel(name: InstrumentName, view: LabView, key: string): Pan
   }
 }
 
-/** Of one lane: a number by layer, now and at step 1, and lines of theory. */
+/** Of one lane: a number by layer, now and at the beginning, and lines of theory. */
 interface LayerNumbers {
   /** Place of each layer's number in a row. */
   places: readonly number[];
   theory(history: LaneHistory): readonly (readonly number[])[];
+  /** What theory speaks of: gradients of step 1, the stream before any update. */
+  first: 0 | 1;
   range: readonly [number, number];
 }
 
@@ -63,6 +65,7 @@ function gradientsOf(view: LabView, at: number, history: LaneHistory): LayerNumb
   const places = lastBlocks(beginning.shape.layers).map((block) => layout.gradients + block);
   return {
     places,
+    first: 1,
     range: [1e-5, 10],
     theory(own) {
       const first = valuesAt(own, places, 1);
@@ -81,6 +84,7 @@ function hiddenOf(view: LabView, at: number, { layout, beginning }: LaneHistory)
   const { layers } = beginning.shape;
   return {
     places: layers.map((_, l) => layout.hidden + l),
+    first: 0,
     range: [0.5, 200],
     theory(own) {
       const encoder = layers.filter(({ stack }) => stack === 'encoder').length;
@@ -135,7 +139,7 @@ function layersPanel(view: LabView, key: string, numbersOf: typeof gradientsOf, 
         slice.show({
           token: view.looks[at].token,
           now: valuesAt(history, places, step),
-          first: valuesAt(history, places, history.steps > 0 ? 1 : 0),
+          first: valuesAt(history, places, Math.min(numbers.first, history.steps)),
           theory: numbers.theory(history),
           range,
           scale: 'log',

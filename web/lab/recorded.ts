@@ -106,7 +106,7 @@ function chartOf({ series, levels, yScale }: FigureData): ChartData {
   const [low, high] = [Math.min(...ys), Math.max(...ys)];
   const room = (high - low) / 20;
   const xRange: [number, number] = [Math.min(...xs), Math.max(...xs)];
-  const every = niceStep((xRange[1] - xRange[0]) / 4);
+  const every = niceStep((xRange[1] - xRange[0]) / 6);
   const ticks = [];
   for (let at = Math.ceil(xRange[0] / every) * every; at <= xRange[1]; at += every)
     ticks.push({ at, text: tick(at) });

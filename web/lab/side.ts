@@ -10,6 +10,8 @@ import type { LabView } from './view.js';
 export class Side {
   readonly #view: LabView;
   readonly #facts = element('dl', { class: 'facts' });
+  /** On paper, where nothing can be clicked. */
+  readonly #link = element('p', { class: 'paper' });
   /** Where a lesson puts its card. */
   readonly lesson = element('div', { id: 'lesson' });
 
@@ -31,12 +33,14 @@ export class Side {
           button('Add a lane', '', () => openSettings(view, 'new')),
         ),
         downloads(view),
+        this.#link,
       ),
     );
   }
 
   draw(): void {
-    const { lab, run } = this.#view;
+    const { lab, run, link } = this.#view;
+    if (this.#link.textContent !== link) this.#link.textContent = link;
     const shared = sharedFacts(lab);
     const { layers, width, heads, optimizer, maxLr, batch, length, seed, warmup } = shared;
     const model = [

@@ -1,4 +1,4 @@
-/** @file One number of each layer at a step: filled now, hollow at step 1, dashed what theory says. */
+/** @file One number of each layer at a step: filled now, hollow at the beginning, dashed what theory says. */
 import { element, svg } from '../figures/elements.js';
 import { brief } from './stack.js';
 
