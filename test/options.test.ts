@@ -694,7 +694,7 @@ const table: Row[] = [
     of: ['toPretrained'],
     call: (o) => toPretrained(smallLM({ positions: 'learned', embeddingScale: 1 }), o),
     good: {},
-    keys: { maxShardBytes: 'positiveWhole', labels: 'list' },
+    keys: { maxShardBytes: 'positiveWhole', labels: 'other', tokenizer: 'other' },
   },
   {
     of: ['classify'],

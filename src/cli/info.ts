@@ -1,4 +1,4 @@
-/** @file `prenorm info`: what this host can do, versions and hashes. */
+/** @file `prenorm info`: what this host can do, versions and hashes; of a model, what it is. */
 
 import { arch, cpus, platform } from 'node:os';
 import { capabilities } from '../runtime/capabilities.js';
@@ -9,8 +9,16 @@ import { EXIT } from './errors.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
-export async function info(options: EngineOptions & { json?: boolean }): Promise<number> {
+export async function info(
+  path: string | undefined,
+  options: EngineOptions & { json?: boolean },
+): Promise<number> {
   await start(options);
+  if (path !== undefined) {
+    const { value, text } = await (await import('./model-info.js')).modelFacts(path);
+    put(options.json ? `${JSON.stringify(value, null, 1)}\n` : `${forOutput(text, process.stdout)}\n`);
+    return EXIT.done;
+  }
   const can = capabilities();
   const value = {
     prenorm: packageVersion(),

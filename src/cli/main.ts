@@ -1,41 +1,11 @@
 #!/usr/bin/env node
 /** @file The command line: arguments in, one command, exit code out. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { normPlacements } from '../nn/placement-names.js';
 import { arithmeticNames } from '../runtime/arithmetic.js';
+import { bytes, columns, limit, number, threads, whole } from './arguments.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { packageVersion } from './version.js';
-
-function whole(minimum: number) {
-  return (text: string): number => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!Number.isSafeInteger(value) || value < minimum)
-      throw new InvalidArgumentError(`must be a whole number of at least ${minimum}.`);
-    return value;
-  };
-}
-
-function number(minimum: number, above = false, maximum = Number.POSITIVE_INFINITY) {
-  return (text: string): number => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    const fits = Number.isFinite(value) && value <= maximum;
-    if (fits && (above ? value > minimum : value >= minimum)) return value;
-    const most = maximum < Number.POSITIVE_INFINITY ? ` and at most ${maximum}` : '';
-    throw new InvalidArgumentError(`must be a number ${above ? 'above' : 'of at least'} ${minimum}${most}.`);
-  };
-}
-
-function threads(text: string): number | 'auto' {
-  return text === 'auto' ? text : whole(1)(text);
-}
-
-function limit(text: string): number {
-  return text === 'none' ? Number.POSITIVE_INFINITY : number(1)(text);
-}
-
-function columns(text: string): number[] {
-  return text.split(',').map(whole(1));
-}
 
 /** Progress in lines, of commands that train one model. */
 function logEvery(): Option {
@@ -49,6 +19,9 @@ function logEvery(): Option {
 function openPage(): Option {
   return new Option('--open', 'show report.html of the run in the browser; it follows the training');
 }
+
+/** What the commands take as a model. */
+const RUN = 'folder of a run or of Hugging Face, a model file, or a checkpoint';
 
 const TRAIN_HELP = `
 A recipe for the embedded German-English pairs:
@@ -252,9 +225,9 @@ command('translate', 'engine', 'translate lines of text with a run')
     exitCode = await (await import('./use-run.js')).translate(run, options);
   });
 
-command('generate', 'engine and seed', 'continue a text with a run')
-  .argument('<run>', 'folder of the run')
-  .requiredOption('--prompt <text>', 'text to continue')
+command('generate', 'engine and seed', 'continue a text with a run, or a conversation in a terminal')
+  .argument('<run>', RUN)
+  .option('--prompt <text>', 'text to continue (default: standard input; in a terminal, what you type)')
   .option('--length <n>', 'most tokens to generate', whole(1), 100)
   .addOption(
     new Option('--max-new-tokens <n>', 'the same as --length').argParser(whole(1)).conflicts('length'),
@@ -283,7 +256,7 @@ command(
   'engine',
   'label and probability of each line of text, by a run of labelled texts or pairs',
 )
-  .argument('<run>', 'folder of the run, or its model.safetensors')
+  .argument('<run>', RUN)
   .option('--input <file>', 'a text a line, or text TAB text for a run of pairs (default: standard input)')
   .option(
     '--cut',
@@ -351,9 +324,28 @@ command('lab', 'nothing', 'train lanes side by side in a page, and see why the p
     exitCode = await (await import('./lab.js')).lab(link, options);
   });
 
-command('info', 'engine', 'what this host can do, versions and hashes').action(async (options) => {
-  exitCode = await (await import('./info.js')).info(options);
-});
+command('export', 'engine', 'write a model as other programs read it, whole or not at all')
+  .argument('<run>', RUN)
+  .addOption(
+    new Option(
+      '--to <format>',
+      'hf: a folder of Hugging Face; torch: safetensors with names of PyTorch; prenorm: a file for loadModel',
+    )
+      .choices(['hf', 'torch', 'prenorm'])
+      .makeOptionMandatory(),
+  )
+  .requiredOption('--out <path>', 'folder (hf) or file to write')
+  .option('--max-shard-size <size>', 'largest file of weights, e.g. 500MB (default: 5GB)', bytes)
+  .option('--force', 'replace what an export has written there before')
+  .action(async (run, options) => {
+    exitCode = await (await import('./export.js')).exportModel(run, options);
+  });
+
+command('info', 'engine', 'what this host can do, versions and hashes; of a model, what it is and needs')
+  .argument('[model]', RUN)
+  .action(async (model, options) => {
+    exitCode = await (await import('./info.js')).info(model, options);
+  });
 
 // A reader that goes away (| head) ends the command quietly; a full disk behind > FILE does not.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 /**
  * @file RUN, as the commands take it: the folder of a run, the file of its model or of any other that `saveModel` made,
- * or a checkpoint.
+ * a checkpoint, or a folder of Hugging Face.
  */
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -9,6 +9,7 @@ import type { LoadedModel } from '../io/load-model.js';
 import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
 import { inConfig } from './errors.js';
+import { isPretrainedFolder, openPretrained } from './pretrained-folder.js';
 import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
 import { modelOfRun, tellOfStep } from './run-model.js';
 import { fileSources } from './sources.js';
@@ -18,6 +19,8 @@ import { loadModelFile, loadTokenizers } from './tokenizers.js';
 export interface TrainedRun extends LoadedModel {
   /** What it was trained by, and where names in that lead; null where nobody knows. */
   recipeFile: RecipeFile | null;
+  /** `model_type` of a folder of Hugging Face. */
+  family?: string;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function openRun(path: string): Promise<TrainedRun> {
 
 /** A folder has the names of its recipe, whatever its model says. */
 async function openFolder(path: string): Promise<TrainedRun> {
+  if (await isPretrainedFolder(path)) return { ...(await openPretrained(path)), recipeFile: null };
   const folder = new RunFolder(path);
   const { config, model, checkpoint } = folder.files;
   for (const file of [config, existsSync(model) ? model : checkpoint])

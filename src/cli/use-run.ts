@@ -117,8 +117,10 @@ function translationsOf(
   });
 }
 
-interface Continuing extends Omit<GenerateOptions, 'signal'> {
-  prompt: string;
+interface Continuing extends Omit<GenerateOptions, 'signal' | 'seed'> {
+  seed?: number;
+  /** Default: what comes on standard input; in a terminal, line by line. */
+  prompt?: string;
   length: number;
 }
 
@@ -148,18 +150,13 @@ export async function generate(folder: string, options: Common & Continuing): Pr
       },
     );
   }
-  const { prompt, json, length, maxNewTokens = length } = options;
+  const { json, length, maxNewTokens = length } = options;
   const { temperature, topK, topP, minP, repetitionPenalty, stop, seed } = options;
-  const pieces = generateStream(model, tokenizer, prompt, {
-    maxNewTokens,
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    stop,
-    seed,
-  });
+  const how = { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop, seed };
+  const converses = options.prompt === undefined && process.stdin.isTTY && process.stdout.isTTY;
+  if (converses && !json) return (await import('./converse.js')).converse(model, tokenizer, how);
+  const prompt = options.prompt ?? (await readStdin('text')).replace(/\r?\n$/, '');
+  const pieces = generateStream(model, tokenizer, prompt, how);
   const live = !json && process.stdout.isTTY === true;
   if (live) put(prompt);
   let step = await pieces.next();

@@ -7,6 +7,8 @@ import { type LibraryModel, makeModel } from '../nn/model-kinds.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import { sameShape, sizeOf } from '../tensor/shape.js';
 import { checkFullWidth } from '../tokenizers/foreign-files.js';
+import type { PretrainedTokenizer } from '../tokenizers/pretrained-tokenizer.js';
+import { type TokenizerModule, tokenizerModule } from '../tokenizers/tokenizer-module.js';
 import { families, namesOf } from './families.js';
 import {
   type AnyConfig,
@@ -17,13 +19,20 @@ import {
 } from './family.js';
 import { placesOf, rangeOf, theirShape } from './layouts.js';
 import { openFolder, type PretrainedSource } from './source.js';
+import { tokenizerOf } from './tokenizer.js';
 import { checkFloats, type LazyTensor, openWeights, readJsonFile } from './weights.js';
 
 /** Values that a small file may lack. */
 const MISSING = 1 << 20;
 
 /** What to do otherwise than the folder says. */
-export interface FromPretrainedOptions extends PretrainedOverrides {}
+export interface FromPretrainedOptions extends PretrainedOverrides {
+  /**
+   * The module `prenorm/tokenizers`, to read the folder's tokenizer too: only pages that want it load it. Default: the model
+   * alone is read.
+   */
+  tokenizers?: TokenizerModule;
+}
 
 /** A model out of a folder. */
 export interface PretrainedModel {
@@ -33,6 +42,8 @@ export interface PretrainedModel {
   family: string;
   /** Names of a classifier's classes, in their order; null for other models. */
   labels: readonly string[] | null;
+  /** The folder's, for texts; null where it has none, for images, and when `tokenizers` was not given. */
+  tokenizer: PretrainedTokenizer | null;
   /** config.json as it was. */
   config: Readonly<Record<string, unknown>>;
 }
@@ -40,6 +51,7 @@ export interface PretrainedModel {
 const loadRules: Rules<FromPretrainedOptions> = {
   dropout: optional(share),
   attentionDropout: optional(share),
+  tokenizers: optional(tokenizerModule),
 };
 
 /**
@@ -82,8 +94,14 @@ export async function fromPretrained(
     // Somewhat more than the files hold may be asked for: then the tensors that are missing can be named.
     const room = { elements, tensors: tensors.size, missing: elements + MISSING };
     const model = withRuntime(runtime, () => withinFile(room, () => makeModel(kind, own)));
-    await fill(model, namesOf(family.rows(model.config, architecture), model), tensors, folder.path);
-    return { model: model.eval() as LibraryModel, family: family.type, labels, config: json };
+    try {
+      const tokenizer = options.tokenizers ? await tokenizerOf(folder, model, options.tokenizers) : null;
+      await fill(model, namesOf(family.rows(model.config, architecture), model), tensors, folder.path);
+      return { model: model.eval() as LibraryModel, family: family.type, labels, tokenizer, config: json };
+    } catch (error) {
+      model.free();
+      throw error;
+    }
   } finally {
     await close();
   }

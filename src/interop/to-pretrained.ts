@@ -1,30 +1,36 @@
 /** @file `toPretrained`: a model of ours as a folder of Hugging Face. */
 import type { Parameter } from '../autograd/variable.js';
-import { checkOptions, integer, optional, type Rules, text } from '../checks.js';
+import { anything, checkOptions, integer, optional, type Rules, text } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { labelsProblem } from '../io/model-file.js';
 import { encodeSafetensors, type TensorEntry } from '../io/safetensors.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
 import { sizeOf } from '../tensor/shape.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import type { PretrainedTokenizer } from '../tokenizers/pretrained-tokenizer.js';
 import { familyFor, namesOf } from './families.js';
 import type { AnyConfig, KeyRow } from './family.js';
 import { labelEntries, unnamedLabels } from './labels.js';
 import { placesOf, rangeOf, theirShape } from './layouts.js';
+import { tokenizerFiles } from './tokenizer.js';
 
 /** How a model is written. */
 export interface ToPretrainedOptions {
   /** Largest file of weights, in bytes; a larger model is several, with an index. Default 5e9. */
   maxShardBytes?: number;
   /** Names of a classifier's classes, in their order. Default: `LABEL_0` and so on. */
-  labels?: readonly string[];
+  labels?: readonly string[] | null;
+  /** The tokenizer that the model was trained with: a `Tokenizer` or a `PretrainedTokenizer`. Default: none is written. */
+  tokenizer?: Tokenizer | PretrainedTokenizer | null;
 }
 
 const rules: Rules<ToPretrainedOptions> = {
   maxShardBytes: optional(integer(1)),
   labels: optional({
-    wanted: 'a list of strings',
-    holds: (list) => Array.isArray(list) && list.every(text.holds),
+    wanted: 'a list of strings, or null',
+    holds: (list) => list === null || (Array.isArray(list) && list.every(text.holds)),
   }),
+  tokenizer: optional(anything),
 };
 
 /**
@@ -38,7 +44,7 @@ export function toPretrained(
   options: ToPretrainedOptions = {},
 ): Map<string, Uint8Array<ArrayBuffer>> {
   checkOptions('toPretrained', options, rules);
-  const { maxShardBytes = 5e9, labels } = options;
+  const { maxShardBytes = 5e9, labels, tokenizer } = options;
   const { config } = model;
   const family = familyFor(model);
   const architecture = family.architecture(config);
@@ -47,10 +53,15 @@ export function toPretrained(
   if (problem !== null)
     throw new ConfigError(problem, { op: 'toPretrained', expected: classes, actual: labels });
   const named = classes === undefined ? {} : labelEntries(labels ?? unnamedLabels(classes));
+  const texts = tokenizer == null ? null : tokenizerFiles(tokenizer, model);
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
   const first = { model_type: family.type, architectures: [architecture] };
-  files.set('config.json', json({ ...first, ...family.config(config), ...named, torch_dtype: 'float32' }));
+  files.set(
+    'config.json',
+    json({ ...first, ...family.config(config), ...named, ...texts?.config, torch_dtype: 'float32' }),
+  );
+  for (const [name, content] of texts?.files ?? []) files.set(name, json(content));
 
   const parameters = new Map(model.namedParameters());
   const rows = [...namesOf(family.rows(config, architecture), model)].map(([theirs, row]): Written => {

@@ -111,5 +111,6 @@ function line(name: string, module: string, shapes: string, parameters: string):
   return `${cut(name, 22)} ${cut(module, 23)} ${cut(shapes, 15)} ${parameters.padStart(16)}`;
 }
 
-const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+/** Digits in threes. */
+export const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;

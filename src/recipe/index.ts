@@ -61,6 +61,6 @@ export {
   type TokenizerRecipe,
   type TrainingRecipe,
 } from './recipe.js';
-export { noFiles, type Sources } from './sources.js';
+export { noFiles, type PretrainedWeights, type Sources } from './sources.js';
 export { readTokenizer, type TextCodec } from './tokenizers.js';
 export { isVersion01, recipeOf01 } from './version-0.1.js';

@@ -74,9 +74,18 @@ export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings =
   const { sources = noFiles } = surroundings;
   refuseOtherArithmetic(recipe);
   const data = await openData(recipe, surroundings);
-  const { weights } = recipe;
+  const { weights, model } = recipe;
   if (typeof weights !== 'string') return buildRun(recipe, data);
   const path = sources.resolve(weights);
+  const pretrained = await sources.pretrained?.(path, model.kind);
+  if (pretrained) {
+    const { bytes, options } = pretrained;
+    return buildRun(
+      { ...recipe, weights: bytes, model: { ...options, ...model } as typeof model },
+      data,
+      path,
+    );
+  }
   return buildRun({ ...recipe, weights: await sources.read(path) }, data, path);
 }
 

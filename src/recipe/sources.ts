@@ -1,5 +1,6 @@
 /** @file Where names in a recipe lead: to files of the command line, and to nothing in a page. */
 import { ConfigError } from '../errors.js';
+import type { ModelRecipe } from './recipe.js';
 
 /** Where names in a recipe lead. A page has embedded data only, unless it brings an implementation. */
 export interface Sources {
@@ -15,6 +16,16 @@ export interface Sources {
   moduleUrl(name: string): string;
   /** The file `name` in the folder `path`. */
   join(path: string, name: string): string;
+  /** What a model of others is, by its resolved name; null for any other file. Default: there are none. */
+  pretrained?(path: string, kind: ModelRecipe['kind']): Promise<PretrainedWeights | null>;
+}
+
+/** A model of others to begin from. */
+export interface PretrainedWeights {
+  /** Its weights, as safetensors with names of ours. */
+  bytes: Uint8Array;
+  /** Its options, as far as the wanted kind of model has them. */
+  options: Readonly<Record<string, unknown>>;
 }
 
 /** No files: embedded data have names, all else must stand in the recipe. */

@@ -1,7 +1,7 @@
 /** @file What fuzz targets share: files with a few changes, and what must hold of them. */
 import { PrenormError } from '../../src/errors.js';
 import type { RandomStream } from '../../src/random.js';
-import { damage, mutate, serialize, type Tree } from './json-tree.js';
+import { damage, mutate, pick, serialize, type Tree } from './json-tree.js';
 
 export const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value);
 
@@ -41,5 +41,18 @@ export function several(tree: Tree, random: RandomStream): Tree {
 
 export function jsonFile(tree: Tree, random: RandomStream): Uint8Array {
   const bytes = utf8(serialize(several(tree, random)));
+  return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
+}
+
+/** Length, header and data; the length and the data may be wrong. */
+export function safetensorsFile(header: string, data: Uint8Array, random: RandomStream): Uint8Array {
+  const json = utf8(header);
+  const bytes = new Uint8Array(8 + json.length + data.length);
+  const wrong = [json.length + 1, json.length - 1, 0, 4294967295, 99_999_999, json.length + data.length];
+  const length = random.nextInt(20) === 0 ? pick(random, wrong) : json.length;
+  new DataView(bytes.buffer).setUint32(0, length, true);
+  if (random.nextInt(60) === 0) bytes[4 + random.nextInt(4)] = 255;
+  bytes.set(json, 8);
+  bytes.set(data, 8 + json.length);
   return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
 }

@@ -21,21 +21,9 @@ import { lm, text as sampleText, translation } from '../cli/corpus.js';
 import { translationTrainer, translator } from '../train/setup.js';
 import { damage, mutate, pick, serialize, type Tree, text, treeOf } from './json-tree.js';
 import { type FuzzTarget, withDeadline } from './loop.js';
-import { jsonFile, must, only, onlyLater, several, utf8 } from './nearly-right.js';
+import { jsonFile, must, only, onlyLater, safetensorsFile, several, utf8 } from './nearly-right.js';
+import { pretrainedTargets } from './pretrained-targets.js';
 import { tokenizerTargets } from './tokenizer-targets.js';
-
-/** Length, header and data; the length and the data may be wrong. */
-function safetensorsFile(header: string, data: Uint8Array, random: RandomStream): Uint8Array {
-  const json = utf8(header);
-  const bytes = new Uint8Array(8 + json.length + data.length);
-  const wrong = [json.length + 1, json.length - 1, 0, 4294967295, 99_999_999, json.length + data.length];
-  const length = random.nextInt(20) === 0 ? pick(random, wrong) : json.length;
-  new DataView(bytes.buffer).setUint32(0, length, true);
-  if (random.nextInt(60) === 0) bytes[4 + random.nextInt(4)] = 255;
-  bytes.set(json, 8);
-  bytes.set(data, 8 + json.length);
-  return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
-}
 
 const dtypes: [string, number][] = [
   ...([
@@ -581,4 +569,5 @@ export const targets: readonly FuzzTarget[] = [
   pairsFile,
   textFile,
   ...tokenizerTargets,
+  ...pretrainedTargets,
 ];

@@ -35,7 +35,7 @@ export type OwnFile = Pick<OpenedData, 'evaluation' | 'numExamples' | 'textBytes
  */
 export async function openOwnFile(bytes: Uint8Array, path: string, judge: Judge): Promise<OwnFile> {
   const { kind, config, tokenizer, labels } = judge;
-  const wanted = kindFor(judge);
+  const wanted = kindFor(judge, bytes);
   if (wanted === undefined || tokenizer === null) {
     throw new ConfigError(
       `a ${kind}${tokenizer === null ? ' without a tokenizer' : ''} cannot be judged by a file of texts`,
@@ -82,13 +82,23 @@ export async function openOwnFile(bytes: Uint8Array, path: string, judge: Judge)
 
 type OwnKind = 'text' | 'pairs' | 'labelledTexts' | 'labelledPairs' | 'masked';
 
-function kindFor({ kind, config, data }: Judge): OwnKind | undefined {
+function kindFor({ kind, config, data }: Judge, bytes: Uint8Array): OwnKind | undefined {
   if (kind === 'causalLM') return 'text';
   if (kind === 'transformer') return 'pairs';
   if (kind === 'maskedLM') return 'masked';
   if (kind !== 'textClassifier' && kind !== 'pairClassifier') return undefined;
   if (data?.kind === 'labelledTexts' || data?.kind === 'labelledPairs') return data.kind;
-  return config.numSegments === 2 ? 'labelledPairs' : 'labelledTexts';
+  // One that knows pairs reads single texts too: the first line says which they are.
+  return config.numSegments === 2 && tabsOfFirst(bytes) > 1 ? 'labelledPairs' : 'labelledTexts';
+}
+
+function tabsOfFirst(bytes: Uint8Array): number {
+  let tabs = 0;
+  for (const byte of bytes) {
+    if (byte === 10) break;
+    if (byte === 9) tabs++;
+  }
+  return tabs;
 }
 
 /** A training part that says which classes there are, in their order; nothing is learned from it. */
