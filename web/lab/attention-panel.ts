@@ -1,6 +1,6 @@
 /** @file Attention of one sentence: for each lane the layer looked at, a map for each head. */
 import { element } from '../figures/elements.js';
-import { readTokens } from '../figures/theme.js';
+import { tokens as tokensNow } from './measures.js';
 import { numbersTable, type Panel } from './panel.js';
 import type { LabView } from './view.js';
 
@@ -32,7 +32,7 @@ export function attentionPanel(view: LabView, key: string): Panel {
     return [{ at, name, history, canvases }];
   });
   const draw = (): void => {
-    const tokens = readTokens();
+    const tokens = tokensNow();
     const part = Number(which.value) || 0;
     let told = '';
     for (const { history, canvases } of drawn) {

@@ -4,7 +4,8 @@
  */
 import { element } from '../figures/elements.js';
 import { niceStep, tick } from '../figures/numbers.js';
-import { readTokens, type Tokens } from '../figures/theme.js';
+import type { Tokens } from '../figures/theme.js';
+import { Size, tokens as tokensNow } from './measures.js';
 
 export interface ChartLine {
   label: string;
@@ -49,12 +50,11 @@ export class Chart {
   readonly canvas = element('canvas', { 'aria-hidden': 'true' });
   data: ChartData | null = null;
   readonly #labels = element('div', { class: 'chart-labels', 'aria-hidden': 'true' });
-  readonly #size: ResizeObserver;
+  readonly size: Size;
 
   constructor(className: string) {
     this.node = element('div', { class: `lines ${className}` }, this.canvas, this.#labels);
-    this.#size = new ResizeObserver(() => this.draw());
-    this.#size.observe(this.node);
+    this.size = new Size(this.node, () => this.draw());
   }
 
   show(data: ChartData): void {
@@ -63,7 +63,7 @@ export class Chart {
   }
 
   destroy(): void {
-    this.#size.disconnect();
+    this.size.stop();
   }
 
   /** Where a step is, as a share of the width. */
@@ -83,7 +83,7 @@ export class Chart {
 
   draw(): void {
     const { data, canvas } = this;
-    const { clientWidth: width, clientHeight: height } = this.node;
+    const { width, height } = this.size;
     if (!data || width === 0 || height === 0) return;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
     canvas.width = Math.round(width * ratio);
@@ -91,7 +91,7 @@ export class Chart {
     const context = canvas.getContext('2d');
     if (!context) return;
     context.scale(ratio, ratio);
-    const tokens = readTokens();
+    const tokens = tokensNow();
     this.#grid(context, width, height, tokens);
     for (const line of data.lines) this.#line(context, line, width, height, tokens);
     if (data.cursor !== null) {

@@ -3,7 +3,7 @@
  * their logarithm, because most happens within the first fifteen. Beside it the layers at one step, and theory.
  */
 import { element } from '../figures/elements.js';
-import { readTokens } from '../figures/theme.js';
+import { Size, tokens as tokensNow } from './measures.js';
 import { normStop } from './stack.js';
 
 export interface HeatData {
@@ -23,11 +23,13 @@ export class HeatMap {
   readonly canvas = element('canvas', { 'aria-hidden': 'true' });
   readonly #rows = element('div', { class: 'rows', 'aria-hidden': 'true' });
   readonly #ticks = element('div', { class: 'xs', 'aria-hidden': 'true' });
+  readonly #size: Size;
   data: HeatData | null = null;
 
   constructor(onPoint: (step: number, layer: number) => void) {
     const map = element('div', { class: 'map' }, this.canvas);
     this.node = element('div', { class: 'heat' }, this.#rows, map, this.#ticks);
+    this.#size = new Size(map, () => this.data && this.show(this.data));
     map.addEventListener('click', ({ clientX, clientY }) => {
       if (!this.data) return;
       const { left, top, width, height } = map.getBoundingClientRect();
@@ -36,6 +38,10 @@ export class HeatMap {
       const layer = Math.min(rows.length - 1, Math.floor((1 - (clientY - top) / height) * rows.length));
       onPoint(step, Math.max(0, layer));
     });
+  }
+
+  stop(): void {
+    this.#size.stop();
   }
 
   /** Where a step begins, as a share of the width. */
@@ -61,14 +67,14 @@ export class HeatMap {
         return made;
       }),
     );
-    const { clientWidth: width, clientHeight: height } = this.canvas.parentElement as HTMLElement;
+    const { width, height } = this.#size;
     if (width === 0) return;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     const context = this.canvas.getContext('2d');
     if (!context) return;
-    const tokens = readTokens();
+    const tokens = tokensNow();
     const high = this.canvas.height / rows.length;
     for (let column = 0; column < this.canvas.width; column++) {
       const at = Math.max(1, this.stepAt((column + 0.5) / this.canvas.width));

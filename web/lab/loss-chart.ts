@@ -109,7 +109,7 @@ export class LossChart {
 
   /** The names of the lines at the cursor, pushed apart until none covers another. */
   #drawEnds(run: Run, looks: readonly LaneLook[]): void {
-    const height = this.chart.node.clientHeight;
+    const { height } = this.chart.size;
     const { step } = run;
     const found = run.lanes.flatMap(({ name, history }, at) => {
       const loss = history?.loss(step, WINDOW);

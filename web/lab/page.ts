@@ -51,6 +51,7 @@ export class LabPage implements LabView {
   #content: Content | null = null;
   #insisted = false;
   #drawnDone = false;
+  #drawnAt = 0;
   readonly #keeper: Keeper;
   readonly #pace = new Pace(() => this.draw());
 
@@ -197,13 +198,17 @@ export class LabPage implements LabView {
       return;
     }
     notice('run', null);
+    this.loss.draw(run, this.#looks, this.token);
+    // Lines move ten times a second; fills and figures, which one reads, four times.
+    const now = performance.now();
+    if (run.state === 'running' && run.isLive && now - this.#drawnAt < FIGURES_MS) return;
+    this.#drawnAt = now;
     for (const [at, card] of this.#cards.entries())
       card.update(run.lanes[at], run.step, run.lab.steps, this.token);
     for (const [at, { history }] of run.lanes.entries()) {
       const value = byId('tabs').children[at]?.querySelector('.tab-loss');
       if (value) value.textContent = history?.loss(run.step)?.toFixed(1) ?? '–';
     }
-    this.loss.draw(run, this.#looks, this.token);
     this.instruments.draw();
     this.side.draw();
     this.#readLayer();
@@ -226,7 +231,7 @@ export class LabPage implements LabView {
     } as const;
     for (const control of document.querySelectorAll<HTMLButtonElement>('[data-drive]')) {
       const { drive } = control.dataset;
-      if (drive === 'run') control.textContent = words[state];
+      if (drive === 'run' && control.textContent !== words[state]) control.textContent = words[state];
       const idle = state === 'opening' || state === 'failed' || state === 'done';
       control.disabled = drive === 'restart' ? run === null || state === 'opening' : idle;
     }
@@ -344,6 +349,8 @@ export class LabPage implements LabView {
   }
 }
 
+/** Between two moments at which figures change. */
+const FIGURES_MS = 240;
 const COUNTS = ['none', 'one', 'two', 'three', 'four', 'five', 'six'];
 
 /** Starts the page; tests find it as `window.lab`. */

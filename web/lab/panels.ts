@@ -157,7 +157,9 @@ function layersPanel(view: LabView, key: string, numbersOf: typeof gradientsOf, 
       ]);
       return numbersTable(['Layer', ...drawn.map(({ name }) => name)], rows);
     },
-    destroy() {},
+    destroy() {
+      for (const { map } of drawn) map?.stop();
+    },
   };
 }
 

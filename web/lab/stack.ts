@@ -77,6 +77,8 @@ export class LayerDrawing {
     const drawn = drawnPlacements[placement];
     const count = { encoder: 0, decoder: 0 };
     for (const { stack } of shape.layers) count[stack]++;
+    // As the maps name them, where there are two stacks.
+    const isPair = count.decoder > 0;
     let base = this.#bottom;
     for (const [at, { stack, number, blocks }] of shape.layers.entries()) {
       this.#bases.push(base);
@@ -84,7 +86,11 @@ export class LayerDrawing {
       const high = heights[at];
       group.append(
         svg('rect', { class: 'hit', x: 3, y: base - high + 1, width: WIDTH - 6, height: high - 2, rx: 3 }),
-        svg('text', { class: 'n', x: 9, y: base - high / 2 + 4 }, String(number)),
+        svg(
+          'text',
+          { class: 'n', x: 7, y: base - high / 2 + 4 },
+          isPair ? `${stack[0]}${number}` : String(number),
+        ),
       );
       for (const [row, kind] of blocks.entries()) {
         this.#block(
@@ -99,7 +105,6 @@ export class LayerDrawing {
       group.append(norm);
       if (stack === 'decoder' && number === 1) {
         group.append(svg('path', { class: 'divide', d: `M3 ${base}H${WIDTH - 3}` }));
-        group.append(svg('text', { class: 'q', x: BLOCK_LEFT, y: base + 1, 'font-size': 8 }, ''));
       }
       group.addEventListener('pointerenter', () => onLayer(at));
       group.addEventListener('click', () => onLayer(at));
@@ -156,12 +161,12 @@ export class LayerDrawing {
     for (const [at, fill] of this.#fills.entries()) {
       const value = row && Number.isFinite(row[0]) ? row[gradients + at] : undefined;
       const stop = normStop(value);
-      fill.setAttribute('class', stop === undefined ? 'blk none' : `blk g${stop}`);
-      this.#values[at].textContent = brief(value);
+      set(fill, 'class', stop === undefined ? 'blk none' : `blk g${stop}`);
+      write(this.#values[at], brief(value));
     }
-    for (const [at, text] of this.#norms.entries()) text.textContent = brief(row?.[leaving + at]);
-    this.#stem.setAttribute('d', this.#stemPath(row));
-    this.node.setAttribute('aria-label', says);
+    for (const [at, text] of this.#norms.entries()) write(text, brief(row?.[leaving + at]));
+    set(this.#stem, 'd', this.#stemPath(row));
+    set(this.node, 'aria-label', says);
   }
 
   /** Marks the layer looked at. */
@@ -187,6 +192,15 @@ export class LayerDrawing {
     piece(TOP, TOP - 12, below, below);
     return d;
   }
+}
+
+/** What is as it was is left alone: every write costs the page a layout. */
+function set(node: Element, name: string, value: string): void {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+function write(node: Element, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 function stemWidth(value: number | undefined): number {
