@@ -125,7 +125,7 @@ else {
   });
 
   test('a lane is added and changed in the settings, and the link follows', async () => {
-    await page.click('.card .row button');
+    await page.click('[aria-labelledby="run-title"] .row button');
     await page.waitForSelector('dialog.settings[open]');
     await page.evaluate(() => {
       const add = [...document.querySelectorAll('dialog button')].find((one) =>
