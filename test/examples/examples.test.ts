@@ -1,8 +1,13 @@
 /** @file The examples as their readers meet them: plain Node, the built package, its public entries only. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { fromPretrained, toPretrained } from '../../src/interop/index.js';
+import { CausalLM } from '../../src/nn/index.js';
+import { init } from '../../src/runtime/init.js';
+import * as tokenizers from '../../src/tokenizers/index.js';
+import { fixture, read } from '../tokenizers/fixture.js';
 import { copyExample, inProject, runNode } from './project.js';
 
 const test = suite('examples');
@@ -52,11 +57,38 @@ test('own-layer passes gradcheck and trains', () =>
     assert.match(stdout, /^Pre-LN: loss \d\.\d\d at step 1/m);
   }));
 
+test('tune-a-folder trains a folder of Hugging Face and writes one', () =>
+  inProject(async (folder) => {
+    copyExample('tune-a-folder', folder);
+    await init();
+    const tokenizer = read(fixture('smollm2'));
+    const sizes = { dModel: 16, numHeads: 2, numLayers: 2, maxSeqLen: 32, vocabSize: tokenizer.vocabSize };
+    const model = new CausalLM({ ...sizes, positions: 'learned', embeddingScale: 1 });
+    mkdirSync(join(folder, 'lm'));
+    for (const [name, bytes] of toPretrained(model, { tokenizer }))
+      writeFileSync(join(folder, 'lm', name), bytes);
+    writeFileSync(
+      join(folder, 'text.txt'),
+      'the quick end of the story, and the quick end of it. '.repeat(120),
+    );
+    const { code, stdout, stderr } = await runNode(folder, 'index.mjs', ['lm', 'text.txt', 'out', '20']);
+    assert.is(code, 0, stderr);
+    const [, before, after] =
+      /held-out loss (\S+)\nafter 20 steps: (\S+)\nwritten: out\n$/.exec(stdout) ?? [];
+    assert.ok(Number(after) < Number(before) - 0.5, stdout);
+    const tuned = await fromPretrained(join(folder, 'out'), { tokenizers });
+    assert.equal([tuned.family, tuned.tokenizer?.vocabSize], ['gpt2', tokenizer.vocabSize]);
+    const again = await runNode(folder, 'index.mjs', ['lm', 'text.txt', 'out', '1']);
+    assert.is(again.code, 1);
+    assert.match(again.stderr, /EEXIST/);
+  }));
+
 test('examples use public entries only', () => {
   const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   for (const file of [
     'train-your-own/index.mjs',
     'own-layer/index.mjs',
+    'tune-a-folder/index.mjs',
     'own-layer/gated-sandwich.mjs',
     'own-layer/z-loss.mjs',
   ]) {
