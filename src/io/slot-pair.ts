@@ -32,6 +32,8 @@ export interface SlotTools {
 const MAGIC = 'prenorm-slot 1\n\0';
 /** Magic (16), generation (8), length (8), SHA-256 of these 16 bytes and the body (32). */
 const HEAD_BYTES = 64;
+/** Bytes hashed at once: a page must not stand still over a large checkpoint. */
+const SLICE = 1 << 20;
 
 /**
  * The pair of this name: slots of the browser, or of one's own.
@@ -75,7 +77,7 @@ export class SlotPair {
       const slot: SlotName = this.#newest?.slot === 'a' ? 'b' : 'a';
       const generation = (this.#newest?.generation ?? 0) + 1;
       try {
-        await this.#slots.write(slot, makeHead(generation, body, this.#tools), body);
+        await this.#slots.write(slot, await makeHead(generation, body, this.#tools), body);
       } catch (error) {
         // Half a slot takes room that the next attempt may need.
         await this.#slots.remove(slot).catch(() => {});
@@ -108,7 +110,7 @@ export class SlotPair {
     let best: { slot: SlotName; stored: StoredCheckpoint } | null = null;
     for (const slot of ['a', 'b'] as const) {
       const bytes = await this.#slots.read(slot);
-      const stored = bytes && readWhole(bytes, this.#tools);
+      const stored = bytes && (await readWhole(bytes, this.#tools));
       if (stored && (!best || stored.generation > best.stored.generation)) best = { slot, stored };
     }
     this.#newest = best && { slot: best.slot, generation: best.stored.generation };
@@ -119,7 +121,7 @@ export class SlotPair {
   async #noticeOthers(): Promise<void> {
     const other: SlotName = this.#newest?.slot === 'a' ? 'b' : 'a';
     const bytes = await this.#slots.read(other);
-    const stored = bytes && readWhole(bytes, this.#tools);
+    const stored = bytes && (await readWhole(bytes, this.#tools));
     if (stored && stored.generation > (this.#newest?.generation ?? 0)) {
       this.#newest = { slot: other, generation: stored.generation };
     }
@@ -155,23 +157,44 @@ export class SlotPair {
   }
 }
 
-function makeHead(generation: number, body: Uint8Array, tools: SlotTools): Uint8Array<ArrayBuffer> {
+async function makeHead(
+  generation: number,
+  body: Uint8Array,
+  tools: SlotTools,
+): Promise<Uint8Array<ArrayBuffer>> {
   const head = new Uint8Array(HEAD_BYTES);
   head.set(new TextEncoder().encode(MAGIC));
   const view = new DataView(head.buffer);
   view.setBigUint64(16, BigInt(generation), true);
   view.setBigUint64(24, BigInt(body.length), true);
-  head.set(digest(head, body, tools), 32);
+  head.set(await digest(head, body, tools), 32);
   return head;
 }
 
-function digest(head: Uint8Array, body: Uint8Array, { Sha256 }: SlotTools): Uint8Array {
-  const hex = new Sha256().update(head.subarray(0, 32)).update(body).hex();
+async function digest(head: Uint8Array, body: Uint8Array, { Sha256 }: SlotTools): Promise<Uint8Array> {
+  const hash = new Sha256().update(head.subarray(0, 32));
+  for (let at = 0; at < body.length; at += SLICE) {
+    if (at > 0) await turn();
+    hash.update(body.subarray(at, at + SLICE));
+  }
+  const hex = hash.hex();
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 
+/** Lets the page do what waits; no timer, which hidden tabs hold back. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
 /** null for anything but a whole slot: cut short, damaged, or somebody else's. */
-function readWhole(bytes: Uint8Array, tools: SlotTools): StoredCheckpoint | null {
+async function readWhole(bytes: Uint8Array, tools: SlotTools): Promise<StoredCheckpoint | null> {
   if (bytes.length < HEAD_BYTES) return null;
   const head = bytes.slice(0, HEAD_BYTES);
   if (new TextDecoder().decode(head.subarray(0, 16)) !== MAGIC) return null;
@@ -179,7 +202,7 @@ function readWhole(bytes: Uint8Array, tools: SlotTools): StoredCheckpoint | null
   const generation = Number(view.getBigUint64(16, true));
   const body = bytes.slice(HEAD_BYTES) as Uint8Array<ArrayBuffer>;
   if (Number(view.getBigUint64(24, true)) !== body.length || !Number.isSafeInteger(generation)) return null;
-  const expected = digest(head, body, tools);
+  const expected = await digest(head, body, tools);
   return expected.every((byte, i) => byte === head[32 + i]) ? { bytes: body, generation } : null;
 }
 

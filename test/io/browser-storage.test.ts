@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CheckpointError, ConfigError, EnvironmentError } from '../../src/errors.js';
 import { CheckpointStore, type SlotName, type Slots } from '../../src/io/index.js';
+import { sha256 } from '../../src/io/sha256.js';
 
 const test = suite('io: browser storage');
 
@@ -40,6 +41,21 @@ async function rejection(work: Promise<unknown>): Promise<Error> {
   if (!outcome) throw new Error('it did not fail');
   return outcome;
 }
+
+test('a large one is hashed in slices, between which the page does what waits', async () => {
+  const slots = new MemorySlots();
+  const large = new Uint8Array(3_300_000);
+  for (let i = 0; i < large.length; i++) large[i] = (i * 31) >> 5;
+  const store = await open(slots);
+  let turns = 0;
+  const timer = setInterval(() => turns++);
+  await store.write(large);
+  clearInterval(timer);
+  assert.ok(turns > 0, 'something else ran');
+  const head = slots.files.a?.subarray(0, 32) as Uint8Array;
+  assert.is(sha256(head, large), Buffer.from(slots.files.a?.subarray(32, 64) as Uint8Array).toString('hex'));
+  assert.is(Buffer.compare((await (await open(slots)).read())?.bytes as Uint8Array, large), 0);
+});
 
 test('the newest is read, by this object and the next', async () => {
   const slots = new MemorySlots();
