@@ -36,7 +36,8 @@ async function trained(page: Page, link: string): Promise<void> {
     timeout: 120_000,
   });
   await page.click('.head [data-drive="run"]');
-  await page.waitForFunction(() => (window as unknown as Shown).lab.run?.state === 'done', {
+  // Said a moment after it is so, when the page is drawn.
+  await page.waitForFunction(() => document.getElementById('facts')?.textContent?.startsWith('Done'), {
     timeout: 120_000,
   });
 }
