@@ -27,7 +27,8 @@ import {
   type TranslationRun,
   testScoreName,
 } from '../src/experiments/index.js';
-import { decodeSafetensors, encodeSafetensors, fromTorchState, toTorchState } from '../src/io/index.js';
+import { fromTorchState, toTorchState } from '../src/interop/index.js';
+import { decodeSafetensors, encodeSafetensors } from '../src/io/index.js';
 import { type StateDict, sinusoids, type Transformer } from '../src/nn/index.js';
 import { makeSchedule } from '../src/optim/index.js';
 import { buildRun } from '../src/recipe/index.js';

@@ -15,7 +15,7 @@ import { makePreset, multi30kRuns, scoreTranslations, translateAll } from '../sr
 import { chooseRecipe, cyclicTuning } from '../src/fit/train.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
-import { toPretrained } from '../src/interop/index.js';
+import * as interop from '../src/interop/index.js';
 import { loadModel, saveModel } from '../src/io/index.js';
 import { decayGroups } from '../src/optim/index.js';
 import { openData, prepareRun } from '../src/recipe/index.js';
@@ -186,7 +186,7 @@ const bleu = {
 const torchKeys = { prefix: 'text', embedding: 'text', output: 'text' } as const;
 const bpe = text.trainBPE(['ab'], { vocabSize: 259 });
 const pretrained = tokenizing.tokenizerFrom({ 'vocab.txt': '[UNK]\n[CLS]\n[SEP]' });
-const torchState = io.toTorchState(lm);
+const torchState = interop.toTorchState(lm);
 const report = new data.DropReport();
 const probe = {
   setting: 'toy',
@@ -692,7 +692,7 @@ const table: Row[] = [
   },
   {
     of: ['toPretrained'],
-    call: (o) => toPretrained(smallLM({ positions: 'learned', embeddingScale: 1 }), o),
+    call: (o) => interop.toPretrained(smallLM({ positions: 'learned', embeddingScale: 1 }), o),
     good: {},
     keys: { maxShardBytes: 'positiveWhole', labels: 'other', tokenizer: 'other' },
   },
@@ -797,19 +797,19 @@ const table: Row[] = [
   // io
   {
     of: ['inferTorchConfig', 'loadTorchState', 'loadTorchSafetensors'],
-    call: (o) => io.loadTorchState(lm, torchState, o),
+    call: (o) => interop.loadTorchState(lm, torchState, o),
     good: {},
     keys: torchKeys,
   },
   {
     of: ['fromTorchState'],
-    call: (o) => io.fromTorchState(torchState, o),
+    call: (o) => interop.fromTorchState(torchState, o),
     good: {},
     keys: { ...torchKeys, causalLM: 'flag' },
   },
   {
     of: ['toTorchState', 'saveTorchSafetensors'],
-    call: (o) => io.saveTorchSafetensors(lm, o),
+    call: (o) => interop.saveTorchSafetensors(lm, o),
     good: {},
     keys: torchKeys,
   },
@@ -1029,7 +1029,7 @@ test('whoever takes options is in the table', async () => {
   const entries = await Promise.all(
     [
       ...['index', 'io/index', 'inference', 'reference/runtime', 'worker/index', 'fit/train'],
-      ...['recipe/index', 'experiments/index', 'conformance/index'],
+      ...['recipe/index', 'experiments/index', 'conformance/index', 'interop/index'],
     ].map((entry) => import(`../src/${entry}.js`)),
   );
   const exported = new Set<unknown>(

@@ -17,17 +17,3 @@ export {
   type TensorEntry,
 } from './safetensors.js';
 export { sha256 } from './sha256.js';
-export {
-  decodeTorchSafetensors,
-  fromTorchState,
-  inferTorchConfig,
-  loadTorchSafetensors,
-  loadTorchState,
-  saveTorchSafetensors,
-  type TensorShapes,
-  type TorchConfig,
-  type TorchKind,
-  type TorchOptions,
-  type TorchState,
-  toTorchState,
-} from './torch.js';

@@ -1,5 +1,5 @@
 /**
- * @file Models as files, checkpoints, safetensors, PyTorch state dicts, storage in the browser.
+ * @file Models as files, checkpoints, safetensors, storage in the browser.
  * @module prenorm/io
  */
 

@@ -9,9 +9,9 @@ import {
   MemoryError,
   type PrenormError,
 } from '../../src/errors.js';
+import { loadTorchState, toTorchState } from '../../src/interop/torch.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/io/checkpoint-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/safetensors.js';
-import { loadTorchState, toTorchState } from '../../src/io/torch.js';
 import { parseJson, parseStrictJson } from '../../src/json.js';
 import { CausalLM } from '../../src/nn/index.js';
 import { Adam, constant, stepDecay } from '../../src/optim/index.js';

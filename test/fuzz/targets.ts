@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { type PairBatch, parsePairs, TextWindows } from '../../src/data/index.js';
 import { CheckpointError, FormatError, MemoryError, NumericError } from '../../src/errors.js';
+import { loadTorchSafetensors, saveTorchSafetensors } from '../../src/interop/torch.js';
 import { modelFrom } from '../../src/io/load-model.js';
 import { saveModel } from '../../src/io/model-file.js';
 import { decodeSafetensors, encodeSafetensors, readSafetensorsHeader } from '../../src/io/safetensors.js';
-import { loadTorchSafetensors, saveTorchSafetensors } from '../../src/io/torch.js';
 import { parseJson } from '../../src/json.js';
 import { CausalLM } from '../../src/nn/models.js';
 import type { StateDict } from '../../src/nn/module.js';

@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { mul, scale, sum } from '../../src/autograd/ops/index.js';
 import { type Parameter, tensor, type Variable } from '../../src/autograd/variable.js';
+import { loadTorchState } from '../../src/interop/torch.js';
 import { decodeSafetensors } from '../../src/io/safetensors.js';
-import { loadTorchState } from '../../src/io/torch.js';
 import { CausalLM, Transformer, TransformerDecoder, TransformerEncoder } from '../../src/nn/index.js';
 import type { Module, StateDict } from '../../src/nn/module.js';
 

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FormatError, type PrenormError } from '../../src/errors.js';
-import { decodeSafetensors } from '../../src/io/safetensors.js';
 import {
   decodeTorchSafetensors,
   fromTorchState,
@@ -12,7 +11,8 @@ import {
   loadTorchState,
   saveTorchSafetensors,
   toTorchState,
-} from '../../src/io/torch.js';
+} from '../../src/interop/torch.js';
+import { decodeSafetensors } from '../../src/io/safetensors.js';
 import {
   CausalLM,
   type LayerConfig,
@@ -26,7 +26,7 @@ import {
 import type { Module, StateDict } from '../../src/nn/module.js';
 import { init } from '../../src/runtime/init.js';
 
-const test = suite('io/torch');
+const test = suite('interop/torch');
 await init();
 
 /** Written by PyTorch: torch.nn.Transformer(30, 5, 3, 2, 42) and an embedding of 23 tokens. */

@@ -22,6 +22,7 @@
  */
 import { checkOptions, flag, optional, type Rules, text } from '../checks.js';
 import { ConfigError, FormatError } from '../errors.js';
+import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.js';
 import {
   CausalLM,
   type Module,
@@ -34,7 +35,6 @@ import {
   TransformerEncoderLayer,
 } from '../nn/index.js';
 import { placementName } from '../nn/placement-names.js';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 import {
   checkShapes,
   expectedShapes,
