@@ -22,11 +22,12 @@
 import type { MaskedLMConfig } from '../nn/masked-lm.js';
 import type { TextClassifierConfig } from '../nn/text-classifier.js';
 import {
+  ACTIVATIONS,
   type ConfigReader,
+  encoderKeys,
   type Family,
   GENERAL_KEYS,
   type KeyRow,
-  nameOf,
   queriesKeysValues,
   type Reading,
   weightAndBias,
@@ -73,13 +74,6 @@ const classes = (head: string): KeyRow[] => [
   ...weightAndBias(head, 'head.classifier'),
 ];
 
-const ACTIVATIONS = {
-  gelu: 'gelu',
-  gelu_new: 'geluTanh',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
-} as const;
 /** The head over tokens has the activation of the layers, which here is always this one. */
 const OF_TOKENS = { gelu: 'gelu' } as const;
 
@@ -224,16 +218,9 @@ export const bert: Family = {
         : { tie_word_embeddings: config.tiedEmbeddings };
     return {
       vocab_size: config.vocabSize,
-      hidden_size: config.dModel,
-      num_hidden_layers: config.numLayers,
-      num_attention_heads: config.numHeads,
-      intermediate_size: config.dFF,
-      hidden_act: nameOf(ACTIVATIONS, config.activation),
-      hidden_dropout_prob: config.dropout,
-      attention_probs_dropout_prob: config.attentionDropout,
+      ...encoderKeys(config),
       max_position_embeddings: config.maxSeqLen,
       type_vocab_size: config.numSegments,
-      layer_norm_eps: config.eps,
       position_embedding_type: 'absolute',
       ...head,
     };

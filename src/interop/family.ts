@@ -94,6 +94,28 @@ export interface Family {
   config(config: AnyConfig): Record<string, unknown>;
 }
 
+/** Their names of activations; of several for one of ours the first is written. */
+export const ACTIVATIONS = {
+  gelu: 'gelu',
+  gelu_new: 'geluTanh',
+  gelu_pytorch_tanh: 'geluTanh',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+} as const;
+
+/** Keys that encoders have in common, written. */
+export const encoderKeys = (config: AnyConfig): Record<string, unknown> => ({
+  hidden_size: config.dModel,
+  num_hidden_layers: config.numLayers,
+  num_attention_heads: config.numHeads,
+  intermediate_size: config.dFF,
+  hidden_act: nameOf(ACTIVATIONS, config.activation),
+  hidden_dropout_prob: config.dropout,
+  attention_probs_dropout_prob: config.attentionDropout,
+  layer_norm_eps: config.eps,
+});
+
 /** The name that stands for our value in one of the tables of `choice`. */
 export const nameOf = (table: Readonly<Record<string, unknown>>, ours: unknown): string | undefined =>
   Object.keys(table).find((name) => table[name] === ours);

@@ -11,7 +11,7 @@
  * | `lm_head.weight`                 | `output.linear.weight`                  | tied: the tokens' table |
  */
 import type { ModelConfig } from '../nn/config.js';
-import { type Family, GENERAL_KEYS, type KeyRow, nameOf, weightAndBias } from './family.js';
+import { ACTIVATIONS, type Family, GENERAL_KEYS, type KeyRow, nameOf, weightAndBias } from './family.js';
 
 const LAYER = 'encoder.layers.N';
 const THEIRS = 'transformer.h.N';
@@ -32,15 +32,6 @@ const rows: readonly KeyRow[] = [
   ...weightAndBias(`${THEIRS}.mlp.c_proj`, `${LAYER}.linear2`, 'transposed'),
   ...weightAndBias('transformer.ln_f', 'encoder.norm'),
 ];
-
-const ACTIVATIONS = {
-  gelu_new: 'geluTanh',
-  gelu_pytorch_tanh: 'geluTanh',
-  gelu: 'gelu',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
-} as const;
 
 export const gpt2: Family = {
   type: 'gpt2',

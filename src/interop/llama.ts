@@ -18,6 +18,7 @@
 import type { ModelConfig } from '../nn/config.js';
 import type { RopeScaling } from '../nn/rotary-table.js';
 import {
+  ACTIVATIONS,
   type ConfigReader,
   type Family,
   GENERAL_KEYS,
@@ -42,15 +43,6 @@ const rows: readonly KeyRow[] = [
   ...weightAndBias(`${THEIRS}.mlp.down_proj`, `${LAYER}.linear2`),
   { theirs: 'model.norm.weight', ours: 'encoder.norm.weight' },
 ];
-
-const ACTIVATIONS = {
-  silu: 'silu',
-  swish: 'silu',
-  gelu: 'gelu',
-  gelu_pytorch_tanh: 'geluTanh',
-  gelu_new: 'geluTanh',
-  relu: 'relu',
-} as const;
 
 /** Their branches have none, and no key for one. */
 const BRANCH_DROPOUT = 0;

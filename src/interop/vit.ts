@@ -16,11 +16,12 @@
  */
 import type { VisionTransformerConfig } from '../nn/vision-transformer.js';
 import {
+  ACTIVATIONS,
   type ConfigReader,
+  encoderKeys,
   type Family,
   GENERAL_KEYS,
   type KeyRow,
-  nameOf,
   queriesKeysValues,
   weightAndBias,
 } from './family.js';
@@ -44,15 +45,6 @@ const rows: readonly KeyRow[] = [
   ...weightAndBias('vit.layernorm', 'encoder.norm'),
   ...weightAndBias('classifier', 'head'),
 ];
-
-const ACTIVATIONS = {
-  gelu: 'gelu',
-  gelu_new: 'geluTanh',
-  gelu_pytorch_tanh: 'geluTanh',
-  relu: 'relu',
-  silu: 'silu',
-  swish: 'silu',
-} as const;
 
 /** The side of a square, which their files may give as a pair. */
 function sideOf(config: ConfigReader, key: string, otherwise: number): number {
@@ -120,14 +112,7 @@ export const vit: Family = {
   config(own) {
     const config = own as VisionTransformerConfig;
     return {
-      hidden_size: config.dModel,
-      num_hidden_layers: config.numLayers,
-      num_attention_heads: config.numHeads,
-      intermediate_size: config.dFF,
-      hidden_act: nameOf(ACTIVATIONS, config.activation),
-      hidden_dropout_prob: config.dropout,
-      attention_probs_dropout_prob: config.attentionDropout,
-      layer_norm_eps: config.eps,
+      ...encoderKeys(config),
       image_size: config.imageSize,
       patch_size: config.patchSize,
       num_channels: config.channels,

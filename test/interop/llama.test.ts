@@ -150,7 +150,7 @@ test('what config.json says is done, known to mean nothing, or refused by name',
     ['llama3', { mlp_bias: true }, /missing model.layers.0.mlp.gate_proj.bias/],
     ['llama3', { tie_word_embeddings: false }, /missing lm_head.weight/],
     ['llama3', { rope_interleaved: true }, /rope_interleaved must be false/],
-    ['llama3', { hidden_act: 'mish' }, /hidden_act must be one of silu/],
+    ['llama3', { hidden_act: 'mish' }, /hidden_act must be one of gelu/],
     ['llama3', { sliding_window: 4096 }, /config.json has sliding_window, which is not known here/],
     [
       'llama3',
