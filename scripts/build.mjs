@@ -28,6 +28,7 @@ import asc from 'assemblyscript/asc';
 import binaryen from 'assemblyscript/binaryen';
 import esbuild from 'esbuild';
 import { buildPages } from './build-pages.mjs';
+import { writtenText } from './library-text.mjs';
 import { pruneDeclarations } from './prune-declarations.mjs';
 
 const require = createRequire(import.meta.url);
@@ -170,10 +171,10 @@ async function writeBindings() {
   log(`kernels: ${functions.length} functions, ${strict.length} bytes strict, ${relaxed.length} relaxed`);
 }
 
-/** The strict kernels without those that only training calls. */
+/** The strict kernels without those that only training calls, and those that join threads: inference has one. */
 function forwardOnly(strict) {
   const training =
-    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^int12|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$/;
+    /Backward$|Step$|^crossEntropy|^dropout|^sgemmValid|^int12|^compactRows$|^clipScale$|^sumSquares$|^countNonFinite$|^stridedScatterAdd$|^threefryBlock$|^addScaledInto$|^dot$|Command$|Threads$/;
   return without(strict, training);
 }
 
@@ -227,6 +228,7 @@ async function joinModules() {
     'external',
     'inference',
     'recipe/index',
+    'interop/index',
     'tokenizers/index',
     'worker/index',
     'fit/train',
@@ -284,8 +286,6 @@ export const ${name} = { ${members} };\n`;
     ...options,
     entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
   });
-  // The library keeps its names, for stack traces; programs end with a message, tokenizers with one about a file. Lines are
-  // short in both: Node prints the whole line of an error that nobody catches, and users read it.
   const outputs = { ...joined.metafile.outputs, ...worker.metafile.outputs };
   const program = /^dist\/(cli|bench|experiments|report|reference|theory|tokenizers|conformance)\//;
   const ends = ['chunks/kernel-worker.js', 'worker/trainer-worker.js'].map((name) => `build/dist/${name}`);
@@ -294,16 +294,6 @@ export const ${name} = { ${members} };\n`;
     const inputs = Object.entries(outputs[file].inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
     return inputs.length > 0 && inputs.every(([input]) => program.test(input));
   };
-  /** @type {import('esbuild').TransformOptions} */
-  const shortNames = {
-    minify: true,
-    lineLimit: 400,
-    format: 'esm',
-    target: 'es2022',
-    legalComments: 'inline',
-  };
-  /** @type {import('esbuild').TransformOptions} */
-  const longNames = { ...shortNames, minify: false, minifyWhitespace: true, lineLimit: 160 };
   for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' }))
     if (file.endsWith('.js')) rmSync(join('dist', file));
   for (const file of Object.keys(outputs)) {
@@ -311,14 +301,7 @@ export const ${name} = { ${members} };\n`;
     mkdirSync(dirname(target), { recursive: true });
     // Imports for the order of side effects, which nothing here has: users' bundlers would warn about them.
     const text = readFileSync(file, 'utf8').replace(/^import "\.[^"]*";\n/gm, '');
-    const code = wholeAddresses(
-      (await esbuild.transform(text, isProgram(file) ? shortNames : longNames)).code,
-    );
-    // Where names are short, what tells users' bundlers to leave the import of a data module to the page is gone.
-    writeFileSync(
-      target,
-      code.replace(/\bimport\((\w+)\)/g, 'import(/* @vite-ignore */ /* webpackIgnore: true */ $1)'),
-    );
+    writeFileSync(target, await writtenText(text, isProgram(file)));
   }
   rmSync('build/dist', { recursive: true });
   copyFileSync('build/kernels.wasm', 'dist/chunks/prenorm-kernels.wasm');
@@ -339,11 +322,6 @@ export const ${name} = { ${members} };\n`;
     Object.values(exports).flatMap((entry) => entry.types ?? []),
   );
   log('dist: built');
-}
-
-/** Addresses of files, of which bundlers take the text, are not divided between lines. */
-function wholeAddresses(code) {
-  return code.replace(/"\.\.?[/\\][^"]*"/g, (address) => address.replaceAll('\\\n', ''));
 }
 
 /**

@@ -21,13 +21,13 @@ export type Rules<O extends object> = {
   readonly [K in keyof O]-?: object extends Pick<O, K> ? OptionalRule : Rule;
 };
 
-const numeric = (wanted: string, holds: (value: number) => boolean): Rule => ({
+const numeric = /* @__NO_SIDE_EFFECTS__ */ (wanted: string, holds: (value: number) => boolean): Rule => ({
   wanted,
   holds: (value) => typeof value === 'number' && holds(value),
 });
 
 /** A safe integer from `least` to `most`. */
-export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => {
+export const integer = /* @__NO_SIDE_EFFECTS__ */ (least: number, most = Number.MAX_SAFE_INTEGER): Rule => {
   const open = least === 1 ? 'a positive integer' : `a whole number >= ${least}`;
   return numeric(
     most === Number.MAX_SAFE_INTEGER ? open : `a whole number from ${least} to ${most}`,
@@ -37,7 +37,7 @@ export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => 
 /** A seed of the generator. */
 export const seed: Rule = integer(0);
 /** `name` is what `of` is called. */
-export const multipleOf = (name: string, of: number): Rule =>
+export const multipleOf = /* @__NO_SIDE_EFFECTS__ */ (name: string, of: number): Rule =>
   numeric(`a multiple of ${name} ${of}`, (value) => value % of === 0);
 /** NaN and infinities too: arithmetic may have made them. */
 export const number: Rule = numeric('a number', () => true);
@@ -50,7 +50,7 @@ export const fraction: Rule = numeric('a number in [0, 1]', (value) => value >= 
 export const flag: Rule = { wanted: 'true or false', holds: (value) => typeof value === 'boolean' };
 export const text: Rule = { wanted: 'a string', holds: (value) => typeof value === 'string' };
 /** An object with these methods, whatever class it is of. */
-export const having = (wanted: string, ...methods: string[]): Rule => ({
+export const having = /* @__NO_SIDE_EFFECTS__ */ (wanted: string, ...methods: string[]): Rule => ({
   wanted,
   holds: (value) =>
     methods.every((name) => callback.holds((value as Record<string, unknown> | null)?.[name])),
@@ -69,17 +69,17 @@ export const abortSignal: Rule = {
 /** For what is checked elsewhere. */
 export const anything: Rule = { wanted: 'anything', holds: () => true };
 
-export const oneOf = <T>(...values: readonly T[]): Rule => ({
+export const oneOf = /* @__NO_SIDE_EFFECTS__ */ <T>(...values: readonly T[]): Rule => ({
   wanted: `${values.length > 1 ? 'one of ' : ''}${values.map(String).join(', ')}`,
   holds: (value) => values.includes(value as T),
 });
 
-export const either = (a: Rule, b: Rule): Rule => ({
+export const either = /* @__NO_SIDE_EFFECTS__ */ (a: Rule, b: Rule): Rule => ({
   wanted: `${a.wanted} or ${b.wanted}`,
   holds: (value) => a.holds(value) || b.holds(value),
 });
 
-export const optional = ({ wanted, holds }: Rule): OptionalRule => ({
+export const optional = /* @__NO_SIDE_EFFECTS__ */ ({ wanted, holds }: Rule): OptionalRule => ({
   wanted,
   holds: (value) => value === undefined || holds(value),
   optional: true,
