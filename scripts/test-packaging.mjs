@@ -1,17 +1,29 @@
 /**
- * @file `npm run test:packaging [-- WORD…]`: packs the package, installs the tarball into empty folders as a stranger
- * would, and runs it in every host and bundler (packaging/cells.mjs), or in the cells whose name has one of the words.
+ * @file `npm run test:packaging [-- WORD… | --only NAME]`: packs the package, installs the tarball into empty folders as a stranger
+ * would, and runs it in every host and bundler (packaging/cells.mjs), or in the cells whose name has one of the words; `--only`, which can be
+ * repeated, is the whole name of one.
  * Each prints a hash, which must be the pinned one or Node's, or what it says where it cannot work. Tools and their
  * versions: test/packaging/package.json. Needs a Chromium and a Firefox, and npm's registry or cache.
  */
+import { parseArgs } from 'node:util';
 import { closeBrowsers } from './packaging/browser.mjs';
 import { cells } from './packaging/cells.mjs';
 import { install, removeFolders } from './packaging/folders.mjs';
 import { judged } from './packaging/outcome.mjs';
 
-const words = process.argv.slice(2);
+const { values, positionals: words } = parseArgs({
+  options: { only: { type: 'string', multiple: true, default: [] } },
+  allowPositionals: true,
+});
+for (const name of values.only) {
+  if (!Object.hasOwn(cells, name)) {
+    console.error(`no cell "${name}"; there are:\n${Object.keys(cells).join('\n')}`);
+    process.exit(2);
+  }
+}
+const all = words.length + values.only.length === 0;
 const chosen = Object.entries(cells).filter(
-  ([name]) => words.length === 0 || words.some((word) => name.includes(word)),
+  ([name]) => all || values.only.includes(name) || words.some((word) => name.includes(word)),
 );
 const counts = { ok: 0, FAILED: 0 };
 

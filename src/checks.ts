@@ -122,6 +122,17 @@ export const hostObject = (value: unknown, ...classes: readonly string[]): boole
 export const isBlob = (value: unknown): value is Blob => hostObject(value, 'Blob', 'File');
 export const isResponse = (value: unknown): value is Response => hostObject(value, 'Response');
 
+/** The bytes of a Blob or Response; Blobs of Jest's page (jsdom) can be read in the old way only. */
+export async function blobBytes(blob: Blob | Response): Promise<Uint8Array<ArrayBuffer>> {
+  if (blob.arrayBuffer) return new Uint8Array(await blob.arrayBuffer());
+  const reader = new FileReader();
+  await new Promise((resolve) => {
+    reader.onloadend = resolve;
+    reader.readAsArrayBuffer(blob as Blob);
+  });
+  return new Uint8Array(reader.result as ArrayBuffer);
+}
+
 /** Whatever `bytesOf` takes. */
 export const bytes: Rule = {
   wanted: 'bytes, e.g. await file.arrayBuffer()',

@@ -6,7 +6,7 @@
 import { DataError } from './errors.js';
 
 /** Bytes of a string: UTF-8, and three bytes for each lone surrogate. Never fails. */
-export function encodeBytes(text: string): Uint8Array {
+export function encodeBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length * 3);
   let n = 0;
   for (let i = 0; i < text.length; i++) {
@@ -30,15 +30,30 @@ export function encodeBytes(text: string): Uint8Array {
 }
 
 /**
- * The inverse of `encodeBytes`. Bytes that are neither UTF-8 nor an encoded surrogate become U+FFFD, one for
- * each maximal part of a sequence, as the WHATWG Encoding standard does. Never fails.
+ * The text of UTF-8 as the WHATWG Encoding standard has it, a byte order mark included. A page of Jest (jsdom) has no
+ * TextDecoder.
+ * @throws TypeError when `fatal`, for bytes that are no UTF-8; else they become U+FFFD
  */
-export function decodeBytes(bytes: Uint8Array): string {
+export function decodeUtf8(bytes: Uint8Array, fatal = false): string {
+  if (typeof TextDecoder === 'function') {
+    // A copy, because browsers refuse to decode shared memory.
+    return new TextDecoder('utf-8', { fatal, ignoreBOM: true }).decode(new Uint8Array(bytes));
+  }
+  return decodeBytes(bytes, fatal);
+}
+
+/**
+ * The inverse of `encodeBytes`. Bytes that are neither UTF-8 nor an encoded surrogate become U+FFFD, one for
+ * each maximal part of a sequence, as the WHATWG Encoding standard does. Never fails, unless `fatal`, which as
+ * `false` still takes an encoded surrogate for no UTF-8.
+ */
+export function decodeBytes(bytes: Uint8Array, fatal?: boolean): string {
   const units = new Uint16Array(bytes.length);
   let n = 0;
   for (let i = 0; i < bytes.length; ) {
-    const length = sequenceLength(bytes, i, true);
+    const length = sequenceLength(bytes, i, fatal === undefined);
     if (length < 0) {
+      if (fatal) throw new TypeError('no UTF-8');
       units[n++] = 0xfffd;
       i -= length;
       continue;
@@ -184,8 +199,7 @@ export function decodeUtf8Strict(bytes: Uint8Array, path: string): string {
     i += length;
   }
   const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  // A copy, because browsers refuse to decode shared memory.
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.slice(marked ? 3 : 0));
+  return decodeUtf8(bytes.subarray(marked ? 3 : 0));
 }
 
 function invalidByte(bytes: Uint8Array, offset: number, path: string): DataError {

@@ -1,8 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { blobBytes } from '../src/checks.js';
 import { DataError } from '../src/errors.js';
 import { RandomStream } from '../src/random.js';
-import { decodeBytes, decodeText, decodeUtf8Strict, encodeBytes } from '../src/utf8.js';
+import { decodeBytes, decodeText, decodeUtf8, decodeUtf8Strict, encodeBytes } from '../src/utf8.js';
 
 const test = suite('text/utf8');
 const bytesOf = (...values: number[]) => Uint8Array.from(values);
@@ -147,5 +148,54 @@ function catchError(fn: () => unknown): unknown {
     return error;
   }
 }
+
+test('without a TextDecoder, as in a page of Jest, bytes become the same text or are refused alike', () => {
+  const { TextDecoder } = globalThis;
+  const stream = new RandomStream(2, 'utf8');
+  const pieces = ['a', 'ü', '\u20ac', '\u{1f600}', '\ufeff'].map((text) => [...encodeBytes(text)]);
+  const odd = [[0xed, 0xa0, 0x80], [0xc0, 0xaf], [0xf4, 0x90, 0x80, 0x80], [0x80], [0xe2, 0x82]];
+  const text = (bytes: Uint8Array, fatal: boolean): string | null => {
+    try {
+      return decodeUtf8(bytes, fatal);
+    } catch (error) {
+      assert.instance(error, TypeError);
+      return null;
+    }
+  };
+  const counts = { text: 0, refused: 0 };
+  for (let round = 0; round < 300; round++) {
+    const from = round % 2 === 0 ? pieces : [...pieces, ...odd];
+    const bytes = Uint8Array.from(Array.from({ length: 6 }, () => from[stream.nextInt(from.length)]).flat());
+    const expected = [text(bytes, false), text(bytes, true)];
+    try {
+      Reflect.deleteProperty(globalThis, 'TextDecoder');
+      assert.equal([text(bytes, false), text(bytes, true)], expected, bytes.join(' '));
+    } finally {
+      globalThis.TextDecoder = TextDecoder;
+    }
+    counts[expected[1] === null ? 'refused' : 'text']++;
+  }
+  assert.ok(counts.text > 100 && counts.refused > 100, JSON.stringify(counts));
+});
+
+test('a Blob that only a FileReader reads gives its bytes', async () => {
+  const old = { reads: bytesOf(1, 2, 250) };
+  class FileReader {
+    result: ArrayBuffer | null = null;
+    onloadend = (): void => {};
+    readAsArrayBuffer(blob: typeof old): void {
+      this.result = blob.reads.slice().buffer;
+      setImmediate(() => this.onloadend());
+    }
+  }
+  const host = globalThis as { FileReader?: unknown };
+  try {
+    host.FileReader = FileReader;
+    assert.equal(await blobBytes(old as unknown as Blob), bytesOf(1, 2, 250));
+  } finally {
+    delete host.FileReader;
+  }
+  assert.equal(await blobBytes(new Blob([bytesOf(7, 8)])), bytesOf(7, 8));
+});
 
 test.run();

@@ -1,11 +1,10 @@
 /** @file What Vite, webpack and esbuild make of a program, in a browser. */
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { inBrowser, inStatic } from './browser.mjs';
 import { project, run, tools } from './folders.mjs';
 import { html } from './pages.mjs';
+import { withServer } from './server.mjs';
 
 const bin = (path, file) => join(path, 'node_modules', file);
 const projectFor = (tool, entry, files) => project(tools, `${tool}-${entry.replace('/', '-')}`, files);
@@ -38,33 +37,16 @@ export function viteBuild(names, entry, files) {
 }
 
 /** A page from the server of Vite, which is installed in `home`. */
-export async function viteServes(names, path, home, options) {
-  const port = await freePort();
-  const address = ['--port', String(port), '--strictPort', '--host', '127.0.0.1'];
-  const server = spawn(process.execPath, [bin(home, 'vite/bin/vite.js'), ...address], { cwd: path });
-  let said = '';
-  for (const stream of [server.stdout, server.stderr])
-    stream.on('data', (text) => {
-      said += text;
-    });
-  const ended = new Promise((resolve) => server.on('exit', resolve));
-  try {
-    const url = `http://127.0.0.1:${port}/`;
-    for (let tries = 0; ; tries++) {
-      const answer = await fetch(url).catch(() => null);
-      if (answer?.ok) break;
-      if (tries > 300 || server.exitCode !== null) throw new Error('the server of Vite did not start');
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+export function viteServes(names, path, home, options) {
+  const command = (port) => [
+    bin(home, 'vite/bin/vite.js'),
+    ...['--port', String(port), '--strictPort', '--host', '127.0.0.1'],
+  ];
+  return withServer(command, path, async (url) => {
     const outcomes = [];
     for (const name of names) outcomes.push(await inBrowser(name, url, options));
     return outcomes;
-  } catch (error) {
-    throw new Error(`${error.message}\n${said}`);
-  } finally {
-    server.kill();
-    await ended;
-  }
+  });
 }
 
 /** A page built by Vite and served as files. */
@@ -90,12 +72,4 @@ export function esbuild(names, entry, files) {
   const args = ['main.js', '--bundle', '--minify', '--format=esm', '--outfile=out.js'];
   run(bin(tools, '.bin/esbuild'), args, path);
   return inStatic(names, path);
-}
-
-async function freePort() {
-  const server = createServer();
-  await /** @type {Promise<void>} */ (new Promise((resolve) => server.listen(0, '127.0.0.1', resolve)));
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,6 +3,7 @@ import { ISOLATION } from '../../test/browsers/static-server.ts';
 import { esbuild, viteBuild, viteDev, webpack } from './bundlers.mjs';
 import { asLoader, types } from './compilers.mjs';
 import { fixture, inNode } from './folders.mjs';
+import { frameworks } from './frameworks.mjs';
 import { hosts } from './hosts.mjs';
 import { expectText, refused } from './outcome.mjs';
 import {
@@ -13,6 +14,7 @@ import {
   withoutBundler,
   workerPage,
 } from './pages.mjs';
+import { runners } from './runners.mjs';
 import { inference, snippetInViteBuild, snippetInViteDev, snippetWithoutBundler } from './same-in-node.mjs';
 
 const chromium = ['chromium'];
@@ -37,6 +39,7 @@ export const cells = {
   'webpack 5, external': () => webpack(chromium, external, trainingPage(external)),
   esbuild: () => esbuild(chromium, 'prenorm', trainingPage()),
   'esbuild, inference': () => inference(chromium),
+  ...frameworks,
   'as-loader (kernels built by webpack)': asLoader,
   types,
 
@@ -73,6 +76,9 @@ export const cells = {
 
   // Hosts that are neither Node nor a page, and pages with policies
   ...hosts,
+
+  // Test runners and Workers
+  ...runners,
 
   // Hosts where it cannot work
   'CSP without wasm-unsafe-eval': async () => {

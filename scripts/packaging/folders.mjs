@@ -3,9 +3,18 @@
  * (`blank`) and once more beside the bundlers of test/packaging/package.json (`tools`).
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,9 +53,23 @@ export function install() {
 
 /** `npm install` of the tarball, and of tools in the versions of test/packaging/package.json, as a user would. */
 export function installIn(path, ...names) {
-  const { dependencies } = JSON.parse(fixture('package.json'));
-  writeFileSync(join(path, 'package.json'), '{"private":true}\n');
-  run('npm', ['install', ...quietly, tarball, ...names.map((name) => `${name}@${dependencies[name]}`)], path);
+  const { dependencies, ownFolders } = JSON.parse(fixture('package.json'));
+  const versions = { ...dependencies, ...ownFolders };
+  if (!existsSync(join(path, 'package.json')))
+    writeFileSync(join(path, 'package.json'), '{"private":true}\n');
+  run('npm', ['install', ...quietly, tarball, ...names.map((name) => `${name}@${versions[name]}`)], path);
+}
+
+/** A folder with these files where the package and these tools were installed; the second time it is there already. */
+export function ownFolder(name, tools, files) {
+  const path = join(folder, name);
+  const isNew = !existsSync(path);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, file)), { recursive: true });
+    writeFileSync(join(path, file), text);
+  }
+  if (isNew) installIn(path, ...tools);
+  return path;
 }
 
 /** A folder with these files (name to text) in it; `import` finds the packages of the folder above. */

@@ -10,7 +10,7 @@ import { blank, fixture, inNode, project, run, tools } from './folders.mjs';
 import { digest, expectText, refused } from './outcome.mjs';
 import { html, training, trainingInNode, withoutBundler, workerPage } from './pages.mjs';
 
-const workerFiles = (name, then, options = '{}') => ({
+export const workerFiles = (name, then, options = '{}') => ({
   [name]: `import { WorkerTrainer } from 'prenorm/worker';
 import { trainInWorker } from './in-worker.js';
 const outcome = await trainInWorker(WorkerTrainer, ${options});
@@ -27,7 +27,7 @@ function inNodesWorker() {
   return expected;
 }
 
-function asInNode({ losses, threads, reason, error, where }, wanted = 2) {
+export function asInNode({ losses, threads, reason, error, where }, wanted = 2) {
   if (error) throw new Error(error);
   if (digest(losses) !== digest(inNodesWorker().losses)) throw new Error(`losses ${losses}`);
   if (threads !== wanted) throw new Error(`${threads} threads: ${reason}`);

@@ -1,8 +1,8 @@
 /** @file Programs that run in Node and in a page, and must come to the same bits: the browser snippet, and inference. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { esbuild, viteBuilds, viteServes } from './bundlers.mjs';
-import { blank, fixture, folder, inNode, installIn, project, root } from './folders.mjs';
+import { blank, fixture, inNode, ownFolder, root } from './folders.mjs';
 import { digest } from './outcome.mjs';
 import { html, withoutBundler } from './pages.mjs';
 
@@ -41,10 +41,7 @@ const snippetInNode = once(() =>
 
 /** A project with nothing but index.html, main.js, and what `npm install` of package and Vite put there. */
 const blankVite = once(() => {
-  const path = join(folder, 'blank-vite');
-  mkdirSync(path);
-  installIn(path, 'vite');
-  return project(folder, 'blank-vite', { 'index.html': html(), 'main.js': snippet() });
+  return ownFolder('blank-vite', ['vite'], { 'index.html': html(), 'main.js': snippet() });
 });
 
 /** Every page has trained 100 steps, each loss with the bits that it has in Node, and has written the same text. */

@@ -1,6 +1,7 @@
 /** @file Bytes and SHA-256 of what an item computed. Equal values give equal bytes, whatever a NaN carries. */
 import { decodeCheckpoint, encodeCheckpoint, type Json } from '../io/checkpoint-file.js';
 import { Sha256, sha256 } from '../io/sha256.js';
+import { encodeBytes } from '../utf8.js';
 
 type Numbers = Float32Array | Float64Array | Int32Array;
 
@@ -38,7 +39,7 @@ export function hashNumbers(...list: Numbers[]): string {
 }
 
 export function hashText(text: string): string {
-  return sha256(new TextEncoder().encode(text));
+  return sha256(encodeBytes(text));
 }
 
 /**

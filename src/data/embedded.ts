@@ -3,7 +3,9 @@
  * for, so a bundler splits it off and a program that brings its own data never loads it. Content is gzip
  * (which every engine since Node 18 inflates, and which carries its own checksum) in base64.
  */
-import { onDemand } from '../runtime/node-builtin.js';
+import { fromBase64 } from '../runtime/host.js';
+import { nodeModule, onDemand } from '../runtime/node-builtin.js';
+import { decodeUtf8 } from '../utf8.js';
 import { type Pair, parsePairs } from './pairs.js';
 
 /** Sentence pairs in the three parts of an experiment. */
@@ -31,8 +33,7 @@ export async function loadUiDeEn(): Promise<PairSplits> {
 /** The same as text: one pair a line, source TAB target. */
 export async function uiDeEnTexts(): Promise<Record<'train' | 'valid' | 'test', string>> {
   const data = await onDemand(import('./generated/ui-de-en.js'));
-  const read = async (part: 'train' | 'valid' | 'test') =>
-    new TextDecoder().decode(await inflate(data[part]));
+  const read = async (part: 'train' | 'valid' | 'test') => decodeUtf8(await inflate(data[part]));
   const [train, valid, test] = await Promise.all([read('train'), read('valid'), read('test')]);
   return { train, valid, test };
 }
@@ -40,7 +41,7 @@ export async function uiDeEnTexts(): Promise<Record<'train' | 'valid' | 'test', 
 /** Genesis 1 to 37 of the King James Bible: 141,315 ASCII characters, one verse a line. */
 export async function loadKjv(): Promise<string> {
   const { genesis } = await onDemand(import('./generated/kjv.js'));
-  return new TextDecoder().decode(await inflate(genesis));
+  return decodeUtf8(await inflate(genesis));
 }
 
 const DIGIT_COUNT = 1797;
@@ -61,9 +62,10 @@ export async function loadDigits(): Promise<Digits> {
 }
 
 async function inflate(base64: string): Promise<Uint8Array<ArrayBuffer>> {
-  const binary = atob(base64);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  const bytes = fromBase64(base64);
+  // Pages of test runners in Node have no streams.
+  const zlib = (await nodeModule('node:zlib')) as typeof import('node:zlib') | null;
+  if (zlib) return new Uint8Array(zlib.gunzipSync(bytes));
   // Not from a Blob: in a worker of a page from disk WebKit cannot read one.
   const { body } = new Response(bytes);
   const stream = body?.pipeThrough(new DecompressionStream('gzip'));

@@ -1,5 +1,5 @@
 /** @file The files of a pre-trained model, wherever they lie: read piece by piece, by plain names, never from a network. */
-import { bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
+import { blobBytes, bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
 import { brief, ConfigError, EnvironmentError, FormatError } from '../errors.js';
 import { nodeModule } from '../runtime/node-builtin.js';
 import { foreignFile } from '../tokenizers/foreign-files.js';
@@ -109,8 +109,7 @@ async function opened(path: string, given: unknown): Promise<OpenFile | null> {
   if (given === null || given === undefined) return null;
   const close = async (): Promise<void> => {};
   if (isBlob(given)) {
-    const read = async (begin: number, end: number) =>
-      new Uint8Array(await given.slice(begin, end).arrayBuffer());
+    const read = (begin: number, end: number) => blobBytes(given.slice(begin, end));
     return { path, size: given.size, read, close };
   }
   let content: unknown = given;

@@ -8,6 +8,7 @@ import type { LibraryModel } from '../nn/model-kinds.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { PretrainedTokenizer } from '../tokenizers/pretrained-tokenizer.js';
+import { encodeBytes } from '../utf8.js';
 import { familyFor, namesOf } from './families.js';
 import type { AnyConfig, KeyRow } from './family.js';
 import { labelEntries, unnamedLabels } from './labels.js';
@@ -55,7 +56,7 @@ export function toPretrained(
   const named = classes === undefined ? {} : labelEntries(labels ?? unnamedLabels(classes));
   const texts = tokenizer == null ? null : tokenizerFiles(tokenizer, model);
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
-  const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+  const json = (value: unknown) => encodeBytes(`${JSON.stringify(value, null, 2)}\n`).slice();
   const first = { model_type: family.type, architectures: [architecture] };
   files.set(
     'config.json',

@@ -145,12 +145,14 @@ async function fileOf(url: URL, { nodeModule, ConfigError, brief }: PathTools): 
   });
 }
 
-function readJson(
+async function readJson(
   bytes: Uint8Array | null,
   path: string,
-  { parseStrictJson, CheckpointError }: PathTools,
-): Json {
+  { parseStrictJson, nodeModule, CheckpointError }: PathTools,
+): Promise<Json> {
   try {
+    // Not the global one, which a page of a test runner may lack.
+    const { TextDecoder } = (await nodeModule('node:util')) as typeof import('node:util');
     return bytes && (parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json);
   } catch (cause) {
     throw new CheckpointError(`not readable: ${(cause as Error).message}`, { path, cause });

@@ -1,5 +1,5 @@
 /** @file The bytes behind whatever `loadModel` is given: bytes, a response, or in Node a path (model-path.ts). */
-import { bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
+import { blobBytes, bytes, bytesOf, hostObject, isBlob, isResponse } from '../checks.js';
 import { brief, CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
 import { nodeModule } from '../runtime/node-builtin.js';
 import type { ReadSource } from './model-parts.js';
@@ -28,10 +28,10 @@ export async function readSource(source: ModelSource, name: string | undefined):
   if (bytes.holds(source)) return { bytes: bytesOf('loadModel', 'the model', source), path };
   if (isResponse(source)) {
     const place = name ?? (source.url || path);
-    if (source.ok) return { bytes: new Uint8Array(await source.arrayBuffer()), path: place };
+    if (source.ok) return { bytes: await blobBytes(source), path: place };
     throw new CheckpointError(`the server answered ${source.status} instead of the model`, { path: place });
   }
-  if (isBlob(source)) return { bytes: new Uint8Array(await source.arrayBuffer()), path };
+  if (isBlob(source)) return { bytes: await blobBytes(source), path };
   throw new ConfigError(`the model must come as bytes, a Blob, a Response or a path, got ${brief(source)}`, {
     op: 'loadModel',
     actual: source,

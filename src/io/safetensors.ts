@@ -7,6 +7,7 @@
 import { bytesOf } from '../checks.js';
 import { brief, FormatError, formatShape } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
+import { decodeBytes, encodeBytes } from '../utf8.js';
 
 /** Values of one tensor; BigInt arrays are 64-bit integers. */
 export type TensorData =
@@ -108,7 +109,7 @@ export function encodeSafetensors(
     fields.push(`${JSON.stringify(name)}:${value}`);
     offset += data.byteLength;
   }
-  const header = new TextEncoder().encode(`{${fields.join(',')}}`);
+  const header = encodeBytes(`{${fields.join(',')}}`);
   const headerBytes = Math.ceil(header.length / 8) * 8;
   if (headerBytes > MAX_HEADER_BYTES)
     refuse(`header of ${headerBytes} bytes, at most ${MAX_HEADER_BYTES} fit`);
@@ -300,8 +301,7 @@ function isSize(value: unknown): value is number {
 
 function decodeText(bytes: Uint8Array): string | undefined {
   try {
-    // A copy, because TextDecoder refuses shared buffers in browsers.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes));
+    return decodeBytes(bytes, true);
   } catch {
     return undefined;
   }

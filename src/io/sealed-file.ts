@@ -9,6 +9,7 @@
 import { bytes } from '../checks.js';
 import { brief, CheckpointError, FormatError } from '../errors.js';
 import { MAX_JSON_DEPTH, parseStrictJson } from '../json.js';
+import { encodeBytes } from '../utf8.js';
 import {
   encodeSafetensors,
   readSafetensorsHeader,
@@ -50,7 +51,7 @@ export function encodeSealed(
   });
   const header = readSafetensorsHeader(bytes, format.what);
   const position = digestPosition(header, NO_DIGEST) as number;
-  bytes.set(new TextEncoder().encode(sha256(bytes)), position);
+  bytes.set(encodeBytes(sha256(bytes)), position);
   return bytes;
 }
 
@@ -149,7 +150,7 @@ function checkDigest(
   }
   const computed = sha256(
     bytes.subarray(0, position),
-    new TextEncoder().encode(NO_DIGEST),
+    encodeBytes(NO_DIGEST),
     bytes.subarray(position + NO_DIGEST.length),
   );
   if (computed === stored) return;
@@ -166,7 +167,7 @@ function digestPosition(header: SafetensorsHeader, digest: string): number | und
   const entry = '"sha256":"';
   const index = header.text.indexOf(`${entry}${digest}"`);
   if (index < 0) return undefined;
-  return 8 + new TextEncoder().encode(header.text.slice(0, index)).length + entry.length;
+  return 8 + encodeBytes(header.text.slice(0, index)).length + entry.length;
 }
 
 /** JSON with sorted keys. JSON would turn NaN, infinities and undefined into null: they are refused instead. */

@@ -28,7 +28,7 @@ export function decisive(recipe: Recipe, opened: OpenedData): Decisive {
     ...trainingPart(recipe),
     data: { ...Object.fromEntries(keys), sha256: opened.sha256 },
     tokenizer: opened.tokenizer?.toJSON ? contentHash(opened.tokenizer.toJSON()) : null,
-    weights: weights instanceof Uint8Array ? sha256(weights) : null,
+    weights: typeof weights === 'object' ? sha256(weights) : null,
   });
 }
 

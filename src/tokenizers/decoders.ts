@@ -1,7 +1,7 @@
 /** @file Decoders of tokenizer.json: from the words of ids to a text. */
 
 import { type JsonPart, readTyped, refusal } from '../json-part.js';
-import { encodeBytes } from '../utf8.js';
+import { decodeUtf8, encodeBytes } from '../utf8.js';
 import { bytesOfLetters } from './byte-letters.js';
 import { readMetaspaceOptions } from './pre-tokenizers.js';
 import { readPattern } from './split-pattern.js';
@@ -106,7 +106,7 @@ function textOf(parts: readonly Uint8Array[]): string {
     bytes.set(part, n);
     n += part.length;
   }
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  return decodeUtf8(bytes);
 }
 
 /** The byte that `<0x41>` names. */
@@ -122,7 +122,7 @@ function joinBytes(words: readonly string[]): string[] {
   const flush = (): void => {
     if (run.length === 0) return;
     try {
-      out.push(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(run)));
+      out.push(decodeUtf8(Uint8Array.from(run), true));
     } catch {
       out.push(REPLACEMENT.repeat(run.length));
     }

@@ -4,7 +4,7 @@
  * reader is busy it collects, and when 256 steps wait, training waits too.
  */
 import { bytes, bytesOf, hostObject } from '../checks.js';
-import { ConfigError, checkKeys, type PrenormError } from '../errors.js';
+import { ConfigError, checkKeys, EnvironmentError, type PrenormError } from '../errors.js';
 import { unshared } from '../io/browser-storage.js';
 import { isJsonObject } from '../json.js';
 import type { ClassScores } from '../recipe/index.js';
@@ -77,7 +77,7 @@ export class WorkerTrainer {
     this.#options = options;
     // Before there is a worker that would be left running; and now, though the worker gets it later.
     const { message, transfer } = prepared({ ...config, keepCheckpoints: onCheckpoint !== undefined });
-    const moved = structuredClone(message, { transfer });
+    const moved = cloned(message, transfer);
     const own = withArithmetic(runtime, config.arithmetic);
     this.#link = new WorkerLink('WorkerTrainer', worker, own, (event) => this.#receive(event));
     this.ready = this.#start(moved);
@@ -251,6 +251,14 @@ export class WorkerTrainer {
       this.#link.post({ type: 'kept', error: toWire(error) });
     }
   }
+}
+
+function cloned<M>(message: M, transfer: ArrayBuffer[]): M {
+  if (typeof structuredClone === 'function') return structuredClone(message, { transfer });
+  throw new EnvironmentError('this host has no structuredClone, so nothing can go to a worker', {
+    op: 'WorkerTrainer',
+    hint: "Jest's jsdom has none: begin the test with /** @jest-environment node */",
+  });
 }
 
 /** The buffers of the data, ready to move: those that are wholly one's own move, others are copied. */

@@ -1,5 +1,5 @@
 /** @file The content of kinds of texts: embedded, from files, or standing in the recipe. */
-import { bytes, bytesOf, isBlob, optional, type Rules, share } from '../../checks.js';
+import { blobBytes, bytes, bytesOf, isBlob, optional, type Rules, share } from '../../checks.js';
 import { brief, ConfigError, DataError } from '../../errors.js';
 import { sha256 } from '../../io/sha256.js';
 import { decodeText } from '../../text/index.js';
@@ -128,7 +128,7 @@ function fromPackage(name: string, found: string | Parts<string>, file: Layout['
 /** @param name of what is given, for messages */
 export async function textOfContent(op: string, name: string, content: TextContent): Promise<string> {
   if (typeof content === 'string') return content;
-  return decodeText(bytesOf(op, name, isBlob(content) ? await content.arrayBuffer() : content), name);
+  return decodeText(bytesOf(op, name, isBlob(content) ? await blobBytes(content) : content), name);
 }
 
 function notEmpty(text: string, path: string): string {
