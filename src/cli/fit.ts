@@ -6,7 +6,7 @@ import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
 import { preparedAccount } from '../fit/origin.js';
 import { put } from '../terminal/write.js';
-import { firstGiven, inConfig, interruptSignal } from './errors.js';
+import { firstGiven, inConfig } from './errors.js';
 import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { RunFolder, readRecipe } from './run-folder.js';
@@ -51,7 +51,8 @@ export async function fit(input: string, options: FitCommandOptions): Promise<nu
   const found = await findTask(input, options.task);
   const budget: FitBudget = steps === undefined ? { minutes: minutes ?? MINUTES } : { steps };
   const { recipe } = await inConfig(input, () =>
-    planFit({ task: found.task, data: resolve(input), budget, seed: seed ?? 0, signal: interruptSignal() }),
+    // Nothing to save yet: a signal ends the process at once, whatever it computes.
+    planFit({ task: found.task, data: resolve(input), budget, seed: seed ?? 0 }),
   );
   const release = await holdFolder(folder.path);
   try {

@@ -35,7 +35,7 @@ import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm, type NormKind, normKinds } from './norms.js';
-import { type RotaryPositions, rotaryTable } from './rotary-table.js';
+import { type RotaryPositions, releaseRotaryTable, rotaryTable } from './rotary-table.js';
 
 /** Which keys a query sees: with `causal` (default false) none behind its own position. */
 export interface AttentionMask {
@@ -153,6 +153,8 @@ export class MultiHeadAttention extends Module {
   readonly #perHead: boolean;
   /** Table of angles by position; null without rotary positions. @internal */
   readonly angles: Variable | null;
+  /** Until it is given back. */
+  #held: Variable | null;
   #watcher: ((call: AttentionCall) => void) | null = null;
 
   constructor(
@@ -176,6 +178,7 @@ export class MultiHeadAttention extends Module {
     this.inProjBias = bias ? new Parameter([packed], 'attentionBias') : null;
     this.outProj = new Linear(dModel, dModel, { bias: bias === true, biasRole: 'attentionBias' });
     this.angles = rotary ? rotaryTable(dHead, rotary) : null;
+    this.#held = this.angles;
     this.#perHead = qkWidth === 'head';
     const make = (norm: NormKind | undefined, width: number): Norm | null =>
       norm ? makeNorm({ norm, dModel: width, eps }) : null;
@@ -187,6 +190,11 @@ export class MultiHeadAttention extends Module {
     this.innerNorm = make(innerNorm, dModel);
     this.dropout = dropout;
     this.headGain = headGain ? initializeParameter(new Parameter([numHeads], 'normWeight')) : null;
+  }
+
+  protected override freeTables(): void {
+    if (this.#held) releaseRotaryTable(this.#held);
+    this.#held = null;
   }
 
   /** Calls `watcher` in every forward pass that `fn` makes. @internal */

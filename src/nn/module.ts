@@ -131,7 +131,7 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.free();
   }
 
-  /** Gives back what the module holds beside parameters and shares with no other. */
+  /** Gives back what the module holds beside parameters; what others share with it stays for them. */
   protected freeTables(): void {}
 
   /** `free()`, for `using`. */

@@ -64,6 +64,16 @@ export const ropeScalingRule: Rule = {
 /** Tables by what they are made of, for as long as an attention holds them; `persistent` is where they lie. */
 const tables = new WeakMap<Runtime['persistent'], Map<string, WeakRef<Variable>>>();
 
+/** How many have each: a free() inside a synchronous loop cannot wait for the garbage collector to see that nobody does. */
+const holders = new WeakMap<Variable, number>();
+
+/** Gives back what `rotaryTable` gave; the last of its holders frees the table's memory. @internal */
+export function releaseRotaryTable(table: Variable): void {
+  const left = (holders.get(table) ?? 1) - 1;
+  holders.set(table, left);
+  if (left === 0) table.storage.release();
+}
+
 /**
  * (maxSeqLen, dHead): of every position dHead/2 cosines, then as many sines. Attentions with the same angles share one.
  * @throws ConfigError for an odd dHead or a value out of range
@@ -82,7 +92,11 @@ export function rotaryTable(dHead: number, options: RotaryPositions): Variable {
   tables.set(persistent, known);
   const key = JSON.stringify([dHead, maxSeqLen, theta, scaling]);
   const shared = known.get(key)?.deref();
-  if (shared) return shared;
+  const count = shared && holders.get(shared);
+  if (shared && count) {
+    holders.set(shared, count + 1);
+    return shared;
+  }
   const half = dHead / 2;
   const values = new (runtime.precision === 'f64' ? Float64Array : Float32Array)(maxSeqLen * dHead);
   for (let i = 0; i < half; i++) {
@@ -96,6 +110,7 @@ export function rotaryTable(dHead: number, options: RotaryPositions): Variable {
   storage.write(0, values);
   const table = new Variable(storage, [maxSeqLen, dHead]);
   known.set(key, new WeakRef(table));
+  holders.set(table, 1);
   return table;
 }
 

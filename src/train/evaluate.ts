@@ -4,6 +4,7 @@ import { brief, ConfigError, DataError } from '../errors.js';
 import { log64 } from '../runtime/math.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { BatchMean } from './batch-mean.js';
+import { inTurns } from './pause.js';
 import type { Trainable } from './trainable.js';
 
 /** What an evaluation found, and on how much. */
@@ -28,12 +29,21 @@ export function evaluateLoss<B>(model: Trainable<B>, batches: Iterable<B>): numb
  * @throws DataError when there is no batch, or every target is ignored.
  */
 export function evaluateBatches<B>(model: Trainable<B>, batches: Iterable<B>): BatchesLoss {
+  const parts = evaluating(model, batches);
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+  }
+}
+
+/** The same in parts, between which others may have their turn. */
+function* evaluating<B>(model: Trainable<B>, batches: Iterable<B>): Generator<void, BatchesLoss, void> {
   const runtime = model.runtime();
   const training = model.training;
   const mean = new BatchMean('evaluate');
-  model.eval();
   try {
     for (const batch of batches) {
+      model.eval();
       withRuntime(runtime, () =>
         noGrad(() => {
           const { loss, nll, count } = model.loss(batch, { count: new TokenCount() });
@@ -41,6 +51,7 @@ export function evaluateBatches<B>(model: Trainable<B>, batches: Iterable<B>): B
           mean.add(nll ? nll.item() : loss.item() * (count ?? 1));
         }),
       );
+      yield;
     }
   } finally {
     model.train(training);
@@ -49,15 +60,15 @@ export function evaluateBatches<B>(model: Trainable<B>, batches: Iterable<B>): B
 }
 
 /**
- * What a trainer measures of its loss on these batches, of a text of so many bytes.
+ * What a trainer measures of its loss on these batches, of a text of so many bytes. Between batches a signal is heard.
  * @throws ConfigError for bytes of a loss that does not say how many targets counted
  */
-export function evaluationOf<B>(
+export async function evaluationOf<B>(
   model: Trainable<B>,
   batches: Iterable<B>,
   bytes: number | undefined,
-): { validNll: number; bitsPerByte?: number } {
-  const { nll, tokens } = evaluateBatches(model, batches);
+): Promise<{ validNll: number; bitsPerByte?: number }> {
+  const { nll, tokens } = await inTurns(evaluating(model, batches));
   if (bytes === undefined) return { validNll: nll };
   if (tokens !== null) return { validNll: nll, bitsPerByte: bitsPerByte(nll, tokens, bytes) };
   throw new ConfigError('validationBytes is given, but the loss does not say how many targets counted', {

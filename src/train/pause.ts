@@ -12,6 +12,15 @@ export async function pause(): Promise<void> {
   last = performance.now();
 }
 
+/** What these parts come to, with a turn for the host between them. */
+export async function inTurns<T>(parts: Generator<void, T, void>): Promise<T> {
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+    await pause();
+  }
+}
+
 function turn(): Promise<void> {
   if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
   if (typeof MessageChannel === 'undefined') return new Promise((resolve) => setTimeout(resolve, 0));

@@ -298,7 +298,7 @@ export class Trainer<B> {
   async measure(): Promise<Evaluation> {
     const { model, validation, validationBytes, metric } = this.options;
     if (!validation) return { validNll: this.evaluate() };
-    const found: Evaluation = evaluationOf(model, validation, validationBytes);
+    const found: Evaluation = await evaluationOf(model, validation, validationBytes);
     if (metric) found.metric = await this.#asideFromTraining(() => measure(metric));
     return found;
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeCheckpoint } from '../../src/io/index.js';
-import { lm, writeCorpus } from './corpus.js';
+import { lines, lm, writeCorpus } from './corpus.js';
 import { command, inFolder, prenorm } from './spawn.js';
 
 const test = suite('cli: signals');
@@ -77,6 +77,83 @@ test('inside a long step, one signal or two give up that step at once and save t
     };
     const whole = await run('--out', 'whole');
     assert.is(await run('--out', 'twice', '--resume'), whole);
+  }));
+
+/** Starts a command in `cwd`; `shown` waits for a text on standard error. */
+function started(cwd: string, args: readonly string[]) {
+  const child = spawn(process.execPath, [...command, ...args], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  let ended = false;
+  const end = new Promise<number | NodeJS.Signals | null>((done) =>
+    child.on('close', (code, signal) => {
+      ended = true;
+      done(signal ?? code);
+    }),
+  );
+  const until = async (reached: () => boolean) => {
+    while (!reached()) {
+      if (ended) throw new Error(`it has ended: ${stderr}`);
+      await new Promise((done) => setTimeout(done, 10));
+    }
+  };
+  return { child, end, until, shown: (text: RegExp) => until(() => text.test(stderr)) };
+}
+
+/** Much shorter than what is interrupted takes, and enough for a busy machine. */
+const SOON_MS = 3000;
+
+test('an evaluation of a minute hears a signal between its batches, and a second one ends it', () =>
+  inFolder(async (cwd) => {
+    writeFileSync(join(cwd, 'long.txt'), 'abcdefgh'.repeat(500_000));
+    const recipe = {
+      ...{ ...slow, accumulate: 1, steps: 2, evalEvery: 1, tokenizer: { kind: 'chars' } },
+      data: { ...lm.data, source: 'long.txt', validation: 0.9 },
+    };
+    writeFileSync(join(cwd, 'c.json'), JSON.stringify(recipe));
+    const { child, end, until, shown } = started(cwd, ['train', 'c.json', '--out', 'run']);
+    // Written when all is ready for the first step, which takes milliseconds.
+    await until(() => existsSync(join(cwd, 'run/report.html')));
+    await new Promise((done) => setTimeout(done, 2000));
+    const metrics = join(cwd, 'run/metrics.jsonl');
+    assert.not.ok(existsSync(metrics) && readFileSync(metrics).length > 0, 'no step is judged yet');
+    const sent = performance.now();
+    child.kill('SIGTERM');
+    await shown(/stopping; press Ctrl-C again/);
+    child.kill('SIGTERM');
+    assert.is(await end, 130);
+    assert.ok(performance.now() - sent < SOON_MS, `${performance.now() - sent} ms`);
+    assert.is(stepIn(cwd, 'run'), 0);
+  }));
+
+test('before there is anything to save, the first signal ends a command whatever it computes', () =>
+  inFolder(async (cwd) => {
+    const words = Array.from({ length: 300_000 }, (_, i) => ((i * 2654435761) >>> 7).toString(36));
+    writeFileSync(
+      join(cwd, 'words.txt'),
+      Array.from(words, (word, i) => word + (i % 8 ? ' ' : '\n')).join(''),
+    );
+    const pairs = lines(60_000, (i) => `${words[i]} ${words[i + 1]}\t${words[i + 2]} ${words[i + 3]}`);
+    writeFileSync(join(cwd, 'words.tsv'), pairs);
+    const data = { ...lm.data, source: 'words.txt' };
+    const recipe = { ...lm, data, tokenizer: { kind: 'bpe', vocabSize: 60000 } };
+    writeFileSync(join(cwd, 'c.json'), JSON.stringify(recipe));
+    const commands = [
+      ['train', 'c.json', '--out', 'run'],
+      ['fit', 'words.txt', '--out', 'fitted', '--minutes', '5'],
+      ['prepare', 'words.tsv', '--kind', 'pairs', '--vocab-size', '60000', '--out', 'prepared'],
+    ];
+    for (const args of commands) {
+      const { child, end, until } = started(cwd, args);
+      const begun = performance.now();
+      await until(() => performance.now() - begun > 4000);
+      const sent = performance.now();
+      child.kill('SIGTERM');
+      assert.is(await end, 'SIGTERM', args.join(' '));
+      assert.ok(performance.now() - sent < SOON_MS, `${args[0]}: ${performance.now() - sent} ms`);
+    }
   }));
 
 test.run();

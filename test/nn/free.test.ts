@@ -45,6 +45,31 @@ test('tables that are no parameters go back with the model', async () => {
   });
 });
 
+test('tables of positions, which models of one size may share, stay flat over 200 models of a synchronous loop', async () => {
+  const runtime = await small();
+  withRuntime(runtime, () => {
+    for (const positions of ['sinusoidal', 'rotary', 'learned'] as const) {
+      let before: number | undefined;
+      for (let i = 0; i < 200; i++) {
+        const seqLen = 64 + (i % 5) * 32;
+        const config = { vocabSize: 9, dModel: 64, numHeads: 2, numLayers: 1, maxSeqLen: seqLen, positions };
+        const [model, twin] = [new CausalLM(config), new CausalLM(config)];
+        const batch = { ids: new Int32Array(seqLen), batchSize: 1, seqLen };
+        noGrad(() => model.forward(batch));
+        runtime.endStep();
+        model.free();
+        model.free();
+        // What is shared stays for who still has it.
+        noGrad(() => twin.forward(batch));
+        runtime.endStep();
+        twin.free();
+        before ??= runtime.memory().persistentInUse;
+        assert.is(runtime.memory().persistentInUse, before, `${positions}, model ${i}`);
+      }
+    }
+  });
+});
+
 test('trainers that are freed give optimizer and recorded steps back, too', async () => {
   const runtime = await small();
   withRuntime(runtime, () => {
