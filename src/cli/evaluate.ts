@@ -62,7 +62,8 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
   };
   const some = count === undefined ? '' : ` of the first ${count} of ${all} examples`;
   const perByte = bits === null ? '' : `, ${bits.toFixed(3)} bits per byte`;
-  let text = `step ${run.step}: ${name} NLL${some} ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}${perByte}`;
+  const step = run.step === null ? '' : `step ${run.step}: `;
+  let text = `${step}${name} NLL${some} ${nll.toFixed(4)}, perplexity ${perplexity.toFixed(2)}${perByte}`;
   if (run.model instanceof Transformer && !options.nllOnly) {
     const pairs = ((data as OpenedPairs).texts[part] ?? []).slice(0, count);
     const { line, ...bleu } = translated(run, pairs, options);

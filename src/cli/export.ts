@@ -1,10 +1,10 @@
 /** @file `prenorm export`: a trained model as other programs read it; whole or not at all. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { saveTorchSafetensors, toPretrained } from '../interop/index.js';
-import { writeFileAtomic } from '../io/files-node.js';
+import { fileError, writeFileAtomic } from '../io/files-node.js';
 import { saveModel } from '../io/model-file.js';
 import type { CharTokenizer } from '../text/index.js';
 import { EXIT } from './errors.js';
@@ -71,10 +71,24 @@ function checkFile(out: string, force: boolean): void {
 const WRITTEN =
   /^(config\.json|tokenizer\.json|tokenizer_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json)$/;
 
-/** An empty folder is no loss; with --force, nor is one that has nothing but an export. */
+/** A link that leads nowhere is there, too. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw fileError(error, 'create', 'folder', path);
+  }
+}
+
+/**
+ * An empty folder is no loss; with --force, nor is one that has nothing but an export. The folder one is in, and those
+ * around it, are not put into another's place.
+ */
 function checkFolder(out: string, force: boolean): void {
-  if (!existsSync(out)) return;
+  if (!isThere(out)) return;
   if (!isFolder(out)) throw inTheWay(out, 'there is a file of this name, and --to hf writes a folder', false);
+  if (`${process.cwd()}${sep}`.startsWith(`${realpathSync(out)}${sep}`))
+    throw inTheWay(out, 'this is the folder that the command runs in, or one around it', false);
   const names = readdirSync(out);
   if (names.length === 0) return;
   if (!force) throw inTheWay(out, 'the folder is there already');
@@ -96,22 +110,33 @@ async function writeFolder(
   force: boolean,
 ): Promise<void> {
   const place = resolve(out);
-  await mkdir(dirname(place), { recursive: true });
-  const made = await mkdtemp(join(dirname(place), `.${basename(place)}-`));
+  let made: string | undefined;
   try {
+    await mkdir(dirname(place), { recursive: true });
+    made = await mkdtemp(join(dirname(place), `.${basename(place)}-`));
     for (const [name, bytes] of files) await writeFileAtomic(join(made, name), bytes);
-    // Once more: it may have filled meanwhile.
-    checkFolder(out, force);
-    const old = `${made}-old`;
-    const isThere = existsSync(place);
-    if (isThere) await rename(place, old);
-    await rename(made, place).catch(async (error) => {
-      if (isThere) await rename(old, place);
-      throw error;
-    });
-    if (isThere) await rm(old, { recursive: true });
+    // As any folder that is made here; a temporary one is closed to others.
+    await chmod(made, 0o777 & ~process.umask());
+    await putInPlace(made, place, force);
   } catch (error) {
-    await rm(made, { recursive: true, force: true });
-    throw error;
+    if (made !== undefined) await rm(made, { recursive: true, force: true });
+    throw fileError(error, 'create', 'folder', out);
   }
+}
+
+async function putInPlace(made: string, place: string, force: boolean): Promise<void> {
+  // Once more: it may have filled meanwhile.
+  checkFolder(place, force);
+  if (!existsSync(place)) return rename(made, place);
+  // A link to a folder stays a link: what it leads to is replaced.
+  const target = realpathSync(place);
+  const old = `${made}-old`;
+  await rename(target, old);
+  await rename(made, target).catch(async (error) => {
+    await rename(old, target);
+    throw error;
+  });
+  // What is not of an export stays, even here.
+  for (const name of readdirSync(old)) if (WRITTEN.test(name)) await rm(join(old, name));
+  await rmdir(old);
 }

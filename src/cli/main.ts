@@ -53,6 +53,16 @@ const program = new Command('prenorm')
   })
   .exitOverride();
 
+// The empty path is the folder one is in, to some functions, and nothing, to others.
+program.hook('preAction', (_, called) => {
+  const given = called.options.filter(({ flags }) => /<(?:dir|file|path)>/.test(flags));
+  for (const [name, path] of [
+    ...called.args.map((path) => ['an argument', path]),
+    ...given.map((option) => [option.long, called.opts()[option.attributeName()]]),
+  ])
+    if (path === '') program.error(`${name} is empty`);
+});
+
 let exitCode: number = EXIT.done;
 
 /** What a command takes beside its own options: --threads and --arithmetic where it computes, --seed where it draws. */

@@ -1,6 +1,15 @@
 /** @file Folders of Hugging Face on the command line: looked at, used, trained on, written. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -164,6 +173,46 @@ test('export: folders and files that are read back to the same bits, and never o
     assert.match((await run('lm', '--out', 'x')).stderr, /--to/);
     const leftovers = readdirSync(cwd).filter((name) => name.startsWith('.'));
     assert.equal([leftovers, existsSync(at('x'))], [[], false]);
+  });
+});
+
+test('export: no folder but its own is ever replaced', async () => {
+  await inFolder(async (cwd) => {
+    lmFolder(cwd);
+    const at = (name: string) => join(cwd, name);
+    const run = (...args: string[]) =>
+      prenorm(['export', at('lm'), '--to', 'hf', ...args], { cwd: at('here') });
+    mkdirSync(at('here/below'), { recursive: true });
+    writeFileSync(at('here/notes.txt'), 'mine');
+    writeFileSync(at('plain'), '');
+    symlinkSync(at('nowhere'), at('dangling'));
+    mkdirSync(at('real'));
+    symlinkSync(at('real'), at('link'));
+    const refusals: [out: string, message: RegExp][] = [
+      ['', /--out is empty/],
+      ['.', /the folder that the command runs in/],
+      ['..', /one around it/],
+      ['../plain', /there is a file of this name/],
+      ['../plain/x', /cannot create the folder/],
+      ['../dangling', /there is a file of this name/],
+    ];
+    for (const [out, message] of refusals)
+      for (const force of [[], ['--force']]) {
+        const { code, stderr } = await run('--out', out, ...force);
+        assert.is(code, 2, `${out}: ${stderr}`);
+        assert.match(stderr, message, out);
+        assert.is(stderr.trim().split('\n').length, 1, stderr);
+      }
+    assert.equal(readdirSync(at('here')).sort(), ['below', 'notes.txt']);
+    assert.equal(readdirSync(cwd).sort(), ['dangling', 'here', 'link', 'lm', 'plain', 'real']);
+    for (const force of [[], ['--force']]) assert.is((await run('--out', '../link', ...force)).code, 0);
+    assert.ok(lstatSync(at('link')).isSymbolicLink());
+    assert.ok(readdirSync(at('real')).includes('model.safetensors'));
+    assert.is(statSync(at('real')).mode & 0o777, 0o777 & ~process.umask());
+    assert.equal(
+      readdirSync(cwd).filter((name) => name.startsWith('.')),
+      [],
+    );
   });
 });
 
