@@ -1,6 +1,6 @@
 /** @file Figures of every kind, made up but plausible: the same values each time. */
 import type { Figure, LayerStack } from '../../src/experiments/results.js';
-import { largeResults } from '../report/mock-results.js';
+import { largeResults } from '../report/large-results.js';
 
 const steps = Array.from({ length: 400 }, (_, at) => at + 1);
 const wave = (at: number) => Math.sin(at * 12.9898) * 0.5 + Math.sin(at * 78.233) * 0.5;

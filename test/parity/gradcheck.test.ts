@@ -2,186 +2,35 @@
  * @file Every op against central differences in double precision, through the tape, under the reference
  * kernels. Each case runs in several settings that take different ways through the tape: inputs that are
  * leaves, parameters, intermediate values which others use too, and each input alone requiring a gradient.
- * Whole models follow. An op that is exported without a case makes the enumeration fail.
+ * An op that is exported without a case makes the enumeration fail.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { gradcheck } from '../../src/autograd/gradcheck.js';
 import * as ops from '../../src/autograd/ops/index.js';
 import { Parameter, tensor, type Variable } from '../../src/autograd/variable.js';
-import {
-  CausalLM,
-  MaskedLM,
-  type ModelOptions,
-  TextClassifier,
-  Transformer,
-  VisionTransformer,
-} from '../../src/nn/index.js';
-import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
 import { numbers } from '../kernels/harness.js';
+import {
+  addLayerNorm,
+  addRmsNorm,
+  angles,
+  binary,
+  type Case,
+  c,
+  type Input,
+  ints,
+  linears,
+  masked,
+  masks,
+  matmuls,
+  options,
+  reductions,
+  runtime,
+  unary,
+} from './gradcheck-case.js';
 
 const test = suite('parity/gradcheck');
-const runtime = createReferenceRuntime();
-
-/** A shape, and the range its values are drawn from. */
-type Input = readonly [shape: readonly number[], low?: number, high?: number];
-
-interface Case {
-  label: string;
-  inputs: Input[];
-  run: (...inputs: Variable[]) => Variable;
-}
-
-const c = (label: string, inputs: Input[], run: Case['run']): Case => ({ label, inputs, run });
-
-const ints = (values: number[], shape = [values.length]): Variable => tensor(values, { shape, dtype: 'i32' });
-
-/** A table for `rotary`: whatever numbers, a rotation or not. */
-const angles = (positions: number, dHead: number): Variable =>
-  tensor(Array.from(numbers(positions * dHead, 77)), { shape: [positions, dHead] });
-
-/** The cases of a function of one tensor. */
-const unary = (run: Case['run'], low = -2, high = 2): Case[] => [
-  c('matrix', [[[3, 5], low, high]], run),
-  c('one element', [[[1], low, high]], run),
-  c('scalar', [[[], low, high]], run),
-  c('three axes', [[[2, 3, 4], low, high]], run),
-];
-
-const binary = (
-  run: (a: Variable | number, b: Variable | number) => Variable,
-  low = -2,
-  high = 2,
-): Case[] => [
-  c(
-    'equal shapes',
-    [
-      [[3, 4], low, high],
-      [[3, 4], low, high],
-    ],
-    run,
-  ),
-  c(
-    'row to matrix',
-    [
-      [[3, 4], low, high],
-      [[4], low, high],
-    ],
-    run,
-  ),
-  c(
-    'column and row',
-    [
-      [[3, 1], low, high],
-      [[1, 4], low, high],
-    ],
-    run,
-  ),
-  c(
-    'scalar to tensor',
-    [
-      [[], low, high],
-      [[2, 3], low, high],
-    ],
-    run,
-  ),
-  c(
-    'inner axis',
-    [
-      [[2, 1, 3], low, high],
-      [[2, 4, 1], low, high],
-    ],
-    run,
-  ),
-  c('number on the right', [[[2, 3], low, high]], (x) => run(x, 1.5)),
-  c('number on the left', [[[2, 3], low, high]], (x) => run(1.5, x)),
-  c('an operand with itself', [[[2, 3], low, high]], (x) => run(x, x)),
-  c('a result with its operand', [[[2, 3], low, high]], (x) => run(run(x, x), x)),
-];
-
-const norms = (
-  op: (x: Variable, w: Variable, b: Variable, residual: Variable | null) => ops.NormResult,
-  bias: boolean,
-): Case[] => {
-  const parameters: Input[] = bias ? [[[5], 0.5, 1.5], [[5]]] : [[[5], 0.5, 1.5]];
-  return [
-    c('without residual', [[[3, 5]], ...parameters], (x, w, b) => op(x, w, b, null).out),
-    c('three axes', [[[2, 3, 5]], ...parameters], (x, w, b) => op(x, w, b, null).out),
-    c('one row', [[[1, 5]], ...parameters], (x, w, b) => op(x, w, b, null).out),
-    c('residual', [[[3, 5]], [[3, 5]], ...parameters], (x, r, w, b) => op(x, w, b, r).out),
-    c('residual, both outputs', [[[3, 5]], [[3, 5]], ...parameters], (x, r, w, b) => {
-      const { out, sum } = op(x, w, b, r);
-      return ops.add(out, ops.mul(sum, sum));
-    }),
-    c('residual, the sum alone', [[[3, 5]], [[3, 5]], ...parameters], (x, r, w, b) =>
-      ops.mul(op(x, w, b, r).sum, 0.7),
-    ),
-    c('residual is x', [[[3, 5]], ...parameters], (x, w, b) => op(x, w, b, x).out),
-    c('no residual, the sum is x', [[[3, 5]], ...parameters], (x, w, b) => {
-      const { out, sum } = op(x, w, b, null);
-      return ops.mul(out, sum);
-    }),
-  ];
-};
-
-const addLayerNorm = norms((x, w, b, residual) => ops.addLayerNorm(x, w, b, { residual }), true);
-const addRmsNorm = norms((x, w, _b, residual) => ops.addRmsNorm(x, w, { residual, eps: 1e-3 }), false);
-
-const masks: [string, Omit<ops.AttentionOptions, 'numHeads'>][] = [
-  ['no mask', {}],
-  ['causal', { causal: true }],
-  ['lengths, one of them 0', { lengths: null }],
-  ['causal with lengths', { causal: true, lengths: null }],
-  ['dropout', { dropout: 0.4 }],
-  ['causal with lengths and dropout', { causal: true, lengths: null, dropout: 0.25, stream: 'a' }],
-];
-
-/** Options with fresh lengths where a mask asks for some. */
-const masked = (
-  mask: Omit<ops.AttentionOptions, 'numHeads'>,
-  lengths: number[],
-  numHeads = 2,
-): ops.AttentionOptions => ({
-  ...mask,
-  numHeads,
-  ...(mask.lengths === null ? { lengths: ints(lengths) } : {}),
-});
-
-const reductions = (op: (x: Variable, options?: ops.ReduceOptions) => Variable): Case[] => [
-  c('all', [[[3, 4]]], (x) => op(x)),
-  c('scalar', [[[]]], (x) => op(x)),
-  c('all, keepDim', [[[3, 4]]], (x) => op(x, { keepDim: true })),
-  c('first axis', [[[3, 4]]], (x) => op(x, { axis: 0 })),
-  c('last axis', [[[3, 4]]], (x) => op(x, { axis: -1 })),
-  c('inner axis, keepDim', [[[2, 3, 4]]], (x) => op(x, { axis: 1, keepDim: true })),
-];
-
-const linears = (activation: ops.Activation): Case[] => [
-  c(`${activation}, bias`, [[[3, 4]], [[5, 4]], [[5]]], (x, w, b) => ops.linear(x, w, b, { activation })),
-  c(`${activation}, no bias`, [[[3, 4]], [[5, 4]]], (x, w) => ops.linear(x, w, null, { activation })),
-  c(`${activation}, three axes`, [[[2, 3, 4]], [[1, 4]], [[1]]], (x, w, b) =>
-    ops.linear(x, w, b, { activation }),
-  ),
-  c(`${activation}, some rows`, [[[3, 4]], [[6, 4]], [[6]]], (x, w, b) =>
-    ops.linear(x, w, b, { activation, rows: [2, 5] }),
-  ),
-  c(`${activation}, some rows, no bias`, [[[3, 4]], [[6, 4]]], (x, w) =>
-    ops.linear(x, w, null, { activation, rows: [0, 2] }),
-  ),
-];
-
-/** Every transposition of a product of sizes m 3, k 4, n 2. */
-const matmuls = (label: string, lead: number[], leadB: number[]): Case[] =>
-  [false, true].flatMap((transposeA) =>
-    [false, true].map((transposeB) =>
-      c(
-        `${label}${transposeA ? ', aᵀ' : ''}${transposeB ? ', bᵀ' : ''}`,
-        [[[...lead, ...(transposeA ? [4, 3] : [3, 4])]], [[...leadB, ...(transposeB ? [2, 4] : [4, 2])]]],
-        (a, b) => ops.matmul(a, b, { transposeA, transposeB }),
-      ),
-    ),
-  );
 
 const custom = ops.customOp({
   name: 'square-times',
@@ -429,9 +278,6 @@ const cases: Record<string, Case[]> = {
 /** Exports that make constants. */
 const constants = ['ones', 'zeros'];
 
-/** Largest step error of a case: central differences with step 1e-5 are good to about 1e-9. */
-const options = { epsilon: 1e-5, tolerance: 1e-6 };
-
 function values([shape, low, high]: Input, seed: number): Float64Array {
   return Float64Array.from(
     numbers(
@@ -536,197 +382,6 @@ for (const [op, list] of Object.entries(cases)) {
         }
       }
     }));
-}
-
-const tiny: ModelOptions = {
-  vocabSize: 7,
-  dModel: 6,
-  numHeads: 2,
-  numLayers: 2,
-  dFF: 5,
-  maxSeqLen: 6,
-  activation: 'gelu',
-};
-const variants: [string, Partial<ModelOptions>][] = [
-  ['post', { normPlacement: 'post' }],
-  ['pre', { normPlacement: 'pre' }],
-  ['peri', { normPlacement: 'peri' }],
-  ['post with a final norm, ReLU', { normPlacement: 'post', finalNorm: true, activation: 'relu' }],
-  [
-    'pre without a final norm, RMSNorm',
-    { normPlacement: 'pre', finalNorm: false, norm: 'rms', init: 'paper' },
-  ],
-  [
-    'peri, learned positions, untied',
-    { normPlacement: 'peri', positions: 'learned', tiedEmbeddings: false, init: 'torch' },
-  ],
-  [
-    'pre, embedding norm, dropout',
-    {
-      ...{ normPlacement: 'pre', embeddingNorm: true },
-      ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
-    },
-  ],
-  ['biases of the attention alone', { bias: 'attention' }],
-  ['biases of a gated feed-forward alone', { bias: 'ffn', gatedFFN: true, activation: 'silu' }],
-  ['residual, unit queries and keys', { normPlacement: 'residual', qkNorm: 'l2' }],
-  ['hybrid, ScaleNorm', { normPlacement: 'hybrid', norm: 'scale' }],
-  ['olmo2, DyT', { normPlacement: 'olmo2', norm: 'dyt' }],
-  ['encoder normformer, decoder sub', { normPlacement: 'normformer', decoderNormPlacement: 'sub' }],
-  ['encoder admin, decoder rezero', { normPlacement: 'admin', decoderNormPlacement: 'rezero' }],
-  ['encoder deepnorm, decoder b2t', { normPlacement: 'deepnorm', decoderNormPlacement: 'b2t' }],
-  [
-    'rotary, SwiGLU, RMSNorm, one key for two heads, no biases',
-    {
-      ...{ positions: 'rotary', numKVHeads: 1, norm: 'rms', bias: false },
-      ...{ activation: 'silu', gatedFFN: true, dModel: 8 },
-    },
-  ],
-  [
-    'rotary with a scaling, GeGLU, biases of queries and keys alone, normed keys, dropout',
-    {
-      ...{ positions: 'rotary', ropeTheta: 50, ropeScaling: { type: 'linear', factor: 3 }, dModel: 8 },
-      ...{ numKVHeads: 1, bias: 'qkv', qkNorm: 'layer', activation: 'geluTanh', gatedFFN: true },
-      ...{ dropout: 0.3, activationDropout: 0.2, attentionDropout: 0.25 },
-    },
-  ],
-  ['biases of the attention alone', { bias: 'attention' }],
-  ['biases of a gated feed-forward alone', { bias: 'ffn', gatedFFN: true, activation: 'silu' }],
-  ['encoder pre, decoder post', { normPlacement: 'pre', decoderNormPlacement: 'post', numDecoderLayers: 1 }],
-];
-
-for (const [label, variant] of variants) {
-  test(`CausalLM: ${label}`, () =>
-    withRuntime(runtime, () => {
-      const model = new CausalLM({ ...tiny, ...variant });
-      perturb(model.parameters());
-      const batch = {
-        ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 3),
-        targets: Int32Array.of(5, 2, 2, 0, 6, 3, -1, -1),
-        batchSize: 2,
-        seqLen: 4,
-      };
-      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-    }));
-
-  test(`Transformer: ${label}`, () =>
-    withRuntime(runtime, () => {
-      const model = new Transformer({ ...tiny, ...variant });
-      perturb(model.parameters());
-      const batch = {
-        source: Int32Array.of(1, 5, 2, 2, 4, 6, 0, 0),
-        sourceLengths: Int32Array.of(4, 2),
-        targetInput: Int32Array.of(1, 3, 0, 1, 2, 6),
-        targetLengths: Int32Array.of(2, 3),
-        targetOutput: Int32Array.of(3, 2, -1, 2, 6, 2),
-        batchSize: 2,
-        sourceLen: 4,
-        targetLen: 3,
-      };
-      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-    }));
-}
-
-for (const normPlacement of ['post', 'pre', 'peri'] as const) {
-  for (const tiedEmbeddings of [true, false]) {
-    test(`MaskedLM: ${normPlacement}, ${tiedEmbeddings ? 'tied' : 'untied'}`, () =>
-      withRuntime(runtime, () => {
-        const model = new MaskedLM({
-          ...tiny,
-          normPlacement,
-          tiedEmbeddings,
-          positions: tiedEmbeddings ? 'learned' : 'sinusoidal',
-          embeddingNorm: true,
-          numSegments: 2,
-          nextSentence: true,
-        });
-        perturb(model.parameters());
-        const batch = {
-          ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0),
-          targets: Int32Array.of(-1, 2, -1, 4, 0, -1, -1, -1),
-          segments: Int32Array.of(0, 0, 1, 1, 0, 1, 1, 0),
-          lengths: Int32Array.of(4, 3),
-          nextSentence: Int32Array.of(1, 0),
-          batchSize: 2,
-          seqLen: 4,
-        };
-        checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-        // The same places gathered, and one that stands for none.
-        const gathered = {
-          ...batch,
-          masked: Int32Array.of(1, 3, 4, -1),
-          targets: Int32Array.of(2, 4, 0, -1),
-        };
-        checkModel(model.parameters(), () => model.loss(gathered, { smoothing: 0.1 }).loss);
-      }));
-  }
-
-  test(`TextClassifier: ${normPlacement}`, () =>
-    withRuntime(runtime, () => {
-      const model = new TextClassifier({ ...tiny, normPlacement, numSegments: 2, numClasses: 3 });
-      perturb(model.parameters());
-      const batch = {
-        ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0, 4, 1, 1, 2),
-        segments: Int32Array.of(0, 0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 1),
-        lengths: Int32Array.of(4, 3, 4),
-        labels: Int32Array.of(2, 0, -1),
-        batchSize: 3,
-        seqLen: 4,
-      };
-      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-    }));
-
-  test(`TextClassifier, several labels, weights: ${normPlacement}`, () =>
-    withRuntime(runtime, () => {
-      for (const other of [{ causal: true }, { pooling: 'mean', multiLabel: true }] as const) {
-        const model = new TextClassifier({
-          ...tiny,
-          ...other,
-          normPlacement,
-          numClasses: 3,
-          classWeights: [1, 0.5, 3],
-        });
-        perturb(model.parameters());
-        const labels = 'multiLabel' in other ? [1, 0, 1, 0, -1, 1] : [2, 1];
-        const batch = {
-          ids: Int32Array.of(1, 5, 2, 2, 0, 6, 3, 0),
-          lengths: Int32Array.of(4, 3),
-          labels: Int32Array.from(labels),
-          batchSize: 2,
-          seqLen: 4,
-        };
-        checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-      }
-    }));
-
-  test(`VisionTransformer: ${normPlacement}`, () =>
-    withRuntime(runtime, () => {
-      const { vocabSize: _vocab, maxSeqLen: _positions, ...stack } = tiny;
-      const model = new VisionTransformer({
-        ...stack,
-        normPlacement,
-        imageSize: 6,
-        patchSize: 3,
-        channels: 2,
-        numClasses: 5,
-      });
-      perturb(model.parameters());
-      const batch = { images: numbers(2 * 72, 9), labels: Int32Array.of(4, 1), batchSize: 2 };
-      checkModel(model.parameters(), () => model.loss(batch, { smoothing: 0.1 }).loss);
-    }));
-}
-
-/** Moves biases off 0 and norm weights off 1. */
-function perturb(list: Parameter[]): void {
-  list.forEach((p, i) => {
-    const noise = numbers(p.size, i + 1, -0.2, 0.2);
-    p.set(p.toArray().map((value, j) => value + noise[j]));
-  });
-}
-
-function checkModel(list: Parameter[], loss: () => Variable): void {
-  const { maxError } = gradcheck(loss, list, { ...options, maxElements: 8 });
-  if (process.env.PRENORM_PARITY_REPORT) console.log(maxError.toExponential(1));
 }
 
 test.run();

@@ -21,7 +21,8 @@ import {
   wrongFormulas,
 } from '../browser.js';
 import { settle } from '../figures/page.js';
-import { largeResults, mockResults } from './mock-results.js';
+import { largeResults } from './large-results.js';
+import { mockResults } from './mock-results.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const standard: Results = JSON.parse(readFileSync('docs/results/standard.json', 'utf8'));

@@ -7,7 +7,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Results } from '../../src/experiments/results.js';
 import { renderReport as render } from '../../src/report/html.js';
-import { largeResults, mockResults } from './mock-results.js';
+import { largeResults } from './large-results.js';
+import { mockResults } from './mock-results.js';
 
 /** What the script and the style do is tested in browsers. */
 const files = { script: 'document.title += "";', style: 'p { margin: 0 }', notice: 'uPlot' };

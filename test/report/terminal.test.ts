@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { renderClaims, renderRuns } from '../../src/report/terminal.js';
-import { largeResults, mockResults } from './mock-results.js';
+import { largeResults } from './large-results.js';
+import { mockResults } from './mock-results.js';
 
 const plain = { color: false, width: 100 };
 

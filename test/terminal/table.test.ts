@@ -11,7 +11,8 @@ import { renderClaims, renderRuns } from '../../src/report/terminal.js';
 import { columnsOf, forOutput } from '../../src/terminal/output.js';
 import { table } from '../../src/terminal/table.js';
 import { clean, pad, shorten, wrap } from '../../src/terminal/wrap.js';
-import { largeResults, mockResults } from '../report/mock-results.js';
+import { largeResults } from '../report/large-results.js';
+import { mockResults } from '../report/mock-results.js';
 
 const test = suite('terminal: tables');
 const WIDTHS = [120, 80, 60, 40];
