@@ -136,7 +136,11 @@ export async function blobBytes(blob: Blob | Response): Promise<Uint8Array<Array
 /** Whatever `bytesOf` takes. */
 export const bytes: Rule = {
   wanted: 'bytes, e.g. await file.arrayBuffer()',
-  holds: (value) => ArrayBuffer.isView(value) || hostObject(value, 'ArrayBuffer', 'SharedArrayBuffer'),
+  // A view of wider elements holds numbers, which are no text and no file.
+  holds: (value) =>
+    ArrayBuffer.isView(value)
+      ? ((value as Partial<Uint8Array>).BYTES_PER_ELEMENT ?? 1) === 1
+      : hostObject(value, 'ArrayBuffer', 'SharedArrayBuffer'),
 };
 
 /**

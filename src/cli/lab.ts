@@ -12,7 +12,7 @@ import { labPage } from '../lab/page.js';
 import { type LabResult, runLab } from '../lab/run.js';
 import { tasks } from '../lab/settings.js';
 import { hasCursor } from '../terminal/output.js';
-import { put, tell } from '../terminal/write.js';
+import { put, tell, tellOver } from '../terminal/write.js';
 import { encodeBytes } from '../utf8.js';
 import { EXIT, interruptSignal } from './errors.js';
 import { readText, writeText } from './files.js';
@@ -118,7 +118,7 @@ async function train(configuration: LabConfiguration, { text: path, json }: LabC
       const isLast = step === steps;
       if (!isLive && !isLast && step % 100 !== 0) return;
       const line = `lane ${lane + 1} of ${lanes.length}, ${laneName(configuration, lane)}: step ${step}/${steps}, loss ${loss.toFixed(3)}`;
-      if (isLive) process.stderr.write(`\r\u001b[K${line}${isLast ? '\n' : ''}`);
+      if (isLive) tellOver(line, isLast);
       else tell(`${line}\n`);
     },
   });

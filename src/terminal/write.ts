@@ -33,6 +33,10 @@ export const put = (text: string): void => write(text, process.stdout);
 /** `write` to standard error. */
 export const tell = (text: string): void => write(text, process.stderr);
 
+/** A line in the place of the one before it, on a terminal that has a cursor; the last one is ended. */
+export const tellOver = (line: string, isLast: boolean): void =>
+  void process.stderr.write(`\r\u001b[K${visible(line)}${isLast ? '\n' : ''}`);
+
 /** Shows the cursor that a progress bar has hidden. */
 export const showCursor = (output: Sink): void => void output.write('\u001b[?25h\n');
 

@@ -102,6 +102,20 @@ async function rate(page: Page, steps: number): Promise<void> {
 const done = (page: Page) =>
   page.waitForFunction(() => (window as unknown as Shown).lab.run?.state === 'done', WAIT);
 
+/** Trains again with what was changed, to the end; until that begins, the run before is still done. */
+async function again(page: Page, how: 'pointer' | 'keyboard'): Promise<void> {
+  const before = await page.evaluateHandle(() => (window as unknown as Shown).lab.run);
+  await press(page, how, words.controls.again);
+  await page.waitForFunction(
+    (old) => {
+      const { run } = (window as unknown as Shown).lab;
+      return run !== old && run?.state === 'done';
+    },
+    WAIT,
+    before,
+  );
+}
+
 /** A change of a verdict is drawn within a moment. */
 async function saysSoon(page: Page, wanted: string): Promise<void> {
   try {
@@ -160,8 +174,7 @@ async function throughTheLesson(page: Page, how: 'pointer' | 'keyboard'): Promis
   await press(page, how, 'Next');
   assert.is(await heading(page), 'Lower the rate');
   await rate(page, -2);
-  await press(page, how, words.controls.again);
-  await done(page);
+  await again(page, how);
   const lower = await page.evaluate(() => location.hash);
   const second = await expectedOf(lower);
   assert.is(second.lab.lanes[0].maxLr, 0.001);
@@ -172,8 +185,7 @@ async function throughTheLesson(page: Page, how: 'pointer' | 'keyboard'): Promis
 
   await press(page, how, 'Next');
   await rate(page, 6);
-  await press(page, how, words.controls.again);
-  await done(page);
+  await again(page, how);
   const third = await expectedOf(await page.evaluate(() => location.hash));
   assert.is(third.lab.lanes[2].maxLr, 0.1);
   await saysSoon(page, said(words.broken(standingOf(third.pre), true, 0.1, third.now)));

@@ -36,7 +36,7 @@ export function setUpKeys(actions: KeyActions): void {
     // Controls keep the keys that are theirs.
     const isControl = at.matches?.('button, summary, a, [role="tab"]');
     if (isControl && (key === ' ' || key === 'Enter')) return;
-    if (at.matches?.('.scroll') && /^(Arrow|Home|End)/.test(key)) return;
+    if (at.matches?.('.scroll, .rate input') && /^(Arrow|Home|End)/.test(key)) return;
     if (act(actions, key, shiftKey)) event.preventDefault();
   });
 }
