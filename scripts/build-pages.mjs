@@ -16,25 +16,28 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Bytes of all pages together. */
 const BUDGET = 700_000;
 
+/** @satisfies {import('esbuild').BuildOptions} */
+const options = {
+  // web/figures/language.ts has an effect; package.json speaks of what is published and does not name it.
+  ignoreAnnotations: true,
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  write: /** @type {const} */ (false),
+  logLevel: /** @type {const} */ ('warning'),
+  legalComments: /** @type {const} */ ('none'),
+};
+
 /**
  * Script and style of a page as text.
  * @param {string} script path of its script
  * @param {string} style path of its style
  */
 export async function bundlePage(script, style) {
-  // web/figures/language.ts has an effect; package.json speaks of what is published and does not name it.
-  const options = {
-    ignoreAnnotations: true,
-    bundle: true,
-    minify: true,
-    target: 'es2022',
-    write: /** @type {const} */ (false),
-    logLevel: /** @type {const} */ ('warning'),
-  };
   const [js, css] = await Promise.all([
-    build({ ...options, entryPoints: [script], format: 'esm', legalComments: 'none' }),
+    build({ ...options, entryPoints: [script], format: 'esm' }),
     // Safari knows `user-select` by its own prefix only.
-    build({ ...options, target: ['es2022', 'safari16.4'], entryPoints: [style], legalComments: 'none' }),
+    build({ ...options, target: ['es2022', 'safari16.4'], entryPoints: [style] }),
   ]);
   const notice = `/*! ${uplotNotice()} */\n`;
   const page = { js: notice + js.outputFiles[0].text.trim(), css: notice + css.outputFiles[0].text.trim() };
@@ -55,16 +58,6 @@ const embedded = /^(genesis|train|valid|test|int12WasmBase64)$/;
  */
 export async function bundleLab() {
   const folder = join(root, 'web/lab');
-  /** @satisfies {import('esbuild').BuildOptions} */
-  const options = {
-    ignoreAnnotations: true,
-    bundle: true,
-    minify: true,
-    target: 'es2022',
-    write: /** @type {const} */ (false),
-    logLevel: /** @type {const} */ ('warning'),
-    legalComments: /** @type {const} */ ('none'),
-  };
   const generated = {
     name: 'embedded',
     /** @param {import('esbuild').PluginBuild} plugin */

@@ -3,7 +3,8 @@ import { brief, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { refusal } from '../json-part.js';
 
-const added = (content: string, id: number) => ({
+/** A special token of tokenizer.json. */
+export const added = (content: string, id: number) => ({
   id,
   content,
   single_word: false,

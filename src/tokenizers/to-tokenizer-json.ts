@@ -1,8 +1,10 @@
 /** @file A tokenizer of `prenorm/text` as a tokenizer.json that other libraries read. */
+
 import { brief, ConfigError, FormatError } from '../errors.js';
 import { MAX_PIECE } from '../text/pre-split.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { lettersOf } from './byte-letters.js';
+import { added } from './known-tokenizers.js';
 
 /**
  * The split into pieces of `Tokenizer`, as a regular expression: runs of letters, of numbers, of other signs, each with
@@ -58,15 +60,7 @@ export function toTokenizerJSON(tokenizer: Tokenizer): Record<string, unknown> {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: specialTokens.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: specialTokens.map(added),
     normalizer: null,
     pre_tokenizer: {
       type: 'Sequence',

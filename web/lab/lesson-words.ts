@@ -1,5 +1,5 @@
 /** @file Every word of the lesson. What it claims of a run is written from the numbers that the run gave. */
-import type { Fading, LastLayers, LessonRoles, Standing } from '../../src/lab/lesson.js';
+import { type Fading, type LastLayers, type LessonRoles, NEAR, type Standing } from '../../src/lab/lesson.js';
 
 /** Whether an answer or an aim was met; null where that is not yet to be said. */
 export interface Verdict {
@@ -199,7 +199,7 @@ export function trained(
 export function broken(at: Standing | null, ended: boolean, rate: number, { roles }: Circumstances): Verdict {
   const lane = roles.pre + 1;
   if (!at || !ended) return { met: null, lead: 'Not yet:', text: `lane ${lane} has not ended.` };
-  const wanted = (at.frequencies - 0.15).toFixed(2);
+  const wanted = (at.frequencies - NEAR).toFixed(2);
   if (at.is === 'trained' || at.is === 'learning') {
     return {
       met: false,

@@ -1,8 +1,6 @@
 /** @file How a lane does, in words: against what a model knows that knows only how often each letter comes. */
+import { NEAR } from '../../src/lab/lesson.js';
 import type { RunLane } from './run.js';
-
-/** Nats around the letter frequencies that count as there. */
-const NEAR = 0.15;
 
 export interface Status {
   text: string;
