@@ -6,8 +6,8 @@ import {
   fill,
   fingerprintOf,
   inBrowser,
+  pasteClipboard,
   prepareRun,
-  press,
   stepOf,
   textOf,
   waitForStatus,
@@ -114,7 +114,7 @@ if (findBrowser('chromium')) {
         ofMegabytes,
       );
       await page.click('#text');
-      await press(page, 'Control', 'v');
+      await pasteClipboard(page);
       const said = await waitForText(page, 'notices', '.');
       assert.match(said, 'The text has 200,000,000 characters. The first 4,000,000 characters are used');
       assert.is(await textOf(page, '#text-size'), '4,000,000 characters');
@@ -126,7 +126,7 @@ if (findBrowser('chromium')) {
       await page.click('#again');
       await page.evaluate((part) => navigator.clipboard.writeText(part), ofMegabytes);
       await page.click('#text');
-      await press(page, 'Control', 'v');
+      await pasteClipboard(page);
       assert.is(await textOf(page, '#text-size'), '1,000 characters');
       await page.click('#train');
       await waitForStatus(page, '^Done: 5 steps');

@@ -97,10 +97,23 @@ export async function copy(page: Page, text: string): Promise<void> {
   await page.evaluate(() => document.getElementById('scratch')?.remove());
 }
 
+/** Into the field that has the focus. The browser reads the clipboard in its own time: waits for the page to have the text. */
+export async function pasteClipboard(page: Page): Promise<void> {
+  const has = await page.evaluateHandle(() => ({
+    // What the event does by default, it has done in the task after it.
+    pasted: new Promise<void>((resolve) => {
+      addEventListener('paste', () => setTimeout(resolve), { once: true });
+    }),
+  }));
+  await press(page, 'Control', 'v');
+  await has.evaluate(({ pasted }) => pasted);
+  await has.dispose();
+}
+
 export async function paste(page: Page, text: string): Promise<void> {
   await copy(page, text);
   await page.click('#text');
-  await press(page, 'Control', 'v');
+  await pasteClipboard(page);
 }
 
 export async function fill(page: Page, selector: string, value: string): Promise<void> {

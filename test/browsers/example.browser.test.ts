@@ -7,6 +7,7 @@ import {
   copy,
   fingerprintOf,
   inBrowser,
+  pasteClipboard,
   prepareRun,
   press,
   reload,
@@ -71,7 +72,7 @@ for (const name of ['chromium', 'firefox'] as const) {
         }
       };
       await tabTo('text');
-      await press(page, 'Control', 'v');
+      await pasteClipboard(page);
       await tabTo('file', 'try', 'size');
       await page.keyboard.press('ArrowUp');
       assert.is(await page.$eval('#size', (field) => (field as HTMLSelectElement).value), 'tiny');
