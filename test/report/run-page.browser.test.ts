@@ -104,7 +104,10 @@ function pagesIn(name: BrowserName, executable: string) {
       (document.activeElement as HTMLElement | null)?.blur();
       scrollTo({ top: 600, behavior: 'instant' });
     });
-    const viewed = () => page.$eval('#figure-1', (host) => (host as Host).figure.view());
+    const viewed = () =>
+      whileReloading(() =>
+        page.evaluate(() => document.querySelector<Host>('#figure-1')?.figure.view() ?? null),
+      );
     const view = await viewed();
     assert.equal(view?.hidden, ['held out']);
     assert.ok(view!.zoom![1] < 300);
@@ -112,25 +115,37 @@ function pagesIn(name: BrowserName, executable: string) {
     await page.waitForFunction(() => document.title.includes('150/300'), { timeout: 20_000 });
     await page.waitForSelector('.plot canvas');
     await new Promise((done) => setTimeout(done, 200));
-    const kept = await page.evaluate(() => ({
-      theme: document.documentElement.dataset.theme,
-      top: scrollY,
-      open: document.querySelector<HTMLDetailsElement>('figure details')?.open,
-    }));
+    const kept = await whileReloading(() =>
+      page.evaluate(() => ({
+        theme: document.documentElement.dataset.theme,
+        top: scrollY,
+        open: document.querySelector<HTMLDetailsElement>('figure details')?.open,
+      })),
+    );
     assert.is(kept.theme, theme);
     assert.is(kept.open, true);
     assert.ok(Math.abs(kept.top - 600) < 5, `at ${kept.top}`);
     assert.equal(await viewed(), view, 'the part that is shown, and the line that is hidden');
     assert.equal(
-      await page.$$eval('#figure-1 .legend [aria-pressed]', (all) =>
-        all.map((button) => button.getAttribute('aria-pressed')),
+      await whileReloading(() =>
+        page.evaluate(() =>
+          [...document.querySelectorAll('#figure-1 .legend [aria-pressed]')].map((button) =>
+            button.getAttribute('aria-pressed'),
+          ),
+        ),
       ),
       ['true', 'false'],
     );
 
     // The button, by the keyboard alone, stops it.
-    await page.focus('#pause');
-    await page.keyboard.press('Enter');
+    const isPaused = () =>
+      page.evaluate(() => /Reloading is paused/.test(document.querySelector('#live')?.textContent ?? ''));
+    for (let tries = 0; tries < 10 && !(await whileReloading(isPaused)); tries++) {
+      // The page may have been another one by the time of the key.
+      await whileReloading(() => page.focus('#pause'));
+      await page.keyboard.press('Enter');
+      await new Promise((done) => setTimeout(done, 100));
+    }
     write('live.html', live(200));
     await new Promise((done) => setTimeout(done, 4000));
     assert.match(await page.title(), '150/300');
@@ -238,6 +253,20 @@ function pagesIn(name: BrowserName, executable: string) {
   });
 
   test.run();
+}
+
+/** A page that reloads itself every second takes away what one asks about: asks again. */
+async function whileReloading<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries >= 20 || !/no such (handle|frame|element)|context|navigat|detached/i.test(String(error))) {
+        throw error;
+      }
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
 }
 
 async function seriousIn(page: Page): Promise<string[]> {
