@@ -63,7 +63,7 @@ export class Engine {
     });
   }
 
-  /** Runs training steps: milliseconds and loss of each. */
+  /** Runs training steps: milliseconds (that passed, and that it computed) and loss of each. */
   run(steps) {
     this.#child.stdin.write(`${JSON.stringify({ steps })}\n`);
     return this.#answer();

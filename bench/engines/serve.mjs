@@ -1,6 +1,7 @@
 /**
  * @file A rival in a process of its own, told on standard input what to do, a JSON text a line, so that rounds of
- * several engines can take turns: {"steps": N} runs N training steps and answers {"ms": [...], "losses": [...]}.
+ * several engines can take turns: {"steps": N} runs N training steps and answers {"ms": [...], "cpuMs": [...], "losses": [...]}: milliseconds that
+ * passed, and those that the process computed.
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -25,14 +26,18 @@ export async function serve(build, step) {
   for await (const line of createInterface({ input: process.stdin })) {
     const { steps } = JSON.parse(line);
     const ms = [];
+    const cpuMs = [];
     const losses = [];
     try {
       for (let i = 0; i < steps; i++) {
+        const computed = process.cpuUsage();
         const before = performance.now();
         losses.push(await step());
         ms.push(performance.now() - before);
+        const { user, system } = process.cpuUsage(computed);
+        cpuMs.push((user + system) / 1000);
       }
-      say({ ms, losses });
+      say({ ms, cpuMs, losses });
     } catch (error) {
       say({ error: String(error?.stack ?? error).slice(0, 500) });
     }

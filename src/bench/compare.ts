@@ -48,7 +48,7 @@ export function compareRows(before: Row, after: Row): Comparison {
   const change = a === b ? 0 : a === 0 ? Number.POSITIVE_INFINITY : b / a - 1;
   let verdict: CompareVerdict;
   if (Math.abs(change) > interval) verdict = change > 0 === (after.better === 'higher') ? 'faster' : 'slower';
-  else verdict = interval > TOO_WIDE ? 'too noisy' : 'same';
+  else verdict = interval > TOO_WIDE || before.tooNoisy || after.tooNoisy ? 'too noisy' : 'same';
   return { ...base, change, interval, verdict };
 }
 

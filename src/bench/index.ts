@@ -1,8 +1,10 @@
 /** @file What bench/ and the scripts use; not a part of the package's interface. */
 export { sinusoids } from '../nn/positions.js';
+export { machineTime, takenByOthers, watch } from './conditions.js';
 export { adamSettings, buildLm, lmBatch, lmShapes, lmStep } from './models.js';
 export { checkResults } from './results.js';
-export { makeRow, missingRow, quartiles } from './row.js';
+export { makeRow, missingRow } from './row.js';
 export { parts } from './suite.js';
 export { formatNumber, formatTarget, formatVerdict, markdownTable, summarize } from './table.js';
 export { targets } from './targets.js';
+export { intervalOf, NARROW, quartiles, untilNarrow } from './timing.js';

@@ -7,11 +7,11 @@ import type { Arithmetic } from '../runtime/arithmetic.js';
 import { createRuntime } from '../runtime/init.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';
 import { KernelTimers } from './kernel-timers.js';
-import { COPY_BEYOND, COPY_BYTES, type Plan, peakName, peakOf } from './measure-machine.js';
+import { beside, COPY_BEYOND, COPY_BYTES, type Plan, peakName, peakOf } from './measure-machine.js';
 import { loadPeak } from './peak.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
-import { inTurns, leastDisturbed, sample, timed } from './timing.js';
+import { inTurns, leastDisturbed, sample, timed, untilNarrow } from './timing.js';
 
 type Form = 'NN' | 'NT' | 'TN';
 interface Product {
@@ -64,15 +64,15 @@ export async function measureGemm(plan: Plan): Promise<Row[]> {
     const yardstick = timed(peak.run, plan.sampleMs / 4, 10);
     // The yardstick before each product; all products once a round, so that a row's rounds lie far apart.
     const subjects = list.map((product) => timed(gemmCall(runtime, product), plan.sampleMs));
-    const times = inTurns(
-      subjects.flatMap((subject) => [yardstick, subject]),
-      plan.rounds,
+    const { times, conditions } = await inTurns(
+      subjects.map((subject) => beside(yardstick, subject)),
+      plan,
     );
     list.forEach((product, i) => {
-      const [peaks, own] = [times[2 * i], times[2 * i + 1]];
+      const [peaks, own] = times[i];
       const samples = own.map((ms) => (2 * product.m * product.n * product.k) / ms / 1e6);
       const shares = samples.map((rate, round) => rate / (peak.flops / peaks[round] / 1e6));
-      rows.push(makeRow({ ...base(product), samples, shares, note: product.use }));
+      rows.push(makeRow({ ...base(product), samples, shares, conditions, note: product.use }));
     });
   }
   return rows;
@@ -110,7 +110,27 @@ export async function measureMemoryBound(plan: Plan, arithmetic: Arithmetic): Pr
   const peak = await loadPeak('strict');
   const copy = timed(() => peak.copy(COPY_BYTES.beyond), plan.sampleMs);
   const copyRate = (ms: number) => (2 * COPY_BYTES.beyond) / ms / 1e6;
-  const streaming = (name: string, bytes: number, copies: number[], times: number[]): void => {
+  plan.onProgress('layerNorm, Adam and softmax');
+  const norm = await timedNorm(arithmetic);
+  const adam = timed(await adamCall(arithmetic), plan.sampleMs);
+  const exp = timed(await softmaxCall(arithmetic), plan.sampleMs);
+  norm.run();
+  const [copies, forward, backwards, adamTimes, softmaxTimes]: number[][] = [[], [], [], [], []];
+  const round = (): number[] => {
+    const copied = sample(copy);
+    const times = leastDisturbed(norm.run);
+    const updated = sample(adam);
+    exp.run(); // the large arrays have pushed its own out of the caches
+    const softened = sample(exp);
+    copies.push(copied);
+    forward.push(times.forward);
+    backwards.push(times.backward);
+    adamTimes.push(updated);
+    softmaxTimes.push(softened);
+    return [times.forward / copied, times.backward / copied, updated / copied, softened];
+  };
+  const conditions = await untilNarrow([round], plan);
+  const streaming = (name: string, bytes: number, times: number[]): void => {
     const samples = times.map((ms) => bytes / ms / 1e6);
     rows.push(
       makeRow({
@@ -121,30 +141,15 @@ export async function measureMemoryBound(plan: Plan, arithmetic: Arithmetic): Pr
         reference: COPY_BEYOND,
         better: 'higher',
         target: targets.memoryBound,
+        conditions,
       }),
     );
   };
-
-  plan.onProgress('layerNorm, Adam and softmax');
-  const norm = await timedNorm(arithmetic);
-  const adam = timed(await adamCall(arithmetic), plan.sampleMs);
-  const exp = timed(await softmaxCall(arithmetic), plan.sampleMs);
-  norm.run();
-  const [copies, forward, backwards, adamTimes, softmaxTimes]: number[][] = [[], [], [], [], []];
-  for (let round = 0; round < plan.rounds; round++) {
-    copies.push(sample(copy));
-    const times = leastDisturbed(norm.run);
-    forward.push(times.forward);
-    backwards.push(times.backward);
-    adamTimes.push(sample(adam));
-    exp.run(); // the large arrays have pushed its own out of the caches
-    softmaxTimes.push(sample(exp));
-  }
   const bytes = NORM.rows * NORM.cols * 4;
-  streaming('layerNorm forward', 2 * bytes, copies, forward);
-  streaming('layerNorm backward', 3 * bytes, copies, backwards);
+  streaming('layerNorm forward', 2 * bytes, forward);
+  streaming('layerNorm backward', 3 * bytes, backwards);
   // Reads parameter, gradient and two moments; writes parameter and moments.
-  streaming('Adam', 7 * ADAM * 4, copies, adamTimes);
+  streaming('Adam', 7 * ADAM * 4, adamTimes);
   rows.push(
     makeRow({
       name: `softmax ${SOFTMAX.rows}x${SOFTMAX.cols}`,
@@ -152,6 +157,7 @@ export async function measureMemoryBound(plan: Plan, arithmetic: Arithmetic): Pr
       samples: softmaxTimes.map((ms) => (ms * 1e6) / (SOFTMAX.rows * SOFTMAX.cols)),
       better: 'lower',
       target: targets.softmax,
+      conditions,
     }),
   );
   return rows;

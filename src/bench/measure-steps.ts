@@ -3,12 +3,13 @@ import { ARITHMETICS, type Arithmetic } from '../runtime/arithmetic.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { createRuntime } from '../runtime/init.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';
+import type { Conditions } from './conditions.js';
 import { type KernelTime, KernelTimers } from './kernel-timers.js';
-import { type Plan, peakName, peakOf } from './measure-machine.js';
+import { beside, type Plan, peakName, peakOf } from './measure-machine.js';
 import { buildStep, type Step, type StepName } from './models.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
-import { inTurns, leastDisturbed, type Timed, timed } from './timing.js';
+import { type Clock, inTurns, leastDisturbed, type Timed, timed, untilNarrow } from './timing.js';
 
 export interface StepOptions {
   arithmetic: Arithmetic;
@@ -36,14 +37,16 @@ export async function measureSteps(
   for (const name of names) {
     const runtime = await createRuntime({ arithmetic, threads });
     const step = await buildStep(name, runtime, seed);
-    subjects.push({ name, step, work: timedStep(step, 5 * plan.sampleMs), threads: threadsOf(runtime) });
+    const count = threadsOf(runtime);
+    const work = timedStep(step, 5 * plan.sampleMs, count === 1 ? 'processor' : 'wall');
+    subjects.push({ name, step, work, threads: `${count} thread${count === 1 ? '' : 's'}` });
   }
-  const times = inTurns(
-    subjects.flatMap(({ work }) => [yardstick, work]),
-    plan.rounds,
+  const { times, conditions } = await inTurns(
+    subjects.map(({ work }) => beside({ ...yardstick, clock: work.clock }, work)),
+    plan,
   );
   subjects.forEach(({ name, step, threads }, i) => {
-    const [peaks, own] = [times[2 * i], times[2 * i + 1]];
+    const [peaks, own] = times[i];
     rows.push(
       makeRow({
         name: stepRow(name),
@@ -52,7 +55,8 @@ export async function measureSteps(
         reference: peakName(ARITHMETICS[arithmetic].build),
         shares: own.map((ms, round) => step.flops / ms / (peak.flops / peaks[round])),
         better: 'higher',
-        target: name === 'mt' ? undefined : targets.step[name],
+        target: targets.step[name],
+        conditions,
         note: `${(step.flops / 1e6).toFixed(0)} MFLOP of the model, ${threads}`,
       }),
     );
@@ -61,20 +65,22 @@ export async function measureSteps(
 }
 
 function missingStep(name: StepName, note: string): Row {
-  const target = name === 'mt' ? undefined : targets.step[name];
-  return missingRow({ name: stepRow(name), unit: 'ms', better: 'higher', target, note });
+  return missingRow({
+    name: stepRow(name),
+    unit: 'ms',
+    better: 'higher',
+    target: targets.step[name],
+    note,
+  });
 }
 
 /** Samples are whole turns through the step's batches. */
-function timedStep(step: Step, sampleMs: number): Timed {
+export function timedStep(step: Step, sampleMs: number, clock: Clock = 'processor'): Timed {
   const { run, repeats } = timed(step.run, sampleMs, WARMUP_MS);
-  return { run, repeats: Math.ceil(repeats / step.cycle) * step.cycle };
+  return { run, repeats: Math.ceil(repeats / step.cycle) * step.cycle, clock };
 }
 
-function threadsOf(runtime: Runtime): string {
-  const { threads } = withRuntime(runtime, capabilities);
-  return `${threads} thread${threads === 1 ? '' : 's'}`;
-}
+const threadsOf = (runtime: Runtime): number => withRuntime(runtime, capabilities).threads;
 
 /** Kernels with less than this part of a step are summed up in one row. */
 const SMALL_SHARE = 0.02;
@@ -94,7 +100,7 @@ export async function measureSplit(
     const subject = timedStep(step, 5 * plan.sampleMs);
     const walls: number[] = [];
     const kernels: Map<string, number>[] = [];
-    for (let round = 0; round < plan.rounds; round++) {
+    const round = (): number[] => {
       const { wall, totals } = leastDisturbed(() => {
         timers.reset();
         const before = performance.now();
@@ -103,9 +109,11 @@ export async function measureSplit(
       });
       walls.push(wall / subject.repeats);
       kernels.push(perStep(totals, subject.repeats));
-    }
-    rows.push(...splitRows(name, walls, kernels));
-    if (name === 'tiny') rows.push(dispatchRow(name, walls, kernels));
+      return [inKernels(kernels[kernels.length - 1]) / walls[walls.length - 1]];
+    };
+    const conditions = await untilNarrow([round], plan);
+    rows.push(...splitRows(name, walls, kernels, conditions));
+    if (name === 'tiny') rows.push(dispatchRow(name, walls, kernels, conditions));
   }
   return rows;
 }
@@ -114,7 +122,15 @@ function perStep(totals: readonly KernelTime[], steps: number): Map<string, numb
   return new Map(totals.map(({ name, ms }) => [name, ms / steps]));
 }
 
-function splitRows(name: StepName, walls: number[], rounds: Map<string, number>[]): Row[] {
+const inKernels = (kernels: Map<string, number>): number =>
+  [...kernels.values()].reduce((sum, ms) => sum + ms, 0);
+
+function splitRows(
+  name: StepName,
+  walls: number[],
+  rounds: Map<string, number>[],
+  conditions: Conditions,
+): Row[] {
   const names = [...new Set(rounds.flatMap((kernels) => [...kernels.keys()]))];
   const times = new Map(names.map((kernel) => [kernel, rounds.map((round) => round.get(kernel) ?? 0)]));
   const total = walls.reduce((sum, ms) => sum + ms, 0);
@@ -129,6 +145,7 @@ function splitRows(name: StepName, walls: number[], rounds: Map<string, number>[
       reference: stepRow(name),
       shares: samples.map((ms, i) => ms / walls[i]),
       better: 'lower',
+      conditions,
     });
   const rest = rounds.map((round) =>
     [...round].reduce((sum, [kernel, ms]) => (large.includes(kernel) ? sum : sum + ms), 0),
@@ -136,17 +153,20 @@ function splitRows(name: StepName, walls: number[], rounds: Map<string, number>[
   return [...large.map((kernel) => row(kernel, times.get(kernel) as number[])), row('other kernels', rest)];
 }
 
-function dispatchRow(name: StepName, walls: number[], rounds: Map<string, number>[]): Row {
-  const samples = walls.map((wall, i) => {
-    const inKernels = [...rounds[i].values()].reduce((sum, ms) => sum + ms, 0);
-    return (100 * (wall - inKernels)) / wall;
-  });
+function dispatchRow(
+  name: StepName,
+  walls: number[],
+  rounds: Map<string, number>[],
+  conditions: Conditions,
+): Row {
+  const samples = walls.map((wall, i) => (100 * (wall - inKernels(rounds[i]))) / wall);
   return makeRow({
     name: `dispatch ${name}`,
     unit: '%',
     samples,
     better: 'lower',
     target: targets.dispatch,
+    conditions,
     note: 'part of a step outside kernels',
   });
 }
@@ -159,11 +179,12 @@ export async function measureThreads(
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of names) {
-    plan.onProgress(`two threads, ${name}`);
+    const step = arithmetic === 'strict' ? stepRow(name) : `${stepRow(name)}, ${arithmetic}`;
+    plan.onProgress(`two threads, ${step}`);
     const base = {
-      name: `${stepRow(name)}, two threads`,
+      name: `${step}, two threads`,
       unit: 'ms',
-      reference: stepRow(name),
+      reference: step,
       better: 'higher',
       target: name === 'small' || name === 'base' ? targets.twoThreads : undefined,
     } as const;
@@ -175,12 +196,11 @@ export async function measureThreads(
       continue;
     }
     const steps = [await buildStep(name, one, seed), await buildStep(name, two, seed)];
-    const [single, double] = inTurns(
-      steps.map((step) => timedStep(step, 5 * plan.sampleMs)),
-      plan.rounds,
-    );
+    const items = steps.map((one) => timedStep(one, 5 * plan.sampleMs, 'wall'));
+    const { times, conditions } = await inTurns([{ items, judged: ([a, b]) => [a / b] }], plan);
+    const [single, double] = times[0];
     const shares = double.map((ms, i) => single[i] / ms);
-    rows.push(makeRow({ ...base, samples: double, shares }));
+    rows.push(makeRow({ ...base, samples: double, shares, conditions }));
     two.close();
   }
   return rows;

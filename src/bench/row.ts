@@ -1,4 +1,6 @@
 /** @file One measured number of the benchmark, what it is a share of, and the target it has to meet. */
+import type { Conditions } from './conditions.js';
+import { intervalOf, NARROW, quartiles } from './timing.js';
 
 export interface Target {
   /** Which of the row's two numbers is judged. */
@@ -23,12 +25,19 @@ export interface Row {
   /** Median over the rounds of value over reference, both of one round; for times of rivals, rival over us. */
   share: number | null;
   shareIqr: number | null;
+  /** The 95 % interval of the median that is judged (the share, or the value where there is none), one side, relative. */
+  interval: number | null;
+  /** Whether that is wider than 3 %, or too few rounds were left undisturbed: the number is not to be relied on. */
+  tooNoisy: boolean;
   /** Which direction of the share, or of the value when there is no share, is an improvement. */
   better: 'higher' | 'lower';
   target: Target | null;
   /** Null without a target, or when only a stretch is set. */
   met: boolean | null;
   rounds: number;
+  /** Average load while it was measured, and the part of the processor time that the host gave to others. */
+  load: number | null;
+  steal: number | null;
   note?: string;
 }
 
@@ -42,13 +51,18 @@ export interface RowInput {
   shares?: readonly number[];
   better: 'higher' | 'lower';
   target?: Target;
+  /** What else the machine did meanwhile; without it the row says nothing of that. */
+  conditions?: Conditions;
+  /** Of rounds that were dropped too many were disturbed. */
+  tooNoisy?: boolean;
   note?: string;
 }
 
 export function makeRow(input: RowInput): Row {
-  const { name, unit, samples, shares, better, target = null, note } = input;
+  const { name, unit, samples, shares, better, target = null, conditions, note } = input;
   const value = quartiles(samples);
   const share = shares ? quartiles(shares) : null;
+  const interval = intervalOf(shares ?? samples);
   const row: Row = {
     name,
     value: value.median,
@@ -57,10 +71,14 @@ export function makeRow(input: RowInput): Row {
     reference: input.reference ?? null,
     share: share?.median ?? null,
     shareIqr: share?.iqr ?? null,
+    interval,
+    tooNoisy: interval > NARROW || input.tooNoisy === true,
     better,
     target,
     met: null,
     rounds: samples.length,
+    load: conditions?.load ?? null,
+    steal: conditions?.steal ?? null,
   };
   if (note !== undefined) row.note = note;
   row.met = judge(row);
@@ -79,10 +97,14 @@ export function missingRow(input: Omit<RowInput, 'samples' | 'shares' | 'note'> 
     reference,
     share: null,
     shareIqr: null,
+    interval: null,
+    tooNoisy: false,
     better,
     target,
     met,
     rounds: 0,
+    load: null,
+    steal: null,
     note,
   };
 }
@@ -108,16 +130,4 @@ export function reachesStretch(row: Pick<Row, 'value' | 'share' | 'target'>): bo
 
 function hasBound(target: Target): boolean {
   return target.atLeast !== undefined || target.atMost !== undefined;
-}
-
-/** Median and interquartile range, quartiles by linear interpolation. */
-export function quartiles(samples: readonly number[]): { median: number; iqr: number } {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const at = (q: number): number => {
-    const position = q * (sorted.length - 1);
-    const low = Math.floor(position);
-    const high = Math.min(low + 1, sorted.length - 1);
-    return sorted[low] + (position - low) * (sorted[high] - sorted[low]);
-  };
-  return { median: at(0.5), iqr: at(0.75) - at(0.25) };
 }

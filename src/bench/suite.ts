@@ -1,4 +1,5 @@
 /** @file The parts of the benchmark that need nothing but this package, by name. */
+import { measureArithmetics } from './measure-arithmetics.js';
 import { measureGemm, measureMemoryBound } from './measure-kernels.js';
 import { measureCopies, measurePeaks, type Plan } from './measure-machine.js';
 import { measureSplit, measureSteps, measureThreads, type StepOptions } from './measure-steps.js';
@@ -26,5 +27,10 @@ export const parts: readonly Part[] = [
     name: 'threads',
     measure: (plan, options) =>
       measureThreads(plan, plan.quick ? ['small'] : ['tiny', 'small', 'base'], options),
+  },
+  {
+    name: 'int12',
+    measure: (plan, { seed }) =>
+      measureArithmetics(plan, plan.quick ? ['tiny'] : ['tiny', 'small', 'base'], seed),
   },
 ];

@@ -40,9 +40,17 @@ function boundOf(target: Target): number | undefined {
 
 export function formatVerdict(row: Row): string {
   const stretch = reachesStretch(row);
-  if (row.met === null) return stretch ? 'stretch met' : '';
-  if (!row.met) return 'MISSED';
-  return stretch ? 'met, stretch too' : 'met';
+  const said =
+    row.met === null
+      ? stretch
+        ? 'stretch met'
+        : ''
+      : row.met
+        ? stretch
+          ? 'met, stretch too'
+          : 'met'
+        : 'MISSED';
+  return row.tooNoisy ? [said, 'too noisy'].filter(Boolean).join(', ') : said;
 }
 
 interface Cells {

@@ -12,11 +12,24 @@ export const targets = {
   /** ns per element. */
   softmax: value(1.3, 1),
   /** Model FLOPs of a training step over the peak loop. */
-  step: { tiny: share(0.6, 0.7), small: share(0.72, 0.8), base: share(0.73, 0.82) },
+  step: {
+    tiny: share(0.6, 0.7),
+    small: share(0.72, 0.8),
+    base: share(0.73, 0.82),
+    mt: share(0.68, 0.72),
+  },
+  /** Steps in int12: their speed over that in floats, and the part of a step's multiply-adds that they do in int12. */
+  int12: {
+    strict: { tiny: share(1.4, 1.5), small: share(1.6, 1.75), base: share(1.7, 1.85) },
+    relaxed: share(1, 1.2),
+    multiplyAdds: { on: 'value', atLeast: 90 } satisfies Target as Target,
+    pytorchOneThread: { tiny: share(1.3, 1.4), small: share(0.95, 1.05), base: share(0.93, 1) },
+    pytorchBest: { tiny: share(1, 1.15), small: share(1, 1.15), base: share(1, 1.15) },
+  },
   /** Part of a step that no kernel accounts for, in percent. */
   dispatch: value(5, 2),
   /** Speed with two threads over speed with one. */
-  twoThreads: share(1.7, 1.9),
+  twoThreads: share(1.7, 1.85),
   /** Milliseconds of `import` and `init()` in a fresh process. */
   startup: value(25, 10),
   /** Bytes, minified and gzipped. */

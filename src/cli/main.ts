@@ -179,6 +179,11 @@ command('train', 'engine and seed', 'train a model on your own data')
   .option('--out <dir>', 'folder of the run (default: runs/NAME)')
   .option('--resume', 'go on from the last checkpoint')
   .option('--new-schedule', 'with --resume: go on under another schedule than the run began with')
+  .option(
+    '--arithmetic-check [n]',
+    'every n steps, say how far gradients are from those in strict floats (default: a tenth of the steps)',
+    whole(1),
+  )
   .option('--dry-run', 'check everything, print parameters and memory, and do nothing')
   .addOption(logEvery())
   .addOption(openPage())

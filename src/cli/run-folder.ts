@@ -52,6 +52,7 @@ export type RunFiles = Readonly<
     | 'gradients'
     | 'samples'
     | 'speed'
+    | 'arithmetic'
     | 'report',
     string
   >
@@ -70,6 +71,7 @@ export class RunFolder {
       gradients: join(path, 'gradients.jsonl'),
       samples: join(path, 'samples.jsonl'),
       speed: join(path, 'speed.jsonl'),
+      arithmetic: join(path, 'arithmetic.jsonl'),
       report: join(path, 'report.html'),
     };
   }
@@ -81,8 +83,8 @@ export class RunFolder {
 
   /** Names of what is there for people to look into: tables first, then recipe and model. */
   tablesThere(): string[] {
-    const { metrics, gradients, samples, speed, config, model } = this.files;
-    const wanted = [...[metrics, gradients, samples, speed].map(tableOf), config, model];
+    const { metrics, gradients, samples, speed, arithmetic, config, model } = this.files;
+    const wanted = [...[metrics, gradients, samples, speed, arithmetic].map(tableOf), config, model];
     return wanted.filter((file) => existsSync(file)).map((file) => basename(file));
   }
 

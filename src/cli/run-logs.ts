@@ -1,5 +1,6 @@
 /** @file The files of a run's folder that tell of its steps; docs/training.md has their format. */
 import { RunHistory } from '../report/run-history.js';
+import type { GradientError } from '../train/arithmetic-check.js';
 import type { StepMetrics } from '../train/index.js';
 import { columns, MetricsLog, type Table } from './metrics-log.js';
 import type { RunFiles } from './run-folder.js';
@@ -18,6 +19,7 @@ const metricsTable = columns(
 );
 const samplesTable = columns('step', 'prompt', 'text', 'reference');
 const speedTable = columns('step', 'seconds', 'tokensPerSecond');
+const arithmeticTable = columns('step', 'median', 'worst', 'tensor');
 const norms = (line: Record<string, unknown>) => line.norms as Record<string, number>;
 /** A column for each layer. */
 const gradientsTable: Table = {
@@ -30,9 +32,10 @@ export class RunLogs {
   readonly #gradients: MetricsLog;
   readonly #samples: MetricsLog;
   readonly #speed: MetricsLog;
+  readonly #arithmetic: MetricsLog;
 
   private constructor(
-    [metrics, gradients, samples, speed]: MetricsLog[],
+    [metrics, gradients, samples, speed, arithmetic]: MetricsLog[],
     /** The same in little room, for a page. */
     readonly history: RunHistory,
   ) {
@@ -40,6 +43,7 @@ export class RunLogs {
     this.#gradients = gradients;
     this.#samples = samples;
     this.#speed = speed;
+    this.#arithmetic = arithmetic;
   }
 
   /** Opens the files of a run that stands at `step`. */
@@ -51,6 +55,7 @@ export class RunLogs {
       [files.gradients, gradientsTable, (line: unknown) => history.addGradients(line)],
       [files.samples, samplesTable, (line: unknown) => history.addSample(line)],
       [files.speed, speedTable, (line: unknown) => history.addSpeed(line)],
+      [files.arithmetic, arithmeticTable, () => {}],
     ] as const) {
       logs.push(await MetricsLog.open(path, step, warn, table, tell));
     }
@@ -66,8 +71,13 @@ export class RunLogs {
     if (seconds !== undefined) this.#speed.append({ step, seconds, tokensPerSecond: tokens / seconds });
   }
 
+  /** What `--arithmetic-check` found. */
+  appendCheck(error: GradientError): void {
+    this.#arithmetic.append({ ...error });
+  }
+
   get #all(): MetricsLog[] {
-    return [this.#metrics, this.#gradients, this.#samples, this.#speed];
+    return [this.#metrics, this.#gradients, this.#samples, this.#speed, this.#arithmetic];
   }
 
   sync(): void {

@@ -31,6 +31,7 @@ import {
 } from '../train/index.js';
 import { EXIT, inConfig, interruptSignal, isAbort, note, oneLine } from './errors.js';
 import { holdFolder } from './folder-lock.js';
+import { gradientCheck } from './gradient-check.js';
 import { type ProgressBar, progressBars } from './progress.js';
 import { type RecipeFile, RunFolder, readRecipe } from './run-folder.js';
 import { RunLogs } from './run-logs.js';
@@ -45,6 +46,8 @@ export interface TrainCommandOptions extends EngineOptions {
   /** Go on under the recipe's schedule, though the run began under another. */
   newSchedule?: boolean;
   dryRun?: boolean;
+  /** Compare gradients with those in strict floats every so many steps. */
+  arithmeticCheck?: number | true;
   /** A line of progress every so many steps. */
   logEvery?: number;
   /** Show the run's page in the browser. */
@@ -158,6 +161,7 @@ class Training {
   #logs: RunLogs | undefined;
   #page: RunPageWriter | undefined;
   #evaluation: Evaluation | undefined;
+  #check: Awaited<ReturnType<typeof gradientCheck>> | undefined;
   /** When the step under way began. */
   #begun = 0;
 
@@ -183,11 +187,14 @@ class Training {
       this.#finishedStep = m.step;
       const seconds = (performance.now() - this.#begun) / 1000;
       this.#logs?.append(m, m.validNll === undefined && seconds > 0 ? seconds : undefined);
+      if (this.#logs) this.#check?.(this.#logs, this.#bars);
     });
   }
 
   async carryOut(file: RecipeFile, resume: boolean): Promise<number> {
     const { folder, run } = this;
+    const { arithmeticCheck } = this.options;
+    if (arithmeticCheck) this.#check = await gradientCheck(this.#trainer, run, arithmeticCheck);
     if (resume) await this.#restore(file);
     else await folder.begin(file, run.data.tokenizer, this.#trainer.save());
     const { warn } = this.#bars;

@@ -29,6 +29,13 @@ test('faster and slower follow the row, beyond the interval only', () => {
   assert.is(verdict(row(10, 0), row(10, 0)), 'same');
 });
 
+test('a row that was too noisy in either run says nothing of a small change', () => {
+  const noisy = { ...row(10, 0.1), tooNoisy: true };
+  assert.is(verdict(noisy, row(10.1, 0.1)), 'too noisy');
+  assert.is(verdict(row(10.1, 0.1), noisy), 'too noisy');
+  assert.is(verdict(noisy, row(15, 0.1)), 'slower');
+});
+
 test('the interval joins the spread of both runs and is never below 5 %', () => {
   assert.is(compareRows(row(10, 0), row(10, 0)).interval, 0.05);
   const { interval } = compareRows(row(10, 3), row(20, 8));

@@ -4,8 +4,9 @@ import * as assert from 'uvu/assert';
 import { KernelTimers } from '../../src/bench/kernel-timers.js';
 import { products } from '../../src/bench/measure-kernels.js';
 import { lmBatch, lmShapes, lmStep, translationStep } from '../../src/bench/models.js';
+import { MultiplyAddCounter } from '../../src/bench/multiply-adds.js';
 import { loadPeak } from '../../src/bench/peak.js';
-import { inTurns, leastDisturbed, sample, timed } from '../../src/bench/timing.js';
+import { inTurns, intervalOf, leastDisturbed, sample, timed, untilNarrow } from '../../src/bench/timing.js';
 import { createRuntime, init } from '../../src/runtime/init.js';
 
 const test = suite('bench: measuring');
@@ -22,24 +23,58 @@ test('the peak loop counts 96 FLOPs a turn, and copies what it is told', async (
   peak.copy(200_000); // more than the memory has at first
 });
 
-test('a sample repeats its work, items take turns', () => {
+test('a sample repeats its work, items take turns', async () => {
   const order: string[] = [];
   const item = (name: string, repeats: number) => ({ run: () => void order.push(name), repeats });
   assert.ok(sample(item('a', 3)) >= 0);
   // A disturbed sample is taken again.
   assert.is(order.splice(0).length % 3, 0);
-  const times = inTurns([item('a', 1), item('b', 2)], 2);
+  const items = [item('a', 1), item('b', 2)];
+  const { times, conditions } = await inTurns([{ items, judged: () => [1] }], { rounds: 2, mostRounds: 9 });
   assert.equal(
     order.filter((name, i) => name !== order[i - 1]),
     ['a', 'b', 'a', 'b'],
   );
+  assert.ok(conditions.load >= 0);
   assert.equal(
-    times.map((list) => list.length),
+    times[0].map((list) => list.length),
     [2, 2],
   );
   let calls = 0;
   const { repeats } = timed(() => void calls++, 5, 1);
   assert.ok(calls > 0 && Number.isInteger(repeats) && repeats > 0);
+});
+
+test('work of one thread is measured in processor time, work of several by the wall', () => {
+  const now = { wall: 0, cpu: 0 };
+  const clocks = { wall: () => now.wall, cpu: () => now.cpu };
+  const run = () => {
+    now.wall += 100;
+    now.cpu += 99;
+  };
+  assert.is(sample({ run, repeats: 2 }, clocks), 99);
+  assert.is(sample({ run, repeats: 2, clock: 'processor' }, clocks), 99);
+  assert.is(sample({ run, repeats: 2, clock: 'wall' }, clocks), 100);
+});
+
+test('rounds go on until every number stands still, of each on its own, and no further than the most', async () => {
+  const counts = { still: 0, late: 0, never: 0 };
+  // Nine values of 100, then two that differ: the quartiles of many equal ones do not see them.
+  const late = () => [counts.late++ < 2 ? counts.late * 50 : 100, 7];
+  await untilNarrow([() => [++counts.still && 5], late, async () => [++counts.never % 2 ? 1 : 2]], {
+    rounds: 3,
+    mostRounds: 20,
+  });
+  assert.is(counts.still, 3);
+  assert.ok(counts.late > 3 && counts.late < 20, `${counts.late} rounds`);
+  assert.is(counts.never, 20);
+});
+
+test('the interval of a median', () => {
+  assert.is(intervalOf([4, 4, 4]), 0);
+  // 1.57 x 2 / sqrt(4) / 10.
+  assert.ok(Math.abs(intervalOf([8, 9.333333333333334, 10.666666666666666, 12]) - 0.157) < 1e-9);
+  assert.is(intervalOf([-1, 0, 1]), Number.POSITIVE_INFINITY);
 });
 
 test('of several attempts the least disturbed one counts', () => {
@@ -80,6 +115,26 @@ test('kernel timers name every kernel of a step and change no bit of it', async 
   assert.ok(timers.cost() >= 0);
   timers.reset();
   assert.equal(timers.totals(), []);
+});
+
+test('multiply-adds are counted from the calls, and those of products are int12 there', async () => {
+  const counted = async (arithmetic: 'strict' | 'int12', shape = mini) => {
+    const runtime = await createRuntime({ arithmetic, threads: 1 });
+    const counter = new MultiplyAddCounter(runtime);
+    const step = lmStep(runtime, shape);
+    step.run();
+    const first = counter.take();
+    step.run();
+    assert.equal(counter.take(), first, 'eager and replayed steps count alike');
+    return { ...first, flops: step.flops };
+  };
+  const [floats, int12] = [await counted('strict'), await counted('int12')];
+  assert.is(floats.int12, 0);
+  assert.is(int12.all, floats.all);
+  // Scores and weighted values of 2 windows of 6 tokens: 21 pairs each, width 8, forward 2 and backward 5 products.
+  assert.is(int12.all - int12.int12, 2 * 21 * 8 * 7);
+  // Three products a weight, as the model's own count says; what attention multiplies comes on top of neither.
+  assert.is(int12.int12, 3 * 12 * (4 * 64 + 2 * 128 + 8 * 11));
 });
 
 test('a step repeats its batch, learns, and knows its FLOPs', async () => {

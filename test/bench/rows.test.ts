@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { judge, makeRow, missingRow, quartiles, reachesStretch } from '../../src/bench/row.js';
+import { judge, makeRow, missingRow, reachesStretch } from '../../src/bench/row.js';
 import { formatNumber, formatTable, markdownTable, summarize } from '../../src/bench/table.js';
+import { quartiles } from '../../src/bench/timing.js';
 
 const test = suite('bench: rows and tables');
 
@@ -19,6 +20,7 @@ const gemm = makeRow({
   shares: [0.7, 0.8, 0.9],
   better: 'higher',
   target: { on: 'share', atLeast: 0.75, stretch: 0.85 },
+  conditions: { load: 1.5, steal: 0.01 },
 });
 
 test('a row has the documented fields', () => {
@@ -30,10 +32,14 @@ test('a row has the documented fields', () => {
     reference: 'peak strict',
     share: 0.8,
     shareIqr: 0.10000000000000009,
+    interval: (1.57 * 0.10000000000000009) / Math.sqrt(3) / 0.8,
+    tooNoisy: true,
     better: 'higher',
     target: { on: 'share', atLeast: 0.75, stretch: 0.85 },
     met: true,
     rounds: 3,
+    load: 1.5,
+    steal: 0.01,
   });
   assert.is(reachesStretch(gemm), false);
 });
@@ -87,10 +93,25 @@ test('tables', () => {
   assert.is(
     formatTable([gemm, softmax]).replace(/ {2,}/g, ' | '),
     `what | median ± IQR/2 | share | target
-gemm strict NN 256x256x256 | 31 ± 0.500 GFLOP/s | 80 % of peak strict | >= 75 % | met
+gemm strict NN 256x256x256 | 31 ± 0.500 GFLOP/s | 80 % of peak strict | >= 75 % | met, too noisy
 softmax | 0.900 ± 0 ns/element | <= 1.30 ns/element | met, stretch too
 `,
   );
+});
+
+test('a row is too noisy beyond 3 %, or when it says so itself; nothing else of it changes', () => {
+  const row = (samples: number[], tooNoisy?: boolean) =>
+    makeRow({
+      name: 'x',
+      unit: 'ms',
+      samples,
+      better: 'lower',
+      ...(tooNoisy === undefined ? {} : { tooNoisy }),
+    });
+  assert.is(row([100, 100, 101]).tooNoisy, false);
+  assert.is(row([100, 110, 120]).tooNoisy, true);
+  assert.is(row([100, 100, 101], true).tooNoisy, true);
+  assert.match(formatTable([row([100, 110, 120])]), 'too noisy');
 });
 
 test('columns are aligned', () => {
@@ -105,7 +126,7 @@ test('the Markdown table has one line a row, with notes', () => {
   assert.is(lines.length, 3);
   assert.is(
     lines[2],
-    '| gemm strict NN 256x256x256 | 31 ± 0.500 GFLOP/s | 80 % of peak strict | >= 75 % | met | a \\| b |',
+    '| gemm strict NN 256x256x256 | 31 ± 0.500 GFLOP/s | 80 % of peak strict | >= 75 % | met, too noisy | a \\| b |',
   );
 });
 
