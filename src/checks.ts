@@ -60,6 +60,12 @@ export const iterable: Rule = {
   wanted: 'an array or another iterable',
   holds: (value) => typeof value === 'object' && !!value && Symbol.iterator in value,
 };
+/** Ids as a list or an array of numbers; what is in it is checked where it is read. */
+export const idList: Rule = {
+  wanted: 'an array of ids',
+  holds: (value) =>
+    typeof value === 'object' && typeof (value as ArrayLike<number> | null)?.length === 'number',
+};
 export const callback: Rule = { wanted: 'a function', holds: (value) => typeof value === 'function' };
 /** An AbortSignal, or as much of one as is asked for. */
 export const abortSignal: Rule = {

@@ -147,7 +147,8 @@ export function formatShape(shape: readonly number[]): string {
 
 /** Refuses keys that `allowed` does not list, naming the nearest one: a typo must never be a silent default. */
 export function checkKeys(op: string, given: object, allowed: readonly string[]): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  // A date, a map or a promise has no keys of its own either, and would be taken for no options at all.
+  if (!/^\[object (Object|Module)\]$/.test(Object.prototype.toString.call(given))) {
     throw new ConfigError(`options must be an object, got ${brief(given)}`, {
       op,
       expected: allowed,

@@ -27,27 +27,27 @@ export class JsonPart {
   }
 
   text(key: string, otherwise?: string): string {
-    return this.#typed(key, 'a string', otherwise, (value) => typeof value === 'string');
+    return this.typed(key, 'a string', otherwise, (value) => typeof value === 'string');
   }
 
   flag(key: string, otherwise?: boolean): boolean {
-    return this.#typed(key, 'true or false', otherwise, (value) => typeof value === 'boolean');
+    return this.typed(key, 'true or false', otherwise, (value) => typeof value === 'boolean');
   }
 
   number(key: string, otherwise?: number): number {
-    return this.#typed(key, 'a finite number', otherwise, Number.isFinite);
+    return this.typed(key, 'a finite number', otherwise, Number.isFinite);
   }
 
   /** A whole number from `least` to `most`. */
   whole(key: string, least: number, most: number, otherwise?: number): number {
     const holds = (value: unknown): boolean =>
       Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-    return this.#typed(key, `a whole number from ${least} to ${most}`, otherwise, holds);
+    return this.typed(key, `a whole number from ${least} to ${most}`, otherwise, holds);
   }
 
   /** A list; null and missing are `otherwise`. */
   list(key: string, otherwise?: readonly unknown[]): readonly unknown[] {
-    return this.#typed(key, 'a list', otherwise, Array.isArray);
+    return this.typed(key, 'a list', otherwise, Array.isArray);
   }
 
   /** An object below this one. */
@@ -58,7 +58,7 @@ export class JsonPart {
   /** What a text means, by a table. */
   choice<T>(key: string, table: Readonly<Record<string, T>>, otherwise?: string): T {
     const holds = (value: unknown): boolean => typeof value === 'string' && Object.hasOwn(table, value);
-    return table[this.#typed<string>(key, `one of ${Object.keys(table).join(', ')}`, otherwise, holds)];
+    return table[this.typed<string>(key, `one of ${Object.keys(table).join(', ')}`, otherwise, holds)];
   }
 
   /** A key whose other values would need what is not there; missing and null are what it has to be. */
@@ -98,7 +98,13 @@ export class JsonPart {
     });
   }
 
-  #typed<T>(key: string, wanted: string, otherwise: T | undefined, holds: (value: unknown) => boolean): T {
+  /** A value that `holds`; missing and null are `otherwise`. */
+  protected typed<T>(
+    key: string,
+    wanted: string,
+    otherwise: T | undefined,
+    holds: (value: unknown) => boolean,
+  ): T {
     const value = this.take(key) ?? otherwise;
     if (value !== undefined && holds(value)) return value as T;
     throw this.refusal(key, wanted);

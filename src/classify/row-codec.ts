@@ -22,6 +22,13 @@ export function rowCodec(op: string, tokenizer: unknown): RowCodec {
     return { vocabSize: tokenizer.vocabSize, marks: maskedMarks(tokenizer), encode };
   }
   if (isPretrainedTokenizer(tokenizer)) return pretrainedRows(op, tokenizer);
+  if (tokenizer === null) {
+    throw new ConfigError('there is no tokenizer, which makes rows of texts', {
+      op,
+      expected: 'a tokenizer',
+      hint: 'give the one that the model was trained with; folders of Hugging Face have it in tokenizer.json or vocab.txt',
+    });
+  }
   throw new ConfigError('the tokenizer must be one with marks for begin, end and padding', {
     op,
     expected: "a Tokenizer, or a PretrainedTokenizer with BERT's marks",

@@ -7,7 +7,7 @@ import type { LabelledBatch } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
 import { TextClassifier } from '../nn/index.js';
 import { EXIT, note } from './errors.js';
-import { openRun, openRunData, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, openRunData, type TrainedRun } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
 import { type Common, inputLines } from './use-run.js';
@@ -26,6 +26,7 @@ export async function classify(
       ...(run.kind === 'transformer' ? { hint: 'use `prenorm translate`' } : {}),
     });
   }
+  if (!run.tokenizer) throw noTokenizer(run, path, 'texts cannot be classified');
   const labels = run.labels ?? (await openRunData(run, path)).classes ?? null;
   const { path: input, lines } = await inputLines(options.input, 'classify', 'text');
   // One result per line, so that both sides stay parallel: an empty line gives an empty one.

@@ -12,7 +12,7 @@ import { columnsOf, forOutput } from '../terminal/output.js';
 import { bitsPerByte, evaluateBatches, type Trainable } from '../train/index.js';
 import { judgeClasses } from './classify.js';
 import { EXIT, firstGiven, note } from './errors.js';
-import { openRun, openRunData, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, openRunData, type TrainedRun } from './open-run.js';
 import { progressBars } from './progress.js';
 import { start } from './start.js';
 import { print } from './train.js';
@@ -44,7 +44,7 @@ export async function evaluate(folder: string, options: EvaluateOptions): Promis
   const run = await openRun(folder);
   refuseUnused(run, options);
   const judged =
-    options.input === undefined ? await heldOut(run, folder, options) : await ownFile(run, options);
+    options.input === undefined ? await heldOut(run, folder, options) : await ownFile(run, folder, options);
   const { data, part, name, sameData } = judged;
   const { maxSeqLen = 0 } = run.model.config as { maxSeqLen?: number };
   const count = limited(run, judged, maxSeqLen, options.limit);
@@ -122,7 +122,7 @@ async function heldOut(
   });
 }
 
-async function ownFile(run: TrainedRun, { input, split }: EvaluateOptions): Promise<Judged> {
+async function ownFile(run: TrainedRun, folder: string, { input, split }: EvaluateOptions): Promise<Judged> {
   const path = input as string;
   if (split !== undefined) {
     throw new ConfigError('--split does not go with --input', {
@@ -132,6 +132,8 @@ async function ownFile(run: TrainedRun, { input, split }: EvaluateOptions): Prom
     });
   }
   const { kind, config, tokenizer, recipeFile } = run;
+  if (!tokenizer && kind !== 'visionTransformer')
+    throw noTokenizer(run, folder, 'a file of texts cannot judge it');
   const data = recipeFile?.recipe.data;
   // Files of before models had labels in them know their classes from the data of the training.
   const isLabelled = data?.kind === 'labelledTexts' || data?.kind === 'labelledPairs';

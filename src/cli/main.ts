@@ -351,7 +351,7 @@ command('export', 'engine', 'write a model as other programs read it, whole or n
   )
   .requiredOption('--out <path>', 'folder (hf) or file to write')
   .option('--max-shard-size <size>', 'largest file of weights, e.g. 500MB (default: 5GB)', bytes)
-  .option('--force', 'replace what an export has written there before')
+  .option('--force', 'replace the file, or the folder if all its files have names that an export writes')
   .action(async (run, options) => {
     exitCode = await (await import('./export.js')).exportModel(run, options);
   });

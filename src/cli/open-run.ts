@@ -4,12 +4,13 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { ConfigError, DataError } from '../errors.js';
+import { ConfigError, DataError, type PrenormError } from '../errors.js';
 import type { LoadedModel } from '../io/load-model.js';
 import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
+import { foreignFile } from '../tokenizers/foreign-files.js';
 import { inConfig } from './errors.js';
-import { isPretrainedFolder, openPretrained } from './pretrained-folder.js';
+import { isPretrainedFolder, noModel, openPretrained } from './pretrained-folder.js';
 import { type RecipeFile, RunFolder, toRecipe } from './run-folder.js';
 import { modelOfRun, tellOfStep } from './run-model.js';
 import { fileSources } from './sources.js';
@@ -38,14 +39,27 @@ async function openFolder(path: string): Promise<TrainedRun> {
   const folder = new RunFolder(path);
   const { config, model, checkpoint } = folder.files;
   for (const file of [config, existsSync(model) ? model : checkpoint])
-    if (!existsSync(file)) throw noRun(file);
+    if (!existsSync(file)) throw noModel(path);
   const recipeFile = await folder.readConfig();
   return { ...(await modelOfRun(folder, recipeFile)), recipeFile };
 }
 
 async function openFile(path: string): Promise<TrainedRun> {
-  const loaded = await loadModelFile(path);
+  const loaded = await loadModelFile(path).catch(async (error) => {
+    throw (await foreign(path)) ?? error;
+  });
   return { ...loaded, recipeFile: (await ofFolder(path, loaded)) ?? (await ownRecipe(path, loaded)) };
+}
+
+/** What a file that is no model of ours is, where that can be told. */
+async function foreign(path: string): Promise<PrenormError | null> {
+  const folder = dirname(path);
+  const isPart = path.endsWith('.safetensors') && (await isPretrainedFolder(folder).catch(() => false));
+  if (!isPart) return foreignFile(path, 'weights');
+  return new DataError('this is a file of a folder of Hugging Face', {
+    path,
+    hint: `give the folder, ${folder}`,
+  });
 }
 
 /** The recipe of the folder in which the file lies, when it was trained there. */
@@ -71,21 +85,34 @@ async function ownRecipe(path: string, { recipe }: LoadedModel): Promise<RecipeF
 }
 
 function noRun(path: string): DataError {
-  return new DataError('there is no such file, so this is not a run', {
+  return new DataError('there is no such file or folder', {
     path,
-    hint: 'give the folder that `prenorm train` wrote (its --out), or its model.safetensors',
+    hint: 'give the folder that `prenorm train` wrote (its --out), its model.safetensors, or a folder of Hugging Face',
   });
+}
+
+/** Why texts are of no use to a model; `so` says what cannot be. */
+export function noTokenizer({ family }: TrainedRun, path: string, so: string): ConfigError {
+  const hint =
+    family === undefined
+      ? 'give the folder of the run, or a file that was saved with its tokenizer'
+      : 'put the tokenizer.json of the model, or its vocab.txt, into the folder';
+  return new ConfigError(`there is no tokenizer, so ${so}`, { path, expected: 'a tokenizer', hint });
 }
 
 /**
  * The data of a trained run.
  * @throws ConfigError where its recipe is not known, or had its content in itself
  */
-export function openRunData({ recipeFile, tokenizer }: TrainedRun, path: string): Promise<OpenedData> {
+export function openRunData(
+  { recipeFile, tokenizer, family }: TrainedRun,
+  path: string,
+): Promise<OpenedData> {
   if (!recipeFile) {
-    throw new ConfigError('the file does not say which data it was trained on', {
+    const what = family === undefined ? 'the file' : 'a folder of Hugging Face';
+    throw new ConfigError(`${what} does not say which data it was trained on`, {
       path,
-      hint: 'give the folder of the run',
+      hint: family === undefined ? 'give the folder of the run' : 'give a file of your own with --input',
     });
   }
   const { recipe, sources } = recipeFile;

@@ -1,6 +1,7 @@
 /** @file A folder of Hugging Face where the commands take a run: it is told from a run's by `model_type` in config.json. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { brief, DataError, FormatError, type PrenormError } from '../errors.js';
 import { fromPretrained } from '../interop/index.js';
 import type { LoadedModel } from '../io/load-model.js';
 import { encodeSafetensors } from '../io/safetensors.js';
@@ -8,15 +9,50 @@ import { isJsonObject } from '../json.js';
 import { modelKeys } from '../nn/config.js';
 import { MaskedLM, TextClassifier } from '../nn/index.js';
 import type { ModelRecipe, PretrainedWeights } from '../recipe/index.js';
+import { foreignFile } from '../tokenizers/foreign-files.js';
 import { readJson } from './files.js';
 import { loadTokenizers } from './tokenizers.js';
 
-/** Whether config.json of a folder is one of Hugging Face. */
+/**
+ * Whether config.json of a folder is one of Hugging Face.
+ * @throws FormatError for one that is neither that nor a run's
+ */
 export async function isPretrainedFolder(path: string): Promise<boolean> {
   const config = join(path, 'config.json');
   if (!existsSync(config)) return false;
   const json = await readJson(config);
-  return isJsonObject(json) && typeof json.model_type === 'string';
+  if (isJsonObject(json)) {
+    if ('model_type' in json) return true;
+    if ('recipe' in json || 'config' in json) return false;
+  }
+  const keys = isJsonObject(json) ? Object.keys(json).join(', ') : '';
+  const came = isJsonObject(json) ? keys || 'no keys' : Array.isArray(json) ? 'a list' : brief(json);
+  throw new FormatError(
+    `it has no model_type, as a folder of Hugging Face has, and no recipe, as a run has`,
+    {
+      path: config,
+      expected: ['model_type', 'recipe'],
+      actual: json,
+      hint: `it has ${brief(came, 120)}: fetch config.json again`,
+    },
+  );
+}
+
+/** What there is where neither a run nor a folder of Hugging Face was found. */
+export function noModel(path: string): PrenormError {
+  const names = readdirSync(path).sort();
+  const foreign = names.some((name) => /\.safetensors$/i.test(name))
+    ? undefined
+    : names.map((name) => foreignFile(join(path, name), 'weights')).find((error) => error !== null);
+  if (foreign) return foreign;
+  const there = names.length === 0 ? 'it is empty' : `it has ${brief(names.slice(0, 20).join(', '), 200)}`;
+  const wanted = names.includes('config.json') ? 'no model.safetensors' : 'no config.json';
+  return new DataError(`there is ${wanted} in it, so it is neither a run nor a folder of Hugging Face`, {
+    path,
+    expected: 'config.json and *.safetensors',
+    actual: names,
+    hint: `${there}; give the folder that \`prenorm train\` wrote (its --out), its model.safetensors, or a folder with config.json and *.safetensors`,
+  });
 }
 
 /** A folder as a model that nobody knows the training of. */
@@ -33,7 +69,18 @@ export async function pretrainedWeights(
   path: string,
   kind: ModelRecipe['kind'],
 ): Promise<PretrainedWeights | null> {
-  if (!(await isPretrainedFolder(path))) return null;
+  if (!existsSync(path) || !statSync(path).isDirectory()) {
+    const foreign = foreignFile(path, 'weights');
+    if (foreign) throw foreign;
+    return null;
+  }
+  if (!(await isPretrainedFolder(path))) {
+    if (!existsSync(join(path, 'config.json'))) throw noModel(path);
+    throw new DataError('this is the folder of a run', {
+      path,
+      hint: 'give its model.safetensors, whose weights a training can begin from',
+    });
+  }
   const { model } = await fromPretrained(path);
   const { seed: _, ...config } = model.config as unknown as Record<string, unknown>;
   const bytes = encodeSafetensors(model.stateDict());

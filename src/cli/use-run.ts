@@ -10,7 +10,7 @@ import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
 import { EXIT, firstGiven } from './errors.js';
 import { readText } from './files.js';
-import { openRun, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, type TrainedRun } from './open-run.js';
 import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
@@ -140,16 +140,15 @@ function checkDrawing({ temperature, topK, topP, minP }: Continuing): void {
 export async function generate(folder: string, options: Common & Continuing): Promise<number> {
   checkDrawing(options);
   await start(options);
-  const { model, tokenizer, kind } = await openRun(folder);
-  if (!(model instanceof CausalLM) || !tokenizer) {
-    throw new ConfigError(
-      `this run is a ${kind}${tokenizer ? '' : ' without a tokenizer'}, which does not continue a text`,
-      {
-        path: folder,
-        ...(kind === 'transformer' ? { hint: 'use `prenorm translate`' } : {}),
-      },
-    );
+  const run = await openRun(folder);
+  const { model, tokenizer, kind } = run;
+  if (!(model instanceof CausalLM)) {
+    throw new ConfigError(`this run is a ${kind}, which does not continue a text`, {
+      path: folder,
+      ...(kind === 'transformer' ? { hint: 'use `prenorm translate`' } : {}),
+    });
   }
+  if (!tokenizer) throw noTokenizer(run, folder, 'a text cannot be continued');
   const { json, length, maxNewTokens = length } = options;
   const { temperature, topK, topP, minP, repetitionPenalty, stop, seed } = options;
   const how = { maxNewTokens, temperature, topK, topP, minP, repetitionPenalty, stop, seed };

@@ -15,6 +15,8 @@ export interface TextCodec {
   tokenBytes?(id: number): Uint8Array;
   /** The id that ends a text, where there is one. */
   readonly eosId?: number;
+  /** All ids that end a text, where there are several. */
+  readonly eosIds?: readonly number[];
 }
 
 /** What a codec and one with marks have in common for messages. */

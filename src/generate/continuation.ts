@@ -31,7 +31,7 @@ export interface Plan {
   /** Of each prompt. */
   seeds: readonly number[];
   stops: readonly string[];
-  eos: number | null;
+  eos: ReadonlySet<number>;
   context: number;
 }
 
@@ -158,7 +158,7 @@ export class Continuation {
     }
     const { temperature } = filters;
     const id = temperature === 0 ? mostProbable(logits) : draw(logits, filters, row.random.nextFloat());
-    if (id === eos) {
+    if (eos.has(id)) {
       this.#end(row, 'eos', pieces);
       return;
     }

@@ -46,8 +46,8 @@ export interface GenerateOptions {
   stop?: string | readonly string[];
   /** Ends the text when aborted, with the reason 'aborted'. */
   signal?: { readonly aborted: boolean };
-  /** Id that ends the text; null for none. Default: the tokenizer's `eosId`, where it has one. */
-  eos?: number | null;
+  /** Id that ends the text, or several; null for none. Default: the tokenizer's `eosIds`, else its `eosId`, where it has one. */
+  eos?: number | readonly number[] | null;
   /** Tokens that the model sees at once, at most. Default: its maxSeqLen. */
   context?: number;
 }
@@ -71,6 +71,11 @@ const nullable = ({ wanted, holds }: Rule): Rule => ({
   holds: (value) => value === null || holds(value),
 });
 
+const oneOrMore = ({ wanted, holds }: Rule): Rule => ({
+  wanted: `${wanted}, or a list of them`,
+  holds: (value) => (Array.isArray(value) ? value : [value]).every(holds),
+});
+
 const seeds = (count: number | null): Rule => ({
   wanted: `${seed.wanted}${count === null ? '' : ', or one for each of the prompts'}`,
   holds: (value) =>
@@ -89,7 +94,7 @@ const rules = (vocabSize: number, maxSeqLen: number, count: number | null): Rule
   seed: optional(seeds(count)),
   stop: optional(stopRule),
   signal: optional(abortSignal),
-  eos: optional(nullable(integer(0, vocabSize - 1))),
+  eos: optional(nullable(oneOrMore(integer(0, vocabSize - 1)))),
   context: optional(integer(1, maxSeqLen)),
 });
 
@@ -262,7 +267,8 @@ function begin(
   const several = Array.isArray(prompt) && typeof prompt[0] !== 'number' && prompt.length > 0;
   const prompts = (several ? prompt : [prompt]) as readonly Prompt[];
   checkOptions(op, options, rules(vocabSize, maxSeqLen, several ? prompts.length : null));
-  const { stop = [], eos = tokenizer?.eosId ?? null, context = maxSeqLen, seed: given = 0 } = options;
+  const { stop = [], context = maxSeqLen, seed: given = 0 } = options;
+  const { eos = tokenizer?.eosIds ?? tokenizer?.eosId ?? null } = options;
   if (!tokenizer && stop.length > 0) {
     throw new ConfigError('without a tokenizer there is no text in which `stop` could come', {
       op,
@@ -278,7 +284,7 @@ function begin(
     repetitionPenalty: options.repetitionPenalty ?? 1,
     seeds: prompts.map((_, i) => (typeof given === 'number' ? given : given[i])),
     stops: typeof stop === 'string' ? [stop] : stop,
-    eos,
+    eos: new Set(typeof eos === 'number' ? [eos] : eos),
     context,
   });
   return { run, several };

@@ -74,6 +74,13 @@ const classes = (head: string): KeyRow[] => [
   ...weightAndBias(head, 'head.classifier'),
 ];
 
+const ARCHITECTURES = [
+  'BertForPreTraining',
+  'BertForMaskedLM',
+  'BertForSequenceClassification',
+  'BertForNextSentencePrediction',
+];
+
 /** The head over tokens has the activation of the layers, which here is always this one. */
 const OF_TOKENS = { gelu: 'gelu' } as const;
 
@@ -85,8 +92,7 @@ function readHead(
   labels?: string[];
   unused?: RegExp;
 } {
-  const known = ['BertForPreTraining', 'BertForMaskedLM', 'BertForSequenceClassification'];
-  const architecture = config.architecture(...known, 'BertForNextSentencePrediction');
+  const architecture = config.architecture(ARCHITECTURES, ['BertModel']);
   const tied = { tiedEmbeddings: config.flag('tie_word_embeddings', true) };
   if (architecture === 'BertForNextSentencePrediction') {
     const labels = ['follows', 'does not follow'];
@@ -118,6 +124,7 @@ function readHead(
 export const bert: Family = {
   type: 'bert',
   title: 'BERT',
+  architectures: ARCHITECTURES,
   kinds: ['maskedLM', 'textClassifier'],
   prefix: 'bert.',
   heads: /^(cls|classifier)\./,
@@ -126,7 +133,7 @@ export const bert: Family = {
     name.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias'),
   read(config, overrides, tensors) {
     const { options: head, ...reading } = readHead(config, tensors);
-    const dropout = config.number('hidden_dropout_prob', 0.1);
+    const dropout = config.share('hidden_dropout_prob', 0.1);
     if (overrides.dropout === undefined && config.json.classifier_dropout != null) {
       config.among(
         'classifier_dropout',
@@ -134,7 +141,7 @@ export const bert: Family = {
         'it is one option with hidden_dropout_prob here; say { dropout }',
       );
     }
-    const attention = config.number('attention_probs_dropout_prob', 0.1);
+    const attention = config.share('attention_probs_dropout_prob', 0.1);
     config.only('position_embedding_type', 'absolute');
     config.only('is_decoder', false);
     config.only('add_cross_attention', false);
@@ -153,15 +160,16 @@ export const bert: Family = {
       'pooler_size_per_head',
     );
     config.irrelevant('pooler_type', 'is_encoder_decoder', 'problem_type', ...labelKeys, ...GENERAL_KEYS);
+    const dModel = config.size('hidden_size', 768);
     const options = {
-      vocabSize: config.number('vocab_size', 30522),
-      dModel: config.number('hidden_size', 768),
-      numHeads: config.number('num_attention_heads', 12),
-      numLayers: config.number('num_hidden_layers', 12),
-      dFF: config.number('intermediate_size', 3072),
-      maxSeqLen: config.number('max_position_embeddings', 512),
-      numSegments: config.number('type_vocab_size', 2),
-      eps: config.number('layer_norm_eps', 1e-12),
+      vocabSize: config.size('vocab_size', 30522),
+      dModel,
+      numHeads: config.divisor('num_attention_heads', 'hidden_size', dModel, 12),
+      numLayers: config.layers('num_hidden_layers', 12),
+      dFF: config.size('intermediate_size', 3072),
+      maxSeqLen: config.size('max_position_embeddings', 512),
+      numSegments: config.size('type_vocab_size', 2, 0),
+      eps: config.positive('layer_norm_eps', 1e-12),
       activation: config.choice('hidden_act', reading.kind === 'maskedLM' ? OF_TOKENS : ACTIVATIONS, 'gelu'),
       dropout: overrides.dropout ?? dropout,
       attentionDropout: overrides.attentionDropout ?? attention,
@@ -184,7 +192,7 @@ export const bert: Family = {
       positions: ['learned'],
       embeddingScale: [1],
       embeddingNorm: [true],
-      numSegments: [numSegments > 0 ? numSegments : 'at least 1'],
+      numSegments: numSegments > 0 ? [numSegments] : [2, 1],
       gatedFFN: [false],
       bias: [true],
       numKVHeads: [numHeads],

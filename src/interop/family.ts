@@ -1,9 +1,13 @@
 /** @file What a family of models is: how its configuration and its tensors are ours. Each has a file of its own. */
 
+import { positive, share } from '../checks.js';
 import { brief, ConfigError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { JsonPart } from '../json-part.js';
+import { mostOfTable, TENSORS_PER_LAYER } from '../nn/file-room.js';
 import type { LibraryModel, ModelKind } from '../nn/model-kinds.js';
+import { MAX_TABLE } from '../nn/room.js';
+import { MAX_LAYERS } from '../nn/transformer.js';
 
 /**
  * How values of theirs lie beside ours. `transposed`: theirs is (in, out), as GPT-2's Conv1D has it. `reversed`: its rows
@@ -72,6 +76,8 @@ export interface Family {
   type: string;
   /** What people call it. */
   title: string;
+  /** Their classes that are read here; the first is what a file without any means. */
+  architectures: readonly string[];
   /** Kinds of our models that it can express. */
   kinds: readonly ModelKind[];
   /** What stands before names in files of a model with a head, and not in those without. */
@@ -120,8 +126,26 @@ export const encoderKeys = (config: AnyConfig): Record<string, unknown> => ({
 export const nameOf = (table: Readonly<Record<string, unknown>>, ours: unknown): string | undefined =>
   Object.keys(table).find((name) => table[name] === ours);
 
+/** What the files of weights hold: no size in config.json is larger. */
+export interface FilesRoom {
+  /** Values of all tensors. */
+  elements: number;
+  tensors: number;
+}
+
+/** Values that a small folder may lack: then the tensors that are missing can be named. */
+export const MISSING: number = 1 << 20;
+
 /** Reads config.json key by key, and knows in the end which keys nobody asked for. */
 export class ConfigReader extends JsonPart {
+  constructor(
+    value: unknown,
+    path: string,
+    readonly room: FilesRoom,
+  ) {
+    super(value, path);
+  }
+
   /** config.json as it is. */
   get json(): Readonly<Record<string, unknown>> {
     return this.value;
@@ -137,21 +161,77 @@ export class ConfigReader extends JsonPart {
     this.among(key, [value]);
   }
 
+  /** A size of tensors. */
+  size(key: string, otherwise: number, least = 1): number {
+    const { elements } = this.room;
+    return this.#upTo(key, least, elements + MISSING, otherwise, `the files hold ${elements} values`);
+  }
+
+  /** The number of layers. */
+  layers(key: string, otherwise: number): number {
+    const { tensors } = this.room;
+    const most = Math.min(MAX_LAYERS, Math.max(1, Math.floor(tensors / TENSORS_PER_LAYER)));
+    return this.#upTo(key, 1, most, otherwise, `the files hold ${tensors} tensors`);
+  }
+
+  /** Positions of which each has a row of `width` angles, which are in no file. */
+  angles(key: string, otherwise: number, width: number): number {
+    const values = Math.min(MAX_TABLE, mostOfTable(this.room.elements));
+    const why = `each is ${width} angles, of which there are ${values} at most; lower it for shorter texts`;
+    return this.#upTo(key, 1, Math.floor(values / width), otherwise, why);
+  }
+
+  /** A number of equal parts of another key's value. */
+  divisor(key: string, of: string, value: number, otherwise: number, pairs = false): number {
+    const unit = pairs ? 2 : 1;
+    const holds = (parts: unknown): boolean =>
+      Number.isSafeInteger(parts) && (parts as number) > 0 && value % (unit * (parts as number)) === 0;
+    const means = this.value[key] == null ? `, where nothing means ${otherwise}` : '';
+    return this.typed(
+      key,
+      `a divisor of ${of} ${value}${pairs ? ' into even parts' : ''}${means}`,
+      otherwise,
+      holds,
+    );
+  }
+
+  /** A number above 0. */
+  positive(key: string, otherwise?: number): number {
+    return this.typed(key, positive.wanted, otherwise, positive.holds);
+  }
+
+  /** A dropout. */
+  share(key: string, otherwise: number): number {
+    return this.typed(key, share.wanted, otherwise, share.holds);
+  }
+
   /** An object below this one; null where there is none. */
   object(key: string): ConfigReader | null {
     const value = this.take(key) ?? null;
     if (value === null) return null;
-    return isJsonObject(value) ? new ConfigReader(value, this.at(key)) : this.refuse(key, 'an object');
+    return isJsonObject(value)
+      ? new ConfigReader(value, this.at(key), this.room)
+      : this.refuse(key, 'an object');
   }
 
   /** Their class, of `known`; where the file says none, the first. */
-  architecture(...known: readonly string[]): string {
+  architecture(known: readonly string[], headless: readonly string[] = []): string {
     const list = this.take('architectures') ?? known;
-    const found = Array.isArray(list) ? known.find((name) => list.includes(name)) : undefined;
-    return found ?? this.refuse('architectures', `[one of ${known.join(', ')}]`);
+    const named = (names: readonly string[]) =>
+      Array.isArray(list) ? names.find((name) => list.includes(name)) : undefined;
+    const found = named(known);
+    if (found !== undefined) return found;
+    const bare = named(headless);
+    return this.refuse('architectures', `[one of ${known.join(', ')}]`, bare && withHead(bare, known));
   }
 
-  protected override refusal(key: string, wanted: string, hint?: string): ConfigError {
+  #upTo(key: string, least: number, most: number, otherwise: number, why: string): number {
+    const holds = (value: unknown): boolean =>
+      Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+    return this.typed(key, `a whole number from ${least} to ${most} (${why})`, otherwise, holds);
+  }
+
+  protected override refusal(key: string, wanted: string, hint = ANOTHER): ConfigError {
     const actual = this.take(key);
     const came = actual === undefined ? 'nothing' : brief(actual);
     const fields = { op: 'fromPretrained', path: this.path, expected: wanted, actual, hint };
@@ -167,6 +247,14 @@ export class ConfigReader extends JsonPart {
     });
   }
 }
+
+/** What to do about a value, whether the file is wrong or the model is not known. */
+const ANOTHER =
+  'fetch config.json again, as it was published with these weights; a model that has this value there is not read here';
+
+/** What to do with a model without a head, which computes no answer of any kind. */
+const withHead = (bare: string, known: readonly string[]): string =>
+  `${bare} has no head; in Python: from transformers import ${known[0]}; ${known[0]}.from_pretrained('FOLDER').save_pretrained('WITH_HEAD') puts one on it that has learnt nothing yet, to be trained here${known.length > 1 ? `; so do ${known.slice(1).join(', ')}` : ''}`;
 
 /** Keys of every config.json that say where it comes from, how others run it, or how they generate. */
 export const GENERAL_KEYS: readonly string[] = `

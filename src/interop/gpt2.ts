@@ -36,40 +36,41 @@ const rows: readonly KeyRow[] = [
 export const gpt2: Family = {
   type: 'gpt2',
   title: 'GPT-2',
+  architectures: ['GPT2LMHeadModel', 'GPT2Model'],
   kinds: ['causalLM'],
   prefix: 'transformer.',
   heads: /^lm_head\./,
   buffers: /^(transformer\.)?h\.\d+\.attn\.(masked_)?bias$/,
   read(config, { dropout, attentionDropout }) {
-    config.architecture('GPT2LMHeadModel', 'GPT2Model');
-    const dModel = config.number('n_embd', 768);
-    const positions = config.number('n_positions', 1024);
+    config.architecture(this.architectures);
+    const dModel = config.size('n_embd', 768);
+    const positions = config.size('n_positions', 1024);
     config.only('n_ctx', positions);
-    const dFF = config.json.n_inner == null ? 4 * dModel : config.number('n_inner');
-    const residual = config.number('resid_pdrop', 0.1);
-    if (config.number('embd_pdrop', 0.1) !== residual && dropout === undefined) {
+    const dFF = config.size('n_inner', 4 * dModel);
+    const residual = config.share('resid_pdrop', 0.1);
+    if (config.share('embd_pdrop', 0.1) !== residual && dropout === undefined) {
       config.refuse(
         'embd_pdrop',
         `resid_pdrop, ${residual}: they are one option here`,
         'say which with { dropout }',
       );
     }
-    const attention = config.number('attn_pdrop', 0.1);
+    const attention = config.share('attn_pdrop', 0.1);
     config.only('scale_attn_weights', true);
     config.only('scale_attn_by_inverse_layer_idx', false);
     config.only('add_cross_attention', false);
     config.only('is_decoder', config.json.is_decoder === true);
     // How far the first computes in half precision; and a head that is not loaded.
-    config.irrelevant('n_inner', 'reorder_and_upcast_attn', 'summary_activation', 'summary_first_dropout');
+    config.irrelevant('reorder_and_upcast_attn', 'summary_activation', 'summary_first_dropout');
     config.irrelevant('summary_proj_to_labels', 'summary_type', 'summary_use_proj', ...GENERAL_KEYS);
     const options = {
-      vocabSize: config.number('vocab_size', 50257),
+      vocabSize: config.size('vocab_size', 50257),
       dModel,
-      numHeads: config.number('n_head', 12),
-      numLayers: config.number('n_layer', 12),
+      numHeads: config.divisor('n_head', 'n_embd', dModel, 12),
+      numLayers: config.layers('n_layer', 12),
       dFF,
       maxSeqLen: positions,
-      eps: config.number('layer_norm_epsilon', 1e-5),
+      eps: config.positive('layer_norm_epsilon', 1e-5),
       activation: config.choice('activation_function', ACTIVATIONS, 'gelu_new'),
       dropout: dropout ?? residual,
       attentionDropout: attentionDropout ?? attention,

@@ -52,3 +52,9 @@ export function placesOf({ layout }: KeyRow, theirs: readonly number[]): ((i: nu
       return null;
   }
 }
+
+/** Where the first value is that is no finite number; -1 for none. */
+export function firstNotFinite(values: ArrayLike<number>): number {
+  for (let i = 0; i < values.length; i++) if (values[i] - values[i] !== 0) return i;
+  return -1;
+}

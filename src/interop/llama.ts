@@ -52,24 +52,23 @@ function ropeOf(config: ConfigReader): { ropeTheta: number; ropeScaling: RopeSca
   const parameters = config.object('rope_parameters');
   if (parameters) config.only('rope_scaling', null);
   const scaling = parameters ?? config.object('rope_scaling');
-  const outer = config.number('rope_theta', 10000);
+  const outer = config.positive('rope_theta', 10000);
   if (!scaling) return { ropeTheta: outer, ropeScaling: null };
-  const ropeTheta = scaling.number('rope_theta', outer);
+  const ropeTheta = scaling.positive('rope_theta', outer);
   const known = { default: 'default', linear: 'linear', llama3: 'llama3' } as const;
   const key = scaling.json.rope_type === undefined ? 'type' : 'rope_type';
   const type = scaling.choice(key, known, 'default');
   if (scaling.json.type !== undefined) scaling.only('type', scaling.json[key]);
-  const factor = type === 'default' ? 1 : scaling.number('factor');
+  const factor = type === 'default' ? 1 : scaling.positive('factor');
   let ropeScaling: RopeScaling | null = null;
   if (type === 'linear') ropeScaling = { type, factor };
   if (type === 'llama3') {
-    ropeScaling = {
-      type,
-      factor,
-      lowFreqFactor: scaling.number('low_freq_factor'),
-      highFreqFactor: scaling.number('high_freq_factor'),
-      originalMaxSeqLen: scaling.number('original_max_position_embeddings'),
-    };
+    const lowFreqFactor = scaling.positive('low_freq_factor');
+    const highFreqFactor = scaling.positive('high_freq_factor');
+    if (highFreqFactor <= lowFreqFactor)
+      scaling.refuse('high_freq_factor', `above low_freq_factor ${lowFreqFactor}`);
+    const originalMaxSeqLen = scaling.positive('original_max_position_embeddings');
+    ropeScaling = { type, factor, lowFreqFactor, highFreqFactor, originalMaxSeqLen };
   }
   scaling.finish();
   return { ropeTheta, ropeScaling };
@@ -79,28 +78,29 @@ function ropeOf(config: ConfigReader): { ropeTheta: number; ropeScaling: RopeSca
 interface Defaults {
   dFF: number;
   vocab: number;
+  positions: number;
   /** Heads of keys; absent where it is as many as of queries. */
   kv?: number;
 }
 
 /** What both say alike. */
 function optionsOf(config: ConfigReader, overrides: PretrainedOverrides, defaults: Defaults) {
-  const dModel = config.number('hidden_size', 4096);
-  const numHeads = config.number('num_attention_heads', 32);
-  const { kv = numHeads } = defaults;
+  const dModel = config.size('hidden_size', 4096);
+  const numHeads = config.divisor('num_attention_heads', 'hidden_size', dModel, 32, true);
+  const kv = config.json.num_key_value_heads === null ? numHeads : (defaults.kv ?? numHeads);
   if (config.json.head_dim != null) config.only('head_dim', dModel / numHeads);
   config.only('partial_rotary_factor', 1);
-  config.irrelevant('head_dim', 'num_key_value_heads', ...GENERAL_KEYS);
-  const attention = config.number('attention_dropout', 0);
+  config.irrelevant('head_dim', ...GENERAL_KEYS);
+  const attention = config.share('attention_dropout', 0);
   return {
-    vocabSize: config.number('vocab_size', defaults.vocab),
+    vocabSize: config.size('vocab_size', defaults.vocab),
     dModel,
     numHeads,
-    numKVHeads:
-      config.json.num_key_value_heads === null ? numHeads : config.number('num_key_value_heads', kv),
-    numLayers: config.number('num_hidden_layers', 32),
-    dFF: config.number('intermediate_size', defaults.dFF),
-    eps: config.number('rms_norm_eps', 1e-6),
+    numKVHeads: config.divisor('num_key_value_heads', 'num_attention_heads', numHeads, kv),
+    numLayers: config.layers('num_hidden_layers', 32),
+    dFF: config.size('intermediate_size', defaults.dFF),
+    maxSeqLen: config.angles('max_position_embeddings', defaults.positions, dModel / numHeads),
+    eps: config.positive('rms_norm_eps', 1e-6),
     activation: config.choice('hidden_act', ACTIVATIONS, 'silu'),
     tiedEmbeddings: config.flag('tie_word_embeddings', false),
     ...ropeOf(config),
@@ -167,16 +167,17 @@ export const llama: Family = {
   ...common,
   type: 'llama',
   title: 'Llama',
+  architectures: ['LlamaForCausalLM', 'LlamaModel'],
   read(config, overrides) {
-    config.architecture('LlamaForCausalLM', 'LlamaModel');
+    config.architecture(this.architectures);
     const attention = config.flag('attention_bias', false);
     const ffn = config.flag('mlp_bias', false);
     const bias = attention === ffn ? ffn : attention ? 'attention' : 'ffn';
     // SmolLM2 says the first, which is what the layout here is; pretraining_tp only divides the work.
     config.only('rope_interleaved', false);
     config.irrelevant('is_llama_config', 'pretraining_tp');
-    const maxSeqLen = config.number('max_position_embeddings', 2048);
-    const options = { ...optionsOf(config, overrides, { dFF: 11008, vocab: 32000 }), maxSeqLen, bias };
+    const defaults = { dFF: 11008, vocab: 32000, positions: 2048 };
+    const options = { ...optionsOf(config, overrides, defaults), bias };
     return { architecture: 'LlamaForCausalLM', kind: 'causalLM', options };
   },
   allowed: () => ({ ...allowed, bias: [true, false, 'attention', 'ffn'] }),
@@ -195,8 +196,9 @@ export const qwen2: Family = {
   ...common,
   type: 'qwen2',
   title: 'Qwen2',
+  architectures: ['Qwen2ForCausalLM', 'Qwen2Model'],
   read(config, overrides) {
-    config.architecture('Qwen2ForCausalLM', 'Qwen2Model');
+    config.architecture(this.architectures);
     config.only('use_sliding_window', false);
     config.only('use_mrope', false);
     config.irrelevant('sliding_window', 'max_window_layers', 'layer_types');
@@ -204,12 +206,8 @@ export const qwen2: Family = {
     if (types != null && !(Array.isArray(types) && types.every((type) => type === 'full_attention'))) {
       config.refuse('layer_types', 'a list of "full_attention"', 'sliding windows are not known here');
     }
-    const maxSeqLen = config.number('max_position_embeddings', 32768);
-    const options = {
-      ...optionsOf(config, overrides, { dFF: 22016, vocab: 151936, kv: 32 }),
-      maxSeqLen,
-      bias: 'qkv',
-    };
+    const defaults = { dFF: 22016, vocab: 151936, positions: 32768, kv: 32 };
+    const options = { ...optionsOf(config, overrides, defaults), bias: 'qkv' };
     return { architecture: 'Qwen2ForCausalLM', kind: 'causalLM', options };
   },
   allowed: () => ({ ...allowed, bias: ['qkv'] }),

@@ -9,21 +9,19 @@ import { sameShape, sizeOf } from '../tensor/shape.js';
 import { checkFullWidth } from '../tokenizers/foreign-files.js';
 import type { PretrainedTokenizer } from '../tokenizers/pretrained-tokenizer.js';
 import { type TokenizerModule, tokenizerModule } from '../tokenizers/tokenizer-module.js';
-import { families, namesOf } from './families.js';
+import { families, familiesOf, type Named, namedNow, namesOf } from './families.js';
 import {
   type AnyConfig,
   ConfigReader,
   type Family,
   type KeyRow,
+  MISSING,
   type PretrainedOverrides,
 } from './family.js';
-import { placesOf, rangeOf, theirShape } from './layouts.js';
+import { firstNotFinite, placesOf, rangeOf, theirShape } from './layouts.js';
 import { openFolder, type PretrainedSource } from './source.js';
 import { tokenizerOf } from './tokenizer.js';
-import { checkFloats, type LazyTensor, openWeights, readJsonFile } from './weights.js';
-
-/** Values that a small file may lack. */
-const MISSING = 1 << 20;
+import { checkFloats, type LazyTensor, noFile, openWeights, readJsonFile } from './weights.js';
 
 /** What to do otherwise than the folder says. */
 export interface FromPretrainedOptions extends PretrainedOverrides {
@@ -69,34 +67,29 @@ export async function fromPretrained(
   const runtime = currentRuntime();
   const folder = await openFolder(source);
   const json = await readJsonFile(folder, 'config.json');
-  if (!json) throw new FormatError('there is no config.json', { path: folder.path, expected: 'config.json' });
+  if (!json) throw await noFile(folder, 'config.json');
   checkFullWidth(json);
-  const { model_type: type } = json;
-  const family = families.find((known) => known.type === type);
-  if (!family) {
-    const known = families.map((one) => one.type);
-    throw new ConfigError(`model_type is ${brief(type)}; known here are ${known.join(', ')}`, {
-      op: 'fromPretrained',
-      path: folder.path,
-      expected: known,
-      actual: type,
-    });
-  }
+  const family = familyOf(json, folder.path);
   const { tensors: found, close } = await openWeights(folder);
   try {
-    const tensors = namedNow(family, found);
-    const reader = new ConfigReader(json, `${folder.path}/config.json`);
+    checkFamily(family, found, folder.path);
+    const named = namedNow(family, found);
+    const { tensors } = named;
+    let elements = 0;
+    for (const { shape } of tensors.values()) elements += sizeOf(shape);
+    const path = `${folder.path}/config.json`;
+    const reader = new ConfigReader(json, path, { elements, tensors: tensors.size });
     const reading = family.read(reader, options, new Set(tensors.keys()));
     reader.finish();
     const { kind, options: own, architecture, labels = null, unused } = reading;
     for (const name of tensors.keys()) if (unused?.test(name)) tensors.delete(name);
-    const elements = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    // Somewhat more than the files hold may be asked for: then the tensors that are missing can be named.
     const room = { elements, tensors: tensors.size, missing: elements + MISSING };
-    const model = withRuntime(runtime, () => withinFile(room, () => makeModel(kind, own)));
+    const model = inConfig(path, () =>
+      withRuntime(runtime, () => withinFile(room, () => makeModel(kind, own))),
+    );
     try {
       const tokenizer = options.tokenizers ? await tokenizerOf(folder, model, options.tokenizers) : null;
-      await fill(model, namesOf(family.rows(model.config, architecture), model), tensors, folder.path);
+      await fill(model, namesOf(family.rows(model.config, architecture), model), named, folder.path);
       return { model: model.eval() as LibraryModel, family: family.type, labels, tokenizer, config: json };
     } catch (error) {
       model.free();
@@ -107,18 +100,50 @@ export async function fromPretrained(
   }
 }
 
-/** Tensors by the names that their modules have now: of a whole model, and as the newest version calls them. */
-function namedNow(family: Family, found: ReadonlyMap<string, LazyTensor>) {
-  const tensors = new Map<string, LazyTensor>();
-  const whole = [...found.keys()].some((name) => name.startsWith(family.prefix));
-  for (const [full, tensor] of found) {
-    if (family.buffers.test(full)) continue;
-    const current = family.renamed?.(full) ?? full;
-    const name = whole || family.heads.test(current) ? current : family.prefix + current;
-    if (tensors.has(name)) fail(`tensor ${brief(full)} is there twice`, { path: tensor.path });
-    tensors.set(name, tensor);
+/** The family that config.json names. */
+function familyOf(json: Readonly<Record<string, unknown>>, path: string): Family {
+  const { model_type: type } = json;
+  const family = families.find((known) => known.type === type);
+  if (family) return family;
+  const known = families.map((one) => one.type);
+  throw new ConfigError(
+    type === undefined
+      ? `it has no model_type, which says what the model is; known here are ${known.join(', ')}`
+      : `model_type is ${brief(type)}; known here are ${known.join(', ')}`,
+    {
+      op: 'fromPretrained',
+      path: `${path}/config.json`,
+      expected: known,
+      actual: type,
+      hint: type === undefined ? 'fetch config.json again' : 'fetch a model of one of these families',
+    },
+  );
+}
+
+/** @throws FormatError for tensors that are surely of another family than config.json says */
+function checkFamily(family: Family, found: ReadonlyMap<string, LazyTensor>, path: string): void {
+  const fitting = familiesOf(found);
+  if (fitting.length === 0 || fitting.includes(family)) return;
+  const [[name, tensor]] = found;
+  const titles = fitting.map(({ title }) => title).join(' or ');
+  fail(`its tensors are those of ${titles}, e.g. ${brief(name)}; config.json says ${brief(family.type)}`, {
+    path: tensor.path ?? path,
+    expected: family.type,
+    actual: fitting.map(({ type }) => type),
+    hint: 'take config.json and weights out of one folder',
+  });
+}
+
+/** What the library refuses of a configuration that config.json alone could not be seen to ask for. */
+function inConfig<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    const { expected, actual, message, op, hint = 'take config.json and weights out of one folder' } = cause;
+    const said = message.slice(op ? op.length + 2 : 0);
+    throw new ConfigError(said, { op: 'fromPretrained', path, expected, actual, hint, cause });
   }
-  return tensors;
 }
 
 function fail(message: string, fields: object): never {
@@ -129,30 +154,42 @@ function fail(message: string, fields: object): never {
 async function fill(
   model: LibraryModel,
   names: ReadonlyMap<string, KeyRow>,
-  tensors: ReadonlyMap<string, LazyTensor>,
+  { tensors, inFile }: Named<LazyTensor>,
   path: string,
 ): Promise<void> {
   const parameters = new Map(model.namedParameters());
-  const missing = [...names].flatMap(([name, { copy }]) => (copy || tensors.has(name) ? [] : [name]));
-  for (const [name, tensor] of tensors) {
-    const row = names.get(name);
-    if (!row) return fail(`unexpected tensor ${brief(name)}`, { path: tensor.path, actual: name });
-    checkFloats(name, tensor);
+  const missing = [...names].flatMap(([name, { copy }]) => (copy || tensors.has(name) ? [] : [inFile(name)]));
+  for (const [key, tensor] of tensors) {
+    const row = names.get(key);
+    const { name } = tensor;
+    if (!row) {
+      return fail(`unexpected tensor ${brief(name)}`, {
+        path: tensor.path,
+        actual: name,
+        hint: 'config.json asks for none of this name: take it and the weights out of one folder',
+      });
+    }
+    checkFloats(tensor);
     const wanted = theirShape(row, (parameters.get(row.ours) as Parameter).shape, model.config);
     if (!sameShape(tensor.shape, wanted)) {
       fail(`${name} must have shape ${formatShape(wanted)}, got ${formatShape(tensor.shape)}`, {
         path: tensor.path,
         expected: wanted,
         actual: tensor.shape,
+        hint: 'config.json asks for that shape: take it and the weights out of one folder',
       });
     }
   }
   if (missing.length > 0) {
     const list = `${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ` and ${missing.length - 4} more` : ''}`;
-    fail(`missing ${list}`, { path, expected: missing });
+    fail(`missing ${list}`, {
+      path,
+      expected: missing,
+      hint: 'config.json asks for what no file of weights has: fetch the folder again',
+    });
   }
-  for (const [name, tensor] of tensors) {
-    const row = names.get(name) as KeyRow;
+  for (const [key, tensor] of tensors) {
+    const row = names.get(key) as KeyRow;
     if (!row.copy) await copyInto(parameters.get(row.ours) as Parameter, row, tensor, model.config);
   }
 }
@@ -169,6 +206,15 @@ async function copyInto(
   const whole = place && new Float32Array(end - begin);
   let at = 0;
   for await (const values of tensor.pieces()) {
+    const bad = firstNotFinite(values);
+    if (bad >= 0) {
+      fail(`${tensor.name} has ${values[bad]} as its value ${at + bad}, so the model computes nothing`, {
+        path: tensor.path,
+        expected: 'finite numbers',
+        actual: values[bad],
+        hint: 'fetch the file again; in the original, its training has failed, or it was converted to too small a type',
+      });
+    }
     if (whole) for (let i = 0; i < values.length; i++) whole[place(at + i)] = values[i];
     else parameter.storage.write(begin + at, values);
     at += values.length;

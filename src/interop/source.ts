@@ -64,20 +64,29 @@ export async function openFolder(source: PretrainedSource): Promise<Folder> {
   if (hostObject(source, 'Map')) return namedFolder(source as ReadonlyMap<string, PretrainedFile>);
   const isFile = bytes.holds(source) || isBlob(source) || isResponse(source);
   if (typeof source === 'object' && source !== null && !isFile) {
-    if (typeof (source as ArrayLike<File>).length !== 'number')
-      return namedFolder(new Map(Object.entries(source)));
-    return namedFolder(filesByName(Array.from(source as ArrayLike<File>)));
+    if (typeof (source as ArrayLike<File>).length === 'number')
+      return namedFolder(filesByName(source as ArrayLike<File>));
+    if (hostObject(source, 'Object')) return namedFolder(new Map(Object.entries(source)));
   }
   throw new ConfigError(
-    `the source must be a folder, files or a function that gets them, got ${brief(source)}`,
-    { op: 'fromPretrained', actual: source },
+    `the source must be a folder, files or a function that gets them, got ${hostObject(source, 'Promise') ? 'a promise' : brief(source)}`,
+    {
+      op: 'fromPretrained',
+      expected: 'a path, a list of files, { name: bytes }, a Map of them, or (name) => bytes',
+      actual: source,
+      hint: hostObject(source, 'Promise')
+        ? 'await it'
+        : "e.g. the path of a folder, or { 'config.json': bytes, … }",
+    },
   );
 }
 
 /** Of a folder that a page has chosen whole, what lies in folders below it keeps their names in front of its own. */
-function filesByName(files: readonly File[]): Map<string, File> {
+function filesByName(files: ArrayLike<File>): Map<string, File> {
   const found = new Map<string, File>();
-  for (const file of files) {
+  // One by one: a length alone is no reason to make room for as many.
+  for (let i = 0; i < files.length; i++) {
+    const file = files[i];
     if (!isBlob(file) || typeof file.name !== 'string') {
       throw new ConfigError(`a list must be one of files, got ${brief(file)}`, {
         op: 'fromPretrained',

@@ -1,8 +1,8 @@
 /** @file `toPretrained`: a model of ours as a folder of Hugging Face. */
 import type { Parameter } from '../autograd/variable.js';
 import { anything, checkOptions, integer, optional, type Rules, text } from '../checks.js';
-import { ConfigError } from '../errors.js';
-import { labelsProblem } from '../io/model-file.js';
+import { ConfigError, NumericError, PrenormError } from '../errors.js';
+import { labelsProblem, libraryKind } from '../io/model-file.js';
 import { encodeSafetensors, type TensorEntry } from '../io/safetensors.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
 import { sizeOf } from '../tensor/shape.js';
@@ -12,7 +12,7 @@ import { encodeBytes } from '../utf8.js';
 import { familyFor, namesOf } from './families.js';
 import type { AnyConfig, KeyRow } from './family.js';
 import { labelEntries, unnamedLabels } from './labels.js';
-import { placesOf, rangeOf, theirShape } from './layouts.js';
+import { firstNotFinite, placesOf, rangeOf, theirShape } from './layouts.js';
 import { tokenizerFiles } from './tokenizer.js';
 
 /** How a model is written. */
@@ -38,23 +38,25 @@ const rules: Rules<ToPretrainedOptions> = {
  * The files of a folder of Hugging Face by their names: `config.json`, and weights under the names that its modules have, a
  * tied output under both, so that `load_state_dict(strict=True)` takes them. The family is the first that can express the
  * model's configuration; a dropout that it has no key for is not written.
- * @throws ConfigError for a model that no known family can express, which says what each would need
+ * @throws ConfigError for a model that no known family can express, a tokenizer without such a form, and labels that are
+ * not one for each class: all of it in one error, with what to do; NumericError for values that are no finite numbers
  */
 export function toPretrained(
   model: LibraryModel,
   options: ToPretrainedOptions = {},
 ): Map<string, Uint8Array<ArrayBuffer>> {
   checkOptions('toPretrained', options, rules);
-  const { maxShardBytes = 5e9, labels, tokenizer } = options;
+  libraryKind('toPretrained', model);
+  const { maxShardBytes = 5e9, labels = null, tokenizer = null } = options;
   const { config } = model;
-  const family = familyFor(model);
+  const [family, texts] = allOf(
+    () => familyFor(model),
+    () => (tokenizer === null ? null : tokenizerFiles(tokenizer, model)),
+    () => checkLabels(labels, config),
+  );
   const architecture = family.architecture(config);
   const { numClasses: classes } = config as { numClasses?: number };
-  const problem = labelsProblem(labels ?? null, config);
-  if (problem !== null)
-    throw new ConfigError(problem, { op: 'toPretrained', expected: classes, actual: labels });
   const named = classes === undefined ? {} : labelEntries(labels ?? unnamedLabels(classes));
-  const texts = tokenizer == null ? null : tokenizerFiles(tokenizer, model);
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const json = (value: unknown) => encodeBytes(`${JSON.stringify(value, null, 2)}\n`).slice();
   const first = { model_type: family.type, architectures: [architecture] };
@@ -88,6 +90,34 @@ export function toPretrained(
   return files;
 }
 
+function checkLabels(labels: unknown, config: AnyConfig): void {
+  const problem = labelsProblem(labels, config);
+  if (problem !== null) throw new ConfigError(problem, { op: 'toPretrained', actual: labels });
+}
+
+/** What each gives; of several that refuse, one error that says all. */
+function allOf<A, B>(first: () => A, second: () => B, third: () => void): [A, B] {
+  const refusals: PrenormError[] = [];
+  const [a, b] = [first, second, third].map((one) => {
+    try {
+      return one();
+    } catch (error) {
+      if (!(error instanceof PrenormError)) throw error;
+      refusals.push(error);
+      return undefined;
+    }
+  });
+  if (refusals.length === 0) return [a as A, b as B];
+  if (refusals.length === 1) throw refusals[0];
+  const said = refusals.map(
+    ({ message, op = '' }, i) => `${i + 1}. ${message.slice(op ? op.length + 2 : 0)}`,
+  );
+  throw new ConfigError(`${refusals.length} things are in the way: ${said.join(' ')}`, {
+    op: 'toPretrained',
+    cause: refusals[0],
+  });
+}
+
 /** A tensor of theirs that is to be written. */
 interface Written {
   theirs: string;
@@ -99,6 +129,16 @@ interface Written {
 function entryOf({ row, parameter, shape }: Written, config: AnyConfig): TensorEntry {
   const [begin, end] = rangeOf(row, parameter.shape, config);
   const values = parameter.storage.read(parameter.offset + begin, end - begin);
+  const bad = firstNotFinite(values);
+  if (bad >= 0) {
+    throw new NumericError(`${row.ours} has ${values[bad]}, so there is nothing to compute with`, {
+      op: 'toPretrained',
+      path: row.ours,
+      expected: 'finite numbers',
+      actual: values[bad],
+      hint: 'its training has failed: take an earlier checkpoint, or a lower lr',
+    });
+  }
   const place = placesOf(row, shape);
   if (!place) return { shape, data: Float32Array.from(values) };
   const data = new Float32Array(values.length);

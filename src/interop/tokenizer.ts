@@ -60,7 +60,7 @@ export async function tokenizerOf(
 export function tokenizerFiles(
   tokenizer: unknown,
   model: LibraryModel,
-): { config: Record<string, number>; files: [name: string, content: object][] } {
+): { config: Record<string, unknown>; files: [name: string, content: object][] } {
   const { vocabSize = 0 } = model.config as { vocabSize?: number };
   const isOurs = tokenizer instanceof Tokenizer;
   if (!isOurs && !isPretrainedTokenizer(tokenizer)) {
@@ -81,10 +81,12 @@ export function tokenizerFiles(
       hint: 'give the one that the model was trained with',
     });
   }
-  const ids = { bos_token_id: tokenizer.bosId, eos_token_id: tokenizer.eosId, pad_token_id: tokenizer.padId };
+  const ends = isOurs ? [] : tokenizer.eosIds;
+  const eos = ends.length > 1 ? ends : (tokenizer.eosId ?? ends[0]);
+  const ids = { bos_token_id: tokenizer.bosId, eos_token_id: eos, pad_token_id: tokenizer.padId };
   const config = Object.fromEntries(Object.entries(ids).filter((entry) => entry[1] !== undefined));
   return {
-    config: config as Record<string, number>,
+    config,
     files: [
       ['tokenizer.json', isOurs ? toTokenizerJSON(tokenizer) : tokenizer.toTokenizerJSON()],
       ['tokenizer_config.json', { tokenizer_class: 'PreTrainedTokenizerFast', ...settingsOf(tokenizer) }],
@@ -95,7 +97,8 @@ export function tokenizerFiles(
 function settingsOf(tokenizer: Tokenizer | PretrainedTokenizer): object {
   if (tokenizer instanceof Tokenizer) {
     const [pad_token, bos_token, eos_token] = tokenizer.specialTokens;
-    return { pad_token, bos_token, eos_token, clean_up_tokenization_spaces: false };
+    // In the order in which they are read.
+    return { bos_token, eos_token, pad_token, clean_up_tokenization_spaces: false };
   }
   const { roles, chatTemplate, cleanUp, maxLength } = tokenizer.toJSON().settings;
   return {

@@ -20,9 +20,19 @@
  * A state says nothing about the number of heads, the placement (`norm_first`) and the activation: these the
  * caller has to know.
  */
-import { checkOptions, flag, optional, type Rules, text } from '../checks.js';
+import {
+  checkOptions,
+  checkValue,
+  flag,
+  hostObject,
+  optional,
+  type Rule,
+  type Rules,
+  text,
+} from '../checks.js';
 import { ConfigError, FormatError } from '../errors.js';
-import { decodeSafetensors, encodeSafetensors } from '../io/safetensors.js';
+import { decodeSafetensors, encodeSafetensors, type TensorEntry } from '../io/safetensors.js';
+import { isJsonObject } from '../json.js';
 import {
   CausalLM,
   type Module,
@@ -70,6 +80,17 @@ const rules = (): Rules<TorchOptions> => ({
   embedding: optional(text),
   output: optional(text),
 });
+const mapOf = /* @__NO_SIDE_EFFECTS__ */ (wanted: string, holds: (tensor: TensorEntry) => boolean): Rule => ({
+  wanted: `a state dict, a Map of names to ${wanted}`,
+  holds: (value) =>
+    hostObject(value, 'Map') &&
+    [...(value as ReadonlyMap<unknown, unknown>)].every(
+      ([name, tensor]) =>
+        text.holds(name) && isJsonObject(tensor) && Array.isArray(tensor.shape) && holds(tensor as never),
+    ),
+});
+const shapesRule = mapOf('{ shape }', () => true);
+const stateRule = mapOf('{ shape, data }', ({ data }) => ArrayBuffer.isView(data));
 const EMBEDDING = 'embedding.tokens.weight';
 const OUTPUT = 'output.linear.weight';
 
@@ -79,6 +100,7 @@ const OUTPUT = 'output.linear.weight';
  */
 export function inferTorchConfig(state: TensorShapes, options: TorchOptions = {}): TorchConfig {
   checkOptions('inferTorchConfig', options, rules());
+  checkValue('inferTorchConfig', 'state', state, shapesRule);
   const { prefix = '' } = options;
   const body = bodyOf(state, options);
   const kind = kindOf(body);
@@ -118,6 +140,7 @@ export function fromTorchState(
     ...rules(),
     causalLM: optional(flag),
   });
+  checkValue('fromTorchState', 'state', state, stateRule);
   const { causalLM = false, ...where } = options;
   const config = inferTorchConfig(state, where);
   if (causalLM && config.kind !== 'encoder') {
@@ -153,6 +176,7 @@ export function fromTorchState(
  * @throws FormatError when the state is of another kind, depth, width or final norm; nothing is written then.
  */
 export function loadTorchState(model: Module, state: StateDict, options: TorchOptions = {}): TorchConfig {
+  checkValue('loadTorchState', 'state', state, stateRule);
   const { kind, inBody } = placeOf(model);
   const found = inferTorchConfig(state, options).kind;
   if (found !== kind) {
@@ -248,6 +272,8 @@ export function loadTorchSafetensors(
     path?: string;
   } = {},
 ): TorchConfig {
+  const op = 'loadTorchSafetensors';
+  checkOptions<TorchOptions & { path?: string }>(op, options, { ...rules(), path: optional(text) });
   const { path = 'state', ...rest } = options;
   return loadTorchState(model, decodeTorchSafetensors(bytes, path), rest);
 }
@@ -259,6 +285,7 @@ export function saveTorchSafetensors(model: Module, options: TorchOptions = {}):
 
 /** The tensors of a safetensors file as a state; buffers of integers are left out. */
 export function decodeTorchSafetensors(bytes: ArrayBufferView | ArrayBufferLike, path = 'state'): StateDict {
+  checkValue('decodeTorchSafetensors', 'path', path, text);
   const state: StateDict = new Map();
   for (const [name, { shape, data }] of decodeSafetensors(bytes, path).tensors) {
     if (data instanceof Float32Array || data instanceof Float64Array) state.set(name, { shape, data });

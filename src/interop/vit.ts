@@ -17,7 +17,7 @@
 import type { VisionTransformerConfig } from '../nn/vision-transformer.js';
 import {
   ACTIVATIONS,
-  type ConfigReader,
+  ConfigReader,
   encoderKeys,
   type Family,
   GENERAL_KEYS,
@@ -49,22 +49,23 @@ const rows: readonly KeyRow[] = [
 /** The side of a square, which their files may give as a pair. */
 function sideOf(config: ConfigReader, key: string, otherwise: number): number {
   const { [key]: value } = config.json;
-  if (!Array.isArray(value)) return config.number(key, otherwise);
-  const [side] = config.list(key);
-  if (value.length === 2 && value.every((size) => size === side) && Number.isFinite(side))
-    return side as number;
-  return config.refuse(key, 'one number, or two equal ones', 'images and patches are squares here');
+  if (!Array.isArray(value)) return config.size(key, otherwise);
+  config.irrelevant(key);
+  if (value.length !== 2 || value[0] !== value[1])
+    return config.refuse(key, 'one number, or two equal ones', 'images and patches are squares here');
+  return new ConfigReader({ [key]: value[0] }, config.path, config.room).size(key, otherwise);
 }
 
 export const vit: Family = {
   type: 'vit',
   title: 'ViT',
+  architectures: ['ViTForImageClassification'],
   kinds: ['visionTransformer'],
   prefix: 'vit.',
   heads: /^classifier\./,
   buffers: /^$/,
   read(config, overrides) {
-    const architecture = config.architecture('ViTForImageClassification');
+    const architecture = config.architecture(this.architectures, ['ViTModel']);
     const labels = labelsOf(config);
     config.only('qkv_bias', true);
     config.irrelevant(
@@ -75,18 +76,22 @@ export const vit: Family = {
       'is_encoder_decoder',
     );
     config.irrelevant('chunk_size_feed_forward', ...labelKeys, ...GENERAL_KEYS);
-    const dropout = config.number('hidden_dropout_prob', 0);
-    const attention = config.number('attention_probs_dropout_prob', 0);
+    const dropout = config.share('hidden_dropout_prob', 0);
+    const attention = config.share('attention_probs_dropout_prob', 0);
+    const dModel = config.size('hidden_size', 768);
+    const imageSize = sideOf(config, 'image_size', 224);
+    const patchSize = sideOf(config, 'patch_size', 16);
+    if (imageSize % patchSize !== 0) config.refuse('patch_size', `a divisor of image_size ${imageSize}`);
     const options = {
-      dModel: config.number('hidden_size', 768),
-      numHeads: config.number('num_attention_heads', 12),
-      numLayers: config.number('num_hidden_layers', 12),
-      dFF: config.number('intermediate_size', 3072),
-      eps: config.number('layer_norm_eps', 1e-12),
+      dModel,
+      numHeads: config.divisor('num_attention_heads', 'hidden_size', dModel, 12),
+      numLayers: config.layers('num_hidden_layers', 12),
+      dFF: config.size('intermediate_size', 3072),
+      eps: config.positive('layer_norm_eps', 1e-12),
       activation: config.choice('hidden_act', ACTIVATIONS, 'gelu'),
-      imageSize: sideOf(config, 'image_size', 224),
-      patchSize: sideOf(config, 'patch_size', 16),
-      channels: config.number('num_channels', 3),
+      imageSize,
+      patchSize,
+      channels: config.size('num_channels', 3),
       numClasses: labels.length,
       dropout: overrides.dropout ?? dropout,
       attentionDropout: overrides.attentionDropout ?? attention,

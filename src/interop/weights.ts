@@ -15,6 +15,8 @@ const PIECE = 1 << 20;
 
 /** A tensor in a file, not read yet. */
 export interface LazyTensor {
+  /** As the file calls it. */
+  name: string;
   shape: readonly number[];
   /** As the file says, e.g. `BF16`. */
   dtype: string;
@@ -40,8 +42,13 @@ export async function readJsonFile(folder: Folder, name: string): Promise<Record
   try {
     checkTextSize(file.size, file.path);
     const json = jsonOf(await file.read(0, file.size), file.path);
-    if (!isJsonObject(json)) throw new FormatError('a JSON object is wanted', { path: file.path });
-    return json;
+    if (isJsonObject(json)) return json;
+    throw new FormatError(`a JSON object is wanted, got ${Array.isArray(json) ? 'a list' : brief(json)}`, {
+      path: file.path,
+      expected: 'an object',
+      actual: json,
+      hint: 'fetch the file again',
+    });
   } finally {
     await file.close();
   }
@@ -60,7 +67,7 @@ export async function openWeights(folder: Folder): Promise<Weights> {
   try {
     for (const name of names) {
       const file = await folder.open(name);
-      if (!file) throw await missing(folder, name);
+      if (!file) throw await noFile(folder, name);
       files.push(file);
       for (const [key, tensor] of await readTensorsOf(file)) {
         if (map && map.get(key) !== name) {
@@ -96,8 +103,8 @@ function weightMap(index: Record<string, unknown>, path: string): Map<string, st
   return found;
 }
 
-/** What to say where a file of weights is not there: perhaps there are others, which are not read. */
-async function missing(folder: Folder, name: string): Promise<FormatError> {
+/** What to say where a file is not there: perhaps there are weights of another kind, which are not read. */
+export async function noFile(folder: Folder, name: string): Promise<FormatError> {
   const names = folder.names ?? (await present(folder, FOREIGN_NAMES));
   if (!names.some((other) => /\.safetensors$/i.test(other))) {
     for (const other of names) {
@@ -105,7 +112,9 @@ async function missing(folder: Folder, name: string): Promise<FormatError> {
       if (error !== null) return error;
     }
   }
-  const hint = `there is ${names.length === 0 ? 'nothing' : brief(names.slice(0, 20).join(', '), 200)}`;
+  const there = names.length === 0 ? 'nothing' : brief(names.slice(0, 20).join(', '), 200);
+  const wanted = 'a folder of Hugging Face has config.json and *.safetensors';
+  const hint = folder.names === null && names.length === 0 ? wanted : `there is ${there}; ${wanted}`;
   return new FormatError(`there is no ${name}`, { path: folder.path, expected: name, hint });
 }
 
@@ -120,7 +129,7 @@ async function present(folder: Folder, names: readonly string[]): Promise<string
 }
 
 /** @throws FormatError for a tensor that holds no floats */
-export function checkFloats(name: string, { dtype, path }: LazyTensor): void {
+export function checkFloats({ name, dtype, path }: LazyTensor): void {
   if (FLOATS.includes(dtype)) return;
   const of = `tensor ${brief(name)} is ${dtype}; weights are read from ${FLOATS.join(', ')}`;
   const hint =
@@ -134,10 +143,9 @@ async function readTensorsOf(file: OpenFile): Promise<[string, LazyTensor][]> {
   const start = await file.read(0, Math.min(8, size));
   const view = new DataView(start.buffer);
   const length = size < 8 ? 0 : view.getUint32(0, true) + view.getUint32(4, true) * 4294967296;
-  const header = readSafetensorsHeader(
-    await file.read(0, Math.min(size, 8 + Math.min(length, MAX_HEADER_BYTES))),
-    path,
-  );
+  // A length beyond the limit is refused by its number alone.
+  const readable = length > MAX_HEADER_BYTES ? 8 : 8 + length;
+  const header = readSafetensorsHeader(await file.read(0, Math.min(size, readable)), path);
   const end = header.dataStart + header.dataBytes;
   if (end !== size) {
     const what = size < end ? 'truncated' : 'longer than its header says';
@@ -147,6 +155,7 @@ async function readTensorsOf(file: OpenFile): Promise<[string, LazyTensor][]> {
   return header.tensors.map(({ name, dtype, shape, begin, end: to }) => [
     name,
     {
+      name,
       shape,
       dtype,
       path,

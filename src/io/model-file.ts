@@ -76,15 +76,23 @@ export function saveModel(model: LibraryModel, options: SaveModelOptions = {}): 
     step: optional(integer(0)),
     spareIds: optional(flag),
   });
-  const kind = modelKind(model);
-  if (kind === null) {
-    throw new ConfigError('the model must be one of the library, and no class on top of one', {
-      op: OP,
-      expected: 'CausalLM, Transformer, MaskedLM, a classifier or VisionTransformer of this copy of prenorm',
-      hint: 'save the weights of a model of your own with encodeSafetensors(model.stateDict())',
-    });
-  }
+  const kind = libraryKind(OP, model);
   return encodeModel({ ...options, kind, config: model.config, weights: model.stateDict() });
+}
+
+/**
+ * The kind of a model.
+ * @throws ConfigError for what is none of the library's
+ */
+export function libraryKind(op: string, model: unknown): ModelKind {
+  const kind = modelKind(model);
+  if (kind !== null) return kind;
+  throw new ConfigError('the model must be one of the library, and no class on top of one', {
+    op,
+    expected: 'CausalLM, Transformer, MaskedLM, a classifier or VisionTransformer of this copy of prenorm',
+    actual: model,
+    hint: 'save the weights of a model of your own with encodeSafetensors(model.stateDict())',
+  });
 }
 
 /**

@@ -13,7 +13,7 @@ export interface FileRoom {
 }
 
 /** Matrices of the smallest layer: q, k and v, output, and the two of the feed-forward. */
-const TENSORS_PER_LAYER = 4;
+export const TENSORS_PER_LAYER = 4;
 /** A table of sinusoids is in no file: so large it may always be, or so many times larger than what is. */
 const FREE_TABLE = 1 << 20;
 const TABLE_RATIO = 64;
@@ -43,12 +43,15 @@ function checkFile(op: string, file: FileRoom, { elements, what, most, layers, s
   if (problem) refuse(problem, file.elements, sinusoids);
 }
 
+/** Values that a table of sinusoids or angles may have beside a file of so many values. */
+export const mostOfTable = (elements: number): number => Math.max(FREE_TABLE, TABLE_RATIO * elements);
+
 /** What is wrong with the table of sinusoids of a model that has so many values; null for nothing. */
 export function tableProblem(config: object, elements: number): string | null {
   const { positions, maxSeqLen, dModel, numHeads } = config as ModelConfig;
   const heads = positions === 'rotary' ? numHeads : 1;
   const table = positions === 'sinusoidal' || positions === 'rotary' ? (maxSeqLen * dModel) / heads : 0;
-  const most = Math.max(FREE_TABLE, TABLE_RATIO * elements);
+  const most = mostOfTable(elements);
   if (table <= most) return null;
   return `its table of sinusoids has ${table} values, a file of ${elements} values justifies ${most}: lower maxSeqLen`;
 }

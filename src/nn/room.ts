@@ -5,7 +5,7 @@ import { currentRuntime } from '../runtime/runtime.js';
 import type { ModelConfig } from './config.js';
 
 /** Elements of a table of sinusoids or angles: 8192 positions of 8192 dimensions, some seconds of work. */
-const MAX_TABLE = 1 << 26;
+export const MAX_TABLE = 1 << 26;
 
 /** What a configuration asks for. */
 export interface Needs {

@@ -2,7 +2,7 @@
  * @file A tokenizer of characters (Unicode code points): id 0 stands for every character it does not know, the others
  * are in the order of their code points. Small vocabularies train fast; nothing is looked up in Unicode's tables.
  */
-import { checkValue, integer, text as textRule } from '../checks.js';
+import { checkValue, idList, integer, text as textRule } from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 
@@ -63,6 +63,7 @@ export class CharTokenizer {
    * @throws DataError for an id outside [0, vocabSize)
    */
   decode(ids: ArrayLike<number>): string {
+    checkValue('CharTokenizer.decode', 'ids', ids, idList);
     return Array.from(ids, (id, i) => {
       const char = this.#chars[id];
       if (char !== undefined) return char;

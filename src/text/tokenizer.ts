@@ -4,7 +4,7 @@
  * tokens first, then the 256 bytes, then one id for each merge. Text never produces a special id, whatever it
  * says, and every string, lone surrogates included, survives `decode(encode(text))`.
  */
-import { checkOptions, checkValue, flag, integer, optional } from '../checks.js';
+import { checkOptions, checkValue, flag, idList, integer, optional } from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 import { decodeBytes, encodeBytes } from '../utf8.js';
@@ -171,6 +171,7 @@ export class Tokenizer {
    * @throws DataError for an id outside [0, vocabSize)
    */
   decode(ids: ArrayLike<number>): string {
+    checkValue('Tokenizer.decode', 'ids', ids, idList);
     const { vocabSize } = this;
     let length = 0;
     for (let i = 0; i < ids.length; i++) {

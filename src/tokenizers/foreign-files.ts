@@ -1,4 +1,5 @@
 /** @file Files of models that are not read here, each with what to do about it. */
+import { checkValue, iterable, text } from '../checks.js';
 import { FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 
@@ -77,10 +78,15 @@ export function foreignFile(name: string, holds: 'weights' | 'tokenizer'): Forma
  * @param names of the folder's files
  * @param configJSON what config.json holds, if it is there
  * @throws FormatError that says how to convert
+ * @throws ConfigError for what is no list of names
  */
 export function checkWeightFiles(names: Iterable<string>, configJSON?: unknown): void {
-  checkFullWidth(configJSON);
+  checkValue('checkWeightFiles', 'names', names, iterable);
   const list = [...names];
+  list.forEach((name, i) => {
+    checkValue('checkWeightFiles', `names[${i}]`, name, text);
+  });
+  checkFullWidth(configJSON);
   if (list.some((name) => /\.safetensors$/i.test(name))) return;
   for (const name of list) {
     const error = foreignFile(name, 'weights');

@@ -13,6 +13,7 @@ export {
 export type { Role, TokenizerSettings } from './special-names.js';
 export { toTokenizerJSON } from './to-tokenizer-json.js';
 export {
+  type TokenizerFile,
   type TokenizerFiles,
   type TokenizerOptions,
   tokenizerFileNames,

@@ -3,7 +3,16 @@
  * turned into ids by the model; special tokens go around it. Classes, lower case and normal forms come from one pinned
  * Unicode version, so a text has the same ids in every engine.
  */
-import { checkOptions, checkValue, flag, integer, optional, text as textRule } from '../checks.js';
+import {
+  checkOptions,
+  checkValue,
+  flag,
+  idList,
+  integer,
+  number,
+  optional,
+  text as textRule,
+} from '../checks.js';
 import { brief, DataError, FormatError } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { JsonPart, refusal } from '../json-part.js';
@@ -16,7 +25,14 @@ import { type Normalizer, readNormalizer } from './normalizers.js';
 import { readPostProcessor, type Template, type TemplateItem } from './post-processors.js';
 import { type PreTokenizer, readPreTokenizer } from './pre-tokenizers.js';
 import { FORMAT, isPretrainedJSON } from './saved-form.js';
-import { ROLE_KEYS, ROLES, type Role, readSettings, type TokenizerSettings } from './special-names.js';
+import {
+  ROLE_KEYS,
+  ROLES,
+  type Role,
+  readEndIds,
+  readSettings,
+  type TokenizerSettings,
+} from './special-names.js';
 import type { SubwordModel } from './vocabulary.js';
 
 /** How a text becomes ids. */
@@ -54,6 +70,10 @@ export interface PretrainedTokenizerJSON {
 }
 
 const NONE = new Uint8Array(0);
+const settingsRule = {
+  wanted: '{ roles, chatTemplate, cleanUp, maxLength }; tokenizerFrom makes them of the files',
+  holds: (value: unknown) => isJsonObject(value) && isJsonObject(value.roles),
+};
 
 /** Made by `tokenizerFrom` or `PretrainedTokenizer.fromJSON`; immutable, and the same ids on every engine. */
 export class PretrainedTokenizer {
@@ -62,6 +82,8 @@ export class PretrainedTokenizer {
   /** Ids of the tokens with a role; undefined where the files name none. */
   readonly bosId?: number;
   readonly eosId?: number;
+  /** All ids that end a text: `eosId`, and those that generation_config.json or else config.json names besides. */
+  readonly eosIds: readonly number[];
   readonly padId?: number;
   readonly unkId?: number;
   readonly clsId?: number;
@@ -90,6 +112,7 @@ export class PretrainedTokenizer {
    * @throws FormatError naming the place of what is wrong, or not known here
    */
   constructor(source: unknown, settings: TokenizerSettings, path: string) {
+    checkValue('PretrainedTokenizer', 'settings', settings, settingsRule);
     const part = new JsonPart(source, path);
     this.#source = source as Record<string, unknown>;
     this.#settings = settings;
@@ -118,6 +141,9 @@ export class PretrainedTokenizer {
       const id = this.#roleId(role, settings.roles[role], path);
       if (id !== undefined) this[ROLES[role]] = id;
     }
+    this.eosIds = [
+      ...new Set([...(this.eosId === undefined ? [] : [this.eosId]), ...(settings.endIds ?? [])]),
+    ];
     this.chatTemplate = settings.chatTemplate;
     this.maxLength = settings.maxLength;
   }
@@ -235,6 +261,7 @@ export class PretrainedTokenizer {
       skipSpecialTokens: optional(flag),
       cleanUp: optional(flag),
     });
+    checkValue('PretrainedTokenizer.decode', 'ids', ids, idList);
     const { skipSpecialTokens = true, cleanUp: cleans = this.#settings.cleanUp } = options;
     const words: string[] = [];
     for (let i = 0; i < ids.length; i++) {
@@ -267,11 +294,13 @@ export class PretrainedTokenizer {
 
   /** The id of a token as the vocabulary writes it, e.g. `Ġthe` or `[CLS]`; undefined when there is none. */
   tokenToId(token: string): number | undefined {
+    checkValue('PretrainedTokenizer.tokenToId', 'token', token, textRule);
     return this.#addedIds.get(token) ?? this.#model.ids.get(token);
   }
 
   /** A token as the vocabulary writes it; undefined when no token has the id. */
   idToToken(id: number): string | undefined {
+    checkValue('PretrainedTokenizer.idToToken', 'id', id, number);
     return this.#words.get(id);
   }
 
@@ -320,13 +349,15 @@ export class PretrainedTokenizer {
 
 function storedSettings(part: JsonPart): TokenizerSettings {
   const { cleanUp: cleans, roles, chatTemplate, maxLength } = part.value as Record<string, unknown>;
+  const endIds = readEndIds(part, 'endIds');
   part.irrelevant('cleanUp', 'roles', 'chatTemplate', 'maxLength').finish();
   const given = {
     clean_up_tokenization_spaces: cleans,
     chat_template: chatTemplate,
     model_max_length: maxLength,
   };
-  return readSettings({ ...(isJsonObject(roles) ? roles : {}), ...given }, part.path);
+  const settings = readSettings({ ...(isJsonObject(roles) ? roles : {}), ...given }, part.path);
+  return endIds.length === 0 ? settings : { ...settings, endIds };
 }
 
 const wholeCharacter = (character: string): string => (hasLoneSurrogate(character) ? '\ufffd' : character);

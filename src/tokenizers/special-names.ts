@@ -34,6 +34,8 @@ export interface TokenizerSettings {
   readonly cleanUp: boolean;
   /** Of the model, in tokens; null where nobody says. */
   readonly maxLength: number | null;
+  /** Ids that end a text beside that of `eos_token`. Default: none. */
+  readonly endIds?: readonly number[];
 }
 
 /** Larger numbers stand for no limit. */
@@ -64,6 +66,15 @@ export function readSettings(value: unknown, path: string): TokenizerSettings {
     cleanUp: part.flag('clean_up_tokenization_spaces', false),
     maxLength: typeof limit === 'number' && limit > 0 && limit < NO_LIMIT ? Math.floor(limit) : null,
   };
+}
+
+/** Ids that end a text: one, or a list; none where the key is missing or null. */
+export function readEndIds(part: JsonPart, key: string): number[] {
+  const value = part.take(key) ?? [];
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  const bad = ids.find((id) => !Number.isSafeInteger(id) || (id as number) < 0);
+  if (bad !== undefined) throw refusal(part.at(key), 'must be an id, or a list of ids', bad);
+  return ids as number[];
 }
 
 /** A text, or a list of named ones, of which `default` counts, or else the first. */

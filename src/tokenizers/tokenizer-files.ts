@@ -1,5 +1,13 @@
 /** @file `tokenizerFrom`: the tokenizer of a model's folder, whichever of the usual files it has. */
-import { bytesOf, checkOptions, flag, optional, text as textRule } from '../checks.js';
+import {
+  bytesOf,
+  checkOptions,
+  checkValue,
+  flag,
+  hostObject,
+  optional,
+  text as textRule,
+} from '../checks.js';
 import { brief, ConfigError, DataError, FormatError } from '../errors.js';
 import { isJsonObject, parseJson } from '../json.js';
 import { JsonPart } from '../json-part.js';
@@ -7,10 +15,13 @@ import { checkTextSize, textOf } from '../text-file.js';
 import { foreignFile } from './foreign-files.js';
 import { BERT_ROLES, bertTokenizerJSON, GPT2_END, gpt2TokenizerJSON } from './known-tokenizers.js';
 import { PretrainedTokenizer } from './pretrained-tokenizer.js';
-import { ROLE_KEYS, readRoles, readSettings, type TokenizerSettings } from './special-names.js';
+import { ROLE_KEYS, readEndIds, readRoles, readSettings, type TokenizerSettings } from './special-names.js';
 
-/** Files by their names; folders in front of a name do not count. */
-export type TokenizerFiles = Readonly<Record<string, ArrayBufferView | ArrayBufferLike | string>>;
+/** A file of a tokenizer, as bytes or as text. */
+export type TokenizerFile = ArrayBufferView | ArrayBufferLike | string;
+
+/** Files by their names, in an object or a Map; folders in front of a name do not count. */
+export type TokenizerFiles = Readonly<Record<string, TokenizerFile>> | ReadonlyMap<string, TokenizerFile>;
 
 /** What the files do not say, or say otherwise. */
 export interface TokenizerOptions {
@@ -39,12 +50,15 @@ export const tokenizerFileNames: readonly string[] = [
   'vocab.bpe',
   'vocab.txt',
   'added_tokens.json',
+  'generation_config.json',
+  'config.json',
 ];
 
 /**
  * The tokenizer of a model's files: of tokenizer.json where there is one, else of GPT-2's vocab.json and merges.txt (or
  * encoder.json and vocab.bpe), else of BERT's vocab.txt. tokenizer_config.json, special_tokens_map.json,
- * chat_template.jinja and, beside vocabularies, added_tokens.json are read too; other files are left alone.
+ * chat_template.jinja and, beside vocabularies, added_tokens.json are read too, and the ids that end a text, of
+ * generation_config.json or else of config.json; other files are left alone.
  * @param files bytes or texts by name
  * @throws FormatError naming file and place of what is wrong or not known here; for SentencePiece's and GGUF files alone
  * with how to convert them
@@ -66,14 +80,21 @@ export function tokenizerFrom(files: TokenizerFiles, options: TokenizerOptions =
 
 /** The files by their last names. */
 class Folder {
-  readonly #files = new Map<string, [path: string, content: ArrayBufferView | ArrayBufferLike | string]>();
+  readonly #files = new Map<string, [path: string, content: TokenizerFile]>();
 
   constructor(files: TokenizerFiles) {
-    if (!isJsonObject(files) || ArrayBuffer.isView(files)) {
-      const hint = "pass { 'tokenizer.json': bytes, … }";
-      throw new ConfigError('files must be an object of names and contents', { op: 'tokenizerFrom', hint });
+    const isMap = hostObject(files, 'Map');
+    if (!isMap && !hostObject(files, 'Object')) {
+      throw new ConfigError(`files must be an object or a Map of names and contents, got ${brief(files)}`, {
+        op: 'tokenizerFrom',
+        actual: files,
+        hint: "pass { 'tokenizer.json': bytes, … }",
+      });
     }
-    for (const [path, content] of Object.entries(files)) {
+    for (const [path, content] of isMap
+      ? (files as ReadonlyMap<string, TokenizerFile>)
+      : Object.entries(files)) {
+      checkValue('tokenizerFrom', 'a name in files', path, textRule);
       const name = path.slice(path.lastIndexOf('/') + 1);
       if (this.#files.has(name) && tokenizerFileNames.includes(name))
         throw new ConfigError(`files has ${name} twice`, { op: 'tokenizerFrom', actual: path });
@@ -198,10 +219,28 @@ function settingsOf(
     given,
   ];
   const roles: Partial<Record<(typeof ROLE_KEYS)[number], string>> = {};
-  for (const layer of layers)
-    for (const key of ROLE_KEYS) {
+  // In one order, whoever said them: what is written is then the same when it is read and written again.
+  for (const key of ROLE_KEYS)
+    for (const layer of layers) {
       const word = (layer as TokenizerSettings['roles'])[key];
       if (word !== undefined) roles[key] = word;
     }
-  return { ...settings, roles, chatTemplate: folder.text('chat_template.jinja') ?? settings.chatTemplate };
+  const endIds = endIdsOf(folder);
+  return {
+    ...settings,
+    roles,
+    chatTemplate: folder.text('chat_template.jinja') ?? settings.chatTemplate,
+    ...(endIds.length > 0 ? { endIds } : {}),
+  };
+}
+
+/** Of the first file that says any, as Hugging Face generates by them. */
+function endIdsOf(folder: Folder): number[] {
+  for (const name of ['generation_config.json', 'config.json']) {
+    const json = folder.json(name);
+    // A run's config.json is a recipe, which has no such key.
+    const ids = json === undefined ? [] : readEndIds(new JsonPart(json, name), 'eos_token_id');
+    if (ids.length > 0) return ids;
+  }
+  return [];
 }

@@ -17,7 +17,7 @@ import * as assert from 'uvu/assert';
 import { generateText } from '../../src/generate/index.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { decodeSafetensors, loadModel } from '../../src/io/index.js';
-import { CausalLM, TextClassifier } from '../../src/nn/index.js';
+import { CausalLM, MaskedLM, TextClassifier } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import * as tokenizers from '../../src/tokenizers/index.js';
 import { fixture, read } from '../tokenizers/fixture.js';
@@ -242,6 +242,52 @@ test('train: from the weights and the tokenizer of a folder, with the options th
     assert.is(back.code, 0, back.stderr);
     const said = await prenorm(['generate', 'tuned', '--prompt', 'the', '--max-new-tokens', '3'], { cwd });
     assert.is(said.code, 0, said.stderr);
+  });
+});
+
+test('train: masked texts go on from a BERT with its own tokenizer, and another without a mask is refused', async () => {
+  await inFolder(async (cwd) => {
+    const roles = { cls_token: '[CLS]', sep_token: '[SEP]', pad_token: '[PAD]' };
+    const words = read(fixture('bert-uncased'), { ...roles, mask_token: '[MASK]' });
+    const {
+      numClasses: _,
+      multiLabel: __,
+      classWeights: ___,
+      pooling: ____,
+      causal: _____,
+      ...config
+    } = judge.config;
+    // A vocabulary is often padded: ids that the tokenizer does not have.
+    const vocabSize = words.vocabSize + 3;
+    const masked = new MaskedLM({ ...config, vocabSize, nextSentence: true });
+    write(join(cwd, 'bert'), toPretrained(masked, { tokenizer: words }));
+    const story = Array.from(
+      { length: 60 },
+      (_, i) => `the end of the quick story ${i % 20 === 19 ? '\n' : ''}`,
+    );
+    writeFileSync(join(cwd, 'a.txt'), `${story.join('\n')}\n`);
+    const recipe = {
+      model: { kind: 'maskedLM', dropout: 0 },
+      weights: 'bert',
+      data: { kind: 'masked', source: 'a.txt', batchSize: 2 },
+      tokenizer: { kind: 'saved', path: 'bert' },
+      optimizer: { kind: 'adam', lr: 0.01 },
+      steps: 3,
+    };
+    writeFileSync(join(cwd, 'tune.json'), JSON.stringify(recipe));
+    const done = await prenorm(['train', 'tune.json', '--out', 'run'], { cwd });
+    assert.is(done.code, 0, done.stderr);
+    const back = await prenorm(['export', 'run', '--to', 'hf', '--out', 'tuned'], { cwd });
+    assert.is(back.code, 0, back.stderr);
+    const { model, tokenizer } = await fromPretrained(join(cwd, 'tuned'), { tokenizers });
+    assert.instance(model, MaskedLM);
+    assert.equal([tokenizer?.maskId, (model as MaskedLM).config.vocabSize], [words.maskId, vocabSize]);
+    const judged = await prenorm(['evaluate', 'run'], { cwd });
+    assert.is(judged.code, 0, judged.stderr);
+    write(join(cwd, 'bert'), toPretrained(masked, { tokenizer: bert }));
+    const refused = await prenorm(['train', 'tune.json', '--out', 'other'], { cwd });
+    assert.is(refused.code, 2);
+    assert.match(refused.stderr, /the tokenizer has no token to mask with \(take that of a BERT/);
   });
 });
 

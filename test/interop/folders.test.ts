@@ -131,7 +131,10 @@ test('weights of other formats: how to convert them, also where nothing can be l
     }
   }
   const { [WEIGHTS]: _, ...alone } = files();
-  assert.match((await refused(alone)).message, /there is no model\.safetensors \(there is "config\.json"\)/);
+  assert.match(
+    (await refused(alone)).message,
+    /there is no model\.safetensors \(there is "config\.json"; a folder of Hugging Face has/,
+  );
 });
 
 test('weights of few bits are refused before a model is made, by config.json or by their dtype', async () => {
@@ -159,7 +162,9 @@ test('config.json and the index must be JSON objects of a sane size, in UTF-8', 
     [text('{"a": 1, "a": 2}'), /the key "a" stands twice/],
     [text('['.repeat(100)), /nested deeper than 64/],
     [new Uint8Array([123, 0xff, 125]), /config\.json:1: invalid UTF-8 at byte 1/],
-    [text('[1]'), /config\.json: a JSON object is wanted/],
+    [text('[1]'), /config\.json: a JSON object is wanted, got a list/],
+    [text('null'), /config\.json: a JSON object is wanted, got null/],
+    [text('{}'), /config\.json: it has no model_type, which says what the model is; known here are gpt2/],
   ];
   for (const [content, says] of cases)
     assert.match((await refused(files({ [CONFIG]: content }))).message, says);

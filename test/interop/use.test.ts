@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { noGrad } from '../../src/autograd/index.js';
 import { classify } from '../../src/classify/index.js';
 import { CachedLM } from '../../src/generate/cached-lm.js';
-import { generate } from '../../src/generate/index.js';
+import { generate, generateText } from '../../src/generate/index.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { loadModel, saveModel } from '../../src/io/index.js';
 import {
@@ -18,10 +18,12 @@ import {
 import { Adam } from '../../src/optim/index.js';
 import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
+import * as tokenizers from '../../src/tokenizers/index.js';
 import { type Trainable, Trainer } from '../../src/train/index.js';
 import { WorkerModel } from '../../src/worker/index.js';
 import { bits, gaussians, SMALL } from '../support.js';
-import { filesOf, goldenOf, lmLogits } from './folders.js';
+import { fixture, read } from '../tokenizers/fixture.js';
+import { filesOf, goldenOf, json, lmLogits, parsed } from './folders.js';
 
 const test = suite('interop/use');
 await init();
@@ -165,6 +167,81 @@ test('models of every folder are saved as one file and loaded with the same bits
     const ready = await inWorker(model, { labels }).ready;
     assert.equal([ready.kind, ready.config, ready.labels], [model.kind, model.config, labels]);
   }
+});
+
+test('a folder that is read and written again has the same bytes in every file', async () => {
+  const settings = { eos_token: '<|im_end|>', pad_token: '<|im_start|>', chat_template: '{{ messages }}' };
+  const smol = read(fixture('smollm2'), settings);
+  const marks = { cls_token: '[CLS]', sep_token: '[SEP]', pad_token: '[PAD]', mask_token: '[MASK]' };
+  const words = read(fixture('bert-uncased'), marks);
+  const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'one', 'two'].join('\n');
+  const config = JSON.stringify({ mask_token: '[MASK]', model_max_length: 24 });
+  const byFile = tokenizers.tokenizerFrom({ 'vocab.txt': vocabulary, 'tokenizer_config.json': config });
+  const file = JSON.stringify(fixture('smollm2'));
+  const generation = JSON.stringify({ eos_token_id: [7, 9] });
+  const ending = tokenizers.tokenizerFrom({ 'tokenizer.json': file, 'generation_config.json': generation });
+  for (const tokenizer of [trainBPE(['one two three'], { vocabSize: 265 }), smol, ending]) {
+    const { vocabSize } = tokenizer;
+    await checkStable(new CausalLM({ ...SMALL, ...llama, bias: 'qkv', vocabSize }), { tokenizer });
+  }
+  for (const tokenizer of [words, byFile]) {
+    const { vocabSize } = tokenizer;
+    await checkStable(new MaskedLM({ ...SMALL, ...bert, vocabSize, nextSentence: true }), { tokenizer });
+    const judge = new TextClassifier({ ...SMALL, ...bert, vocabSize, numClasses: 2 });
+    await checkStable(judge, { tokenizer, labels: ['no', 'yes'], maxShardBytes: 9000 });
+  }
+  for (const name of [...CAUSAL, 'bert', 'bert-classifier', 'vit']) {
+    const { model, labels } = await fromPretrained(filesOf(name));
+    await checkStable(model, { labels });
+  }
+});
+
+async function checkStable(model: LibraryModel, options: Parameters<typeof toPretrained>[1]): Promise<void> {
+  const first = toPretrained(model, options);
+  const { model: again, tokenizer, labels } = await fromPretrained(first, { tokenizers });
+  assert.is(tokenizer === null, options?.tokenizer === undefined);
+  const second = toPretrained(again, { ...options, tokenizer, labels });
+  assert.equal([...second.keys()], [...first.keys()]);
+  for (const [name, bytes] of first) assert.is(text(second.get(name)), text(bytes), name);
+}
+
+const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes as Uint8Array).toString('latin1');
+
+test('whichever of several ids ends a text, here, in a worker, and from the folder that says so', async () => {
+  const tokenizer = read(fixture('smollm2'), { eos_token: '<|im_end|>' });
+  const { vocabSize } = tokenizer;
+  const model = new CausalLM({ ...SMALL, ...llama, vocabSize, seed: 4 }).eval() as CausalLM;
+  const best = { seed: 5, maxNewTokens: 8 };
+  const { ids, reason } = await generateText(model, tokenizer, 'the end', best);
+  assert.is(reason, 'length');
+  const last = [...ids].find((id, i) => i > 0 && !ids.subarray(0, i).includes(id)) as number;
+  const short = ids.subarray(0, ids.indexOf(last));
+  const given = await generateText(model, tokenizer, 'the end', { ...best, eos: [3, last] });
+  assert.equal([given.reason, given.ids], ['eos', short]);
+  for (const eos of [[], null]) {
+    const whole = await generateText(model, tokenizer, 'the end', { ...best, eos });
+    assert.equal([whole.reason, whole.ids], ['length', ids]);
+  }
+  const files = toPretrained(model, { tokenizer });
+  const config = parsed(files.get('config.json'));
+  for (const changed of [
+    { 'config.json': json({ ...config, eos_token_id: [3, last] }) },
+    { 'generation_config.json': json({ eos_token_id: last, temperature: 0.1 }) },
+  ]) {
+    const folder = new Map([...files, ...Object.entries(changed)]) as typeof files;
+    const loaded = await fromPretrained(folder, { tokenizers });
+    const ended = await generateText(loaded.model, loaded.tokenizer, 'the end', best);
+    assert.equal([ended.reason, ended.ids], ['eos', short]);
+    const worker = inWorker(loaded.model, { tokenizer: loaded.tokenizer });
+    const answer = worker.generate('the end', best);
+    let there = await answer.next();
+    while (!there.done) there = await answer.next();
+    assert.equal([there.value.reason, there.value.ids], ['eos', short]);
+  }
+  assert.throws(
+    () => generate(model, tokenizer, 'a', { eos: [vocabSize] }),
+    /eos must be a whole number from 0/,
+  );
 });
 
 test.run();

@@ -77,7 +77,7 @@ test('what config.json says is done, or refused by name', async () => {
   assert.is((model as VisionTransformer).config.patchSize, 4);
   const refused: [object, RegExp][] = [
     [{ image_size: [12, 8] }, /image_size must be one number, or two equal ones/],
-    [{ patch_size: 5 }, /imageSize must be a multiple of patchSize 5/],
+    [{ patch_size: 5 }, /patch_size must be a divisor of image_size 12, got 5/],
     [{ patch_size: 6 }, /must have shape \[1, 5, 12\], got \[1, 10, 12\]|projection.weight must have shape/],
     [{ num_channels: 1 }, /projection.weight must have shape \[12, 1, 4, 4\], got \[12, 3, 4, 4\]/],
     [{ qkv_bias: false }, /qkv_bias must be true, got false/],

@@ -2,10 +2,10 @@
 import { optional } from '../../checks.js';
 import { evaluationMaskedPairs, loadKjv, MaskedPairBatches, type MaskedTexts } from '../../data/index.js';
 import { rowLength } from '../../data/row-batches.js';
-import { DataError } from '../../errors.js';
-import { maskedMarks } from '../../text/index.js';
+import { ConfigError, DataError } from '../../errors.js';
+import type { MaskedMarks } from '../../text/index.js';
 import type { MaskedData } from '../data-recipe.js';
-import { withMarks } from '../tokenizers.js';
+import { rowsBy, type TextCodec } from '../tokenizers.js';
 import { checkOrigin, contentHash, originKeys, type Parts, readContent, SHARE } from './content.js';
 import type { DataKind } from './kind.js';
 import { boundsOf, decidedBounds, MAX_LEN, rowDefaults, rowRules } from './rows.js';
@@ -36,6 +36,17 @@ export interface ReadMasked {
   sha256: string;
   source: string | null;
   parts: Parts<string[][]>;
+}
+
+/** A pretrained tokenizer without a mask has none beside its ids either: its model has no row for one. */
+function checkMask({ maskId, vocabSize }: MaskedMarks, tokenizer: TextCodec): void {
+  if (maskId < vocabSize) return;
+  throw new ConfigError('the tokenizer has no token to mask with', {
+    op: 'tokenizer',
+    expected: 'one with a mask_token',
+    actual: tokenizer.vocabSize,
+    hint: 'take that of a BERT, or { "kind": "bpe", "vocabSize": 1000 }',
+  });
 }
 
 /** Masked text. */
@@ -70,10 +81,12 @@ export const maskedKind: DataKind<MaskedData, ReadMasked> = {
   },
   async open(data, { source, parts, sha256 }, make) {
     const { maskedShare } = data;
-    const tokenizer = withMarks(await make(parts.train.flat(), source), 'masked');
-    const marks = maskedMarks(tokenizer);
+    const tokenizer = await make(parts.train.flat(), source);
+    const codec = rowsBy(tokenizer, 'masked');
+    const { marks } = codec;
+    checkMask(marks, tokenizer);
     const encode = (documents: string[][] = []): MaskedTexts => ({
-      documents: documents.map((document) => document.map((sentence) => tokenizer.encode(sentence))),
+      documents: documents.map((document) => document.map((sentence) => codec.encode(sentence))),
     });
     const train = encode(parts.train);
     const longest = train.documents.reduce((most, document) => {
