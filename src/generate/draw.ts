@@ -1,6 +1,6 @@
 /** @file One token from the scores of all: the most probable, or one drawn behind the filters. Ties go to the smaller id. */
 import { NumericError } from '../errors.js';
-import { currentRuntime } from '../runtime/runtime.js';
+import { exp64 } from '../runtime/math.js';
 
 /**
  * What is left to draw from. The filters come in this order, each on what the one before has left:
@@ -48,12 +48,11 @@ const noScores = (actual: number): NumericError =>
 export function draw(scores: Float32Array, filters: Filters, u: number): number {
   const { temperature, topK = scores.length, topP = 1, minP = 0 } = filters;
   const ids = ranked(scores, topK);
-  const { kernels } = currentRuntime();
   const top = scores[ids[0]];
   const weights = new Float64Array(ids.length);
   let sum = 0;
   for (let i = 0; i < ids.length; i++) {
-    weights[i] = kernels.exp64((scores[ids[i]] - top) / temperature);
+    weights[i] = exp64((scores[ids[i]] - top) / temperature);
     sum += weights[i];
   }
   if (!(sum > 0 && sum < Infinity)) throw noScores(top);

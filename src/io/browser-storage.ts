@@ -6,6 +6,8 @@
 import { anything, bytesOf, checkOptions, oneOf, optional } from '../checks.js';
 import { CheckpointError, ConfigError, EnvironmentError } from '../errors.js';
 import { onDemand } from '../runtime/node-builtin.js';
+import { turn } from '../runtime/turn.js';
+import { encodeBytes } from '../utf8.js';
 import type { Slots } from './browser-slots.js';
 import { Sha256 } from './sha256.js';
 import type { CheckpointStoreOptions, SlotPair, StoredCheckpoint } from './slot-pair.js';
@@ -39,7 +41,7 @@ export class CheckpointStore {
       slots: optional(anything),
     });
     const { openPair } = await onDemand(import('./slot-pair.js'));
-    const tools = { Sha256, CheckpointError, EnvironmentError };
+    const tools = { Sha256, CheckpointError, EnvironmentError, encodeBytes, turn };
     return new CheckpointStore(name, await openPair(name, options, tools));
   }
 

@@ -3,6 +3,8 @@
  * imports nothing that is loaded anyway: what it needs of that is given to it.
  */
 import type { CheckpointError, EnvironmentError } from '../errors.js';
+import type { turn } from '../runtime/turn.js';
+import type { encodeBytes } from '../utf8.js';
 import { indexedDbSlots, originPrivateSlots, type SlotName, type Slots } from './browser-slots.js';
 import type { Sha256 } from './sha256.js';
 
@@ -22,17 +24,19 @@ export interface CheckpointStoreOptions {
   slots?: Slots;
 }
 
-/** Classes of the library that are needed here. */
+/** What of the library is needed here. */
 export interface SlotTools {
   Sha256: typeof Sha256;
   CheckpointError: typeof CheckpointError;
   EnvironmentError: typeof EnvironmentError;
+  encodeBytes: typeof encodeBytes;
+  turn: typeof turn;
 }
 
 const MAGIC = 'prenorm-slot 1\n\0';
 /** Magic (16), generation (8), length (8), SHA-256 of these 16 bytes and the body (32). */
 const HEAD_BYTES = 64;
-/** Bytes hashed at once: a page must not stand still over a large checkpoint. */
+/** Bytes hashed at once. */
 const SLICE = 1 << 20;
 
 /**
@@ -163,7 +167,7 @@ async function makeHead(
   tools: SlotTools,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const head = new Uint8Array(HEAD_BYTES);
-  head.set(new TextEncoder().encode(MAGIC));
+  head.set(tools.encodeBytes(MAGIC));
   const view = new DataView(head.buffer);
   view.setBigUint64(16, BigInt(generation), true);
   view.setBigUint64(24, BigInt(body.length), true);
@@ -171,9 +175,10 @@ async function makeHead(
   return head;
 }
 
-async function digest(head: Uint8Array, body: Uint8Array, { Sha256 }: SlotTools): Promise<Uint8Array> {
+async function digest(head: Uint8Array, body: Uint8Array, { Sha256, turn }: SlotTools): Promise<Uint8Array> {
   const hash = new Sha256().update(head.subarray(0, 32));
   for (let at = 0; at < body.length; at += SLICE) {
+    // A page must not stand still meanwhile.
     if (at > 0) await turn();
     hash.update(body.subarray(at, at + SLICE));
   }
@@ -181,23 +186,11 @@ async function digest(head: Uint8Array, body: Uint8Array, { Sha256 }: SlotTools)
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** Lets the page do what waits; no timer, which hidden tabs hold back. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
-}
-
 /** null for anything but a whole slot: cut short, damaged, or somebody else's. */
 async function readWhole(bytes: Uint8Array, tools: SlotTools): Promise<StoredCheckpoint | null> {
   if (bytes.length < HEAD_BYTES) return null;
   const head = bytes.slice(0, HEAD_BYTES);
-  if (new TextDecoder().decode(head.subarray(0, 16)) !== MAGIC) return null;
+  if (!tools.encodeBytes(MAGIC).every((byte, i) => byte === head[i])) return null;
   const view = new DataView(head.buffer);
   const generation = Number(view.getBigUint64(16, true));
   const body = bytes.slice(HEAD_BYTES) as Uint8Array<ArrayBuffer>;

@@ -2,11 +2,10 @@
  * @file Finds where a NaN or an infinity came from: the step is computed a second time, and every module's output,
  * then every op's, is looked at. Costs nothing while all is well.
  */
-import { noGrad, scope, tapePosition, watchBackward } from '../autograd/tape.js';
+import { countNonFinite as countAt } from '../autograd/ops/in-place.js';
+import { scope, tapePosition, watchBackward } from '../autograd/tape.js';
 import { type TapeNode, Variable } from '../autograd/variable.js';
 import { NumericError, type NumericFields } from '../errors.js';
-import type { Ptr } from '../runtime/kernels.js';
-import type { Runtime } from '../runtime/runtime.js';
 import type { Module } from './module.js';
 
 /** What is known about the step besides the place: its number and the gradient norms before it. */
@@ -15,14 +14,6 @@ export type AnomalyContext = Pick<NumericFields, 'step' | 'gradNorms' | 'layerGr
 /** Number of elements of `x` that are NaN or infinite. */
 export function countNonFinite(x: Variable): number {
   return countAt(x.runtime, x.ptr, x.size);
-}
-
-function countAt(runtime: Runtime, ptr: Ptr, size: number): number {
-  return noGrad(() => {
-    const out = runtime.allocate(1);
-    runtime.kernels.countNonFinite(out, ptr, size);
-    return runtime.heap.readInts(out, 1)[0];
-  }, runtime);
 }
 
 /**

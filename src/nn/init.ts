@@ -11,10 +11,10 @@
  * `torch` is `nn.Transformer._reset_parameters` applied to the whole model, as PyTorch's translation tutorial
  * does; biases of q, k, v and of the output projection are 0 there.
  */
+import { fillBy, type Law } from '../autograd/ops/in-place.js';
 import { noGrad } from '../autograd/tape.js';
 import { type Parameter, result, type Variable } from '../autograd/variable.js';
 import { checkValue, oneOf, seed as seedRule, text } from '../checks.js';
-import { fnv1a, seedKey } from '../random.js';
 import { currentRuntime } from '../runtime/runtime.js';
 import { checkShape } from '../tensor/shape.js';
 import type { Module } from './module.js';
@@ -45,12 +45,6 @@ export function initializeModel(model: Module, scheme: InitScheme, seed: number)
   for (const [, module] of model.namedModules()) module.afterInit(valueGain);
 }
 
-/** Multiplies `size` values of a parameter from element `start` on. */
-export function multiply(p: Parameter, factor: number, start = 0, size = p.size - start): void {
-  if (factor === 1) return;
-  noGrad(() => p.runtime.kernels.scaleForward(p.ptr + 4 * start, p.ptr + 4 * start, factor, size), p.runtime);
-}
-
 /** A constant of independent N(0, 1) values, keyed by seed and stream name. */
 export function randomNormal(shape: readonly number[], seed: number, stream: string): Variable {
   checkShape('randomNormal', shape);
@@ -58,9 +52,7 @@ export function randomNormal(shape: readonly number[], seed: number, stream: str
   checkValue('randomNormal', 'stream', stream, text);
   return noGrad(() => {
     const x = result(currentRuntime(), shape);
-    const rng = x.runtime.allocate(4);
-    x.runtime.heap.writeInts(rng, seedKey(seed));
-    x.runtime.kernels.normalFill(x.ptr, x.size, rng, fnv1a(stream) | 0, 0, 1);
+    fillBy({ std: 1 }, x, seed, stream);
     return x;
   });
 }
@@ -73,9 +65,6 @@ export function initializeParameter(parameter: Parameter): Parameter {
   draw(parameter, 'paper', parameter.runtime.seed, `init:${parameter.runtime.draws.nextLayer()}`, 1);
   return parameter;
 }
-
-/** How a parameter begins: a constant, N(0, std²) or U(-bound, bound). */
-type Law = { constant: number } | { std: number } | { bound: number };
 
 /** The table above; null leaves a parameter as its module made it. */
 function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null {
@@ -106,14 +95,5 @@ function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null 
 
 function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
   const law = lawOf(p, scheme, biasFanIn);
-  if (!law) return;
-  const { kernels, heap } = p.runtime;
-  noGrad(() => {
-    const rng = p.runtime.allocate(4);
-    heap.writeInts(rng, seedKey(seed));
-    const id = fnv1a(stream) | 0;
-    if ('constant' in law) kernels.fill(p.ptr, law.constant, p.size);
-    else if ('std' in law) kernels.normalFill(p.ptr, p.size, rng, id, 0, law.std);
-    else kernels.uniformFill(p.ptr, p.size, rng, id, -law.bound, law.bound);
-  }, p.runtime);
+  if (law) fillBy(law, p, seed, stream);
 }

@@ -1,6 +1,7 @@
 /** @file Whole models: the encoder-decoder `Transformer` and the decoder-only `CausalLM`. */
 
 import { lossRules } from '../autograd/ops/cross-entropy.js';
+import { multiply } from '../autograd/ops/in-place.js';
 import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
@@ -12,7 +13,7 @@ import { ShapeError } from '../errors.js';
 import { batchTensor, type StepInputs } from './batch-tensor.js';
 import { type ModelConfig, type ModelOptions, resolveConfig, stackConfig } from './config.js';
 import { OutputProjection, TokenEmbedding } from './embeddings.js';
-import { initializeModel, multiply } from './init.js';
+import { initializeModel } from './init.js';
 import { Module } from './module.js';
 import { embeddingInitGain } from './placements.js';
 import { checkRoom } from './room.js';

@@ -9,6 +9,7 @@
  * | `peri`       | (Peri-LN) |                                        |                     | `sandwich_norm=True`      |
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
+import { multiply } from '../autograd/ops/in-place.js';
 import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
 import { type Activation, activations } from '../autograd/ops/linear.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
@@ -25,7 +26,7 @@ import {
   share,
 } from '../checks.js';
 import { type AttentionMask, type AttentionParts, MultiHeadAttention } from './attention.js';
-import { initializeParameter, multiply } from './init.js';
+import { initializeParameter } from './init.js';
 import { Dropout, FeedForward, type LayerBias, layerBiases, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm, type NormKind, normKinds } from './norms.js';

@@ -4,7 +4,7 @@
  * call updates everything.
  */
 
-import { noGrad } from '../autograd/tape.js';
+import { sumSquares } from '../autograd/ops/in-place.js';
 import { Parameter, runtimeOf } from '../autograd/variable.js';
 import {
   anything,
@@ -190,11 +190,7 @@ export abstract class Optimizer {
 
   /** The joint 2-norm of all gradients. */
   gradNorm(): number {
-    return noGrad(() => {
-      const at = this.runtime.allocate(1);
-      this.runtime.kernels.sumSquares(at, this.#settledGrads(), this.total);
-      return Math.sqrt(this.runtime.heap.floats(at, 1)[0]);
-    }, this.runtime);
+    return Math.sqrt(sumSquares(this.runtime, this.#settledGrads(), this.total));
   }
 
   /** Updates every parameter from its gradient, and moves the random generator on to the count of its steps. */

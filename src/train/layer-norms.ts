@@ -1,5 +1,5 @@
 /** @file The gradient norm of each layer, from the gradients as they lie in memory: nothing that trains is touched. */
-import { noGrad } from '../autograd/tape.js';
+import { sumSquares } from '../autograd/ops/in-place.js';
 import type { Parameter } from '../autograd/variable.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -32,17 +32,11 @@ export function layerNorms(
   layers: ReadonlyMap<string, readonly Parameter[]>,
   { runtime }: Optimizer,
 ): Record<string, number> {
-  return noGrad(() => {
-    const at = runtime.allocate(1);
-    return Object.fromEntries(
-      [...layers].map(([name, parameters]) => {
-        let sum = 0;
-        for (const parameter of parameters) {
-          runtime.kernels.sumSquares(at, parameter.gradAddress(), parameter.size);
-          sum += runtime.heap.floats(at, 1)[0];
-        }
-        return [name, Math.sqrt(sum)];
-      }),
-    );
-  }, runtime);
+  return Object.fromEntries(
+    [...layers].map(([name, parameters]) => {
+      let sum = 0;
+      for (const parameter of parameters) sum += sumSquares(runtime, parameter.gradAddress(), parameter.size);
+      return [name, Math.sqrt(sum)];
+    }),
+  );
 }

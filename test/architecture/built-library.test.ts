@@ -23,6 +23,7 @@ const rules: [what: string, pattern: RegExp][] = [
   ["the engine's randomness", /getRandomValues|randomUUID|randomBytes/],
   ['keys in an order of their own', /\bfor\s*\(\s*(?:const|let|var)\s+\w+\s+in\b/],
   ['clocks', /\bperformance\b/],
+  ['coders of texts', /\bnew Text(?:En|De)coder\b/],
 ];
 
 /** Folders that no number of a training passes through, with the reason. */
@@ -36,6 +37,8 @@ const apart: Record<string, string> = {
 
 /** Single uses that are meant, by file and rule. */
 const meant: Record<string, string> = {
+  'io/model-path.ts: coders of texts': "node:util's, in Node",
+  'utf8.ts: coders of texts': 'where there is one',
   'experiments/kinds/run-kinds.ts: clocks': 'seconds of a run, reported beside its numbers',
   "utf8.ts: the engine's Unicode tables": 'hexadecimal digits in a message',
   'fit/budget.ts: clocks': 'turns minutes into steps, once, before the recipe is fixed',
@@ -94,6 +97,7 @@ test('the rules find what they are for', () => {
     'crypto.getRandomValues(a)',
     'for (const key in o) f(key)',
     'performance.now()',
+    'new TextEncoder().encode(s)',
   ];
   for (const code of planted) assert.is(findings('planted', code).length, 1, code);
   assert.equal(

@@ -57,6 +57,22 @@ test('a large one is hashed in slices, between which the page does what waits', 
   assert.is(Buffer.compare((await (await open(slots)).read())?.bytes as Uint8Array, large), 0);
 });
 
+test('a page of a test runner has neither coders of texts nor a message channel', async () => {
+  const host = globalThis as Record<string, unknown>;
+  const missing = ['TextEncoder', 'TextDecoder', 'MessageChannel', 'setImmediate'];
+  const before = missing.map((name) => [name, host[name]] as const);
+  const slots = new MemorySlots();
+  const large = new Uint8Array(2_200_000).fill(7);
+  await open(slots); // the module is loaded with what Node has
+  for (const name of missing) host[name] = undefined;
+  try {
+    await (await open(slots)).write(large);
+    assert.is((await (await open(slots)).read())?.bytes.length, large.length);
+  } finally {
+    Object.assign(host, Object.fromEntries(before));
+  }
+});
+
 test('the newest is read, by this object and the next', async () => {
   const slots = new MemorySlots();
   const store = await open(slots);

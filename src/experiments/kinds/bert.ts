@@ -14,6 +14,7 @@ import {
   trainerOptions,
 } from '../../recipe/index.js';
 import { plan, Trainer } from '../../train/index.js';
+import { encodeBytes } from '../../utf8.js';
 import type { RunRecord } from '../results.js';
 import { type BertData, type PreparedBert, prepareBert, readBert } from './bert-data.js';
 import { chooseRate, type FineTuning, fineTune, type Task } from './fine-tune.js';
@@ -83,7 +84,7 @@ async function execute(run: BertRun, environment: RunEnvironment): Promise<RunOu
   const record = trainedRecord(run, { placement, seed: recipe.seed }, trainer, trained);
   return {
     ...record,
-    hash: sha256(new TextEncoder().encode(`${record.hash}${JSON.stringify(measured)}`)),
+    hash: sha256(encodeBytes(`${record.hash}${JSON.stringify(measured)}`)),
     unigramNll: data.unigramNll,
     measured,
   };

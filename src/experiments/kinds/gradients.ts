@@ -12,6 +12,7 @@ import { Transformer, type TransformerDecoderLayer, type TransformerEncoderLayer
 import { checkTrainingRecipe, type OpenedPairs, trainerOptions } from '../../recipe/index.js';
 import { frobenius, probe } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
+import { encodeBytes } from '../../utf8.js';
 import type { GradientPoint } from '../results.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { GradientsRun } from './run-spec.js';
@@ -41,7 +42,7 @@ export async function runGradients(
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
-  const bytes = new TextEncoder().encode(JSON.stringify(points));
+  const bytes = encodeBytes(JSON.stringify(points));
   return {
     id: run.id,
     experiment: 'gradients',

@@ -10,6 +10,7 @@ import { checkRecipe, prepareRun, readData } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { frobenius } from '../../theory/index.js';
 import { Trainer } from '../../train/index.js';
+import { encodeBytes } from '../../utf8.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 import type { TextRecipe } from './run-spec.js';
@@ -134,7 +135,7 @@ export const growthKind: RunKind<GrowthRun> = {
     measured.gradSpikes = spikes(gradNorms, 3);
     measured.finalLoss = mean(trainer.losses.slice(-10));
     const record = trainedRecord(run, { placement: run.placement, seed }, trainer, trained);
-    const hash = sha256(new TextEncoder().encode(record.hash + JSON.stringify(measured)));
+    const hash = sha256(encodeBytes(record.hash + JSON.stringify(measured)));
     return { ...record, hash, measured };
   },
   cost: ({ recipe: { steps, model, data } }) => {

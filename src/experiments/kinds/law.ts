@@ -17,6 +17,7 @@ import {
   reluMaximum,
   shareAbove,
 } from '../../theory/index.js';
+import { encodeBytes } from '../../utf8.js';
 import { mean } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
 
@@ -147,7 +148,7 @@ export const lawKind: RunKind<LawRun> = {
       config: { ...run },
       status: 'measured',
       steps: run.seeds.length,
-      hash: sha256(new TextEncoder().encode(JSON.stringify(measured))),
+      hash: sha256(encodeBytes(JSON.stringify(measured))),
       measured,
     };
   },

@@ -18,6 +18,7 @@ import {
 } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { cyclicTuning, normParameters, normShift, rescaleNorms, Trainer } from '../../train/index.js';
+import { encodeBytes } from '../../utf8.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
 
 export const shifts = ['none', 'translated', 'rotated'] as const;
@@ -223,7 +224,7 @@ export const normTuningKind: RunKind<NormTuningRun> = {
       config: { ...run },
       status: 'measured',
       steps: total,
-      hash: sha256(new TextEncoder().encode(JSON.stringify(measured))),
+      hash: sha256(encodeBytes(JSON.stringify(measured))),
       measured,
     };
   },
