@@ -4,29 +4,19 @@ import * as assert from 'uvu/assert';
 import { type CrossEntropyResult, crossEntropy, customOp } from '../../src/autograd/ops/index.js';
 import { tensor, type Variable } from '../../src/autograd/variable.js';
 import type { LmBatch } from '../../src/data/index.js';
-import { CheckpointError, MemoryError, NumericError, type PrenormError } from '../../src/errors.js';
+import { CheckpointError, MemoryError, NumericError } from '../../src/errors.js';
 import { CausalLM, Module } from '../../src/nn/index.js';
 import { Adam, SGD } from '../../src/optim/index.js';
 import { createRuntime, init } from '../../src/runtime/init.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
 import { plan, Trainer } from '../../src/train/index.js';
-import { languageModel, pairBatches, textWindows, translationTrainer, VOCAB } from './setup.js';
+import { refusal } from '../support.js';
+import { bytesEqual, languageModel, pairBatches, textWindows, translationTrainer, VOCAB } from './setup.js';
 
 const test = suite('trainer: guards');
 test.before(async () => {
   await init();
 });
-
-function failure(run: () => unknown): PrenormError {
-  try {
-    run();
-  } catch (error) {
-    return error as PrenormError;
-  }
-  throw new Error('nothing was thrown');
-}
-
-const bytesEqual = (a: Uint8Array, b: Uint8Array) => assert.is(Buffer.compare(a, b), 0);
 
 test('an overflow names step, module and op, with the gradient norms before it', () => {
   // A replayed step writes its gradients before its loss is read: the layers' norms are known eagerly only.
@@ -38,7 +28,7 @@ test('an overflow names step, module and op, with the gradient norms before it',
   const good = weight.toArray();
   weight.set(good.map(() => 3e38));
   const before = trainer.save();
-  const error = failure(() => trainer.trainStep()) as NumericError;
+  const error = refusal(() => trainer.trainStep()) as NumericError;
   assert.instance(error, NumericError);
   assert.is(error.path, 'decoder.layers.0.linear1');
   assert.is(error.op, 'linear');
@@ -64,12 +54,12 @@ test('only the last eight norms are kept, and a restored run starts without', ()
   const saved = trainer.save();
   const weight = trainer.options.model.parameters()[0];
   weight.set(weight.toArray().fill(Number.POSITIVE_INFINITY));
-  const error = failure(() => trainer.trainStep()) as NumericError;
+  const error = refusal(() => trainer.trainStep()) as NumericError;
   assert.is(error.gradNorms?.length, 8);
   assert.is(error.path, 'embedding.tokens.weight');
   trainer.restore(saved);
   weight.set(weight.toArray().fill(Number.NaN));
-  assert.equal((failure(() => trainer.trainStep()) as NumericError).gradNorms, []);
+  assert.equal((refusal(() => trainer.trainStep()) as NumericError).gradNorms, []);
   trainer.restore(saved);
   assert.is(trainer.trainStep().step, 12);
 });
@@ -123,7 +113,7 @@ test('a gradient that goes wrong names the op whose backward made it, and its mo
     trainer.trainStep();
     const before = trainer.save();
     model.probe.broken = true;
-    const error = failure(() => trainer.trainStep()) as NumericError;
+    const error = refusal(() => trainer.trainStep()) as NumericError;
     assert.is(error.op, 'probe, backward');
     assert.is(error.path, 'probe');
     assert.is(error.step, 2);
@@ -153,7 +143,7 @@ test('gradients whose squares exceed a float are told as that', () => {
   };
   const optimizer = new SGD(model.parameters(), { lr: 0.01 });
   const trainer = new Trainer({ model, data: textWindows(), optimizer, steps: 3 });
-  const error = failure(() => trainer.trainStep());
+  const error = refusal(() => trainer.trainStep());
   assert.match(error.message, /the squared gradient norm of step 1 is beyond the largest float/);
 });
 
@@ -185,7 +175,7 @@ test('a step that cannot fit is refused before it starts, and smaller ones go on
       computed ||= !runtime.planning;
       return forward(...args);
     };
-    const error = failure(() => trainer.trainStep());
+    const error = refusal(() => trainer.trainStep());
     assert.instance(error, MemoryError);
     assert.not(computed, 'the step has started');
     assert.is(
@@ -227,7 +217,7 @@ test('a step that runs out of memory on its way says the same, and nothing is lo
       }
       return loss(batch, options);
     };
-    const error = failure(() => trainer.trainStep());
+    const error = refusal(() => trainer.trainStep());
     assert.instance(error, MemoryError);
     assert.match(
       error.message,

@@ -1,10 +1,12 @@
 /** Tiny models and data for the trainer's tests. */
+import * as assert from 'uvu/assert';
 import { type PairBatch, PairBatches, TextWindows } from '../../src/data/index.js';
+import type { PrenormError } from '../../src/errors.js';
 import { CausalLM, type ModelOptions, Transformer } from '../../src/nn/index.js';
 import { Adam, inverseSqrt } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { currentRuntime } from '../../src/runtime/runtime.js';
-import { Trainer, type TrainerOptions } from '../../src/train/index.js';
+import { type StepMetrics, Trainer, type TrainerOptions } from '../../src/train/index.js';
 
 export const VOCAB = 20;
 const [padId, bosId, eosId] = [0, 1, 2];
@@ -73,3 +75,25 @@ export function textWindows(batchSize = 4): TextWindows {
   const ids = Int32Array.from({ length: 400 }, () => random.nextInt(VOCAB));
   return new TextWindows(ids, { batchSize, seqLen: 8, seed: 1 });
 }
+
+/** Trains until this step is done. */
+export async function runTo(trainer: Trainer<PairBatch>, step: number): Promise<StepMetrics[]> {
+  const seen: StepMetrics[] = [];
+  if (trainer.step === step) return seen;
+  for await (const metrics of trainer.run()) {
+    seen.push(metrics);
+    if (metrics.step === step) break;
+  }
+  return seen;
+}
+
+export async function failure(run: () => unknown): Promise<PrenormError> {
+  try {
+    await run();
+  } catch (error) {
+    return error as PrenormError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+export const bytesEqual = (a: Uint8Array, b: Uint8Array) => assert.is(Buffer.compare(a, b), 0);
