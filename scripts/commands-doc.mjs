@@ -29,7 +29,7 @@ const text = `<!-- Generated from the commands' own help by \`node scripts/comma
 
 Where a command takes a \`run\`, that is the folder that \`fit\` or \`train\` wrote, a model file, or a checkpoint. What each is
 for, with examples: [training.md](training.md). Exit codes: 0 done; 1 a claim or check failed, or a training diverged; 2 bad
-usage or input, with one line that says what and how to mend it; 130 interrupted.
+usage or input, with one line that says what and how to mend it; interrupted: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 
 ${sections.join('\n\n')}
 `;

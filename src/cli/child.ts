@@ -14,6 +14,9 @@ export interface ChildRequest {
 // These reach the whole process group; the parent decides what happens to its children.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+// A parent that was killed tells of nothing else, and nobody waits for what is computed here.
+process.on('disconnect', () => process.exit());
+
 process.on('message', async ({ spec, engine }: ChildRequest) => {
   try {
     await start(engine);

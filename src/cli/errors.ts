@@ -4,8 +4,18 @@ import { ConfigError, NumericError, PrenormError } from '../errors.js';
 import { forOutput, hasCursor } from '../terminal/output.js';
 import { showCursor, tell } from '../terminal/write.js';
 
-/** Done; a claim or check failed; bad usage or input; interrupted. */
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** Done; a claim or check failed; bad usage or input. */
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/** What shells have of a command that a signal has ended: 128 and the signal's number. */
+const INTERRUPTED = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+type Interrupt = keyof typeof INTERRUPTED;
+
+/** The signal that was heard last. */
+let heard: Interrupt = 'SIGINT';
+
+/** The exit code of a command that was interrupted. */
+export const interrupted = (): number => INTERRUPTED[heard];
 
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
@@ -25,7 +35,7 @@ export function note(line: string): void {
 export function reportError(error: unknown): number {
   if (isAbort(error)) {
     note('interrupted');
-    return EXIT.interrupted;
+    return interrupted();
   }
   if (error instanceof PrenormError) {
     note(error.message);
@@ -54,6 +64,9 @@ export async function inConfig<T>(path: string, fn: () => Promise<T>): Promise<T
 let interrupt: AbortSignal | undefined;
 let beforeExit = (): void => {};
 
+/** Whether signals are heard here: elsewhere they end the process at once, and nothing is done after them. */
+export const hearsSignals = (): boolean => interrupt !== undefined;
+
 /**
  * The AbortSignal that Ctrl-C, SIGTERM and SIGHUP (a closed terminal) trigger; a second Ctrl-C or SIGTERM ends the process
  * at once, a third whatever it does.
@@ -67,20 +80,22 @@ export function interruptSignal(lastly?: () => void): AbortSignal {
 
 function listenForInterrupt(): AbortSignal {
   const controller = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const signals = Object.keys(INTERRUPTED) as Interrupt[];
   const stop = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
+      heard = signal as Interrupt;
       tell(`${process.stderr.isTTY ? '\n' : ''}stopping; press Ctrl-C again to stop at once\n`);
       controller.abort();
       return;
     }
     // A shell and the system both tell of a closed terminal.
     if (signal === 'SIGHUP') return;
+    heard = signal as Interrupt;
     for (const name of signals) process.off(name, stop);
     beforeExit();
     // A progress bar may have hidden the cursor.
     if (hasCursor(process.stderr)) showCursor(process.stderr);
-    process.exit(EXIT.interrupted);
+    process.exit(interrupted());
   };
   for (const name of signals) process.on(name, stop);
   return controller.signal;

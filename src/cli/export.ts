@@ -1,11 +1,12 @@
 /** @file `prenorm export`: a trained model as other programs read it; whole or not at all. */
-import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConfigError } from '../errors.js';
 import { saveTorchSafetensors, toPretrained } from '../interop/index.js';
 import { fileError, writeFileAtomic } from '../io/files-node.js';
 import { saveModel } from '../io/model-file.js';
+import { leftovers, removeLeftovers, temporaryName } from '../io/temporary-node.js';
 import type { CharTokenizer } from '../text/index.js';
 import { EXIT } from './errors.js';
 import { openRun, type TrainedRun } from './open-run.js';
@@ -29,8 +30,10 @@ export async function exportModel(path: string, options: ExportOptions): Promise
       hint: 'leave it out, or take --to hf',
     });
   }
-  if (to === 'hf') checkFolder(out, force);
-  else checkFile(out, force);
+  if (to === 'hf') {
+    await putBack(resolve(out));
+    checkFolder(out, force);
+  } else checkFile(out, force);
   await start(options);
   const run = await openRun(path);
   if (to === 'hf') await writeFolder(out, folderOf(run, maxShardSize), force);
@@ -103,6 +106,24 @@ function inTheWay(out: string, message: string, canForce = true): ConfigError {
   return new ConfigError(message, { path: out, hint });
 }
 
+/** How the folder that is being replaced is called, behind the name of the one that replaces it. */
+const OLD = '.old';
+
+/** What a kill has left: the folder of before goes back, unless the one that was to replace it stands there already. */
+async function putBack(place: string): Promise<void> {
+  const now = performance.timeOrigin + performance.now();
+  for (const old of await leftovers(place, now, OLD)) {
+    if (existsSync(place)) await removeOld(old).catch(() => {});
+    else await rename(old, isThere(place) ? resolve(dirname(place), readlinkSync(place)) : place);
+  }
+}
+
+/** What is not of an export stays, even here. */
+async function removeOld(old: string): Promise<void> {
+  for (const name of readdirSync(old)) if (WRITTEN.test(name)) await rm(join(old, name));
+  await rmdir(old);
+}
+
 /** Beside its place first, so that a kill leaves the old folder or the new one. */
 async function writeFolder(
   out: string,
@@ -113,10 +134,10 @@ async function writeFolder(
   let made: string | undefined;
   try {
     await mkdir(dirname(place), { recursive: true });
-    made = await mkdtemp(join(dirname(place), `.${basename(place)}-`));
+    made = temporaryName(place);
+    await mkdir(made);
+    await removeLeftovers(place, statSync(made).mtimeMs);
     for (const [name, bytes] of files) await writeFileAtomic(join(made, name), bytes);
-    // As any folder that is made here; a temporary one is closed to others.
-    await chmod(made, 0o777 & ~process.umask());
     await putInPlace(made, place, force);
   } catch (error) {
     if (made !== undefined) await rm(made, { recursive: true, force: true });
@@ -130,13 +151,11 @@ async function putInPlace(made: string, place: string, force: boolean): Promise<
   if (!existsSync(place)) return rename(made, place);
   // A link to a folder stays a link: what it leads to is replaced.
   const target = realpathSync(place);
-  const old = `${made}-old`;
+  const old = `${made}${OLD}`;
   await rename(target, old);
   await rename(made, target).catch(async (error) => {
     await rename(old, target);
     throw error;
   });
-  // What is not of an export stays, even here.
-  for (const name of readdirSync(old)) if (WRITTEN.test(name)) await rm(join(old, name));
-  await rmdir(old);
+  await removeOld(old);
 }

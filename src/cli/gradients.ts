@@ -53,47 +53,50 @@ export async function gradients(options: GradientsOptions): Promise<number> {
   const seeds = Array.from({ length: options.seeds }, (_, i) => options.seed + i);
   const bars = progressBars({ quiet: options.json });
   const out = [];
-  for (const placement of names) {
-    const bar = bars.add(placementName(placement), layers.length * seeds.length);
-    const run = await runGradients(
-      {
-        kind: 'gradients',
-        id: placement,
-        label: placement,
-        setting,
-        placement,
-        layers,
-        seeds,
-        dModel,
-        batches: 1,
-      },
-      null,
-      (p) => bar.update(p.done, p.text),
-      signal,
-    );
-    bar.stop();
-    for (const numLayers of layers) {
-      const points = (run.points ?? []).filter((p) => p.numLayers === numLayers);
-      const per = (get: (layer: (typeof points)[0]['encoder'][0]) => number) =>
-        Array.from({ length: numLayers }, (_, l) => mean(points.map((p) => get(p.encoder[l]))));
-      const hidden = per((layer) => layer.hidden);
-      const w2 = per((layer) => layer.w2);
-      const r = setting === 'theory' ? 1 : 2;
-      const theory = theoryOf(placement, dModel, r, numLayers, hidden);
-      out.push({
-        placement,
-        numLayers,
-        seeds: seeds.length,
-        lastW2: w2[numLayers - 1],
-        predictedLastW2: theory?.lastW2 ?? null,
-        w1: per((layer) => layer.w1),
-        w2,
-        hidden,
-        predictedProfile: theory?.profile ?? null,
-      });
+  try {
+    for (const placement of names) {
+      const bar = bars.add(placementName(placement), layers.length * seeds.length);
+      const run = await runGradients(
+        {
+          kind: 'gradients',
+          id: placement,
+          label: placement,
+          setting,
+          placement,
+          layers,
+          seeds,
+          dModel,
+          batches: 1,
+        },
+        null,
+        (p) => bar.update(p.done, p.text),
+        signal,
+      );
+      bar.stop();
+      for (const numLayers of layers) {
+        const points = (run.points ?? []).filter((p) => p.numLayers === numLayers);
+        const per = (get: (layer: (typeof points)[0]['encoder'][0]) => number) =>
+          Array.from({ length: numLayers }, (_, l) => mean(points.map((p) => get(p.encoder[l]))));
+        const hidden = per((layer) => layer.hidden);
+        const w2 = per((layer) => layer.w2);
+        const r = setting === 'theory' ? 1 : 2;
+        const theory = theoryOf(placement, dModel, r, numLayers, hidden);
+        out.push({
+          placement,
+          numLayers,
+          seeds: seeds.length,
+          lastW2: w2[numLayers - 1],
+          predictedLastW2: theory?.lastW2 ?? null,
+          w1: per((layer) => layer.w1),
+          w2,
+          hidden,
+          predictedProfile: theory?.profile ?? null,
+        });
+      }
     }
+  } finally {
+    bars.stop();
   }
-  bars.stop();
   const text = gradientTables(
     out,
     `${setting} setting, d ${dModel}, mean of ${seeds.length} seed${seeds.length > 1 ? 's' : ''}`,

@@ -3,8 +3,9 @@
  * beside each such file the same as a table (CSV), made from it.
  */
 import { existsSync } from 'node:fs';
-import { parseStrictJson } from '../json.js';
-import { readText } from './files.js';
+import { readFileChecked } from '../io/files-node.js';
+import { isJsonObject, parseStrictJson } from '../json.js';
+import { decodeUtf8 } from '../utf8.js';
 import { LineLog } from './line-log.js';
 
 /** One line. */
@@ -12,6 +13,8 @@ type Line = { step: number } & Record<string, unknown>;
 
 /** How lines become rows: a header, and the cells of a line in its order. */
 export interface Table {
+  /** Whether a line of a file has what the others need. Default: every line has. */
+  holds?(line: Line): boolean;
   header(line: Line): readonly string[];
   cells(line: Line): readonly unknown[];
 }
@@ -57,11 +60,10 @@ export class MetricsLog extends LineLog {
     table: Table | null = null,
     tell: (line: Line) => void = () => {},
   ): Promise<MetricsLog> {
-    const lines = step > 0 && existsSync(path) ? (await readText(path)).split('\n') : [];
-    const known = lines.flatMap((text) => {
-      const line = parsed(text);
-      return line && line.step <= step ? [{ text, line }] : [];
-    });
+    const there = step > 0 && existsSync(path) ? linesOf(await readFileChecked(path), table) : [];
+    const numStrange = there.slice(0, -1).filter(({ line }) => line === null).length;
+    if (numStrange > 0) warn(`${path}: lines that no training has written are left out: ${numStrange}`);
+    const known = there.flatMap(({ text, line }) => (line && line.step <= step ? [{ text, line }] : []));
     const kept = known.map(({ line }) => line);
     const text = known.map((entry) => `${entry.text}\n`).join('');
     const log = new MetricsLog(path, await LineLog.prepare(path, text), warn, table, tell);
@@ -97,11 +99,26 @@ export class MetricsLog extends LineLog {
   }
 }
 
-/** A line of a step; null for one cut short. */
-function parsed(line: string): Line | null {
+/** The lines of a file, each as what it says of a step, or null. The last is what stands behind the last line end. */
+function linesOf(bytes: Uint8Array, table: Table | null): { text: string; line: Line | null }[] {
+  const lines: { text: string; line: Line | null }[] = [];
+  for (let from = 0; from <= bytes.length; ) {
+    const end = bytes.indexOf(10, from);
+    const to = end < 0 ? bytes.length : end;
+    // A kill may have cut a character in two.
+    const text = decodeUtf8(bytes.subarray(from, to));
+    const line = parsed(text);
+    lines.push({ text, line: line && (table?.holds?.(line) ?? true) ? line : null });
+    from = to + 1;
+  }
+  return lines;
+}
+
+/** A line of a step; null for anything else. */
+function parsed(text: string): Line | null {
   try {
-    const value = parseStrictJson(line) as Line;
-    return typeof value?.step === 'number' ? value : null;
+    const value = parseStrictJson(text);
+    return isJsonObject(value) && Number.isSafeInteger(value.step) ? (value as Line) : null;
   } catch {
     return null;
   }
@@ -112,7 +129,8 @@ function rowOf(cells: readonly unknown[]): string {
   return cells
     .map((cell) => {
       if (cell === undefined || cell === null || Number.isNaN(cell)) return '';
-      const text = String(cell);
+      // Foreign objects need not become a text.
+      const text = typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
       return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     })
     .join(',');

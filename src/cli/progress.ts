@@ -4,7 +4,7 @@ import cliProgress from 'cli-progress';
 import stringWidth from 'string-width';
 import { columnsOf, forOutput, hasCursor } from '../terminal/output.js';
 import { visible, write } from '../terminal/write.js';
-import { note } from './errors.js';
+import { hearsSignals, note } from './errors.js';
 import { Pace, type ProgressState, plainLine, progressLine } from './progress-line.js';
 
 export interface ProgressBar {
@@ -52,6 +52,8 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
   /** What stands on the screen, to find it again when a terminal that became narrower has broken it into more lines. */
   const drawn = new Map<object, string>();
   let lastDrawn = performance.now();
+  // What nobody hears of must not keep the process from ending, and leaves the cursor as it is.
+  const heard = hearsSignals();
   const multi = new cliProgress.MultiBar(
     {
       format: (_options, _params, payload) => {
@@ -63,7 +65,8 @@ function terminalProgress(stream: NodeJS.WriteStream, logEvery?: number): Progre
         return line;
       },
       stream,
-      hideCursor: true,
+      hideCursor: heard,
+      gracefulExit: heard,
       clearOnComplete: true,
     },
     cliProgress.Presets.shades_classic,

@@ -30,7 +30,7 @@ export async function report(path: string, { out, json }: ReportOptions): Promis
 }
 
 /** The file may come from anyone: whatever breaks over what it holds is its fault, and says so. */
-function drawn(results: Results, path: string): string {
+export function drawn(results: Results, path: string): string {
   try {
     return renderReport(results, packageVersion());
   } catch (cause) {

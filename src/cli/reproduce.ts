@@ -21,7 +21,7 @@ import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
 import { put, putPainted, tell } from '../terminal/write.js';
 import { dryRun } from './dry-run.js';
-import { EXIT, interruptSignal } from './errors.js';
+import { EXIT, interrupted, interruptSignal } from './errors.js';
 import { makeFolder, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { type RunExecutor, runPool } from './pool.js';
@@ -72,7 +72,7 @@ async function reproduceInto(
   await makeFolder(store.folder);
   const processes = Math.max(1, options.processes ?? cpus().length);
   const carried = await carryOut(preset, options, store, processes);
-  if (!carried) return EXIT.interrupted;
+  if (!carried) return interrupted();
   const { records, earlier } = carried;
   const seconds = (performance.now() - started) / 1000 + earlier / processes;
   const results = collect(preset, store.arithmetic, options, records, processes, seconds);

@@ -223,6 +223,9 @@ export const resultsFault = (value: unknown): string | undefined =>
     runs: listOf(run),
   })(value, '') ?? twice(value as { runs: { id: string }[] });
 
+/** What is wrong with the record of one run, as its file has it. */
+export const runFault = (record: unknown): string | undefined => run(record, 'record');
+
 function twice({ runs }: { runs: { id: string }[] }): string | undefined {
   const ids = new Set<string>();
   for (const { id } of runs) {

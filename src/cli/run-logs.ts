@@ -1,4 +1,5 @@
 /** @file The files of a run's folder that tell of its steps; docs/training.md has their format. */
+import { isJsonObject } from '../json.js';
 import { RunHistory } from '../report/run-history.js';
 import type { GradientError } from '../train/arithmetic-check.js';
 import type { StepMetrics } from '../train/index.js';
@@ -23,6 +24,7 @@ const arithmeticTable = columns('step', 'median', 'worst', 'tensor');
 const norms = (line: Record<string, unknown>) => line.norms as Record<string, number>;
 /** A column for each layer. */
 const gradientsTable: Table = {
+  holds: (line) => isJsonObject(line.norms),
   header: (line) => ['step', ...Object.keys(norms(line))],
   cells: (line) => [line.step, ...Object.values(norms(line))],
 };

@@ -12,6 +12,7 @@ import type { Arithmetic } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { note } from './errors.js';
 import { makeFolder, readJson, writeText } from './files.js';
+import { runFault } from './results-shape.js';
 import { workingFolder } from './sources.js';
 import { packageVersion } from './version.js';
 
@@ -50,6 +51,8 @@ export class RunStore {
   constructor(
     readonly folder: string,
     readonly arithmetic: Arithmetic,
+    /** Hears of what is damaged. */
+    readonly warn: (line: string) => void = note,
   ) {}
 
   /** Hash of what a run reads; data are read once per store. @throws DataError when they are not there */
@@ -73,14 +76,15 @@ export class RunStore {
     try {
       const stored = await readJson(path);
       if (isJsonObject(stored) && isJsonObject(stored.record) && stored.key === key) {
-        if (stored.sha256 === sha256(JSON.stringify(stored.record))) {
+        const isWhole = stored.sha256 === sha256(JSON.stringify(stored.record));
+        if (isWhole && runFault(stored.record) === undefined) {
           return { ...storedForm(stored.record as unknown as RunRecord), label: spec.label };
         }
       }
-      note(`${path} is damaged or another run's; the run is done again`);
+      this.warn(`${path} is damaged or another run's; the run is done again`);
     } catch (error) {
       if (!(error instanceof PrenormError)) throw error;
-      note(`${error.message}; the run is done again`);
+      this.warn(`${error.message}; the run is done again`);
     }
     return undefined;
   }

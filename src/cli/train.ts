@@ -29,7 +29,7 @@ import {
   Trainer,
   uninformedLoss,
 } from '../train/index.js';
-import { EXIT, inConfig, interruptSignal, isAbort, note, oneLine } from './errors.js';
+import { EXIT, inConfig, interrupted, interruptSignal, isAbort, note, oneLine } from './errors.js';
 import { holdFolder } from './folder-lock.js';
 import { gradientCheck } from './gradient-check.js';
 import { type ProgressBar, progressBars } from './progress.js';
@@ -172,11 +172,12 @@ class Training {
     /** The recipe, as it was named. */
     readonly path: string,
   ) {
+    const signal = interruptSignal(() => this.#saveAtOnce());
     this.#bars = progressBars({ quiet: options.json, logEvery: options.logEvery });
     this.#trainer = new Trainer({
       ...run.options,
       checkpointEvery: run.recipe.checkpointEvery ?? CHECKPOINT_EVERY,
-      signal: interruptSignal(() => this.#saveAtOnce()),
+      signal,
       onCheckpoint: (bytes, step) => this.#keep(bytes, step),
     });
     this.#trainer.on('checkpointFailed', ({ error }) => {
@@ -215,7 +216,7 @@ class Training {
       const { step } = this.#trainer;
       const lost = this.#savedStep < step ? `, the last checkpoint is of step ${this.#savedStep}` : '';
       tell(`interrupted after step ${step}${lost}; go on with --resume\n`);
-      return EXIT.interrupted;
+      return interrupted();
     } finally {
       this.#logs.close();
     }

@@ -44,43 +44,49 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   await start({ ...options, otherwise: arithmetics[0] });
   const sameBits = hasOurBits(results);
   const sameVersion = sameBits && results.prenorm === packageVersion();
+  const signal = interruptSignal();
   const bars = progressBars({ quiet: options.json });
   const checked: { row: string; recorded: string; now: string; equal: boolean; differs: string | null }[] =
     [];
   const refused: { row: string; reason: string }[] = [];
   const again = new Map<string, RunRecord>();
-  for (const [i, row] of rows.entries()) {
-    const reason = refusal(specOf(row, options.data));
-    if (reason && sameVersion) throw unusable(path, `${row.id}: ${reason}`);
-    if (reason) {
-      refused.push({ row: row.id, reason });
-      bars.log(`${row.id}: not carried out, its specification is another version's (${reason})`);
-      continue;
+  let judged: ReturnType<typeof judgeAgain>;
+  try {
+    for (const [i, row] of rows.entries()) {
+      const reason = refusal(specOf(row, options.data));
+      if (reason && sameVersion) throw unusable(path, `${row.id}: ${reason}`);
+      if (reason) {
+        refused.push({ row: row.id, reason });
+        bars.log(`${row.id}: not carried out, its specification is another version's (${reason})`);
+        continue;
+      }
+      const bar = bars.add(row.label, row.steps);
+      const environment: Partial<RunEnvironment> = {
+        sources: workingFolder,
+        signal,
+        onProgress: ({ done, text }) => bar.update(done, text),
+      };
+      if (capabilities().arithmetic !== arithmetics[i])
+        await start({ ...options, otherwise: arithmetics[i] });
+      const record = await reading(path, row.id, () => executeRun(specOf(row, options.data), environment));
+      bar.stop();
+      again.set(row.id, record);
+      const differs = differenceOfRuns(row, record);
+      checked.push({ row: row.id, recorded: row.hash, now: record.hash, equal: !differs, differs });
+      const word = sameBits ? 'DIFFERS' : 'comes out otherwise';
+      bars.log(
+        `${row.id}: ${differs ? `${word} at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(record.seconds)}`,
+      );
     }
-    const bar = bars.add(row.label, row.steps);
-    const environment: Partial<RunEnvironment> = {
-      sources: workingFolder,
-      signal: interruptSignal(),
-      onProgress: ({ done, text }) => bar.update(done, text),
-    };
-    if (capabilities().arithmetic !== arithmetics[i]) await start({ ...options, otherwise: arithmetics[i] });
-    const record = await reading(path, row.id, () => executeRun(specOf(row, options.data), environment));
-    bar.stop();
-    again.set(row.id, record);
-    const differs = differenceOfRuns(row, record);
-    checked.push({ row: row.id, recorded: row.hash, now: record.hash, equal: !differs, differs });
-    const word = sameBits ? 'DIFFERS' : 'comes out otherwise';
-    bars.log(
-      `${row.id}: ${differs ? `${word} at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(record.seconds)}`,
-    );
-  }
-  const judged = await reading(path, 'a claim or a figure', () => judgeAgain(results, again));
-  for (const [what, { differs }] of Object.entries(judged)) {
-    for (const one of differs) {
-      bars.log(`${what}: ${one} ${sameVersion ? 'DIFFERS' : 'is another in this version'}`);
+    judged = await judgedAgain(results, again, path);
+    for (const [what, { differs }] of Object.entries(judged)) {
+      for (const one of differs) {
+        bars.log(`${what}: ${one} ${sameVersion ? 'DIFFERS' : 'is another in this version'}`);
+      }
     }
+  } finally {
+    bars.stop();
   }
-  bars.stop();
   const equal = checked.filter((row) => row.equal).length;
   const runsDiffer = equal < checked.length;
   const judgedDiffer = Object.values(judged).some(({ differs }) => differs.length > 0);
@@ -147,7 +153,7 @@ function unusable(path: string, reason: string, cause?: unknown): DataError {
 }
 
 /** Why this version cannot carry out a specification; undefined when it can. */
-function refusal(spec: RunSpec): string | undefined {
+export function refusal(spec: RunSpec): string | undefined {
   try {
     checkSpec(spec);
   } catch (error) {
@@ -202,6 +208,10 @@ interface Compared {
   /** What differs, each with its first difference. */
   differs: string[];
 }
+
+/** `judgeAgain` of what a file holds. @throws DataError where that does not fit together */
+export const judgedAgain = (results: Results, again: ReadonlyMap<string, RunRecord>, path: string) =>
+  reading(path, 'a claim or a figure', () => judgeAgain(results, again));
 
 /** Judges and draws again from the recorded runs; those carried out again say themselves whether they diverged. */
 function judgeAgain(results: Results, again: ReadonlyMap<string, RunRecord>) {

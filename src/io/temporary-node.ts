@@ -53,13 +53,24 @@ const PATIENCE = 3600_000;
  * @param now the time by the clock that dates the files there, in milliseconds
  */
 export async function removeLeftovers(path: string, now: number): Promise<void> {
+  for (const file of await leftovers(path, now)) await remove(file, true);
+}
+
+/**
+ * @internal Temporary files and folders that killed processes left for the same target.
+ * @param ending what stands behind their temporary name
+ */
+export async function leftovers(path: string, now: number, ending = ''): Promise<string[]> {
+  const found: string[] = [];
   for (const name of await list(dirname(path))) {
-    const [, target, at, pid, start] = NAME.exec(name) ?? [];
+    if (!name.endsWith(ending)) continue;
+    const [, target, at, pid, start] = NAME.exec(name.slice(0, name.length - ending.length)) ?? [];
     if (target !== basename(path)) continue;
     const file = join(dirname(path), name);
     const alive = at === place ? isAlive(Number(pid), start) : undefined;
-    if (alive === false || (alive === undefined && (await isOld(file, now)))) await remove(file);
+    if (alive === false || (alive === undefined && (await isOld(file, now)))) found.push(file);
   }
+  return found;
 }
 
 /** @internal Removes all temporary files of a folder that nobody else may be writing to. */
@@ -69,7 +80,8 @@ export async function removeAllLeftovers(folder: string): Promise<void> {
 
 // Tidying must not fail a write that would succeed: a folder can be writable and yet not listable.
 const list = (folder: string): Promise<string[]> => fs.readdir(folder).catch(() => []);
-const remove = (path: string): Promise<void> => fs.rm(path, { force: true }).catch(() => {});
+const remove = (path: string, recursive = false): Promise<void> =>
+  fs.rm(path, { force: true, recursive }).catch(() => {});
 
 async function isOld(path: string, now: number): Promise<boolean> {
   const stat = await fs.stat(path).catch(() => null);

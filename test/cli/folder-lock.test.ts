@@ -100,9 +100,12 @@ test('beside a living run --resume is refused and cuts nothing; after SIGKILL it
 test('Ctrl-C, SIGTERM and an error give the folder free', () =>
   inFolder(async (cwd) => {
     writeCorpus(cwd);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
       const run = await living(cwd, signal);
-      assert.is(await run.kill(signal), 130);
+      assert.is(await run.kill(signal), code);
       assert.not.ok(existsSync(join(cwd, signal, LOCK)));
     }
     const again = await prenorm(['train', 'lm.json', '--out', 'SIGINT'], { cwd });

@@ -235,7 +235,7 @@ test('an export that is killed leaves the whole folder of before, a whole new on
   const ended = (child: ReturnType<typeof run>) =>
     new Promise<void>((done) => child.on('close', () => done()));
   let killed = 0;
-  const leftovers = () => readdirSync(scratch).filter((name) => name.startsWith('.killed-'));
+  const leftovers = () => readdirSync(scratch).filter((name) => name.startsWith('.killed.'));
   for (const wait of [0, 3, 10, 30, 60]) {
     rmSync(out, { recursive: true, force: true });
     write(out, 2);

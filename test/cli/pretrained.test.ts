@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -17,6 +18,7 @@ import * as assert from 'uvu/assert';
 import { generateText } from '../../src/generate/index.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { decodeSafetensors, loadModel } from '../../src/io/index.js';
+import { temporaryName } from '../../src/io/temporary-node.js';
 import { CausalLM, MaskedLM, TextClassifier } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import * as tokenizers from '../../src/tokenizers/index.js';
@@ -213,6 +215,32 @@ test('export: no folder but its own is ever replaced', async () => {
       readdirSync(cwd).filter((name) => name.startsWith('.')),
       [],
     );
+  });
+});
+
+test('export: what a killed one has left is put right by the next', async () => {
+  await inFolder(async (cwd) => {
+    lmFolder(cwd);
+    const at = (name: string) => join(cwd, name);
+    const run = (...args: string[]) =>
+      prenorm(['export', 'lm', '--to', 'hf', '--out', 'hf', ...args], { cwd });
+    assert.is((await run()).code, 0);
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    const made = temporaryName(at('hf')).replace(`-${process.pid}-`, `-${dead}-`);
+    // Between its two renames: the old folder has given up its place, the new one has not taken it.
+    renameSync(at('hf'), `${made}.old`);
+    mkdirSync(made);
+    writeFileSync(join(made, 'model.safetensors'), 'half');
+    const refused = await run();
+    assert.match(refused.stderr, 'the folder is there already');
+    assert.ok(readdirSync(at('hf')).includes('config.json'), 'the folder of before is back');
+    assert.is((await run('--force')).code, 0);
+    assert.equal(readdirSync(cwd).sort(), ['hf', 'lm']);
+    // Behind the second: the new one has taken it.
+    mkdirSync(`${made}.old`);
+    writeFileSync(join(`${made}.old`, 'config.json'), '{}');
+    assert.is((await run('--force')).code, 0);
+    assert.equal(readdirSync(cwd).sort(), ['hf', 'lm']);
   });
 });
 

@@ -8,15 +8,21 @@ import * as assert from 'uvu/assert';
 import { lm, writeCorpus } from './corpus.js';
 import { command, inFolder } from './spawn.js';
 
-/** Runs a command on a terminal of so many columns and prints what was written to it. */
+/** Runs a command on a terminal of so many columns, where Ctrl-C may be pressed, and prints what was written to it. */
 const PTY = `
-import fcntl, os, pty, struct, sys, termios
+import fcntl, os, pty, select, struct, sys, termios, time
+press = time.monotonic() + float(os.environ.get('CTRL_C_AFTER', 'inf'))
 columns, command = int(sys.argv[1]), sys.argv[2:]
 pid, terminal = pty.fork()
 if pid == 0:
     fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 20, columns, 0, 0))
     os.execvp(command[0], command)
 while True:
+    if time.monotonic() >= press:
+        os.write(terminal, b'\\x03')
+        press = float('inf')
+    if not select.select([terminal], [], [], 0.05)[0]:
+        continue
     try:
         seen = os.read(terminal, 65536)
     except OSError:
@@ -77,6 +83,38 @@ onTerminal('TERM=dumb moves no cursor, NO_COLOR colours nothing', async () => {
     const bare = written({ TERM: 'xterm', NO_COLOR: '1' }, 'train', 'lm.json', '--out', 'bare');
     assert.match(bare, '4 steps, loss');
     assert.not.match(bare, '[3');
+  });
+});
+
+onTerminal('Ctrl-C ends what computes behind a bar, and gives the cursor back', async () => {
+  await inFolder((cwd) => {
+    writeCorpus(cwd);
+    writeFileSync(join(cwd, 'long.json'), JSON.stringify({ ...lm, steps: 100_000 }));
+    writeFileSync(join(cwd, 'long.txt'), 'the quick brown fox jumps over the lazy dog\n'.repeat(90_000));
+    const quick = join(import.meta.dirname, '../../docs/results/quick.json');
+    const run = (after: string, ...args: string[]) =>
+      spawnSync('python3', ['-c', PTY, '80', process.execPath, ...command, ...args], {
+        cwd,
+        encoding: 'utf8',
+        env: { ...process.env, TERM: 'xterm', CTRL_C_AFTER: after },
+        timeout: 60_000,
+      });
+    assert.is(run('inf', 'train', 'lm.json', '--out', 'run').status, 0);
+    const commands: [string[], number][] = [
+      [['train', 'long.json', '--out', 'long'], 130],
+      // Nothing to save: the signal itself ends it, which Python has as a negative number.
+      [['evaluate', 'run', '--input', 'long.txt'], 256 - 2],
+      [['verify', quick, '--row', 'gradients-toy-post'], 130],
+      [['gradients', '--layers', '40', '--placement', 'post', '--seeds', '200'], 130],
+    ];
+    for (const [args, status] of commands) {
+      const { status: ended, stdout } = run('2.5', ...args);
+      const told = `${args[0]}: ${JSON.stringify(stdout.slice(-400))}`;
+      assert.is(ended, status, told);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
+      const cursor = stdout.match(/\u001b\[\?25[lh]/g) ?? [];
+      assert.is.not(cursor.at(-1), '\u001b[?25l', told);
+    }
   });
 });
 

@@ -1,4 +1,5 @@
 /** The store of finished runs: found by what decides the bits, by nothing else, and never half. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -112,12 +113,28 @@ test('a damaged file is said and its run is done again', () =>
     const run = tinyRun(data);
     const store = new RunStore(join(folder, 'runs'), 'strict');
     const dataHash = await store.dataHash(run);
-    const record = { id: run.id, label: run.label, hash: 'abc', steps: 2, seconds: 1, config: {}, dataHash };
+    const { id, label } = run;
+    const record = {
+      ...{
+        id,
+        label,
+        dataHash,
+        experiment: 'fig2',
+        placement: 'post',
+        seed: 1,
+        config: { kind: 'translation' },
+      },
+      ...{ status: 'measured', hash: 'abc', steps: 2, seconds: 1 },
+    };
     await store.write(run, record as unknown as RunRecord);
     const path = join(folder, 'runs', readdirSync(join(folder, 'runs'))[0]);
     const whole = readFileSync(path, 'utf8');
     const stored = JSON.parse(whole);
     assert.is((await store.read(run))?.hash, 'abc');
+    const sealed = (other: object) => {
+      const sha256 = createHash('sha256').update(JSON.stringify(other)).digest('hex');
+      return JSON.stringify({ key: stored.key, sha256, record: other });
+    };
     const damaged: [string, string | Uint8Array][] = [
       ['cut short', whole.slice(0, -20)],
       ['empty', ''],
@@ -126,6 +143,8 @@ test('a damaged file is said and its run is done again', () =>
       ['no checksum', JSON.stringify({ key: stored.key, record: stored.record })],
       ['no record', JSON.stringify({ key: stored.key, sha256: stored.sha256 })],
       ['not an object', 'null'],
+      ['of another kind, sealed', sealed({ ...record, curve: 'x' })],
+      ['without its status, sealed', sealed({ ...record, status: undefined })],
       ['no text', new Uint8Array([123, 255, 254])],
     ];
     for (const [what, content] of damaged) {
