@@ -16,6 +16,7 @@ export function labelsOf(config: ConfigReader): string[] {
   const names = config.object('id2label');
   if (!names) return unnamedLabels(config.whole('num_labels', 1, 1e6, 2));
   const count = Object.keys(names.json).length;
+  if (count === 0) config.refuse('id2label', 'names of one class at least');
   const labels = Array.from({ length: count }, (_, i) => names.text(String(i)));
   if (config.json.num_labels != null) config.only('num_labels', count);
   const taken = new Set<string>();

@@ -23,7 +23,8 @@ export const modelFormat: SealedFormat = {
   version: 1,
   what: 'model',
   mend: 'fetch or copy it again',
-  other: 'plain weights are read by decodeSafetensors and put in place by loadStateDict',
+  other:
+    'plain weights are read by decodeSafetensors and put in place by loadStateDict, a folder of Hugging Face by fromPretrained',
 };
 
 /** What goes into the file beside the model. */

@@ -72,7 +72,7 @@ export async function readPath(
       code === 'ENOENT' ? 'there is no such file, or no run in this folder' : `cannot be read: ${code}`,
       {
         path,
-        hint: 'give a file of saveModel, a checkpoint, or the folder that `prenorm train` wrote (its --out)',
+        hint: 'give a file of saveModel, a checkpoint, or the folder that `prenorm train` wrote (its --out); fromPretrained reads a folder of Hugging Face',
         cause,
       },
     );

@@ -13,7 +13,7 @@ export type {
   TokenizerRecipe,
   TrainingRecipe,
 } from '../recipe/index.js';
-export type { WorkerModelReady } from './model-protocol.js';
+export type { Logits, ModelBatch, WorkerModelReady } from './model-protocol.js';
 export type {
   BestSnapshot,
   Generated,

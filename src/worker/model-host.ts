@@ -1,4 +1,5 @@
 /** @file The worker's side of a model out of a file: it is loaded, and answers; nothing is trained. */
+import { noGrad } from '../autograd/index.js';
 import { classify } from '../classify/index.js';
 import { ConfigError, EnvironmentError } from '../errors.js';
 import { generate, logProbabilities, translate } from '../generate/index.js';
@@ -70,6 +71,13 @@ export class ModelHost {
     classify: async ({ texts, options }) => {
       const { model, tokenizer, labels } = this.#model;
       return classify(model as never, tokenizer, labels, texts, options);
+    },
+    logits: async (batch) => {
+      const { model } = this.#model;
+      return noGrad(() => {
+        const logits = model.forward(batch as never);
+        return { shape: [...logits.shape], values: Float32Array.from(logits.toArray()) };
+      });
     },
     logProbabilities: async (text) => {
       const { model, tokenizer } = this.#model;

@@ -10,6 +10,7 @@ import type {
 } from '../generate/index.js';
 import type { LoadedModel } from '../io/load-model.js';
 import type { ReadSource } from '../io/model-parts.js';
+import type { LibraryModel } from '../nn/model-kinds.js';
 import type { Capabilities } from '../runtime/capabilities.js';
 
 /** What the worker says once the model can be used. */
@@ -25,6 +26,17 @@ export interface WorkerModelReady extends Omit<LoadedModel, 'model' | 'tokenizer
 export type TextStep =
   | { done: false; value: string | number | { index: number } }
   | { done: true; value: Generated<string | null> | Generated<string | null>[] };
+
+/** A batch of whatever kind of model: what its `forward` takes. */
+export type ModelBatch = Parameters<LibraryModel['forward']>[0];
+
+/** What a model's `forward` gives. */
+export interface Logits {
+  /** E.g. (B, numClasses) of images, (B, T, vocabSize) of texts with masked tokens. */
+  shape: number[];
+  /** Row-major. */
+  values: Float32Array<ArrayBuffer>;
+}
 
 /** Name of a request: what goes, what comes back. `call` is the number by which it can be aborted. */
 export interface ModelRequests {
@@ -42,5 +54,6 @@ export interface ModelRequests {
     result: Translation[],
   ];
   classify: [from: { texts: readonly TextOrPair[]; options: ClassifyOptions }, result: Classification[]];
+  logits: [batch: ModelBatch, result: Logits];
   logProbabilities: [text: string | ArrayLike<number> | readonly [string, string], result: TextProbability];
 }

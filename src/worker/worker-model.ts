@@ -13,7 +13,7 @@ import type {
 } from '../generate/index.js';
 import type { ModelSource } from '../io/load-model.js';
 import { readSource } from '../io/model-source.js';
-import type { WorkerModelReady } from './model-protocol.js';
+import type { Logits, ModelBatch, WorkerModelReady } from './model-protocol.js';
 import { checkPlain } from './plain.js';
 import type { RuntimeOptions } from './protocol.js';
 import { WorkerLink } from './worker-link.js';
@@ -28,8 +28,8 @@ export interface WorkerModelOptions {
 }
 
 /**
- * A model in a worker: `generate`, `translate`, `classify` and `logProbabilities` of the library, to the same bits and
- * with the same errors, and no data set.
+ * A model in a worker: `generate`, `translate`, `classify` and `logProbabilities` of the library and the `logits` of any
+ * kind of model, to the same bits and with the same errors, and no data set.
  */
 export class WorkerModel {
   /** Resolves when the model can be used; rejects with what is wrong with the file, as `loadModel`. */
@@ -126,6 +126,17 @@ export class WorkerModel {
     await this.ready;
     checkPlain('classify', { texts, options }, 'classify');
     return this.#link.ask('classify', { texts, options });
+  }
+
+  /**
+   * What the model's `forward` computes of a batch of arrays, without dropout: of a `VisionTransformer` for
+   * `{ images, batchSize }`, of a `MaskedLM` for `{ ids, segments, batchSize, seqLen }`, and so of every kind.
+   * @throws ShapeError as `forward`; ConfigError for what cannot cross
+   */
+  async logits(batch: ModelBatch): Promise<Logits> {
+    await this.ready;
+    checkPlain('logits', batch, 'batch');
+    return this.#link.ask('logits', batch);
   }
 
   /**

@@ -53,6 +53,7 @@ test('sizes and numbers of config.json are refused by its own keys, with what to
     ['vit', { patch_size: 5 }, /patch_size must be a divisor of image_size 12, got 5/],
     ['vit', { image_size: [12, 8] }, /image_size must be one number, or two equal ones/],
     ['vit', { image_size: [1e9, 1e9] }, /image_size must be a whole number/],
+    ['vit', { id2label: {} }, /id2label must be names of one class at least/],
     ['vit', { num_channels: '3' }, /num_channels must be a whole number/],
     ['vit', { architectures: ['ViTModel'] }, /ViTModel has no head; in Python: .*ViTForImageClassification/],
   ];
@@ -65,6 +66,31 @@ test('sizes and numbers of config.json are refused by its own keys, with what to
   }
   const { model } = await fromPretrained(withConfig('vit', { image_size: [12, 12], patch_size: [4, 4] }));
   assert.is(model.numParameters(), (await fromPretrained(filesOf('vit'))).model.numParameters());
+});
+
+const OURS =
+  /\b(numLayers|dModel|numHeads|numKVHeads|maxSeqLen|dFF|vocabSize|eps|ropeTheta|ropeScaling|numClasses|imageSize|patchSize|numSegments|channels)\b/;
+
+test('whatever stands behind a key of config.json, it is taken, or refused without our names and with what to do', async () => {
+  const values = [0, -1, 1.5, 7, 1e5, 1e9, 1e300, 'x', [], {}, true, null, [1, 2]];
+  let refusals = 0;
+  for (const folder of ['gpt2', 'llama3', 'qwen2', 'bert', 'bert-classifier', 'vit']) {
+    for (const key of Object.keys(parsed(filesOf(folder)['config.json']))) {
+      for (const value of values) {
+        const files = withConfig(folder, { [key]: value });
+        const error = await fromPretrained(files).then(
+          ({ model }) => model.free(),
+          (cause) => cause,
+        );
+        if (error === undefined) continue;
+        const what = `${folder}, ${key} ${JSON.stringify(value)}: ${error.message}`;
+        assert.ok(['CONFIG', 'FORMAT', 'DATA'].includes(error.code), what);
+        assert.ok(error.hint !== undefined && !OURS.test(error.message), what);
+        refusals++;
+      }
+    }
+  }
+  assert.ok(refusals > 500, `${refusals}`);
 });
 
 test('tensors of another family than config.json says are told by their own names', async () => {

@@ -169,6 +169,30 @@ test('models of every folder are saved as one file and loaded with the same bits
   }
 });
 
+test('images and masked tokens have their logits from a worker, too', async () => {
+  const { model: vision } = await fromPretrained(filesOf('vit'));
+  const { imageSize, channels } = (vision as VisionTransformer).config;
+  const images = { images: gaussians(2 * imageSize * imageSize * channels, 3), batchSize: 2 };
+  const { model: masked } = await fromPretrained(filesOf('bert'));
+  const ids = Int32Array.of(3, 1, 4, 1, 5, 9, 2, 6);
+  const words = { ids, segments: new Int32Array(8), batchSize: 2, seqLen: 4 };
+  for (const [model, batch] of [
+    [vision, images],
+    [masked, words],
+  ] as const) {
+    const here = noGrad(() => model.forward(batch as never));
+    const worker = inWorker(model);
+    const { shape, values } = await worker.logits(batch);
+    assert.equal([shape, bits(values)], [[...here.shape], bits(here.toArray())]);
+    for (const wrong of [undefined, {}, { ...batch, batchSize: 3 }, { ...batch, ids: null, images: null }]) {
+      const error = await worker.logits(wrong as never).catch((cause) => cause);
+      assert.ok(['SHAPE', 'CONFIG', 'DATA'].includes(error.code), `${error.code}: ${error.message}`);
+    }
+    const closure = await worker.logits({ ...batch, batchSize: (() => 2) as never }).catch((cause) => cause);
+    assert.match(closure.message, /batch\.batchSize is a function, which cannot go to a worker/);
+  }
+});
+
 test('a folder that is read and written again has the same bytes in every file', async () => {
   const settings = { eos_token: '<|im_end|>', pad_token: '<|im_start|>', chat_template: '{{ messages }}' };
   const smol = read(fixture('smollm2'), settings);
