@@ -7,11 +7,16 @@ export interface Slots {
   readonly kind: 'opfs' | 'indexeddb' | 'memory';
   /** null: the slot is empty. */
   read(slot: SlotName): Promise<Uint8Array | null>;
+  /** The head alone, or more; null: there is none. Without it a slot is read whole to learn how new it is. */
+  readHead?(slot: SlotName): Promise<Uint8Array | null>;
   /** Head and body, one after the other. The head is written last. */
   write(slot: SlotName, head: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Empties a slot; none is no error. */
   remove(slot: SlotName): Promise<void>;
 }
+
+/** Magic (16), generation (8), length (8), SHA-256 of these 16 bytes and the body (32). */
+export const HEAD_BYTES = 64;
 
 /** The exclusive handle that workers have; the DOM's declarations leave it out. */
 interface SyncHandle {
@@ -35,16 +40,19 @@ export async function originPrivateSlots(name: string): Promise<Slots> {
   const inWorker = typeof probe.createSyncAccessHandle === 'function';
   if (!inWorker && typeof probe.createWritable !== 'function')
     throw new Error('files cannot be written here');
+  const read = async (slot: SlotName, end?: number) => {
+    try {
+      const whole = await (await file(slot, false)).getFile();
+      return new Uint8Array(await whole.slice(0, end).arrayBuffer());
+    } catch (error) {
+      if ((error as Error).name === 'NotFoundError') return null;
+      throw error;
+    }
+  };
   return {
     kind: 'opfs',
-    async read(slot) {
-      try {
-        return new Uint8Array(await (await (await file(slot, false)).getFile()).arrayBuffer());
-      } catch (error) {
-        if ((error as Error).name === 'NotFoundError') return null;
-        throw error;
-      }
-    },
+    read: (slot) => read(slot),
+    readHead: (slot) => read(slot, HEAD_BYTES),
     async write(slot, head, body) {
       const handle = await file(slot, true);
       if (handle.createSyncAccessHandle) {
@@ -102,20 +110,29 @@ export async function indexedDbSlots(name: string): Promise<Slots> {
     const [result] = await Promise.all([done(work(transaction.objectStore('slots'))), finished]);
     return result;
   };
+  const read = async (key: string) => {
+    const value = await inTable('readonly', (table) => table.get(key) as IDBRequest<unknown>);
+    return value instanceof Uint8Array ? value : null;
+  };
   return {
     kind: 'indexeddb',
-    async read(slot) {
-      const value = await inTable('readonly', (table) => table.get(`${name}.${slot}`) as IDBRequest<unknown>);
-      return value instanceof Uint8Array ? value : null;
-    },
+    read: (slot) => read(`${name}.${slot}`),
+    // A row of its own, written with the other or not at all. Slots of earlier versions have none.
+    readHead: async (slot) => (await read(`${name}.${slot}.head`)) ?? read(`${name}.${slot}`),
     async write(slot, head, body) {
       const whole = new Uint8Array(head.length + body.length);
       whole.set(head);
       whole.set(body, head.length);
-      await inTable('readwrite', (table) => table.put(whole, `${name}.${slot}`));
+      await inTable('readwrite', (table) => {
+        table.put(head, `${name}.${slot}.head`);
+        return table.put(whole, `${name}.${slot}`);
+      });
     },
     async remove(slot) {
-      await inTable('readwrite', (table) => table.delete(`${name}.${slot}`));
+      await inTable('readwrite', (table) => {
+        table.delete(`${name}.${slot}.head`);
+        return table.delete(`${name}.${slot}`);
+      });
     },
   };
 }

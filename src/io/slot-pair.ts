@@ -5,7 +5,13 @@
 import type { CheckpointError, EnvironmentError } from '../errors.js';
 import type { turn } from '../runtime/turn.js';
 import type { encodeBytes } from '../utf8.js';
-import { indexedDbSlots, originPrivateSlots, type SlotName, type Slots } from './browser-slots.js';
+import {
+  HEAD_BYTES,
+  indexedDbSlots,
+  originPrivateSlots,
+  type SlotName,
+  type Slots,
+} from './browser-slots.js';
 import type { Sha256 } from './sha256.js';
 
 /** What a store gives back. */
@@ -34,8 +40,6 @@ export interface SlotTools {
 }
 
 const MAGIC = 'prenorm-slot 1\n\0';
-/** Magic (16), generation (8), length (8), SHA-256 of these 16 bytes and the body (32). */
-const HEAD_BYTES = 64;
 /** Bytes hashed at once. */
 const SLICE = 1 << 20;
 
@@ -124,7 +128,11 @@ export class SlotPair {
   /** Another tab may have written since: then everything is looked at again. */
   async #noticeOthers(): Promise<void> {
     const other: SlotName = this.#newest?.slot === 'a' ? 'b' : 'a';
-    const bytes = await this.#slots.read(other);
+    const slots = this.#slots;
+    // Mostly its head says that it is the one before: then it is neither read nor hashed whole.
+    const head = await slots.readHead?.(other);
+    if (head === null || (head && generationOf(head, this.#tools) <= (this.#newest?.generation ?? 0))) return;
+    const bytes = await slots.read(other);
     const stored = bytes && (await readWhole(bytes, this.#tools));
     if (stored && stored.generation > (this.#newest?.generation ?? 0)) {
       this.#newest = { slot: other, generation: stored.generation };
@@ -186,13 +194,20 @@ async function digest(head: Uint8Array, body: Uint8Array, { Sha256, turn }: Slot
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 
+/** Negative where there is no head. */
+function generationOf(bytes: Uint8Array, { encodeBytes }: SlotTools): number {
+  if (bytes.length < HEAD_BYTES) return -1;
+  const head = bytes.slice(0, HEAD_BYTES);
+  if (!encodeBytes(MAGIC).every((byte, i) => byte === head[i])) return -1;
+  return Number(new DataView(head.buffer).getBigUint64(16, true));
+}
+
 /** null for anything but a whole slot: cut short, damaged, or somebody else's. */
 async function readWhole(bytes: Uint8Array, tools: SlotTools): Promise<StoredCheckpoint | null> {
-  if (bytes.length < HEAD_BYTES) return null;
+  const generation = generationOf(bytes, tools);
   const head = bytes.slice(0, HEAD_BYTES);
-  if (!tools.encodeBytes(MAGIC).every((byte, i) => byte === head[i])) return null;
   const view = new DataView(head.buffer);
-  const generation = Number(view.getBigUint64(16, true));
+  if (generation < 0) return null;
   const body = bytes.slice(HEAD_BYTES) as Uint8Array<ArrayBuffer>;
   if (Number(view.getBigUint64(24, true)) !== body.length || !Number.isSafeInteger(generation)) return null;
   const expected = await digest(head, body, tools);

@@ -87,6 +87,30 @@ test('the newest is read, by this object and the next', async () => {
   assert.is(await (await open(slots)).read(), null);
 });
 
+test('a write looks at the head of the other slot only, unless another tab has written it', async () => {
+  const slots = new MemorySlots();
+  let whole = 0;
+  const counting: Slots = {
+    kind: 'memory',
+    read: (slot) => {
+      whole++;
+      return slots.read(slot);
+    },
+    readHead: (slot) => Promise.resolve(slots.files[slot]?.subarray(0, 64) ?? null),
+    write: (slot, head, body) => slots.write(slot, head, body),
+    remove: (slot) => slots.remove(slot),
+  };
+  const store = await open(counting);
+  await store.write(content(1));
+  whole = 0;
+  for (let n = 2; n <= 5; n++) assert.is(await store.write(content(n)), n);
+  assert.is(whole, 0);
+  assert.is(await (await open(slots)).write(content(6)), 6);
+  assert.is(await store.write(content(7)), 7, 'a write of another tab was overlooked');
+  assert.is(whole, 1);
+  assert.equal(await store.read(), { bytes: content(7), generation: 7 });
+});
+
 test('a write cut anywhere leaves the one before, and the next write succeeds', async () => {
   for (let cut = 0; cut < 114; cut++) {
     for (const tear of ['short', 'zeros'] as const) {
