@@ -1,6 +1,7 @@
 /**
- * @file The Lab under hard conditions, in Chromium on Linux: `node --import tsx scripts/lab-browser.mjs [MINUTES]` trains
- * four lanes for so long (30) and says how free the page is and what memory its processes hold;
+ * @file The Lab under hard conditions, in Chromium on Linux: `node --import tsx scripts/lab-browser.mjs [MINUTES [WIDTH]]`
+ * trains four lanes of a width (64) for so long (30) and says how free the page is and what memory its processes hold;
+ * `node --import tsx scripts/lab-browser.mjs --paint` opens the page from disk twenty times and says when it first paints;
  * `node --import tsx scripts/lab-browser.mjs --quarter` holds the whole browser to a quarter of one processor (a cgroup,
  * which takes root) and says when one first sees the lower layers of Post-LN fade, with workers and without.
  * Ends with code 1 when a target is missed.
@@ -16,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fadingOf } from '../src/lab/lesson.ts';
@@ -24,6 +25,7 @@ import { labPage } from '../src/lab/page.ts';
 import { findBrowser, launch } from '../test/browser.ts';
 import { measureFreedom } from '../test/browsers/page-measures.ts';
 
+const FIRST_PAINT_MS = 300;
 /** Until one sees that the lower layers fade. */
 const SECONDS = { workers: 30, 'one thread': 60 };
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-lab-'));
@@ -31,7 +33,8 @@ const address = pathToFileURL(join(folder, 'lab.html')).href;
 writeFileSync(join(folder, 'lab.html'), labPage('measured'));
 try {
   if (process.argv[2] === '--quarter') await quarter();
-  else await long(Number(process.argv[2] ?? 30));
+  else if (process.argv[2] === '--paint') await paint();
+  else await long(Number(process.argv[2] ?? 30), Number(process.argv[3] ?? 64));
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -44,13 +47,15 @@ async function open(page, link) {
   });
 }
 
-/** @param {number} minutes */
-async function long(minutes) {
+/** @param {number} minutes @param {number} width */
+async function long(minutes, width) {
   const browser = await launch('chromium');
   try {
     const page = await browser.newPage();
     await page.setViewport({ width: 1280, height: 900 });
-    await open(page, '1&n=10000&d=128');
+    // Large enough batches for the most steps that a link may ask for to last.
+    await open(page, `1&n=10000&d=${width}&b=${width < 128 ? 32 : 8}`);
+    // As a person's click does.
     await page.evaluate(() => /** @type {any} */ (window).lab.run.run());
     const pid = /** @type {number} */ (browser.process()?.pid);
     const rounds = Math.max(2, Math.round(minutes));
@@ -61,14 +66,16 @@ async function long(minutes) {
       longest = Math.max(longest, measured.longest);
       slowest = Math.max(slowest, measured.percentile95);
       clicks += measured.clicks;
-      memory.push(residentMegabytes(pid));
+      memory.push(megabytes(pid));
       const { step, state } = await page.evaluate(() => ({
         step: /** @type {any} */ (window).lab.run.newest,
         state: /** @type {any} */ (window).lab.run.state,
       }));
+      if (state !== 'running') throw new Error(`the run is ${state} before its time`);
       console.log(
-        `${(((round + 1) * minutes) / rounds).toFixed(1)} min: step ${step} (${state}), ${memory.at(-1)} MB, ` +
-          `longest task ${measured.longest || 'under 50'} ms, clicks 95 % within ${measured.percentile95.toFixed(1)} ms`,
+        `${(((round + 1) * minutes) / rounds).toFixed(1)} min: step ${step}, ${memory.at(-1)} MB, ` +
+          `longest task ${measured.longest || 'under 50'} ms (${measured.tasks} over 50), ` +
+          `clicks 95 % within ${measured.percentile95.toFixed(1)} ms, load ${loadavg()[0].toFixed(1)}`,
       );
     }
     // What a run begins with is loaded in the first round.
@@ -84,17 +91,51 @@ async function long(minutes) {
   }
 }
 
-/** Of a process and all that come from it. @param {number} root */
-function residentMegabytes(root) {
-  const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,rss='], { encoding: 'utf8' }).trim().split('\n');
+/** Of a process and all that come from it; what several share is shared out among them. @param {number} root */
+function megabytes(root) {
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const all = lines.map((line) => line.trim().split(/\s+/).map(Number));
   const tree = new Set([root]);
   for (let before = 0; before < tree.size; ) {
     before = tree.size;
     for (const [pid, parent] of all) if (tree.has(parent)) tree.add(pid);
   }
-  const kilobytes = all.reduce((sum, [pid, , rss]) => sum + (tree.has(pid) ? rss : 0), 0);
+  let kilobytes = 0;
+  for (const pid of tree) {
+    try {
+      const [, own] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
+      kilobytes += Number(own ?? 0);
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
   return Math.round(kilobytes / 1024);
+}
+
+async function paint() {
+  const browser = await launch('chromium');
+  try {
+    const times = [];
+    for (let round = 0; round < 20; round++) {
+      const page = await browser.newPage();
+      await page.goto(address);
+      const first = await page.waitForFunction(
+        () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
+      );
+      times.push(/** @type {number} */ (await first.jsonValue()));
+      await page.close();
+    }
+    times.sort((a, b) => a - b);
+    const [median, slow] = [times[10], times[18]];
+    const good = slow < FIRST_PAINT_MS;
+    console.log(
+      `${good ? 'ok' : 'FAIL'}: first paint from disk ${median.toFixed(0)} ms (median), ` +
+        `95 % within ${slow.toFixed(0)} ms (target ${FIRST_PAINT_MS} ms), load ${loadavg()[0].toFixed(1)}`,
+    );
+    process.exitCode = good ? 0 : 1;
+  } finally {
+    await browser.close();
+  }
 }
 
 async function quarter() {

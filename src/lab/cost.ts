@@ -65,7 +65,7 @@ export function historyBytes(lab: LabConfiguration, lane: LaneConfiguration): nu
 }
 
 /** Attention beyond this is thinned out: every other snapshot goes. */
-export const SNAPSHOT_BYTES = 24e6;
+export const SNAPSHOT_BYTES = 12e6;
 
 /** @throws what the recipe is refused with; MemoryError where not even the model fits */
 export async function laneCost(recipe: Recipe): Promise<LaneCost> {

@@ -9,6 +9,8 @@ export class LaneHistory {
   #rows: Float64Array<ArrayBuffer>;
   #steps = 0;
   #snapshots: Snapshot[];
+  /** Columns that were asked for: they grow with the steps, and nobody copies them for each drawing. */
+  readonly #columns = new Map<number, { values: Float64Array<ArrayBuffer>; known: number }>();
 
   constructor(beginning: LaneBeginning) {
     this.beginning = beginning;
@@ -57,12 +59,19 @@ export class LaneHistory {
     return this.#rows.subarray((step - 1) * width, step * width);
   }
 
-  /** One number of every step, from step 1 on. */
+  /** One number of every step, from step 1 on: a view, which later steps do not lengthen. */
   series(place: number): Float64Array<ArrayBuffer> {
     const { width } = this.layout;
-    const values = new Float64Array(this.#steps);
-    for (let step = 0; step < values.length; step++) values[step] = this.#rows[step * width + place];
-    return values;
+    const column = this.#columns.get(place) ?? { values: new Float64Array(64), known: 0 };
+    this.#columns.set(place, column);
+    if (column.values.length < this.#steps) {
+      const longer = new Float64Array(Math.max(this.#steps, 2 * column.values.length));
+      longer.set(column.values.subarray(0, column.known));
+      column.values = longer;
+    }
+    for (; column.known < this.#steps; column.known++)
+      column.values[column.known] = this.#rows[column.known * width + place];
+    return column.values.subarray(0, this.#steps);
   }
 
   /** The newest snapshot that is not younger than a step. */

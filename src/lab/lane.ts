@@ -30,6 +30,10 @@ export interface SavedLane {
   digest: string;
   /** Steps done. */
   step: number;
+  /** What it had come to. */
+  end: LaneEnd | null;
+  /** Row of step 0, which cannot be measured any more. */
+  row: Float64Array<ArrayBuffer>;
 }
 
 /** What is known before the first step. */
@@ -61,6 +65,7 @@ export class Lane {
     instruments: Instruments,
     beginning: LaneBeginning,
     digest: string,
+    isDiverged: boolean,
   ) {
     this.runtime = runtime;
     this.#run = run;
@@ -69,7 +74,8 @@ export class Lane {
     this.beginning = beginning;
     this.layout = layoutOf(beginning.shape);
     this.#digest = digest;
-    if (trainer.step >= trainer.options.steps) this.#end = 'done';
+    if (isDiverged) this.#end = 'diverged';
+    else if (trainer.step >= trainer.options.steps) this.#end = 'done';
   }
 
   /**
@@ -100,9 +106,10 @@ export class Lane {
     const { shape } = instruments;
     const snapshot = { step: trainer.step, attention: weights, texts };
     const references = withRuntime(runtime, () => referencesOf(data));
-    const beginning = { shape, references, attention: places, row, snapshot, step: trainer.step };
+    const first = saved?.row ?? row;
+    const beginning = { shape, references, attention: places, row: first, snapshot, step: trainer.step };
     const digest = saved?.digest ?? sha256(encodeBytes(JSON.stringify(shape)), bytesOf(row));
-    return new Lane(runtime, run, trainer, instruments, beginning, digest);
+    return new Lane(runtime, run, trainer, instruments, beginning, digest, saved?.end === 'diverged');
   }
 
   get step(): number {
@@ -166,7 +173,8 @@ export class Lane {
   /** What another lane goes on from, bit for bit. */
   save(): SavedLane {
     const checkpoint = withRuntime(this.runtime, () => this.#trainer.save());
-    return { checkpoint: Uint8Array.from(checkpoint), digest: this.#digest, step: this.step };
+    const { digest, step, end } = this;
+    return { checkpoint: checkpoint.slice(), digest, step, end, row: this.beginning.row.slice() };
   }
 
   /** The model as `loadModel` reads it. */

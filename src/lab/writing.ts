@@ -1,4 +1,5 @@
 /** @file What the model of a lane writes: the same prompts every time, drawn with a fixed seed. */
+import { NumericError } from '../errors.js';
 import { generateNow } from '../generate/generate.js';
 import { translateAll } from '../generate/translate.js';
 import { CausalLM } from '../nn/index.js';
@@ -11,8 +12,18 @@ const LENGTH = 32;
 const TEMPERATURE = 0.8;
 const SENTENCES = 2;
 
-/** The text goes on from the first words held out; translations are of the first sentences held out that fit. */
+/** What it writes; nothing where it has diverged so far that it gives no numbers to draw from. */
 export function written(model: LabModel, data: OpenedData): WrittenText[] {
+  try {
+    return writtenBy(model, data);
+  } catch (error) {
+    if (error instanceof NumericError) return [];
+    throw error;
+  }
+}
+
+/** The text goes on from the first words held out; translations are of the first sentences held out that fit. */
+function writtenBy(model: LabModel, data: OpenedData): WrittenText[] {
   model.eval();
   if (model instanceof CausalLM) {
     const prompt = data.examples?.(1)[0]?.text ?? '';

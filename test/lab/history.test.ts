@@ -11,6 +11,7 @@ import { decodeLab } from '../../src/lab/link.js';
 import { laneRecipe } from '../../src/lab/recipes.js';
 import { runLab } from '../../src/lab/run.js';
 import { gradientTheory, hiddenTheory } from '../../src/lab/theory.js';
+import { LaneTimes } from '../../web/lab/lane-times.js';
 
 const test = suite('lab: history');
 const SMALL = decodeLab('1&n=12&l=2&d=16&b=2&t=16&lane=p.post&lane=p.pre');
@@ -39,6 +40,38 @@ test('rows come back by step, and a series is one of their numbers', async () =>
   assert.is(csv[0], '# prenorm lab #1&n=12&l=2&d=16&b=2&t=16&lane=p.post&lane=');
   assert.is(csv.length, 14);
   assert.equal(csv[13].split(',').slice(2).map(Number), [...rows[11]]);
+});
+
+test('a series that was asked for before has the steps that came since', async () => {
+  const { lanes } = await runLab({ ...SMALL, steps: 200, lanes: [SMALL.lanes[1]] });
+  const { beginning, rows } = lanes[0];
+  const history = new LaneHistory(beginning);
+  for (const [at, row] of rows.entries()) {
+    history.add(at + 1, row);
+    if (at % 7 === 0) assert.is(history.series(0).at(-1), row[0]);
+  }
+  for (const place of [0, 1, history.layout.leaving])
+    assert.equal(
+      [...history.series(place)],
+      rows.map((row) => row[place]),
+    );
+});
+
+test('the speed of a lane is that of the steps heard of, one by one or many at once', () => {
+  const times = new LaneTimes();
+  assert.is(times.speed(3), null);
+  times.note(0, 0);
+  times.note(10, 1);
+  assert.is(times.speed(3), 10);
+  times.note(30, 2);
+  times.note(30, 9);
+  assert.is(times.speed(3), 15);
+  assert.is(times.speed(1.5), 20);
+  assert.equal([...times.perStep()], [...Array(10).fill(10), ...Array(20).fill(20)]);
+  for (let step = 31; step <= 500; step++) times.note(step, 2 + (step - 30) / 50);
+  assert.ok(Math.abs((times.speed(3) ?? 0) - 50) < 1e-9);
+  assert.is(times.perStep().length, 500);
+  assert.equal([...new LaneTimes().perStep()], []);
 });
 
 test('snapshots are thinned when their room is full; the first and the newest stay', () => {
@@ -99,8 +132,24 @@ test('a lane trains as far as it may, and an error crosses with its message', as
   await host.receive({ type: 'until', step: 100 });
   assert.is(steps(), 12 * width);
   assert.is(heard.at(-1)?.type, 'ended');
-  await host.receive({ type: 'save' });
-  assert.is(heard.at(-1)?.type, 'saved');
+  await host.receive({ type: 'ping' });
+  assert.is(heard.at(-1)?.type, 'pong');
+  await host.receive({
+    type: 'keep',
+    place: { link: '1', lane: 0 },
+    rows: new Float64Array(12 * width),
+    time: 0,
+  });
+  // Node keeps nothing as browsers do, and says so.
+  const kept = heard.at(-1) as Extract<FromLane, { type: 'kept' }>;
+  assert.match(kept.trouble?.message ?? '', 'this browser keeps nothing for this page');
+  assert.is(kept.step, 12);
+  await host.receive({ type: 'start', recipe: laneRecipe({ ...SMALL, steps: 20 }, 0), goOn: true });
+  await host.receive({ type: 'until', step: 100 });
+  assert.is(steps(), 20 * width);
+  const ended = heard.at(-1) as Extract<FromLane, { type: 'ended' }>;
+  const whole = await runLab({ ...SMALL, steps: 20, lanes: [SMALL.lanes[0]] });
+  assert.is(ended.digest, whole.lanes[0].digest, 'more steps are those of a longer run');
   host.close();
   const short = decodeLab(`1&task=text&lane=&own=${'0'.repeat(64)}.3`);
   await host.receive({ type: 'start', recipe: laneRecipe(short, 0, 'abc') });

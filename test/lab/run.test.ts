@@ -114,6 +114,22 @@ test('a lane that diverges ends with the last step that had numbers', async () =
   assert.ok(lanes[0].rows.every((row) => Number.isFinite(row[0])));
 });
 
+test('a lane that is opened where it was left has its row of step 0, and one that diverged stays so', async () => {
+  const lab = { ...decodeLab('1&l=2&o=sgd&r=100&lane=p.tfixup'), steps: 50 };
+  const recipe = laneRecipe(lab, 0);
+  const lane = await Lane.open(recipe);
+  while (lane.train());
+  assert.is(lane.end, 'diverged');
+  const again = await Lane.open(recipe, lane.save());
+  assert.is(again.end, 'diverged');
+  assert.is(again.train(), null);
+  assert.is(again.step, lane.step);
+  assert.is(again.digest, lane.digest);
+  assert.equal([...again.beginning.row].map(String), [...lane.beginning.row].map(String));
+  // Its last weights give no numbers: there is nothing to draw a text from, and that ends nothing.
+  assert.equal(again.snapshot().texts, []);
+});
+
 test('translation and reversal have both stacks, attention in three places, and texts', async () => {
   for (const task of ['translate', 'reverse']) {
     const { lanes } = await runLab({ ...decodeLab(`1&task=${task}&l=1&b=16&t=40&lane=`), steps: 10 });

@@ -31,9 +31,14 @@ export function attentionPanel(view: LabView, key: string): Panel {
     );
     return [{ at, name, history, canvases }];
   });
+  let drawnOf: readonly unknown[] = [];
   const draw = (): void => {
     const tokens = tokensNow();
     const part = Number(which.value) || 0;
+    // A snapshot is ten steps old at most, and drawings come four times a second.
+    const now = [tokens, part, ...drawn.map(({ history }) => history.snapshotAt(run?.step ?? 0))];
+    if (now.length === drawnOf.length && now.every((one, at) => one === drawnOf[at])) return;
+    drawnOf = now;
     let told = '';
     for (const { history, canvases } of drawn) {
       const place = history.beginning.attention[Math.min(part, history.beginning.attention.length - 1)];
@@ -68,13 +73,16 @@ export function attentionPanel(view: LabView, key: string): Panel {
       const weights = one.history.snapshotAt(run?.step ?? 0).attention[part];
       const keys = place.keys.length;
       const rows = place.queries.map((token, query) => [
-        token,
+        visible(token),
         ...place.keys.map((_, at) => weights[query * keys + at].toFixed(2)),
       ]);
-      return numbersTable([`${one.name}, head 1`, ...place.keys], rows);
+      return numbersTable([`${one.name}, head 1`, ...place.keys.map(visible)], rows);
     },
     destroy() {},
   };
 }
+
+/** A cell must not look, or be read, as if nothing stood in it. */
+const visible = (token: string): string => token.replaceAll(' ', '␣').replaceAll('\n', '⏎');
 
 const NAMES = { encoder: 'Self-attention', decoder: 'Decoder’s self-attention', cross: 'Decoder to encoder' };

@@ -5,6 +5,7 @@
 import { element } from '../figures/elements.js';
 import { niceStep, tick } from '../figures/numbers.js';
 import type { Tokens } from '../figures/theme.js';
+import { type Label, Labels } from './labels.js';
 import { Size, tokens as tokensNow } from './measures.js';
 
 export interface ChartLine {
@@ -50,6 +51,8 @@ export class Chart {
   readonly canvas = element('canvas', { 'aria-hidden': 'true' });
   data: ChartData | null = null;
   readonly #labels = element('div', { class: 'chart-labels', 'aria-hidden': 'true' });
+  readonly #written = new Labels(this.#labels);
+  #drawnWith: Tokens | null = null;
   readonly size: Size;
 
   constructor(className: string) {
@@ -64,6 +67,11 @@ export class Chart {
 
   destroy(): void {
     this.size.stop();
+  }
+
+  /** Draws what it shows once more, where colours are others now. */
+  refresh(): void {
+    if (this.#drawnWith !== tokensNow()) this.draw();
   }
 
   /** Where a step is, as a share of the width. */
@@ -86,12 +94,16 @@ export class Chart {
     const { width, height } = this.size;
     if (!data || width === 0 || height === 0) return;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
     const context = canvas.getContext('2d');
     if (!context) return;
-    context.scale(ratio, ratio);
+    // A canvas that gets a size, even the one it has, gets new memory.
+    if (canvas.width !== wide) canvas.width = wide;
+    if (canvas.height !== high) canvas.height = high;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
     const tokens = tokensNow();
+    this.#drawnWith = tokens;
     this.#grid(context, width, height, tokens);
     for (const line of data.lines) this.#line(context, line, width, height, tokens);
     if (data.cursor !== null) {
@@ -99,44 +111,37 @@ export class Chart {
       context.lineWidth = 1;
       context.setLineDash([]);
       const x = Math.round(this.x(data.cursor) * width) + 0.5;
-      stroke(context, [
-        [x, 0],
-        [x, height],
-      ]);
+      straight(context, x, 0, x, height);
     }
   }
 
   #grid(context: CanvasRenderingContext2D, width: number, height: number, tokens: Tokens): void {
     const data = this.data as ChartData;
-    const labels: HTMLElement[] = [];
+    const labels: Label[] = [];
     context.lineWidth = 1;
     context.strokeStyle = tokens.grid;
     for (const value of yTicks(data, height)) {
       const y = this.y(value) * height;
-      stroke(context, [
-        [0, Math.round(y) + 0.5],
-        [width, Math.round(y) + 0.5],
-      ]);
-      labels.push(placed('ytick', 'right: 100%', `top: ${(100 * y) / height}%`, tick(value)));
+      straight(context, 0, Math.round(y) + 0.5, width, Math.round(y) + 0.5);
+      const style = { right: '100%', top: `${(100 * y) / height}%` };
+      labels.push({ className: 'ytick', text: tick(value), style });
     }
     for (const { at, text } of data.xTicks ?? []) {
       const x = this.x(at) * width;
-      labels.push(placed('xtick', `left: ${(100 * x) / width}%`, 'top: 100%', text));
+      labels.push({ className: 'xtick', text, style: { left: `${(100 * x) / width}%`, top: '100%' } });
     }
-    const place = data.levelsAt === undefined ? 'right: 0' : `left: ${100 * data.levelsAt}%`;
+    const place: Label['style'] =
+      data.levelsAt === undefined ? { right: '0' } : { left: `${100 * data.levelsAt}%` };
     for (const { label, value, kind } of data.levels) {
       if (!Number.isFinite(value)) continue;
       const y = this.y(value);
       context.strokeStyle = tokens[kind === 'theory' ? 'text' : 'quiet'];
       context.setLineDash(kind === 'theory' ? [5, 3] : [1, 3]);
-      stroke(context, [
-        [0, Math.round(y * height) + 0.5],
-        [width, Math.round(y * height) + 0.5],
-      ]);
+      straight(context, 0, Math.round(y * height) + 0.5, width, Math.round(y * height) + 0.5);
       context.setLineDash([]);
-      labels.push(placed(`level ${kind}`, place, `top: ${100 * y}%`, label));
+      labels.push({ className: `level ${kind}`, text: label, style: { ...place, top: `${100 * y}%` } });
     }
-    this.#labels.replaceChildren(...labels);
+    this.#written.show(labels);
   }
 
   #line(
@@ -155,32 +160,37 @@ export class Chart {
     const from = places ? 0 : Math.max(0, Math.floor((this.data?.xRange[0] ?? 0) - first) / every);
     // More points than pixels would be drawn over each other.
     const stride = Math.max(1, Math.floor((values.length - from) / (2 * width)));
-    let piece: [number, number][] = [];
+    const path = new Path2D();
+    let isDown = false;
     for (let at = Math.floor(from); at < values.length; at += stride) {
       const value = values[at];
       if (!Number.isFinite(value)) {
-        stroke(context, piece);
-        piece = [];
+        isDown = false;
         continue;
       }
-      const step = places ? places[at] : first + at * every;
-      const point: [number, number] = [this.x(step) * width, this.y(value) * height];
-      if (dots) dot(context, point, dots, tokens);
-      piece.push(point);
+      const x = this.x(places ? places[at] : first + at * every) * width;
+      const y = this.y(value) * height;
+      if (dots) dot(context, [x, y], dots, tokens);
+      if (isDown) path.lineTo(x, y);
+      else path.moveTo(x, y);
+      isDown = true;
     }
-    stroke(context, piece);
+    context.stroke(path);
     context.setLineDash([]);
     context.globalAlpha = 1;
   }
 }
 
-function stroke(context: CanvasRenderingContext2D, points: readonly [number, number][]): void {
-  if (points.length < 2) return;
+function straight(
+  context: CanvasRenderingContext2D,
+  fromX: number,
+  fromY: number,
+  toX: number,
+  toY: number,
+): void {
   context.beginPath();
-  for (const [at, [x, y]] of points.entries()) {
-    if (at === 0) context.moveTo(x, y);
-    else context.lineTo(x, y);
-  }
+  context.moveTo(fromX, fromY);
+  context.lineTo(toX, toY);
   context.stroke();
 }
 
@@ -200,15 +210,6 @@ function dot(
     context.stroke();
     context.fillStyle = fillStyle;
   }
-}
-
-function placed(className: string, x: string, y: string, text: string): HTMLElement {
-  const made = element('span', { class: className }, text);
-  for (const rule of [x, y]) {
-    const [name, value] = rule.split(': ');
-    made.style.setProperty(name, value);
-  }
-  return made;
 }
 
 function yTicks({ yRange: [low, high], yScale }: ChartData, height: number): number[] {

@@ -23,6 +23,8 @@ export interface TotalCost {
 
 /** Seconds beyond which the page asks first. */
 const LONG = 30 * 60;
+/** Seconds in which a model is planned, however large. */
+const PATIENCE = 300;
 
 export class CostMeter {
   total: TotalCost = { seconds: null, bytes: null, room: roomHere(), absurd: false, width: 64 };
@@ -50,6 +52,7 @@ export class CostMeter {
         () => {
           this.#port = null;
         },
+        PATIENCE,
       );
       if (this.#speed === null) this.#port.post({ type: 'speed', recipe: laneRecipe(firstLab(), 0) });
       for (const at of lab.lanes.keys()) {

@@ -23,11 +23,15 @@ export class HeatMap {
   readonly canvas = element('canvas', { 'aria-hidden': 'true' });
   readonly #rows = element('div', { class: 'rows', 'aria-hidden': 'true' });
   readonly #ticks = element('div', { class: 'xs', 'aria-hidden': 'true' });
+  readonly #cursor = element('i', { class: 'cursor', hidden: true });
   readonly #size: Size;
+  /** What the columns painted so far were painted for, and the first that is not there yet. */
+  #painted: { tokens: unknown; width: number; height: number; steps: number } | null = null;
+  #column = 0;
   data: HeatData | null = null;
 
   constructor(onPoint: (step: number, layer: number) => void) {
-    const map = element('div', { class: 'map' }, this.canvas);
+    const map = element('div', { class: 'map' }, this.canvas, this.#cursor);
     this.node = element('div', { class: 'heat' }, this.#rows, map, this.#ticks);
     this.#size = new Size(map, () => this.data && this.show(this.data));
     map.addEventListener('click', ({ clientX, clientY }) => {
@@ -56,46 +60,52 @@ export class HeatMap {
   }
 
   show(data: HeatData): void {
+    const { steps: before, names: namesBefore = [] } = this.data ?? {};
     this.data = data;
-    const { rows, known, step, names, steps } = data;
-    this.#rows.replaceChildren(...names.toReversed().map((name) => element('span', {}, name)));
-    const ticks = [1, 10, 100, 1000, 10_000].filter((tick) => tick <= steps);
-    this.#ticks.replaceChildren(
-      ...ticks.map((tick) => {
-        const made = element('span', {}, String(tick));
-        made.style.left = `${100 * this.x(tick)}%`;
-        return made;
-      }),
-    );
-    const { width, height } = this.#size;
-    if (width === 0) return;
+    const { step, names, steps } = data;
+    if (names.join() !== namesBefore.join())
+      this.#rows.replaceChildren(...names.toReversed().map((name) => element('span', {}, name)));
+    if (steps !== before) {
+      const ticks = [1, 10, 100, 1000, 10_000].filter((tick) => tick <= steps);
+      this.#ticks.replaceChildren(
+        ...ticks.map((tick) => {
+          const made = element('span', {}, String(tick));
+          made.style.left = `${100 * this.x(tick)}%`;
+          return made;
+        }),
+      );
+    }
+    this.#cursor.hidden = step < 1;
+    const left = `${(50 * (this.x(Math.max(1, step)) + this.x(Math.max(1, step) + 1))).toFixed(2)}%`;
+    if (this.#cursor.style.left !== left) this.#cursor.style.left = left;
+    this.#paint(data);
+  }
+
+  /** A column is as it is for good once its step is known: only those that are new are painted. */
+  #paint({ rows, known, steps }: HeatData): void {
+    if (this.#size.width === 0) return;
     const ratio = Math.min(3, window.devicePixelRatio || 1);
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(height * ratio);
-    const context = this.canvas.getContext('2d');
+    const [width, height] = [Math.round(this.#size.width * ratio), Math.round(this.#size.height * ratio)];
+    const { canvas } = this;
+    const context = canvas.getContext('2d');
     if (!context) return;
     const tokens = tokensNow();
-    const high = this.canvas.height / rows.length;
-    for (let column = 0; column < this.canvas.width; column++) {
-      const at = Math.max(1, this.stepAt((column + 0.5) / this.canvas.width));
+    const { tokens: t, width: w, height: h, steps: s } = this.#painted ?? {};
+    if (t !== tokens || w !== width || h !== height || s !== steps) {
+      [canvas.width, canvas.height] = [width, height];
+      this.#painted = { tokens, width, height, steps };
+      this.#column = 0;
+    }
+    const high = height / rows.length;
+    for (; this.#column < width; this.#column++) {
+      const at = Math.max(1, this.stepAt((this.#column + 0.5) / width));
       if (at > known) break;
       for (const [layer, values] of rows.entries()) {
         const stop = normStop(values[at - 1]);
         if (stop === undefined) continue;
         context.fillStyle = tokens[`g${stop}`];
-        const top = this.canvas.height - (layer + 1) * high;
-        context.fillRect(column, top, 1, Math.max(1, high - ratio));
+        context.fillRect(this.#column, height - (layer + 1) * high, 1, Math.max(1, high - ratio));
       }
-    }
-    if (step >= 1) {
-      context.fillStyle = tokens.text;
-      const middle = (this.x(step) + this.x(step + 1)) / 2;
-      context.fillRect(
-        Math.min(this.canvas.width - ratio, Math.round(middle * this.canvas.width)),
-        0,
-        ratio,
-        this.canvas.height,
-      );
     }
   }
 }

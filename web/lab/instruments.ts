@@ -6,6 +6,8 @@ import { makePanel } from './panels.js';
 import type { LabView } from './view.js';
 
 const names = Object.keys(instrumentWords) as InstrumentName[];
+/** Between two tables of numbers while it trains. */
+const NUMBERS_MS = 1000;
 
 export class Instruments {
   shown: InstrumentName = 'gradients';
@@ -27,6 +29,8 @@ export class Instruments {
   );
   #panel: Panel | null = null;
   #panelOf: unknown = null;
+  #numbersOf: Panel | null = null;
+  #numbersAt = 0;
 
   constructor(place: HTMLElement, view: LabView) {
     this.#view = view;
@@ -87,8 +91,20 @@ export class Instruments {
       this.#place.replaceChildren(this.#panel.node);
     }
     this.#panel.draw();
-    if (this.#numbers.open)
-      (this.#numbers.lastElementChild as HTMLElement).replaceChildren(this.#panel.table());
+    this.#drawNumbers(run.state === 'running' && run.isLive);
+  }
+
+  /** While it trains, once a second: a table that is made anew more often cannot be read, nor selected from. */
+  #drawNumbers(isMoving: boolean): void {
+    if (!this.#numbers.open || !this.#panel) {
+      this.#numbersOf = null;
+      return;
+    }
+    const now = performance.now();
+    if (isMoving && this.#numbersOf === this.#panel && now - this.#numbersAt < NUMBERS_MS) return;
+    this.#numbersOf = this.#panel;
+    this.#numbersAt = now;
+    (this.#numbers.lastElementChild as HTMLElement).replaceChildren(this.#panel.table());
   }
 
   #onKey(event: KeyboardEvent): void {

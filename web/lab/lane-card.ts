@@ -1,6 +1,8 @@
 /** @file The card of a lane: its name, which is its menu, its loss, how it does, its layers, what it writes. */
 import type { LaneConfiguration } from '../../src/lab/configuration.js';
+import type { Snapshot } from '../../src/lab/layout.js';
 import { button, element, svg } from '../figures/elements.js';
+import { write } from './labels.js';
 import type { LaneLook } from './looks.js';
 import type { RunLane } from './run.js';
 import { LayerDrawing } from './stack.js';
@@ -23,6 +25,7 @@ export class LaneCard {
   readonly #place = element('div', { class: 'stack-place' });
   readonly #lost = element('p', { class: 'lost', hidden: true });
   #drawing: LayerDrawing | null = null;
+  #written: Snapshot | undefined;
 
   constructor(at: number, lane: LaneConfiguration, name: string, look: LaneLook, actions: CardActions) {
     this.#at = at;
@@ -71,25 +74,29 @@ export class LaneCard {
     const shown = Math.min(step, history?.steps ?? 0);
     const row = history?.row(shown);
     const loss = history?.loss(shown);
-    this.#loss.textContent = loss === undefined ? '–' : loss.toFixed(2);
+    write(this.#loss, loss === undefined ? '–' : loss.toFixed(2));
     const { text, isBad } = statusOf(lane, shown, steps, token);
-    this.#status.textContent = text;
+    write(this.#status, text);
     this.#status.classList.toggle('flat', isBad);
     this.#drawing?.update(row, this.#description(lane, row));
     const snapshot = history?.snapshotAt(step);
     const [written] = snapshot?.texts ?? [];
-    this.#says.replaceChildren(
-      ...(written
-        ? [
-            element('span', {}, `writes, step ${snapshot?.step}: `),
-            written.text.trim() === '' ? '(nothing)' : written.text,
-          ]
-        : []),
-    );
+    if (snapshot !== this.#written) {
+      this.#written = snapshot;
+      this.#says.replaceChildren(
+        ...(written
+          ? [
+              element('span', {}, `writes, step ${snapshot?.step}: `),
+              written.text.trim() === '' ? '(nothing)' : written.text,
+            ]
+          : []),
+      );
+    }
     this.#lost.hidden = lane.lost === null;
     if (lane.lost !== null && this.#lost.childElementCount === 0) {
       this.#lost.replaceChildren(
         `Lane ${this.#at + 1} stopped at step ${history?.steps ?? 0}. The others go on. `,
+        element('small', {}, lane.lost),
         button('Restart lane', ` ${this.#at + 1}`, () => this.#actions.onReopen(this.#at)),
       );
     }

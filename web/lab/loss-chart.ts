@@ -2,8 +2,11 @@
  * @file The loss of all lanes in one chart, with what a model knows that knows nothing, or only how often each letter
  * comes. Its axis of steps is the scrubber.
  */
+
+import type { LaneHistory } from '../../src/lab/history.js';
 import { element } from '../figures/elements.js';
 import { Chart, type ChartLine } from './chart.js';
+import { type Label, Labels, write } from './labels.js';
 import type { LaneLook } from './looks.js';
 import type { Run } from './run.js';
 
@@ -11,6 +14,8 @@ import type { Run } from './run.js';
 const WINDOW = 9;
 /** Beyond this share of the steps the names of lines stand in front of the cursor, not behind it. */
 const BEHIND = 0.62;
+/** Pixels. */
+const NARROW = 480;
 
 export interface Extra {
   /** Lines beside those of the run: a reader's guess, what was recorded. */
@@ -24,6 +29,9 @@ export class LossChart {
   extra: Extra | null = null;
   readonly #ends = element('div', { class: 'ends', 'aria-hidden': 'true' });
   readonly #ticks = element('div', { class: 'steps', 'aria-hidden': 'true' });
+  readonly #marks = new Labels(this.#ticks);
+  readonly #names: { node: HTMLElement; badge: HTMLElement; name: HTMLElement; value: HTMLElement }[] = [];
+  readonly #means = new WeakMap<LaneHistory, TrailingMean>();
   readonly #back = element('button', { type: 'button', class: 'back', hidden: true }, 'Back to live');
   readonly #title = element('span', { class: 'ytitle', 'aria-hidden': 'true' });
 
@@ -66,8 +74,9 @@ export class LossChart {
       if (!history) continue;
       const losses = history.series(history.layout.loss);
       const { token: color, dash } = looks[at];
-      const mean = trailingMean(losses, WINDOW);
-      for (const value of mean) if (value < lowest) lowest = Math.max(0, Math.floor(2 * value) / 2);
+      const mean = this.#meanOf(history).upTo(losses);
+      const least = Math.max(0, Math.floor(2 * this.#meanOf(history).least) / 2);
+      if (least < lowest) lowest = least;
       lines.push({
         label: run.lanes[at].name,
         token: color,
@@ -78,7 +87,7 @@ export class LossChart {
       });
       lines.push({ label: run.lanes[at].name, token: color, dash, values: mean, first: 1 });
     }
-    this.#title.textContent = `loss, nats per ${token === 'letter' ? 'character' : 'token'}`;
+    write(this.#title, `loss, nats per ${token === 'letter' ? 'character' : 'token'}`);
     this.chart.show({
       xRange: [0, steps],
       yRange: [lowest, top],
@@ -100,11 +109,25 @@ export class LossChart {
         : [],
       cursor: step,
       // Where the names of the lines do not stand.
-      ...(step > BEHIND * steps ? { levelsAt: 0.28 } : {}),
+      ...this.#levelsAt(step / steps),
     });
     this.#drawEnds(run, looks);
     this.#drawAxis(run);
     this.chart.node.setAttribute('aria-label', this.#says(run));
+  }
+
+  /** A narrow chart has no room for both at its right. */
+  #levelsAt(share: number): { levelsAt?: number } {
+    if (share > BEHIND) return { levelsAt: 0.28 };
+    return this.chart.size.width < NARROW && share > 0.3 ? { levelsAt: 0.04 } : {};
+  }
+
+  #meanOf(history: LaneHistory): TrailingMean {
+    const known = this.#means.get(history);
+    if (known) return known;
+    const made = new TrailingMean(WINDOW);
+    this.#means.set(history, made);
+    return made;
   }
 
   /** The names of the lines at the cursor, pushed apart until none covers another. */
@@ -130,25 +153,27 @@ export class LossChart {
       }
     }
     const share = this.chart.x(step);
-    this.#ends.replaceChildren(
-      ...found.map(({ at, name, loss, y }) => {
-        const value = element('b', {}, loss.toFixed(2));
-        const badge = element('i', { class: 'badge' }, String(at + 1));
-        badge.style.background = value.style.color = `var(--${looks[at].token})`;
-        const made = element(
-          'span',
-          { class: 'end' },
-          badge,
-          element('span', { class: 'nm' }, name),
-          ' ',
-          value,
-        );
-        made.style.top = `${(100 * y) / height}%`;
-        if (share <= BEHIND) made.style.left = `calc(${100 * share}% + 14px)`;
-        else made.style.right = `calc(${100 * (1 - share)}% + 14px)`;
-        return made;
-      }),
-    );
+    for (const [at, { name, loss, y, at: lane }] of found.entries()) {
+      this.#names[at] ??= this.#nameTag();
+      const { node, badge, name: label, value } = this.#names[at];
+      write(badge, String(lane + 1));
+      write(label, name);
+      write(value, loss.toFixed(2));
+      badge.style.background = value.style.color = `var(--${looks[lane].token})`;
+      node.style.top = `${((100 * y) / height).toFixed(2)}%`;
+      node.style.left = share <= BEHIND ? `calc(${(100 * share).toFixed(2)}% + 14px)` : '';
+      node.style.right = share <= BEHIND ? '' : `calc(${(100 * (1 - share)).toFixed(2)}% + 14px)`;
+    }
+    for (const { node } of this.#names.splice(found.length)) node.remove();
+  }
+
+  #nameTag(): { node: HTMLElement; badge: HTMLElement; name: HTMLElement; value: HTMLElement } {
+    const badge = element('i', { class: 'badge' });
+    const name = element('span', { class: 'nm' });
+    const value = element('b');
+    const node = element('span', { class: 'end' }, badge, name, ' ', value);
+    this.#ends.append(node);
+    return { node, badge, name, value };
   }
 
   #drawAxis(run: Run): void {
@@ -161,12 +186,12 @@ export class LossChart {
     this.#back.hidden = run.isLive;
     const quarters = [0, 1, 2, 3, 4].map((part) => Math.round((part * steps) / 4));
     const near = (at: number) => Math.abs(at - step) / steps < 0.06;
-    this.#ticks.replaceChildren(
+    this.#marks.show([
       ...[...new Set(quarters)]
         .filter((at) => !near(at))
         .map((at) => tickAt(at, steps, at === steps ? `${steps} steps` : String(at), '')),
       tickAt(step, steps, step === steps ? `${steps} steps` : String(step), 'at'),
-    );
+    ]);
   }
 
   #says(run: Run): string {
@@ -178,18 +203,36 @@ export class LossChart {
   }
 }
 
-/** The mean of each value and those before it, as the loss of a lane is shown. */
-function trailingMean(values: Float64Array, window: number): Float64Array {
-  let sum = 0;
-  return values.map((value, at) => {
-    sum += value - (at >= window ? values[at - window] : 0);
-    return sum / Math.min(window, at + 1);
-  });
+/** The mean of each value and those before it, as the loss of a lane is shown; values only ever come behind. */
+class TrailingMean {
+  least = Number.POSITIVE_INFINITY;
+  readonly #window: number;
+  #values = new Float64Array(64);
+  #known = 0;
+  #sum = 0;
+
+  constructor(window: number) {
+    this.#window = window;
+  }
+
+  upTo(values: Float64Array): Float64Array {
+    if (values.length > this.#values.length) {
+      const longer = new Float64Array(2 * values.length);
+      longer.set(this.#values.subarray(0, this.#known));
+      this.#values = longer;
+    }
+    for (; this.#known < values.length; this.#known++) {
+      const at = this.#known;
+      this.#sum += values[at] - (at >= this.#window ? values[at - this.#window] : 0);
+      const mean = this.#sum / Math.min(this.#window, at + 1);
+      this.#values[at] = mean;
+      if (mean < this.least) this.least = mean;
+    }
+    return this.#values.subarray(0, values.length);
+  }
 }
 
-function tickAt(at: number, steps: number, text: string, className: string): HTMLElement {
+function tickAt(at: number, steps: number, text: string, className: string): Label {
   const edge = at === 0 ? ' first' : at === steps ? ' last' : '';
-  const made = element('span', { class: `${className}${edge}` }, text);
-  made.style.left = `${(100 * at) / steps}%`;
-  return made;
+  return { className: `${className}${edge}`, text, style: { left: `${(100 * at) / steps}%` } };
 }

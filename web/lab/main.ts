@@ -6,7 +6,7 @@ import { LaneHost, type ToLane } from '../../src/lab/lane-host.js';
 import { startPage } from './page.js';
 
 if (typeof document === 'undefined') {
-  const host = new LaneHost((message) => postMessage(message));
+  const host = new LaneHost((message, moved = []) => postMessage(message, { transfer: moved }));
   // So that the page knows that workers start here.
   postMessage('here');
   addEventListener('message', ({ data }) => void host.receive(data as ToLane));

@@ -18,20 +18,21 @@ import { type Content, findContent, keepContent, looksLikePairs } from './conten
 import { CostMeter, costText, troubleOf } from './cost-meter.js';
 import { setUpDrop } from './drop.js';
 import { Instruments } from './instruments.js';
-import { Keeper } from './keeper.js';
+import { Keeper, type KeptRun } from './keeper.js';
 import { keyMarkup } from './key.js';
 import { setUpKeys } from './keys.js';
+import { write } from './labels.js';
 import { LaneCard } from './lane-card.js';
 import { Lesson } from './lesson.js';
 import { type LaneLook, laneLooks } from './looks.js';
 import { LossChart } from './loss-chart.js';
 import { notice, say } from './notices.js';
 import { RecordedFigures } from './recorded.js';
-import { type LaneBefore, Run } from './run.js';
+import { Run } from './run.js';
+import { beginsAlike, moreSteps } from './run-on.js';
 import { openSettings } from './settings-panel.js';
 import { Side } from './side.js';
 import { watchSleep } from './sleep.js';
-import type { KeptRun } from './storage.js';
 import { titleOf } from './title.js';
 import { byId, type LabView, time } from './view.js';
 
@@ -106,8 +107,11 @@ export class LabPage implements LabView {
     this.begin();
   }
 
-  /** A new run of the configuration, which waits for the reader. */
-  begin(before: readonly LaneBefore[] = []): void {
+  /**
+   * A new run of the configuration, which waits for the reader.
+   * @param goesOn from where its lanes were left
+   */
+  begin(goesOn = false): void {
     this.run?.close();
     this.run = null;
     this.#insisted = false;
@@ -136,26 +140,37 @@ export class LabPage implements LabView {
       return;
     }
     notice('content', null);
-    this.run = new Run(this.lab, this.#content?.text, () => this.#pace.ask(), before);
+    this.run = new Run(this.lab, this.#content?.text, () => this.#pace.ask(), goesOn);
     this.meter.measure(this.lab, this.#content?.text);
     this.draw();
   }
 
-  /** Keeps the run for a reload, as is done every few seconds. */
+  /** Keeps the run for a reload, as is done every half minute. */
   keep(): Promise<void> {
     return this.#keeper.keep();
+  }
+
+  /** What a reload would bring back; null before anything was kept. */
+  get kept(): string | null {
+    // Asked for once before there is one: parts draw as soon as they are made.
+    return (this.#keeper as Keeper | undefined)?.says ?? null;
   }
 
   /** The buttons, and their keys. */
   drive(what: 'run' | 'step' | 'restart'): void {
     const { run } = this;
     notice('kept', null);
+    notice('on', null);
     if (what === 'restart') {
       this.#keeper.forget();
       this.begin();
       return;
     }
     if (!run) return;
+    if (run.state === 'done') {
+      if (what === 'run') this.#runOn();
+      return;
+    }
     const trouble = this.#insisted ? null : troubleOf(this.meter.total);
     if (trouble && run.newest === 0) {
       notice(
@@ -170,6 +185,23 @@ export class LabPage implements LabView {
     if (what === 'step') run.one();
     else if (run.state === 'running') run.pause();
     else run.run();
+  }
+
+  /** Goes on beyond the steps of the link, which becomes that of a longer run. */
+  #runOn(): void {
+    const steps = moreSteps(this.lab, this.run);
+    if (steps === null) return;
+    const longer = { ...this.lab, steps };
+    const again = (): void => {
+      this.change(longer);
+      this.run?.run();
+    };
+    if (!beginsAlike(longer, again)) return;
+    this.lab = longer;
+    this.#drawnDone = false;
+    history.replaceState(null, '', `#${encodeLab(longer)}`);
+    this.meter.measure(longer, this.#content?.text);
+    this.run?.goOn(longer);
   }
 
   #insist(what: 'run' | 'step'): void {
@@ -207,7 +239,7 @@ export class LabPage implements LabView {
       card.update(run.lanes[at], run.step, run.lab.steps, this.token);
     for (const [at, { history }] of run.lanes.entries()) {
       const value = byId('tabs').children[at]?.querySelector('.tab-loss');
-      if (value) value.textContent = history?.loss(run.step)?.toFixed(1) ?? '–';
+      write(value, history?.loss(run.step)?.toFixed(1) ?? '–');
     }
     this.instruments.draw();
     this.side.draw();
@@ -221,22 +253,25 @@ export class LabPage implements LabView {
   #controls(): void {
     const { run } = this;
     const state = run?.state ?? 'opening';
+    const more = state === 'done' ? moreSteps(this.lab, run) : null;
     const words = {
       opening: 'Loading…',
       ready: this.lab.lanes.length === 1 ? 'Train' : `Train all ${COUNTS[this.lab.lanes.length]}`,
       running: 'Pause',
       paused: 'Go on',
-      done: 'Done',
+      done: more === null ? 'Done' : `Run on to ${more}`,
       failed: 'Train',
     } as const;
     for (const control of document.querySelectorAll<HTMLButtonElement>('[data-drive]')) {
       const { drive } = control.dataset;
       if (drive === 'run' && control.textContent !== words[state]) control.textContent = words[state];
       const idle = state === 'opening' || state === 'failed' || state === 'done';
-      control.disabled = drive === 'restart' ? run === null || state === 'opening' : idle;
+      const isOn = drive === 'run' && more !== null;
+      control.disabled = drive === 'restart' ? run === null || state === 'opening' : idle && !isOn;
     }
-    byId('facts').textContent = this.#facts();
-    byId('dock').textContent = this.#facts();
+    const facts = this.#facts();
+    write(byId('facts'), facts);
+    write(byId('dock'), facts);
   }
 
   #facts(): string {
@@ -244,8 +279,9 @@ export class LabPage implements LabView {
     if (!run || run.state === 'failed') return '';
     const { steps } = this.lab;
     const { state, newest, speed, fingerprint } = run;
+    if (state === 'done' && fingerprint === null) return 'Done but for what has stopped: no fingerprint yet.';
     if (state === 'done')
-      return `Done: ${steps} steps. Fingerprint ${fingerprint ?? 'none'}: the same on every device.`;
+      return `Done: ${steps} steps. Fingerprint ${fingerprint}: the same on every device.`;
     if (newest === 0 && state !== 'running') return `${costText(this.meter.total)} Nothing is sent.`;
     const left = speed
       ? `, ${speed.toFixed(speed < 10 ? 1 : 0)} steps/s, about ${time((steps - newest) / speed)} left`
@@ -265,8 +301,7 @@ export class LabPage implements LabView {
         return `${(100 * row[history.layout.updates + block]).toPrecision(2)}`;
       })
       .join(' · ');
-    const read = document.getElementById('read');
-    if (read) read.textContent = `Layer ${this.layer + 1}: update ${update ?? '–'} %`;
+    write(document.getElementById('read'), `Layer ${this.layer + 1}: update ${update ?? '–'} %`);
   }
 
   #tabs(): void {
@@ -336,10 +371,11 @@ export class LabPage implements LabView {
     this.change({ ...lab, task, content: { sha256, bytes } }, content);
   }
 
-  #resume({ link, lanes }: KeptRun): void {
-    this.lab = decodeLab(link);
-    history.replaceState(null, '', `#${link}`);
-    this.begin(lanes);
+  #resume({ lab, content }: KeptRun): void {
+    this.lab = lab;
+    this.#content = content;
+    history.replaceState(null, '', `#${encodeLab(lab)}`);
+    this.begin(true);
     this.run?.run();
   }
 

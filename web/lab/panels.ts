@@ -173,12 +173,12 @@ function linesPanel(view: LabView, key: string, name: LineName): Panel {
   const series = (at: number): Float64Array => {
     const lane = view.run?.lanes[at];
     if (!lane?.history) return new Float64Array(0);
-    const { history, pace } = lane;
+    const { history, times } = lane;
     const { layout, beginning } = history;
     if (name === 'rate') return history.series(layout.rate);
     if (name === 'effect') return history.series(layout.effect);
-    if (name === 'speed')
-      return speedOf(pace, history.steps, view.lab.lanes[at].batch * view.lab.lanes[at].length);
+    const { batch, length } = view.lab.lanes[at];
+    if (name === 'speed') return times.perStep().map((steps) => steps * batch * length);
     const layer = Math.min(view.layer, beginning.shape.layers.length - 1);
     return history.series(layout.updates + lastBlocks(beginning.shape.layers)[layer]);
   };
@@ -225,20 +225,4 @@ function linesPanel(view: LabView, key: string, name: LineName): Panel {
     },
     destroy: () => chart.destroy(),
   };
-}
-
-/** Tokens a second at each step, from when steps were reported. */
-function speedOf(
-  pace: readonly { seconds: number; step: number }[],
-  steps: number,
-  tokens: number,
-): Float64Array {
-  const found = new Float64Array(steps).fill(Number.NaN);
-  for (let at = 1; at < pace.length; at++) {
-    const [before, now] = [pace[at - 1], pace[at]];
-    if (now.step <= before.step) continue;
-    const speed = (tokens * (now.step - before.step)) / Math.max(1e-3, now.seconds - before.seconds);
-    for (let step = before.step + 1; step <= now.step; step++) found[step - 1] = speed;
-  }
-  return found;
 }

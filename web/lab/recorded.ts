@@ -41,7 +41,7 @@ export class RecordedFigures {
   draw(): void {
     const preset = presetOf(this.#view.lab);
     if (preset === this.#open) {
-      this.#chart?.draw();
+      this.#chart?.refresh();
       return;
     }
     this.#open = preset;

@@ -2,72 +2,83 @@
  * @file A run of the page: its lanes, how far each may train, what each has shown, and which step is looked at. Lanes
  * stay within a few steps of each other, so that one step rules everything that is drawn.
  */
+
+import { MemoryError } from '../../src/errors.js';
 import type { LabConfiguration } from '../../src/lab/configuration.js';
 import { laneName } from '../../src/lab/configuration.js';
+import { stepOperations } from '../../src/lab/cost.js';
 import { LaneHistory } from '../../src/lab/history.js';
-import type { LaneEnd, SavedLane } from '../../src/lab/lane.js';
+import { keptBytes, type LanePlace, MOST_KEPT } from '../../src/lab/kept.js';
+import type { LaneEnd } from '../../src/lab/lane.js';
 import type { FromLane } from '../../src/lab/lane-host.js';
+import { encodeLab } from '../../src/lab/link.js';
 import { laneRecipe } from '../../src/lab/recipes.js';
 import { fingerprintOf } from '../../src/lab/run.js';
 import { fromWire } from '../../src/wire-error.js';
 import { type LanePort, openLanePort } from './lane-port.js';
+import { LaneTimes } from './lane-times.js';
 
 /** Steps that a lane may be ahead of the slowest. */
 const AHEAD = 8;
 /** Seconds over which speed is measured. */
 const SPEED_SECONDS = 3;
 
+/** Seconds without a word after which a lane's worker counts as gone, beside those that its steps may take. */
+const PATIENCE = 30;
+/** Operations a second that any device does; a step that takes longer is not waited for. */
+const SLOWEST = 5e7;
+
 export interface RunLane {
   readonly name: string;
-  history: LaneHistory | null;
-  end: LaneEnd | null;
-  digest: string | null;
+  readonly history: LaneHistory | null;
+  readonly end: LaneEnd | null;
+  readonly digest: string | null;
   /** Why it is lost; the others go on. */
-  lost: string | null;
-  /** Seconds since the run began and steps then, at each report. */
-  readonly pace: { seconds: number; step: number }[];
+  readonly lost: string | null;
+  readonly times: LaneTimes;
 }
 
 interface Working extends RunLane {
+  history: LaneHistory | null;
+  end: LaneEnd | null;
+  digest: string | null;
+  lost: string | null;
   port: LanePort;
+  /** Whether it is open, and takes what it is told. */
+  isReady: boolean;
   allowed: number;
-  saved: SavedLane | null;
-  onSaved: ((saved: SavedLane) => void) | null;
+  onKept: ((trouble: string | null) => void) | null;
   onWeights: ((bytes: Uint8Array<ArrayBuffer>) => void) | null;
-}
-
-/** What a lane that goes on begins with. */
-export interface LaneBefore {
-  saved: SavedLane;
-  rows: Float64Array;
-  step: number;
 }
 
 export type RunState = 'opening' | 'ready' | 'running' | 'paused' | 'done' | 'failed';
 
 export class Run {
-  readonly lab: LabConfiguration;
   readonly content: string | undefined;
   /** Why it could not begin. */
   error: Error | null = null;
-  #lanes: Working[];
+  #lab: LabConfiguration;
+  readonly #lanes: Working[];
   #target = 0;
   #asked = false;
   #shown: number | null = null;
   readonly #changed: () => void;
   readonly #begun = performance.now();
 
-  /** @param changed is called whenever there is something new to draw */
-  constructor(
-    lab: LabConfiguration,
-    content: string | undefined,
-    changed: () => void,
-    before: readonly LaneBefore[] = [],
-  ) {
-    this.lab = lab;
+  /**
+   * @param changed is called whenever there is something new to draw
+   * @param goesOn from where its lanes were left, those that the browser has kept
+   */
+  constructor(lab: LabConfiguration, content: string | undefined, changed: () => void, goesOn = false) {
+    this.#lab = lab;
     this.content = content;
     this.#changed = changed;
-    this.#lanes = lab.lanes.map((_, at) => this.#open(at, before[at]));
+    this.#lanes = lab.lanes.map((_, at) => this.#newLane(at));
+    for (const at of lab.lanes.keys()) this.#start(at, goesOn);
+  }
+
+  get lab(): LabConfiguration {
+    return this.#lab;
   }
 
   get lanes(): readonly RunLane[] {
@@ -115,21 +126,20 @@ export class Run {
 
   /** Steps a second of the slowest lane, lately; null before there is a measure. */
   get speed(): number | null {
-    let slowest: number | null = null;
-    for (const { pace, end } of this.#lanes) {
-      const last = pace.at(-1);
-      if (end || !last) continue;
-      const from = pace.find(({ seconds }) => seconds > last.seconds - SPEED_SECONDS) ?? last;
-      if (last.seconds - from.seconds < 0.2) continue;
-      const speed = (last.step - from.step) / (last.seconds - from.seconds);
-      slowest = slowest === null ? speed : Math.min(slowest, speed);
-    }
-    return slowest;
+    const speeds = this.#lanes.flatMap(({ times, end, lost }) =>
+      end || lost ? [] : (times.speed(SPEED_SECONDS) ?? []),
+    );
+    return speeds.length > 0 ? Math.min(...speeds) : null;
+  }
+
+  /** How many of its lanes are lost. */
+  get lost(): number {
+    return this.#lanes.filter(({ lost }) => lost !== null).length;
   }
 
   run(): void {
     this.#asked = true;
-    this.#target = this.lab.steps;
+    this.#target = this.#lab.steps;
     this.#grant();
     this.#changed();
   }
@@ -144,41 +154,59 @@ export class Run {
   /** One step of every lane. */
   one(): void {
     this.#asked = false;
-    this.#target = Math.min(this.lab.steps, this.newest + 1);
+    this.#target = Math.min(this.#lab.steps, this.newest + 1);
     this.#shown = null;
     this.#grant();
     this.#changed();
   }
 
-  /** Opens a lane that was lost anew, and lets it come to where the others are. */
+  /** Opens a lane that was lost anew, where it was kept last, and lets it come to where the others are. */
   reopen(at: number): void {
-    const { saved, history } = this.#lanes[at];
-    this.#lanes[at].port.close();
-    const rows = history?.all();
-    const step = saved ? saved.step : 0;
-    const width = history?.layout.width ?? 0;
-    this.#lanes[at] = this.#open(
-      at,
-      saved && rows ? { saved, rows: rows.subarray(0, step * width), step } : undefined,
-    );
-    this.#grant();
-    this.#changed();
+    const goesOn = this.#asked || this.state === 'done';
+    const lane = this.#lanes[at];
+    lane.port.close();
+    lane.port = this.#openPort(lane, at);
+    lane.lost = lane.end = lane.digest = null;
+    lane.isReady = false;
+    lane.allowed = 0;
+    this.#start(at, true);
+    if (goesOn) this.run();
+    else this.#changed();
   }
 
-  /** Everything needed to go on after a reload; null where a lane cannot say. */
-  async save(): Promise<LaneBefore[] | null> {
-    const all = await Promise.all(
-      this.#lanes.map(async (lane): Promise<LaneBefore | null> => {
-        if (!lane.history || lane.lost || lane.end === 'diverged') return null;
-        const saved = await new Promise<SavedLane>((resolve) => {
-          lane.onSaved = resolve;
-          lane.port.post({ type: 'save' });
-        });
-        const step = saved.step;
-        return { saved, step, rows: lane.history.all().subarray(0, step * lane.history.layout.width) };
-      }),
-    );
-    return all.every((one) => one !== null) ? (all as LaneBefore[]) : null;
+  /** More steps for every lane that has done those it had, of a run whose rates do not depend on how many there are. */
+  goOn(lab: LabConfiguration): void {
+    this.#lab = lab;
+    for (const [at, lane] of this.#lanes.entries()) {
+      if (lane.end !== 'done') continue;
+      lane.end = lane.digest = null;
+      lane.isReady = false;
+      lane.allowed = 0;
+      lane.port.post({ type: 'start', recipe: laneRecipe(lab, at, this.content), goOn: true });
+    }
+    this.run();
+  }
+
+  /** Keeps every lane for a reload, one after the other. What it resolves to says why one is not; null: all are. */
+  async keep(): Promise<string | null> {
+    let trouble: string | null = null;
+    for (const [at, lane] of this.#lanes.entries()) {
+      const { history, lost, isReady } = lane;
+      // One that is lost begins anew, or where it was kept before.
+      if (!history || lost || !isReady || history.steps === 0) continue;
+      if (keptBytes(history.beginning.shape.parameters) > MOST_KEPT) {
+        trouble ??= `no: a model beyond ${MOST_KEPT / 1e6} MB`;
+        continue;
+      }
+      const found = await new Promise<string | null>((resolve) => {
+        lane.onKept = resolve;
+        const rows = history.all();
+        lane.port.post({ type: 'keep', place: this.#placeOf(at), rows, time: Date.now() }, [rows.buffer]);
+      });
+      lane.onKept = null;
+      trouble ??= found;
+    }
+    return trouble;
   }
 
   /** The model of a lane as `loadModel` reads it, of its newest step. */
@@ -190,40 +218,64 @@ export class Run {
   }
 
   close(): void {
-    for (const { port } of this.#lanes) port.close();
+    for (const lane of this.#lanes) {
+      lane.port.close();
+      lane.onKept?.(null);
+    }
   }
 
-  #open(at: number, before: LaneBefore | undefined): Working {
-    const lane: Working = {
-      name: laneName(this.lab, at),
+  #placeOf(lane: number): LanePlace {
+    return { link: encodeLab({ ...this.#lab, locked: [] }), lane };
+  }
+
+  #newLane(at: number): Working {
+    const lane: Omit<Working, 'port'> = {
+      name: laneName(this.#lab, at),
       history: null,
       end: null,
       digest: null,
       lost: null,
-      pace: [],
+      times: new LaneTimes(),
+      isReady: false,
       allowed: 0,
-      saved: before?.saved ?? null,
-      onSaved: null,
+      onKept: null,
       onWeights: null,
-      port: openLanePort(
-        (message) => this.#receive(lane, message, before),
-        (why) => {
-          lane.lost = why;
-          this.#grant();
-          this.#changed();
-        },
-      ),
     };
-    const recipe = laneRecipe(this.lab, at, this.content);
-    lane.port.post({ type: 'start', recipe, ...(before ? { saved: before.saved } : {}) });
-    return lane;
+    const working = lane as Working;
+    working.port = this.#openPort(working, at);
+    return working;
   }
 
-  #receive(lane: Working, message: FromLane, before: LaneBefore | undefined): void {
+  #openPort(lane: Working, at: number): LanePort {
+    const patience = PATIENCE + stepOperations(this.#lab, this.#lab.lanes[at]) / SLOWEST;
+    return openLanePort(
+      (message) => this.#receive(lane, message),
+      (why) => this.#lose(lane, why),
+      patience,
+    );
+  }
+
+  #start(at: number, goesOn: boolean): void {
+    const recipe = laneRecipe(this.#lab, at, this.content);
+    const kept = goesOn ? { kept: this.#placeOf(at) } : {};
+    this.#lanes[at].port.post({ type: 'start', recipe, ...kept });
+  }
+
+  #lose(lane: Working, why: string): void {
+    lane.lost = why;
+    lane.isReady = false;
+    lane.onKept?.(null);
+    this.#grant();
+    this.#changed();
+  }
+
+  #receive(lane: Working, message: FromLane): void {
     switch (message.type) {
       case 'ready':
-        lane.history = new LaneHistory(message.beginning);
-        if (before) lane.history.add(1, before.rows);
+        // A lane that opens once more goes through steps that are known already.
+        lane.history ??= new LaneHistory(message.beginning);
+        if (message.rows) lane.history.add(1, message.rows);
+        lane.isReady = true;
         lane.end = message.end;
         lane.digest = message.digest;
         this.#note(lane);
@@ -243,25 +295,27 @@ export class Run {
         if (this.state === 'done') this.#asked = false;
         this.#grant();
         break;
-      case 'saved':
-        lane.saved = message.saved;
-        lane.onSaved?.(message.saved);
+      case 'kept':
+        lane.onKept?.(message.trouble ? `no: ${message.trouble.message}` : null);
         break;
       case 'weights':
         lane.onWeights?.(message.bytes);
         break;
-      case 'failed':
-        // What goes wrong before the first step goes wrong in the configuration or the data.
-        if (message.during === 'start' && !lane.history) this.error ??= fromWire(message.error);
-        else lane.lost = fromWire(message.error).message;
+      case 'failed': {
+        const error = fromWire(message.error);
+        // What goes wrong before the first step goes wrong in the configuration or the data, unless memory is short.
+        const isOfAll = message.during === 'start' && !lane.history && !(error instanceof MemoryError);
+        if (isOfAll) this.error ??= error;
+        else this.#lose(lane, error.message);
         this.#grant();
         break;
+      }
     }
     this.#changed();
   }
 
-  #note({ pace, history }: Working): void {
-    pace.push({ seconds: (performance.now() - this.#begun) / 1000, step: history?.steps ?? 0 });
+  #note({ times, history }: Working): void {
+    times.note(history?.steps ?? 0, (performance.now() - this.#begun) / 1000);
   }
 
   /** Says to each lane how far it may go. */
@@ -271,7 +325,7 @@ export class Run {
     const slowest = Math.min(...going.map(({ history }) => history?.steps ?? 0));
     const until = Math.min(this.#target, slowest + AHEAD);
     for (const lane of going) {
-      if (lane.allowed === until) continue;
+      if (lane.allowed === until || !lane.isReady) continue;
       lane.allowed = until;
       lane.port.post({ type: 'until', step: until });
     }

@@ -62,6 +62,7 @@ export class Side {
           .map((key) => settings[key].label.toLowerCase())
           .join(', ') || 'nothing',
       ],
+      ['Kept', this.#view.kept],
       ['Fingerprint', run?.fingerprint ?? `at step ${lab.steps}`],
     ];
     const text = JSON.stringify(facts);

@@ -1,6 +1,7 @@
 /** @file One number of each layer at a step: filled now, hollow at the beginning, dashed what theory says. */
 import { element, svg } from '../figures/elements.js';
-import { brief } from './stack.js';
+import { type Label, Labels } from './labels.js';
+import { brief, set } from './stack.js';
 
 export interface SliceData {
   token: string;
@@ -17,10 +18,24 @@ export interface SliceData {
 
 export class Slice {
   readonly node: HTMLElement;
-  readonly #plot = svg('svg', { viewBox: '0 0 100 100', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+  readonly #grid = svg('path', { class: 'grid' });
+  readonly #line = svg('path', { class: 'nowline' });
+  readonly #plot = svg(
+    'svg',
+    { viewBox: '0 0 100 100', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    this.#grid,
+    this.#line,
+  );
+  readonly #theory: SVGPathElement[] = [];
+  #token = '';
   readonly #dots = element('div', { 'aria-hidden': 'true' });
   readonly #ticks = element('div', { class: 'xs', 'aria-hidden': 'true' });
   readonly #rows = element('div', { class: 'rows', 'aria-hidden': 'true' });
+  readonly #written = {
+    dots: new Labels(this.#dots, 'i'),
+    ticks: new Labels(this.#ticks),
+    rows: new Labels(this.#rows),
+  };
 
   constructor() {
     this.node = element(
@@ -34,7 +49,7 @@ export class Slice {
 
   show({ token, now, first, theory, range: [low, high], scale, names }: SliceData): void {
     this.#rows.hidden = names === undefined;
-    this.#rows.replaceChildren(...(names ?? []).toReversed().map((name) => element('span', {}, name)));
+    this.#written.rows.show((names ?? []).toReversed().map((text) => ({ className: '', text, style: {} })));
     const place = scale === 'log' ? Math.log : (value: number) => value;
     const x = (value: number): number => {
       const share = (place(value) - place(low)) / (place(high) - place(low));
@@ -49,32 +64,36 @@ export class Slice {
       }
       return d;
     };
-    const line = svg('path', { class: 'nowline', d: path(now) });
-    line.style.stroke = `var(--${token})`;
     const ticks = ticksOf(low, high, scale);
-    this.#plot.replaceChildren(
-      svg('path', { class: 'grid', d: ticks.map((tick) => `M${x(tick)} 0V100`).join('') }),
-      ...theory.map((values) => svg('path', { class: 'theory', d: path(values) })),
-      line,
-    );
-    const dot = (className: string, value: number, layer: number): HTMLElement[] => {
+    set(this.#grid, 'd', ticks.map((tick) => `M${x(tick)} 0V100`).join(''));
+    set(this.#line, 'd', path(now));
+    if (token !== this.#token) this.#line.style.stroke = `var(--${token})`;
+    this.#token = token;
+    for (const [at, values] of theory.entries()) {
+      if (!this.#theory[at]) {
+        this.#theory[at] = svg('path', { class: 'theory' });
+        this.#line.before(this.#theory[at]);
+      }
+      set(this.#theory[at], 'd', path(values));
+    }
+    for (const path of this.#theory.splice(theory.length)) path.remove();
+    const dot = (className: string, value: number, layer: number): Label[] => {
       if (!Number.isFinite(value)) return [];
-      const made = element('i', { class: className });
-      made.style.left = `${x(value)}%`;
-      made.style.top = `${y(layer)}%`;
-      if (className === 'dot') made.style.background = `var(--${token})`;
-      return [made];
+      const style = { left: `${x(value)}%`, top: `${y(layer)}%` };
+      return [
+        { className, style: className === 'dot' ? { ...style, background: `var(--${token})` } : style },
+      ];
     };
-    this.#dots.replaceChildren(
+    this.#written.dots.show([
       ...first.flatMap((value, layer) => dot('dot o', value, layer)),
       ...now.flatMap((value, layer) => dot('dot', value, layer)),
-    );
-    this.#ticks.replaceChildren(
-      ...ticks.map((tick) => {
-        const made = element('span', {}, scale === 'log' ? power(tick) : brief(tick));
-        made.style.left = `${x(tick)}%`;
-        return made;
-      }),
+    ]);
+    this.#written.ticks.show(
+      ticks.map((tick) => ({
+        className: '',
+        text: scale === 'log' ? power(tick) : brief(tick),
+        style: { left: `${x(tick)}%` },
+      })),
     );
   }
 }

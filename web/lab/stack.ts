@@ -6,7 +6,8 @@
 import type { LaneShape, RowLayout } from '../../src/lab/layout.js';
 import type { NormPlacement } from '../../src/nn/placement-names.js';
 import { svg } from '../figures/elements.js';
-import { drawnPlacements } from './norms.js';
+import { write } from './labels.js';
+import { type DrawnNorms, drawnPlacements } from './norms.js';
 
 const WIDTH = 206;
 const STEM = 31;
@@ -117,12 +118,7 @@ export class LayerDrawing {
     this.update(undefined, '');
   }
 
-  #block(
-    group: SVGGElement,
-    y: number,
-    norms: { main: boolean; before: boolean; behind: boolean },
-    isLast: boolean,
-  ): void {
+  #block(group: SVGGElement, y: number, norms: DrawnNorms, isLast: boolean): void {
     const [out, back] = [y + 3.4, y - 3.4];
     group.append(
       svg('path', {
@@ -150,6 +146,11 @@ export class LayerDrawing {
     if (norms.main) group.append(bar(STEM - 9, back - 6.2, 18, 2.6));
     if (norms.before) group.append(bar(BLOCK_LEFT - 9, out - 3.4, 2.6, 6.8));
     if (norms.behind) group.append(bar(BLOCK_LEFT - 13, back - 3.4, 2.6, 6.8));
+    if (norms.inside) {
+      const inside = bar(BLOCK_LEFT + BLOCK_WIDTH / 2 - 1.3, y - 6, 2.6, 12);
+      inside.classList.add('inside');
+      group.append(inside);
+    }
     group.append(value);
     this.#fills.push(fill);
     this.#values.push(value);
@@ -195,12 +196,8 @@ export class LayerDrawing {
 }
 
 /** What is as it was is left alone: every write costs the page a layout. */
-function set(node: Element, name: string, value: string): void {
+export function set(node: Element, name: string, value: string): void {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
-
-function write(node: Element, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
 }
 
 function stemWidth(value: number | undefined): number {

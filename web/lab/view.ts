@@ -15,6 +15,8 @@ export interface LabView {
   /** The whole address of the configuration. */
   readonly link: string;
   readonly content: Content | null;
+  /** What a reload would bring back; null before anything was kept. */
+  readonly kept: string | null;
   /** Takes another configuration, and begins it anew. */
   change(lab: LabConfiguration, content?: Content | null): void;
   /** Marks a layer in every lane. */
