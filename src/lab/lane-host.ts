@@ -167,11 +167,20 @@ export class LaneHost {
     return this.#lane;
   }
 
+  /** Whether there is a step to train. Where the page itself computes, what it is told may bring further steps at once. */
+  #hasNext(): boolean {
+    const isAllowed = (): boolean =>
+      this.#lane !== null && this.#lane.end === null && this.#lane.step < this.#until;
+    if (isAllowed()) return true;
+    this.#flush();
+    return isAllowed();
+  }
+
   async #train(): Promise<void> {
     this.#running = true;
     try {
-      while (this.#lane && this.#lane.end === null && this.#lane.step < this.#until) {
-        const lane = this.#lane;
+      while (this.#hasNext()) {
+        const lane = this.#need();
         const row = lane.train();
         if (row) {
           if (this.#rows.length === 0) this.#first = lane.step;
@@ -190,7 +199,6 @@ export class LaneHost {
         if (performance.now() - this.#reported > REPORT_MS) this.#flush();
         await pause();
       }
-      this.#flush();
       const lane = this.#lane;
       if (lane?.end) this.#post({ type: 'ended', end: lane.end, step: lane.step, digest: lane.digest });
     } catch (error) {

@@ -31,7 +31,8 @@ const test = suite('lab: lesson in browsers');
 const LINK = '1&n=16&l=3&d=32&b=4&t=16';
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-lesson-'));
 const address = pathToFileURL(join(folder, 'lab.html')).href;
-const WAIT = { timeout: 120_000 };
+/** By the clock: a page that is hidden, was frozen or trains by itself may draw no frame for long. */
+const WAIT = { timeout: 120_000, polling: 100 };
 
 test.before(() => writeFileSync(join(folder, 'lab.html'), labPage('test')));
 test.after(() => rmSync(folder, { recursive: true }));

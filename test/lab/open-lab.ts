@@ -10,7 +10,7 @@ import type { LabPage } from '../../web/lab/page.js';
 /** The window of the page, as functions that run there see it. */
 export type Shown = Window & { lab: LabPage };
 
-export const WAIT = { timeout: 120_000 };
+export const WAIT = { timeout: 120_000, polling: 100 };
 
 export interface LabFile {
   /** Without a link. */

@@ -22,7 +22,8 @@ const test = suite('lab: trouble');
 const LINK = '1&n=12&l=2&d=32&lane=p.post&lane=w.5';
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-trouble-'));
 const address = `${pathToFileURL(join(folder, 'lab.html')).href}#${LINK}`;
-const WAIT = { timeout: 120_000 };
+/** By the clock: a page that is hidden, was frozen or trains by itself may draw no frame for long. */
+const WAIT = { timeout: 120_000, polling: 100 };
 let expected: LabResult;
 let browser: Browser | null = null;
 
@@ -137,7 +138,7 @@ else {
     const before = await step(page);
     await page.waitForFunction(
       (from) => ((window as unknown as Shown).lab.run?.newest ?? 0) > from + 10,
-      { ...WAIT, polling: 100 },
+      WAIT,
       before,
     );
     await page.bringToFront();
