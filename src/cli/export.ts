@@ -3,12 +3,12 @@ import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSyn
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConfigError } from '../errors.js';
-import { saveTorchSafetensors, toPretrained } from '../interop/index.js';
+import { saveTorchSafetensors, toPretrained, toTorchState } from '../interop/index.js';
 import { fileError, writeFileAtomic } from '../io/files-node.js';
 import { saveModel } from '../io/model-file.js';
 import { leftovers, removeLeftovers, temporaryName } from '../io/temporary-node.js';
 import type { CharTokenizer } from '../text/index.js';
-import { EXIT } from './errors.js';
+import { EXIT, note } from './errors.js';
 import { openRun, type TrainedRun } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
@@ -37,7 +37,7 @@ export async function exportModel(path: string, options: ExportOptions): Promise
   await start(options);
   const run = await openRun(path);
   if (to === 'hf') await writeFolder(out, folderOf(run, maxShardSize), force);
-  else await writeFileAtomic(out, to === 'torch' ? saveTorchSafetensors(run.model) : fileOf(run));
+  else await writeFileAtomic(out, to === 'torch' ? torchOf(run) : fileOf(run));
   const files = to === 'hf' ? readdirSync(out).sort() : [basename(out)];
   print(options, { out, to, files }, `${out}: ${files.join(', ')}`);
   return EXIT.done;
@@ -52,6 +52,19 @@ function folderOf(
     labels,
     ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
   });
+}
+
+/** The stack alone, as PyTorch's modules have nothing else: what is left out is said. */
+function torchOf({ model }: TrainedRun): Uint8Array {
+  const state = toTorchState(model);
+  const left = [...model.stateDict().keys()].filter(
+    (key) => !state.has(key) && !state.has(key.replace(/^encoder\./, '')),
+  );
+  if (left.length > 0)
+    note(
+      `left out, since PyTorch's modules have none of it: ${left.join(', ')}; --to prenorm writes all of it`,
+    );
+  return saveTorchSafetensors(model);
 }
 
 const fileOf = ({ model, tokenizer, labels }: TrainedRun): Uint8Array =>

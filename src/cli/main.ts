@@ -344,7 +344,7 @@ command('export', 'engine', 'write a model as other programs read it, whole or n
   .addOption(
     new Option(
       '--to <format>',
-      'hf: a folder of Hugging Face; torch: safetensors with names of PyTorch; prenorm: a file for loadModel',
+      'hf: a folder of Hugging Face; torch: the stack of layers alone, with names of PyTorch; prenorm: a file for loadModel',
     )
       .choices(['hf', 'torch', 'prenorm'])
       .makeOptionMandatory(),

@@ -225,6 +225,18 @@ export class ConfigReader extends JsonPart {
     return this.refuse('architectures', `[one of ${known.join(', ')}]`, bare && withHead(bare, known));
   }
 
+  /** Refuses a class without a head whose output would be a table of its own, which no file has. */
+  tiedHead(
+    architecture: string,
+    tied: boolean,
+    tensors: ReadonlySet<string>,
+    known: readonly string[],
+  ): void {
+    if (architecture === known[0] || tied || tensors.has('lm_head.weight')) return;
+    const hint = withHead(architecture, known.slice(0, 1));
+    this.refuse('tie_word_embeddings', `true for ${architecture}, as the files have no lm_head`, hint);
+  }
+
   #upTo(key: string, least: number, most: number, otherwise: number, why: string): number {
     const holds = (value: unknown): boolean =>
       Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;

@@ -41,8 +41,10 @@ export const gpt2: Family = {
   prefix: 'transformer.',
   heads: /^lm_head\./,
   buffers: /^(transformer\.)?h\.\d+\.attn\.(masked_)?bias$/,
-  read(config, { dropout, attentionDropout }) {
-    config.architecture(this.architectures);
+  read(config, { dropout, attentionDropout }, tensors) {
+    const architecture = config.architecture(this.architectures);
+    const tiedEmbeddings = config.flag('tie_word_embeddings', true);
+    config.tiedHead(architecture, tiedEmbeddings, tensors, this.architectures);
     const dModel = config.size('n_embd', 768);
     const positions = config.size('n_positions', 1024);
     config.only('n_ctx', positions);
@@ -74,7 +76,7 @@ export const gpt2: Family = {
       activation: config.choice('activation_function', ACTIVATIONS, 'gelu_new'),
       dropout: dropout ?? residual,
       attentionDropout: attentionDropout ?? attention,
-      tiedEmbeddings: config.flag('tie_word_embeddings', true),
+      tiedEmbeddings,
       normPlacement: 'pre',
       finalNorm: true,
       positions: 'learned',

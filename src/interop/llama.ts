@@ -74,8 +74,10 @@ function ropeOf(config: ConfigReader): { ropeTheta: number; ropeScaling: RopeSca
   return { ropeTheta, ropeScaling };
 }
 
-/** What their files leave out. */
+/** What a class is called, and what its files leave out. */
 interface Defaults {
+  /** Their classes. */
+  known: readonly string[];
   dFF: number;
   vocab: number;
   positions: number;
@@ -84,7 +86,15 @@ interface Defaults {
 }
 
 /** What both say alike. */
-function optionsOf(config: ConfigReader, overrides: PretrainedOverrides, defaults: Defaults) {
+function optionsOf(
+  config: ConfigReader,
+  overrides: PretrainedOverrides,
+  tensors: ReadonlySet<string>,
+  defaults: Defaults,
+) {
+  const { known } = defaults;
+  const tiedEmbeddings = config.flag('tie_word_embeddings', false);
+  config.tiedHead(config.architecture(known), tiedEmbeddings, tensors, known);
   const dModel = config.size('hidden_size', 4096);
   const numHeads = config.divisor('num_attention_heads', 'hidden_size', dModel, 32, true);
   const kv = config.json.num_key_value_heads === null ? numHeads : (defaults.kv ?? numHeads);
@@ -102,7 +112,7 @@ function optionsOf(config: ConfigReader, overrides: PretrainedOverrides, default
     maxSeqLen: config.angles('max_position_embeddings', defaults.positions, dModel / numHeads),
     eps: config.positive('rms_norm_eps', 1e-6),
     activation: config.choice('hidden_act', ACTIVATIONS, 'silu'),
-    tiedEmbeddings: config.flag('tie_word_embeddings', false),
+    tiedEmbeddings,
     ...ropeOf(config),
     dropout: overrides.dropout ?? BRANCH_DROPOUT,
     attentionDropout: overrides.attentionDropout ?? attention,
@@ -168,16 +178,16 @@ export const llama: Family = {
   type: 'llama',
   title: 'Llama',
   architectures: ['LlamaForCausalLM', 'LlamaModel'],
-  read(config, overrides) {
-    config.architecture(this.architectures);
+  read(config, overrides, tensors) {
     const attention = config.flag('attention_bias', false);
     const ffn = config.flag('mlp_bias', false);
     const bias = attention === ffn ? ffn : attention ? 'attention' : 'ffn';
     // SmolLM2 says the first, which is what the layout here is; pretraining_tp only divides the work.
     config.only('rope_interleaved', false);
     config.irrelevant('is_llama_config', 'pretraining_tp');
-    const defaults = { dFF: 11008, vocab: 32000, positions: 2048 };
-    const options = { ...optionsOf(config, overrides, defaults), bias };
+    const known = this.architectures;
+    const defaults = { known, dFF: 11008, vocab: 32000, positions: 2048 };
+    const options = { ...optionsOf(config, overrides, tensors, defaults), bias };
     return { architecture: 'LlamaForCausalLM', kind: 'causalLM', options };
   },
   allowed: () => ({ ...allowed, bias: [true, false, 'attention', 'ffn'] }),
@@ -197,8 +207,7 @@ export const qwen2: Family = {
   type: 'qwen2',
   title: 'Qwen2',
   architectures: ['Qwen2ForCausalLM', 'Qwen2Model'],
-  read(config, overrides) {
-    config.architecture(this.architectures);
+  read(config, overrides, tensors) {
     config.only('use_sliding_window', false);
     config.only('use_mrope', false);
     config.irrelevant('sliding_window', 'max_window_layers', 'layer_types');
@@ -206,8 +215,9 @@ export const qwen2: Family = {
     if (types != null && !(Array.isArray(types) && types.every((type) => type === 'full_attention'))) {
       config.refuse('layer_types', 'a list of "full_attention"', 'sliding windows are not known here');
     }
-    const defaults = { dFF: 22016, vocab: 151936, positions: 32768, kv: 32 };
-    const options = { ...optionsOf(config, overrides, defaults), bias: 'qkv' };
+    const known = this.architectures;
+    const defaults = { known, dFF: 22016, vocab: 151936, positions: 32768, kv: 32 };
+    const options = { ...optionsOf(config, overrides, tensors, defaults), bias: 'qkv' };
     return { architecture: 'Qwen2ForCausalLM', kind: 'causalLM', options };
   },
   allowed: () => ({ ...allowed, bias: ['qkv'] }),

@@ -69,7 +69,7 @@ export function tokenizerFiles(
       {
         op: 'toPretrained',
         actual: tokenizer,
-        hint: 'a CharTokenizer has no form that other libraries read',
+        hint: 'a CharTokenizer has no form that other libraries read: train with trainBPE, in a recipe { "kind": "bpe", … }',
       },
     );
   }

@@ -158,6 +158,10 @@ test('export: folders and files that are read back to the same bits, and never o
     assert.match(kept.stderr, /the folder has notes\.txt, which no export has written/);
     const torch = await run('lm', '--to', 'torch', '--out', 'torch.safetensors');
     assert.is(torch.code, 0, torch.stderr);
+    assert.match(
+      torch.stderr,
+      /left out, .* have none of it: embedding\.tokens\.weight, embedding\.positions\.weight; --to/,
+    );
     const { tensors } = decodeSafetensors(new Uint8Array(readFileSync(at('torch.safetensors'))));
     assert.ok(tensors.size > 10);
     assert.match(

@@ -23,6 +23,10 @@ await init();
 
 const refused = (files: Record<string, PretrainedFile>) => asyncRefusal(fromPretrained(files));
 
+/** Our names of what config.json calls otherwise. */
+const OURS =
+  /\b(numLayers|dModel|numHeads|numKVHeads|maxSeqLen|dFF|vocabSize|eps|ropeTheta|ropeScaling|numClasses|imageSize|patchSize|numSegments|channels)\b/;
+
 test('sizes and numbers of config.json are refused by its own keys, with what to do', async () => {
   const cases: [folder: string, changes: object, says: RegExp][] = [
     ['llama', { rope_theta: 0 }, /rope_theta must be a finite number > 0, got 0/],
@@ -53,6 +57,16 @@ test('sizes and numbers of config.json are refused by its own keys, with what to
     ['vit', { patch_size: 5 }, /patch_size must be a divisor of image_size 12, got 5/],
     ['vit', { image_size: [12, 8] }, /image_size must be one number, or two equal ones/],
     ['vit', { image_size: [1e9, 1e9] }, /image_size must be a whole number/],
+    [
+      'llama3',
+      { architectures: ['LlamaModel'], tie_word_embeddings: false },
+      /tie_word_embeddings must be true for LlamaModel, .*LlamaModel has no head; in Python/,
+    ],
+    [
+      'gpt2',
+      { architectures: ['GPT2Model'], tie_word_embeddings: false },
+      /tie_word_embeddings must be true for GPT2Model/,
+    ],
     ['vit', { id2label: {} }, /id2label must be names of one class at least/],
     ['vit', { num_channels: '3' }, /num_channels must be a whole number/],
     ['vit', { architectures: ['ViTModel'] }, /ViTModel has no head; in Python: .*ViTForImageClassification/],
@@ -62,14 +76,11 @@ test('sizes and numbers of config.json are refused by its own keys, with what to
     assert.equal([error.code, error.path?.startsWith('model/config.json')], ['CONFIG', true], error.message);
     assert.match(error.message, says);
     assert.ok(error.hint, error.message);
-    assert.not.match(error.message, /numLayers|dModel|numHeads|maxSeqLen/);
+    assert.not.match(error.message, OURS);
   }
   const { model } = await fromPretrained(withConfig('vit', { image_size: [12, 12], patch_size: [4, 4] }));
   assert.is(model.numParameters(), (await fromPretrained(filesOf('vit'))).model.numParameters());
 });
-
-const OURS =
-  /\b(numLayers|dModel|numHeads|numKVHeads|maxSeqLen|dFF|vocabSize|eps|ropeTheta|ropeScaling|numClasses|imageSize|patchSize|numSegments|channels)\b/;
 
 test('whatever stands behind a key of config.json, it is taken, or refused without our names and with what to do', async () => {
   const values = [0, -1, 1.5, 7, 1e5, 1e9, 1e300, 'x', [], {}, true, null, [1, 2]];
