@@ -66,14 +66,15 @@ async function long(minutes, width) {
       longest = Math.max(longest, measured.longest);
       slowest = Math.max(slowest, measured.percentile95);
       clicks += measured.clicks;
-      memory.push(megabytes(pid));
+      const { total, said } = megabytes(pid);
+      memory.push(total);
       const { step, state } = await page.evaluate(() => ({
         step: /** @type {any} */ (window).lab.run.newest,
         state: /** @type {any} */ (window).lab.run.state,
       }));
       if (state !== 'running') throw new Error(`the run is ${state} before its time`);
       console.log(
-        `${(((round + 1) * minutes) / rounds).toFixed(1)} min: step ${step}, ${memory.at(-1)} MB, ` +
+        `${(((round + 1) * minutes) / rounds).toFixed(1)} min: step ${step}, ${total} MB (${said}), ` +
           `longest task ${measured.longest || 'under 50'} ms (${measured.tasks} over 50), ` +
           `clicks 95 % within ${measured.percentile95.toFixed(1)} ms, load ${loadavg()[0].toFixed(1)}`,
       );
@@ -100,16 +101,20 @@ function megabytes(root) {
     before = tree.size;
     for (const [pid, parent] of all) if (tree.has(parent)) tree.add(pid);
   }
-  let kilobytes = 0;
+  /** @type {Record<string, number>} */
+  const parts = {};
   for (const pid of tree) {
     try {
       const [, own] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
-      kilobytes += Number(own ?? 0);
+      const [, type = 'browser'] = /--type=([\w-]+)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? [];
+      parts[type] = (parts[type] ?? 0) + Number(own ?? 0) / 1024;
     } catch {
       // It has ended since it was listed.
     }
   }
-  return Math.round(kilobytes / 1024);
+  const total = Math.round(Object.values(parts).reduce((sum, part) => sum + part, 0));
+  const said = Object.entries(parts).map(([type, part]) => `${type} ${Math.round(part)}`);
+  return { total, said: said.join(', ') };
 }
 
 async function paint() {

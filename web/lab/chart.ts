@@ -55,9 +55,10 @@ export class Chart {
   #drawnWith: Tokens | null = null;
   readonly size: Size;
 
-  constructor(className: string) {
+  /** @param resized is called when it has another size; where nothing is said it draws what it shows */
+  constructor(className: string, resized = (): void => this.draw()) {
     this.node = element('div', { class: `lines ${className}` }, this.canvas, this.#labels);
-    this.size = new Size(this.node, () => this.draw());
+    this.size = new Size(this.node, resized);
   }
 
   show(data: ChartData): void {

@@ -23,7 +23,7 @@ export interface Extra {
 }
 
 export class LossChart {
-  readonly chart = new Chart('loss');
+  readonly chart = new Chart('loss', () => this.#again?.());
   readonly scrub = element('input', { type: 'range', min: 0, value: 0, step: 1, 'aria-label': 'Step shown' });
   /** Lines of others, drawn behind those of the run. */
   extra: Extra | null = null;
@@ -31,6 +31,7 @@ export class LossChart {
   readonly #ticks = element('div', { class: 'steps', 'aria-hidden': 'true' });
   readonly #marks = new Labels(this.#ticks);
   readonly #names: { node: HTMLElement; badge: HTMLElement; name: HTMLElement; value: HTMLElement }[] = [];
+  #again: (() => void) | null = null;
   readonly #means = new WeakMap<LaneHistory, TrailingMean>();
   readonly #back = element('button', { type: 'button', class: 'back', hidden: true }, 'Back to live');
   readonly #title = element('span', { class: 'ytitle', 'aria-hidden': 'true' });
@@ -63,6 +64,8 @@ export class LossChart {
   }
 
   draw(run: Run, looks: readonly LaneLook[], token: string): void {
+    // Where names and levels stand depends on the size.
+    this.#again = () => this.draw(run, looks, token);
     const { steps } = run.lab;
     const { step } = run;
     const references = run.lanes.find(({ history }) => history)?.history?.beginning.references;

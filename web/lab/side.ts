@@ -69,9 +69,11 @@ export class Side {
     if (this.#facts.dataset.shown === text) return;
     this.#facts.dataset.shown = text;
     this.#facts.replaceChildren(
-      ...facts.flatMap(([name, value]) =>
-        value === null ? [] : [element('dt', {}, name), element('dd', {}, value)],
-      ),
+      ...facts.flatMap(([name, value]) => {
+        // What a reload brings back is nothing that paper needs to know.
+        const where = name === 'Kept' ? { class: 'screen' } : {};
+        return value === null ? [] : [element('dt', where, name), element('dd', where, value)];
+      }),
     );
   }
 }
