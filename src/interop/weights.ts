@@ -140,11 +140,11 @@ export function checkFloats({ name, dtype, path }: LazyTensor): void {
 /** The header alone is read, and judged against the file's size before anything is made room for. */
 async function readTensorsOf(file: OpenFile): Promise<[string, LazyTensor][]> {
   const { path, size } = file;
-  const start = await file.read(0, Math.min(8, size));
+  const start = await file.read(0, Math.min(9, size));
   const view = new DataView(start.buffer);
   const length = size < 8 ? 0 : view.getUint32(0, true) + view.getUint32(4, true) * 4294967296;
-  // A length beyond the limit is refused by its number alone.
-  const readable = length > MAX_HEADER_BYTES ? 8 : 8 + length;
+  // A length beyond the limit, and a header that does not begin as one, are refused by these alone.
+  const readable = length > MAX_HEADER_BYTES || start[8] !== 0x7b ? 9 : 8 + length;
   const header = readSafetensorsHeader(await file.read(0, Math.min(size, readable)), path);
   const end = header.dataStart + header.dataBytes;
   if (end !== size) {
