@@ -1,7 +1,7 @@
 /**
- * @file `npm run fuzz -- [--seconds 120] [--parser NAME] [--seed N] [--case I]`: feeds every parser of files
+ * @file `npm run fuzz -- [--seconds 120 | --executions N] [--parser NAME] [--seed N] [--case I]`: feeds every parser of files
  * from outside with inputs that are nearly right. Prints executions per parser; a failing input is minimised and
- * saved under .fuzz/, and the exit code is 1. `--seconds` is per parser; `--case` repeats one case.
+ * saved under .fuzz/, and the exit code is 1. `--seconds` and `--executions` are per parser; `--case` repeats one case.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { targets } from '../test/fuzz/targets.ts';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '120' },
+    executions: { type: 'string' },
     parser: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1e9) },
     case: { type: 'string' },
@@ -34,7 +35,11 @@ for (const target of chosen) {
     continue;
   }
   const end = performance.now() + Number(values.seconds) * 1000;
-  const report = await fuzz(target, { seed, done: () => performance.now() >= end });
+  const report = await fuzz(target, {
+    seed,
+    done: (executions) =>
+      values.executions === undefined ? performance.now() >= end : executions >= Number(values.executions),
+  });
   total += report.executions;
   console.log(
     `${target.name}: ${report.executions} executions, ${report.accepted} accepted, ${report.failures.length} failures, slowest ${report.slowest.toFixed(0)} ms (seed ${seed})`,

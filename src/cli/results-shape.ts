@@ -16,9 +16,10 @@ const rule =
 
 const text = rule('a string', (value) => typeof value === 'string');
 const flag = rule('true or false', (value) => typeof value === 'boolean');
-const number = rule('a number', (value) => typeof value === 'number');
+/** Not the infinity that an engine reads of 1e999. */
+const number = rule('a number', Number.isFinite);
 /** JSON writes null for a number that is not finite. */
-const measure = rule('a number or null', (value) => typeof value === 'number' || value === null);
+const measure = rule('a number or null', (value) => value === null || Number.isFinite(value));
 const whole = rule('a whole number', Number.isSafeInteger);
 const anyOf = (...values: readonly unknown[]): Shape =>
   rule(values.length === 1 ? JSON.stringify(values[0]) : `one of ${values.join(', ')}`, (value) =>

@@ -2,9 +2,12 @@
 import type { FuzzTarget } from './loop.js';
 import { pretrainedTargets } from './pretrained-targets.js';
 import { recipeTarget } from './recipe-target.js';
+import { resultsTarget } from './results-target.js';
+import { headerTarget, linesTarget, recordTarget } from './run-folder-targets.js';
 import { checkpointTarget, modelTarget } from './saved-run-targets.js';
 import { safetensors, torchTarget } from './tensor-targets.js';
-import { pairsFile, textFile, tokenizer } from './text-targets.js';
+import { terminalTarget } from './terminal-target.js';
+import { json, pairsFile, textFile, tokenizer } from './text-targets.js';
 import { tokenizerTargets } from './tokenizer-targets.js';
 
 export const targets: readonly FuzzTarget[] = [
@@ -16,6 +19,12 @@ export const targets: readonly FuzzTarget[] = [
   recipeTarget(),
   pairsFile,
   textFile,
+  json,
+  resultsTarget(),
+  recordTarget(),
+  linesTarget(),
+  headerTarget(),
+  terminalTarget,
   ...tokenizerTargets,
   ...pretrainedTargets,
 ];

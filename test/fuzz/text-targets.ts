@@ -2,11 +2,12 @@
 
 import { parsePairs, TextWindows } from '../../src/data/index.js';
 import { FormatError } from '../../src/errors.js';
+import { MAX_JSON_DEPTH, MAX_JSON_KEYS, parseStrictJson } from '../../src/json.js';
 import type { RandomStream } from '../../src/random.js';
 import { Tokenizer, trainBPE } from '../../src/text/index.js';
 import { decodeText } from '../../src/utf8.js';
 import { text as sampleText } from '../cli/corpus.js';
-import { damage, pick, treeOf } from './json-tree.js';
+import { damage, oddValue, pick, raw, serialize, type Tree, treeOf } from './json-tree.js';
 import type { FuzzTarget } from './loop.js';
 import { jsonFile, must, only, utf8 } from './nearly-right.js';
 
@@ -90,5 +91,79 @@ export const textFile: FuzzTarget = {
     must(made.decode(ids) === content, 'a text does not survive its tokens');
     const windows = new TextWindows(ids, { batchSize: 2, seqLen: 4, seed: 1 });
     for (let i = 0; i < 3; i++) must(windows.next().ids.length === 8, 'a window is not full');
+  },
+};
+
+const KEYS = ['a', 'b', 'a\u0000', '__proto__', 'constructor', 'toString', '', '0', '\ud800', '"', '\\'];
+
+/** An object of objects and lists whose keys come again, some spelled otherwise. */
+function keyed(random: RandomStream, depth: number): Tree {
+  if (depth === 0 || random.nextInt(4) === 0) return random.nextInt(3) === 0 ? oddValue(random) : raw('1');
+  const inner = () => keyed(random, depth - 1);
+  if (random.nextInt(4) === 0)
+    return { kind: 'list', items: Array.from({ length: random.nextInt(4) }, inner) };
+  const keys = KEYS.filter(() => random.nextInt(3) === 0);
+  if (keys.length > 0 && random.nextInt(12) === 0) keys.push(keys[0]);
+  return { kind: 'object', entries: keys.map((key) => [key, inner()]) };
+}
+
+/** As many keys as are allowed, or one more: in one object, or one in each of as many. */
+function many(random: RandomStream): Uint8Array {
+  const count = MAX_JSON_KEYS + pick(random, [-1, 0, 1]);
+  const one = random.nextInt(2) === 0;
+  const parts = Array.from({ length: count }, (_, i) => (one ? `"${i.toString(36)}":0` : '{"a":0}'));
+  return utf8(one ? `{${parts.join(',')}}` : `[${parts.join(',')}]`);
+}
+
+/** How many keys a value has, in all its objects. */
+function numKeys(value: unknown): number {
+  if (value === null || typeof value !== 'object') return 0;
+  const inner = Object.values(value);
+  let sum = Array.isArray(value) ? 0 : inner.length;
+  for (const one of inner) sum += numKeys(one);
+  return sum;
+}
+
+/** How many keys a valid text has, a key that comes twice counted twice; and how deep it is. */
+function measured(text: string): { keys: number; depth: number } {
+  const marks = text.replace(/"(?:[^"\\]|\\.)*"/g, '');
+  let [keys, depth, deepest] = [0, 0, 0];
+  for (const mark of marks) {
+    if (mark === ':') keys++;
+    else if (mark === '{' || mark === '[') deepest = Math.max(deepest, ++depth);
+    else if (mark === '}' || mark === ']') depth--;
+  }
+  return { keys, depth: deepest };
+}
+
+/** JSON that is JSON to an engine, and yet refused where a key stands twice, or where it is too deep or too large. */
+export const json: FuzzTarget = {
+  name: 'json',
+  make(random) {
+    if (random.nextInt(2000) === 1) return many(random);
+    const bytes = utf8(serialize(keyed(random, 5)).replace('"a"', pick(random, ['"a"', '"\\u0061"'])));
+    return random.nextInt(6) === 0 ? damage(bytes, random) : bytes;
+  },
+  run(bytes) {
+    const text = new TextDecoder().decode(bytes);
+    const engine = (() => {
+      try {
+        return { value: JSON.parse(text) as unknown };
+      } catch {
+        return null;
+      }
+    })();
+    const { keys, depth } = measured(text);
+    const isFine =
+      engine && depth <= MAX_JSON_DEPTH && keys <= MAX_JSON_KEYS && keys === numKeys(engine.value);
+    try {
+      const value = parseStrictJson(text);
+      must(isFine === true, 'what an engine refuses, or a key that stands twice, is taken');
+      must(JSON.stringify(value) === JSON.stringify(engine?.value), 'another value');
+    } catch (error) {
+      if (!(error instanceof SyntaxError) && !(error instanceof FormatError)) throw error;
+      must(!isFine, `refused: ${error.message}`);
+      throw new FormatError('refused');
+    }
   },
 };
