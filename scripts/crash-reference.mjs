@@ -14,8 +14,9 @@ export const built = (entry) => import(pathToFileURL(join(root, 'dist', entry)).
  * Checkpoint and model of every step at which the run writes them, by step; the first is that of step 0, where there is
  * no model yet.
  * @param recipe complete, as the folder of a run has it
+ * @param every steps between two of them
  */
-export async function referenceRun(recipe, folder) {
+export async function referenceRun(recipe, folder, every = recipe.checkpointEvery) {
   const [{ init, Trainer }, { prepareRun, encodeRun }] = await Promise.all(
     ['index.js', 'recipe/index.js'].map(built),
   );
@@ -33,10 +34,11 @@ export async function referenceRun(recipe, folder) {
   const saved = new Map();
   const trainer = new Trainer({
     ...run.options,
-    checkpointEvery: recipe.checkpointEvery,
+    checkpointEvery: every,
     onCheckpoint: (checkpoint, step) => saved.set(step, { checkpoint, model: encodeRun(run, trainer) }),
   });
-  saved.set(0, { checkpoint: trainer.save(), model: null });
+  // A signal before the first step saves a model all the same.
+  saved.set(0, { checkpoint: trainer.save(), model: null, early: encodeRun(run, trainer) });
   for await (const _ of trainer.run());
   return saved;
 }

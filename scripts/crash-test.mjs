@@ -1,6 +1,6 @@
 /**
- * @file `npm run crash-test -- [--kills 100] [--seed 1]`: the real command line trains, and is killed with SIGKILL
- * again and again: at moments drawn from a seed, and on purpose inside the write of a checkpoint or of a model. After
+ * @file `npm run crash-test -- [--kills 100] [--seed 1] [--only PATTERN]`: the real command line trains, and is killed with
+ * SIGKILL again and again: at moments drawn from a seed, and on purpose inside the write of a checkpoint or of a model. After
  * every kill the checkpoint on disk must be whole and, byte for byte, that of a run that was never stopped; the file of
  * the model must be absent or whole, load, and be that run's model at this checkpoint or, after a death between the two
  * writes, at the one before. At the end hash, checkpoint, model and metrics must be equal to that run's.
@@ -9,7 +9,6 @@
  * that carries the process id, and is renamed when it is complete; so a temporary file of the dead process is a write
  * that was under way.
  */
-import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -25,7 +24,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startCommand } from './crash-process.mjs';
 import { allowedModels, built, referenceRun } from './crash-reference.mjs';
+import { crashSituations } from './crash-situations.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const STEPS = 40;
@@ -241,22 +242,10 @@ function startLife(command, folder, out, resume) {
     }
   });
   const args = ['train', 'c.json', '--out', out, '--json', ...(resume ? ['--resume'] : [])];
-  const child = spawn(process.execPath, [...command, ...args], { cwd: folder });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  const ended = new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      watcher.close();
-      done({ code, signal, stdout, stderr });
-    });
+  const child = startCommand(command, folder, args);
+  const ended = child.ended.finally(() => {
+    clearTimeout(timer);
+    watcher.close();
   });
   return {
     pid: child.pid,
@@ -279,7 +268,7 @@ function startLife(command, folder, out, resume) {
 }
 
 /** Uniform in [0, 1): xorshift32. */
-function generator(seed) {
+export function generator(seed) {
   let state = (seed * 2654435761) >>> 0 || 1;
   return () => {
     state ^= state << 13;
@@ -291,7 +280,12 @@ function generator(seed) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { values } = parseArgs({
-    options: { kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' } },
+    options: {
+      kills: { type: 'string', default: '100' },
+      seed: { type: 'string', default: '1' },
+      // Situations of crash-situations.mjs.
+      only: { type: 'string', default: '.' },
+    },
   });
   const kills = Number(values.kills);
   const { inside, insideModel, incomplete, behind, torn, differing, runs } = await crashTest({
@@ -309,5 +303,15 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const tooFew = inside < INSIDE * kills;
   if (tooFew)
     console.log(`fewer than ${INSIDE * 100} % of the kills fell inside a checkpoint: nothing is shown`);
-  process.exitCode = torn > 0 || differing > 0 || tooFew ? 1 : 0;
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-crash-'));
+  const situations = await crashSituations({
+    folder,
+    command: [join(root, 'dist/cli/main.js')],
+    random: generator(Number(values.seed)),
+    log: console.log,
+    only: new RegExp(values.only),
+  });
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`${situations.kills} kills in other situations, ${situations.wrong} wrong`);
+  process.exitCode = torn > 0 || differing > 0 || tooFew || situations.wrong > 0 ? 1 : 0;
 }
