@@ -65,10 +65,16 @@ function next(...flags) {
   ]);
 }
 
-/** A page by Parcel, told to follow `exports`. */
+/** To follow `exports`, and to make no shared bundles, of which Parcel 2.16.4 loses modules in workers. */
+const PARCEL = {
+  '@parcel/resolver-default': { packageExports: true },
+  '@parcel/bundler-default': { minBundles: 100_000 },
+};
+
+/** A page by Parcel, with the settings of docs/environments.md. */
 async function parcel() {
   const path = ownFolder('parcel', ['parcel'], {
-    'package.json': '{"private":true,"@parcel/resolver-default":{"packageExports":true}}\n',
+    'package.json': `${JSON.stringify({ private: true, ...PARCEL })}\n`,
     'index.html': html(),
     'main.js': training(),
     'program.js': fixture('program.js'),
