@@ -3,10 +3,13 @@
  * own, of a run that was done; beyond the steps of the link; a lane whose worker is gone without a word, or that gets
  * no memory. Wherever it goes on, the fingerprint is Node's.
  */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'puppeteer-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeLab } from '../../src/lab/link.js';
+import { labPage } from '../../src/lab/page.js';
 import { runLab } from '../../src/lab/run.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 import {
@@ -245,6 +248,45 @@ else {
           };
         }),
     ));
+}
+
+/** From disk browsers keep in IndexedDB; served and isolated, as `prenorm lab` serves it, workers write files. */
+for (const [name, how] of [
+  ['chromium', 'served'],
+  ['firefox', 'from disk'],
+] as const) {
+  if (!findBrowser(name)) {
+    console.log(skipMessage(name));
+    continue;
+  }
+  test(`${name}, ${how}: after a reload the run goes on to its end`, async () => {
+    const headers = {
+      'content-type': 'text/html',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+    };
+    const text = labPage('test');
+    const server = createServer((_, response) => response.writeHead(200, headers).end(text));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const served = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const place = how === 'served' ? { ...lab, address: served } : lab;
+    const other = await launch(name);
+    try {
+      const page = await openLab(other, place, SMALL);
+      assert.is(await page.evaluate(() => crossOriginIsolated), how === 'served');
+      await steps(page, 3);
+      await keep(page);
+      assert.is(await page.evaluate(() => (window as unknown as Shown).lab.kept), 'to step 3');
+      await page.reload();
+      assert.match(await says(page, 'kept'), 'A run stopped at step 3 of 40.');
+      await answer(page, 'kept');
+      await until(page, 'done');
+      assert.is(await fingerprint(page), (await runLab(decodeLab(SMALL))).fingerprint);
+    } finally {
+      await other.close();
+      server.close();
+    }
+  });
 }
 
 test.run();

@@ -88,13 +88,10 @@ export class Slice {
       ...first.flatMap((value, layer) => dot('dot o', value, layer)),
       ...now.flatMap((value, layer) => dot('dot', value, layer)),
     ]);
-    // Names of many decades would touch each other.
-    const isNamed = (tick: number): boolean =>
-      scale === 'linear' || high / low < 1e5 || Math.round(Math.log10(tick)) % 4 === 0;
     this.#written.ticks.show(
       ticks.map((tick) => ({
         className: '',
-        text: isNamed(tick) ? (scale === 'log' ? power(tick) : brief(tick)) : '',
+        text: scale === 'log' ? power(tick) : brief(tick),
         style: { left: `${x(tick)}%` },
       })),
     );
