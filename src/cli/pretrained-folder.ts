@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { brief, DataError, FormatError, type PrenormError } from '../errors.js';
 import { fromPretrained } from '../interop/index.js';
+import { fileError } from '../io/files-node.js';
 import type { LoadedModel } from '../io/load-model.js';
 import { encodeSafetensors } from '../io/safetensors.js';
 import { isJsonObject } from '../json.js';
@@ -20,6 +21,15 @@ import { loadTokenizers } from './tokenizers.js';
 export async function isPretrainedFolder(path: string): Promise<boolean> {
   const config = join(path, 'config.json');
   if (!existsSync(config)) return false;
+  // Opening a pipe waits for whoever writes into it, for ever where nobody does.
+  if (statSync(config).isFIFO()) {
+    throw new DataError('it is a pipe, not a file', {
+      path: config,
+      expected: 'a file',
+      actual: 'a pipe',
+      hint: 'put config.json itself into the folder',
+    });
+  }
   const json = await readJson(config);
   if (isJsonObject(json)) {
     if ('model_type' in json) return true;
@@ -40,13 +50,29 @@ export async function isPretrainedFolder(path: string): Promise<boolean> {
 
 /** What there is where neither a run nor a folder of Hugging Face was found. */
 export function noModel(path: string): PrenormError {
-  const names = readdirSync(path).sort();
+  let names: string[];
+  try {
+    names = readdirSync(path).sort();
+  } catch (cause) {
+    return fileError(cause, 'read', 'folder', path) as PrenormError;
+  }
   const foreign = names.some((name) => /\.safetensors$/i.test(name))
     ? undefined
     : names.map((name) => foreignFile(join(path, name), 'weights')).find((error) => error !== null);
   if (foreign) return foreign;
   const there = names.length === 0 ? 'it is empty' : `it has ${brief(names.slice(0, 20).join(', '), 200)}`;
-  const wanted = names.includes('config.json') ? 'no model.safetensors' : 'no config.json';
+  const has = (name: string) => names.includes(name);
+  const unreachable = ['config.json', 'model.safetensors'].find(
+    (name) => has(name) && !existsSync(join(path, name)),
+  );
+  if (unreachable !== undefined) {
+    return new DataError('it is listed in its folder and cannot be reached', {
+      path: join(path, unreachable),
+      expected: 'a file, or a link to one',
+      hint: 'put the file itself in the place of a link that leads nowhere, or check the permissions of the folder',
+    });
+  }
+  const wanted = has('config.json') ? 'no model.safetensors' : 'no config.json';
   return new DataError(`there is ${wanted} in it, so it is neither a run nor a folder of Hugging Face`, {
     path,
     expected: 'config.json and *.safetensors',

@@ -139,6 +139,14 @@ async function opened(path: string, given: unknown): Promise<OpenFile | null> {
   });
 }
 
+const INSTEAD = 'put the file itself into the folder';
+/** Why a file of the folder cannot be opened, and what to do. */
+const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ENOENT: ['it is a link to nothing', INSTEAD],
+  ELOOP: ['it is a link that leads back to itself', INSTEAD],
+  EACCES: ['permission denied', 'check the permissions of the file and its folder'],
+};
+
 type FileSystem = Pick<typeof import('node:fs/promises'), 'open' | 'stat' | 'readdir'>;
 
 /** Links are followed: the cache of Hugging Face is made of them. What is no file in the end is refused, unopened. */
@@ -168,7 +176,11 @@ async function diskFolder(source: string | URL): Promise<Folder> {
     try {
       // Before it is opened: opening alone can wait for ever, or do something to a device.
       if (!(await fs.stat(at)).isFile()) {
-        throw new FormatError('it is no file', { path: at, expected: 'a file, or a link to one' });
+        throw new FormatError('it is no file', {
+          path: at,
+          expected: 'a file, or a link to one',
+          hint: INSTEAD,
+        });
       }
       const handle = await fs.open(at, 'r');
       const { size } = await handle.stat();
@@ -182,8 +194,8 @@ async function diskFolder(source: string | URL): Promise<Folder> {
       const { code } = cause as { code?: string };
       if (cause instanceof FormatError || code === undefined) throw cause;
       if (code === 'ENOENT' && !names.includes(name)) return null;
-      const what = code === 'ENOENT' ? 'it is a link to nothing' : `cannot be read: ${code}`;
-      throw new FormatError(what, { path: at, cause });
+      const [what, hint] = REASONS[code] ?? [`cannot be read: ${code}`, 'copy it again'];
+      throw new FormatError(what, { path: at, hint, cause });
     }
   };
   return { path, names, open };
@@ -198,7 +210,14 @@ async function readRange(
   const all = new Uint8Array(end - begin);
   for (let done = 0; done < all.length; ) {
     const { bytesRead } = await handle.read(all, done, Math.min(PIECE, all.length - done), begin + done);
-    if (bytesRead === 0) throw new FormatError(`the file ends at byte ${begin + done}`, { path });
+    if (bytesRead === 0) {
+      throw new FormatError(`the file ends at byte ${begin + done}`, {
+        path,
+        expected: end,
+        actual: begin + done,
+        hint: 'it became shorter while it was read: copy or download it again',
+      });
+    }
     done += bytesRead;
   }
   return all;

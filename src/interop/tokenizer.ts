@@ -2,9 +2,11 @@
 import { brief, ConfigError, FormatError } from '../errors.js';
 import { tokenizersOf } from '../io/saved-tokenizer.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
+import { maskedMarks } from '../text/masked-marks.js';
 import { Tokenizer } from '../text/tokenizer.js';
 import { checkTextSize } from '../text-file.js';
 import { FOREIGN_NAMES, foreignFile } from '../tokenizers/foreign-files.js';
+import { added } from '../tokenizers/known-tokenizers.js';
 import type { PretrainedTokenizer } from '../tokenizers/pretrained-tokenizer.js';
 import { toTokenizerJSON } from '../tokenizers/to-tokenizer-json.js';
 import { isPretrainedTokenizer, type TokenizerModule } from '../tokenizers/tokenizer-module.js';
@@ -81,6 +83,7 @@ export function tokenizerFiles(
       hint: 'give the one that the model was trained with',
     });
   }
+  const rows = isOurs ? rowTokens(tokenizer, model) : null;
   const ends = isOurs ? [] : tokenizer.eosIds;
   const eos = ends.length > 1 ? ends : (tokenizer.eosId ?? ends[0]);
   const ids = { bos_token_id: tokenizer.bosId, eos_token_id: eos, pad_token_id: tokenizer.padId };
@@ -88,17 +91,56 @@ export function tokenizerFiles(
   return {
     config,
     files: [
-      ['tokenizer.json', isOurs ? toTokenizerJSON(tokenizer) : tokenizer.toTokenizerJSON()],
-      ['tokenizer_config.json', { tokenizer_class: 'PreTrainedTokenizerFast', ...settingsOf(tokenizer) }],
+      [
+        'tokenizer.json',
+        rows
+          ? rows.parts(toTokenizerJSON(tokenizer as Tokenizer))
+          : (tokenizer as PretrainedTokenizer).toTokenizerJSON(),
+      ],
+      [
+        'tokenizer_config.json',
+        { tokenizer_class: 'PreTrainedTokenizerFast', ...settingsOf(tokenizer, rows) },
+      ],
     ],
   };
 }
 
-function settingsOf(tokenizer: Tokenizer | PretrainedTokenizer): object {
+/** What models that read rows put into them beside texts, as the files of a tokenizer say it: see `maskedMarks`. */
+interface RowTokens {
+  /** In tokenizer_config.json. */
+  roles: Record<string, string>;
+  /** In tokenizer.json. */
+  parts: (file: Record<string, unknown>) => object;
+}
+
+function rowTokens(tokenizer: Tokenizer, { kind, config }: LibraryModel): RowTokens {
+  if (kind !== 'maskedLM' && kind !== 'textClassifier') return { roles: {}, parts: (file) => file };
+  const { clsId, sepId, maskId } = maskedMarks(tokenizer);
+  const [cls, sep] = [clsId, sepId].map((id) => tokenizer.specialTokens[id]);
+  const { vocabSize } = tokenizer;
+  const isFree = (name: string) =>
+    tokenizer.specialId(name) === undefined && tokenizer.encode(name).length > 1;
+  // Behind the last id of a tokenizer that has no such token, where a masked model has a row for it.
+  const hasRow = kind === 'maskedLM' && maskId === vocabSize && config.vocabSize > maskId;
+  const extra = hasRow ? ['<mask>', '[MASK]'].find(isFree) : undefined;
+  const mask = maskId < vocabSize ? tokenizer.specialTokens[maskId] : extra;
+  return {
+    roles: { cls_token: cls, sep_token: sep, ...(mask === undefined ? {} : { mask_token: mask }) },
+    parts: (file) => ({
+      ...file,
+      ...(extra === undefined
+        ? {}
+        : { added_tokens: [...(file.added_tokens as object[]), added(extra, maskId)] }),
+      post_processor: { type: 'BertProcessing', sep: [sep, sepId], cls: [cls, clsId] },
+    }),
+  };
+}
+
+function settingsOf(tokenizer: Tokenizer | PretrainedTokenizer, rows: RowTokens | null): object {
   if (tokenizer instanceof Tokenizer) {
     const [pad_token, bos_token, eos_token] = tokenizer.specialTokens;
     // In the order in which they are read.
-    return { bos_token, eos_token, pad_token, clean_up_tokenization_spaces: false };
+    return { bos_token, eos_token, pad_token, ...rows?.roles, clean_up_tokenization_spaces: false };
   }
   const { roles, chatTemplate, cleanUp, maxLength } = tokenizer.toJSON().settings;
   return {

@@ -133,7 +133,9 @@ export function checkFloats({ name, dtype, path }: LazyTensor): void {
   if (FLOATS.includes(dtype)) return;
   const of = `tensor ${brief(name)} is ${dtype}; weights are read from ${FLOATS.join(', ')}`;
   const hint =
-    "quantised weights are not read: fetch the original model; or in Python: model.dequantize().save_pretrained('FOLDER')";
+    dtype === 'F64'
+      ? "in Python: model.float().save_pretrained('FOLDER')"
+      : "quantised weights are not read: fetch the original model; or in Python: model.dequantize().save_pretrained('FOLDER')";
   throw new FormatError(of, { path, expected: FLOATS, actual: dtype, hint });
 }
 

@@ -245,7 +245,7 @@ export function readSafetensorsHeader(bytes: Uint8Array, path: string): Safetens
   return { text, metadata, tensors, dataStart, dataBytes };
 }
 
-type Fail = (message: string, fields?: { expected?: unknown; actual?: unknown }) => never;
+type Fail = (message: string, fields?: { expected?: unknown; actual?: unknown; hint?: string }) => never;
 
 function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
   const label = `tensor ${brief(name)}`;
@@ -257,6 +257,7 @@ function readRecord(name: string, value: unknown, fail: Fail): TensorRecord {
     return fail(`${label} has the dtype ${brief(dtype)}; supported are ${known.join(', ')}`, {
       expected: known,
       actual: dtype,
+      hint: 'quantised values are not read: fetch the original model',
     });
   }
   const count = Array.isArray(shape) && shape.length <= MAX_RANK ? countElements(shape) : undefined;

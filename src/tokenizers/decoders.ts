@@ -4,9 +4,10 @@ import { type JsonPart, readTyped, refusal } from '../json-part.js';
 import { decodeUtf8, encodeBytes } from '../utf8.js';
 import { bytesOfLetters } from './byte-letters.js';
 import { readMetaspaceOptions } from './pre-tokenizers.js';
-import { readPattern } from './split-pattern.js';
+import { checkGrowth, mostOf, readReplace } from './split-pattern.js';
 
-type Step = (words: readonly string[], added: ReadonlySet<string>) => string[];
+/** `most` is how many characters all words may have together. */
+type Step = (words: readonly string[], added: ReadonlySet<string>, most: number) => string[];
 
 /** A private character that no decoder changes, to see what a word becomes inside a text. */
 const BESIDE = '\ue123';
@@ -25,14 +26,8 @@ const READERS: Readonly<Record<string, (part: JsonPart) => Step>> = {
     return (words) => words.map((word, i) => word.replaceAll(sign, i === 0 && scheme !== 'never' ? '' : ' '));
   },
   Replace(part) {
-    const content = part.text('content');
-    const split = readPattern(part);
-    return (words) =>
-      words.map((word) =>
-        split(word)
-          .map(({ text, matches }) => (matches ? content : text))
-          .join(''),
-      );
+    const replace = readReplace(part);
+    return (words, _, most) => words.map((word) => replace(word, most));
   },
   Strip: readStrip,
   WordPiece(part) {
@@ -52,6 +47,7 @@ export class Decoder {
   readonly #steps: readonly Step[];
   readonly #types: readonly string[];
   readonly #added: ReadonlySet<string>;
+  readonly #path: string;
 
   /** @param added contents of added tokens, which are texts as they are */
   constructor(value: unknown, path: string, added: ReadonlySet<string>) {
@@ -66,12 +62,20 @@ export class Decoder {
     this.#steps = readTyped(value, path, 'decoder', 'decoders', Object.fromEntries(readers));
     this.#types = types;
     this.#added = added;
+    this.#path = path;
   }
 
   /** The text of words. */
   decode(words: readonly string[]): string {
     if (this.#steps.length === 0) return words.join(' ');
-    return this.#steps.reduce<readonly string[]>((now, step) => step(now, this.#added), words).join('');
+    const most = mostOf(lengthOf(words));
+    return this.#steps
+      .reduce<readonly string[]>((now, step) => {
+        const next = step(now, this.#added, most);
+        checkGrowth(lengthOf(next), most, this.#path);
+        return next;
+      }, words)
+      .join('');
   }
 
   /** The bytes of one word inside a text: with the space in front of it, where words have one. */
@@ -82,6 +86,8 @@ export class Decoder {
     return encodeBytes(this.decode([BESIDE, word]).slice(BESIDE.length));
   }
 }
+
+const lengthOf = (words: readonly string[]): number => words.reduce((sum, word) => sum + word.length, 0);
 
 /** English punctuation and short forms without the space in front of them, as BERT's texts are shown. */
 export function cleanUp(text: string): string {

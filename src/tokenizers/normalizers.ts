@@ -3,15 +3,18 @@
 import { type JsonPart, readTyped } from '../json-part.js';
 import { lowercase } from '../text/unicode.js';
 import { type NormalForm, normalForm } from './normal-forms.js';
-import { readPattern } from './split-pattern.js';
+import { checkGrowth, mostOf, readReplace } from './split-pattern.js';
 import { isControl, isMark, isNonspacingMark, isSpace } from './unicode-properties.js';
 
 /** A text to another; texts are well-formed. */
 export type Normalizer = (text: string) => string;
 
-const form = (name: NormalForm) => (): Normalizer => (text) => normalForm(text, name);
+/** One step of it; `most` is how long its text may be. */
+type Step = (text: string, most: number) => string;
 
-const READERS: Readonly<Record<string, (part: JsonPart) => Normalizer>> = {
+const form = (name: NormalForm) => (): Step => (text) => normalForm(text, name);
+
+const READERS: Readonly<Record<string, (part: JsonPart) => Step>> = {
   NFC: form('NFC'),
   NFD: form('NFD'),
   NFKC: form('NFKC'),
@@ -23,14 +26,7 @@ const READERS: Readonly<Record<string, (part: JsonPart) => Normalizer>> = {
     const prefix = part.text('prepend');
     return (text) => (text === '' ? text : prefix + text);
   },
-  Replace(part) {
-    const content = part.text('content');
-    const split = readPattern(part);
-    return (text) =>
-      split(text)
-        .map((piece) => (piece.matches ? content : piece.text))
-        .join('');
-  },
+  Replace: readReplace,
   Strip(part) {
     const left = part.flag('strip_left', true);
     const right = part.flag('strip_right', true);
@@ -38,11 +34,21 @@ const READERS: Readonly<Record<string, (part: JsonPart) => Normalizer>> = {
   },
 };
 
-/** One normalizer out of a file's, in their order. */
+/**
+ * One normalizer out of a file's, in their order. It throws a FormatError for a text that they make far longer than it was,
+ * as a few replacements one after the other can.
+ */
 export function readNormalizer(value: unknown, path: string): Normalizer | null {
   const steps = readTyped(value, path, 'normalizer', 'normalizers', READERS);
   if (steps.length === 0) return null;
-  return (text) => steps.reduce((now, step) => step(now), text);
+  return (text) => {
+    const most = mostOf(text.length);
+    return steps.reduce((now, step) => {
+      const next = step(now, most);
+      checkGrowth(next.length, most, path);
+      return next;
+    }, text);
+  };
 }
 
 /** Without white space at its ends. */

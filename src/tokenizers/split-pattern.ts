@@ -36,6 +36,36 @@ export function readPattern(part: JsonPart): Splitter {
   return (text) => splitAt(text, wanted);
 }
 
+/** Characters that a file may make of a text: so many for each of its own (NFKD makes 18 of one), and some besides. */
+export const mostOf = (length: number): number => 4096 + 32 * length;
+
+/** @throws FormatError for a text that a file has made longer than `mostOf` allows */
+export function checkGrowth(length: number, most: number, path: string): void {
+  if (length <= most) return;
+  throw new FormatError(`makes more than ${most} characters of a text`, {
+    path,
+    expected: most,
+    actual: length,
+    hint: 'is the file damaged? fetch it again',
+  });
+}
+
+/** A text whose matches became a part's `content`; it is measured before it is made. */
+export function readReplace(part: JsonPart): (text: string, most: number) => string {
+  const content = part.text('content');
+  const split = readPattern(part);
+  return (text, most) => {
+    const stretches = split(text);
+    const lengthOf = ({ text, matches }: Stretch) => (matches ? content : text).length;
+    checkGrowth(
+      stretches.reduce((sum, stretch) => sum + lengthOf(stretch), 0),
+      most,
+      part.path,
+    );
+    return stretches.map(({ text, matches }) => (matches ? content : text)).join('');
+  };
+}
+
 function splitAt(text: string, wanted: string): Stretch[] {
   const stretches: Stretch[] = [];
   let open = 0;

@@ -56,6 +56,66 @@ test('every row of its table is written as the family that it names', async () =
   }
 });
 
+test('models that read rows with marks have these rows again, read back from a folder', async () => {
+  const row = (kind: string) =>
+    [...written.matchAll(/`(\{.*\})` \|$/gm)]
+      .map(([, json]) => JSON.parse(json))
+      .find((model) => model.kind === kind);
+  const sizes = { dModel: 16, numHeads: 2, numLayers: 1 };
+  const common = {
+    tokenizer: { kind: 'bpe', vocabSize: 280 },
+    optimizer: { kind: 'adam', lr: 0.003 },
+    steps: 8,
+  };
+  const recipes = {
+    judge: {
+      ...common,
+      model: { ...row('textClassifier'), ...sizes },
+      data: { kind: 'labelledTexts', source: 'lines.tsv', batchSize: 4, maxLen: 24 },
+    },
+    masked: {
+      ...common,
+      model: { ...row('maskedLM'), ...sizes },
+      data: { kind: 'masked', source: 'mine.txt', batchSize: 4, maxLen: 24 },
+    },
+  };
+  await inFolder(async (cwd) => {
+    const run = async (...args: string[]) => {
+      const { code, stdout, stderr } = await prenorm(args, { cwd });
+      assert.is(code, 0, `${args.join(' ')}: ${stderr}`);
+      return stdout;
+    };
+    writeFileSync(join(cwd, 'mine.txt'), text.replaceAll('. ', '.\n'));
+    writeFileSync(join(cwd, 'lines.tsv'), 'a fine day\tgood\nan awful night\tbad\n'.repeat(20));
+    writeFileSync(join(cwd, 'asked.txt'), 'fine night\nawful day\n\n');
+    for (const [name, recipe] of Object.entries(recipes)) {
+      writeFileSync(join(cwd, `${name}.json`), JSON.stringify(recipe));
+      await run('train', `${name}.json`, '--out', name);
+      await run('export', name, '--to', 'hf', '--out', `${name}-hf`);
+    }
+    const ask = (model: string) => run('classify', model, '--input', 'asked.txt');
+    assert.is(await ask('judge-hf'), await ask('judge'));
+    await run('evaluate', 'masked-hf', '--input', 'mine.txt');
+    const saved = { kind: 'saved', path: 'masked-hf' };
+    writeFileSync(
+      join(cwd, 'on.json'),
+      JSON.stringify({
+        ...recipes.masked,
+        model: { kind: 'maskedLM' },
+        weights: 'masked-hf',
+        tokenizer: saved,
+      }),
+    );
+    await run('train', 'on.json', '--out', 'on');
+    await run('export', 'on', '--to', 'hf', '--out', 'on-hf');
+    const read = (folder: string) =>
+      ['tokenizer.json', 'tokenizer_config.json'].map((name) =>
+        JSON.parse(readFileSync(join(cwd, folder, name), 'utf8')),
+      );
+    assert.equal(read('on-hf'), read('masked-hf'));
+  });
+});
+
 test('of the default recipe all that is in the way is said at once, with what to train instead', async () => {
   await inFolder(async (cwd) => {
     const recipe = {

@@ -1,5 +1,5 @@
 /** @file Folders of Hugging Face that a command cannot use, and an export that is killed: what a user is told, and what is left. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,8 +23,10 @@ import { EXIT, reportError } from '../../src/cli/errors.js';
 import { evaluate } from '../../src/cli/evaluate.js';
 import { exportModel } from '../../src/cli/export.js';
 import { info } from '../../src/cli/info.js';
+import { noModel } from '../../src/cli/pretrained-folder.js';
 import { train } from '../../src/cli/train.js';
 import { generate } from '../../src/cli/use-run.js';
+import { PrenormError } from '../../src/errors.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
 import { CausalLM } from '../../src/nn/index.js';
@@ -142,6 +145,25 @@ test('what is no model: every command says what is there, and what to give', asy
     assert.match(await said(() => train(join(scratch, 'tune.json'), { simd, out })), says);
     assert.is(existsSync(out), false);
   }
+});
+
+test('a pipe and a link to itself in the place of config.json are named, and nothing waits for them', async () => {
+  const piped = folder('piped', { 'model.safetensors': null });
+  execFileSync('mkfifo', [join(piped, 'config.json')]);
+  const looped = folder('looped', { 'model.safetensors': null });
+  symlinkSync('config.json', join(looped, 'config.json'));
+  for (const [at, says] of [
+    [piped, /piped\/config\.json: it is a pipe, not a file \(put config\.json itself into the folder\)/],
+    [
+      looped,
+      /looped\/config\.json: it is listed in its folder and cannot be reached \(put the file itself in the place of a link/,
+    ],
+  ] as const)
+    for (const [name, run] of Object.entries(all(at))) assert.match(await said(run), says, name);
+  // As for a folder without permission, which there is not for who runs as root.
+  const error = noModel(join(looped, 'model.safetensors'));
+  assert.instance(error, PrenormError);
+  assert.match(error.message, /cannot read the folder: a part of the path is a file/);
 });
 
 test('a tensor that is missing, and one of no numbers, are named by every command', async () => {

@@ -199,7 +199,10 @@ test('tensors that are missing, too many or of another kind are one error with f
       (t) => t.set(key, entry('I8', new Int8Array(128), [8, 16])),
       /k_proj.weight" is I8; weights are read from/,
     ],
-    [(t) => t.set(key, entry('F64', new Float64Array(128), [8, 16])), /k_proj.weight" is F64/],
+    [
+      (t) => t.set(key, entry('F64', new Float64Array(128), [8, 16])),
+      /k_proj.weight" is F64.*\(in Python: model\.float\(\)/,
+    ],
     [
       (t) => t.set(key, entry('F32', new Float32Array(128) as never, [16, 8])),
       /must have shape \[8, 16\], got \[16, 8\]/,

@@ -231,4 +231,36 @@ for (const [what, name, change, says] of REFUSED) {
   });
 }
 
+/** Six of them make a thousand million characters of one. */
+const growing = (type: 'normalizers' | 'decoders') => ({
+  type: 'Sequence',
+  [type]: Array.from({ length: 6 }, () => ({
+    type: 'Replace',
+    pattern: { String: 'a' },
+    content: 'a'.repeat(32),
+  })),
+});
+
+test('replacements that make a text without end are a typed error, not a program without memory', () => {
+  const normalized = fixture('unigram');
+  normalized.normalizer = growing('normalizers');
+  const before = read(normalized);
+  assert.is(before.encode('b').length > 0, true);
+  const decoded = fixture('unigram');
+  decoded.decoder = growing('decoders');
+  const after = read(decoded);
+  const ids = Int32Array.from({ length: after.vocabSize }, (_, id) => id);
+  for (const [run, says] of [
+    [
+      () => before.encode('a banana'),
+      /^tokenizer\.json\.normalizer.*makes more than \d+ characters of a text/,
+    ],
+    [() => after.decode(ids), /^tokenizer\.json\.decoder.*makes more than \d+ characters of a text/],
+  ] as const) {
+    const error = refusal(run);
+    assert.instance(error, FormatError);
+    assert.match(error.message, says);
+  }
+});
+
 test.run();
