@@ -14,7 +14,7 @@ export interface Plan extends Rounds {
 }
 
 export const FULL = { rounds: 9, mostRounds: 36, sampleMs: 20, quick: false };
-export const QUICK = { rounds: 5, mostRounds: 15, sampleMs: 8, quick: true };
+export const QUICK = { rounds: 5, mostRounds: 8, sampleMs: 8, quick: true };
 
 /** Bytes copied: both sides in the second cache level, and beyond every cache. */
 export const COPY_BYTES = { inCache: 1 << 17, beyond: 1 << 26 };
