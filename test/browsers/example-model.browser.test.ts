@@ -11,7 +11,16 @@ import { CausalLM, Transformer } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
 import { findBrowser, skipMessage } from '../browser.js';
-import { fill, inBrowser, prepareRun, reload, textOf, waitForStatus, waitForText } from './example-page.js';
+import {
+  clickButton,
+  fill,
+  inBrowser,
+  prepareRun,
+  reload,
+  textOf,
+  waitForStatus,
+  waitForText,
+} from './example-page.js';
 import { type Site, serveExample } from './example-site.js';
 import { violations } from './page-measures.js';
 
@@ -71,7 +80,7 @@ interface Written {
 
 /** What the page has written, and what it says gives the text again. */
 async function written(page: Page): Promise<Written> {
-  await page.click('#sample');
+  await clickButton(page, '#sample');
   const said = await waitForText(page, 'again-same', 'seed \\d+');
   const [, temperature, seed] = /^Temperature ([\d.]+) and seed (\d+)/.exec(said) ?? [];
   return { text: await textOf(page, '#sampled'), temperature: Number(temperature), seed: Number(seed) };
@@ -157,7 +166,7 @@ for (const name of ['chromium', 'firefox'] as const) {
       await page.click('#close');
       assert.is(await textOf(page, '#writer'), 'The model that is trained here.');
       assert.is(await textOf(page, '#sampled'), '');
-      await page.click('#sample');
+      await clickButton(page, '#sample');
       await waitForText(page, 'sampled', '^In the beginning .{300}');
     }));
 }
@@ -197,13 +206,13 @@ if (findBrowser('chromium')) {
       async ({ page }) => {
         await open(page, at('good.safetensors'));
         await waitForText(page, 'writer', '^good');
-        await page.click('#sample');
+        await clickButton(page, '#sample');
         await waitForText(page, 'sampled', '^The .{20}');
         assert.is(await textOf(page, '#sample'), 'Stop');
-        await page.click('#sample');
+        await clickButton(page, '#sample');
         await waitForText(page, 'sample', 'Write on');
         assert.is(await textOf(page, '#again-same'), '', 'half a text is no text of that seed');
-        await page.click('#sample');
+        await clickButton(page, '#sample');
         await waitForText(page, 'sample', 'Stop');
         await page.click('#close');
         await waitForText(page, 'writer', '^No model yet');

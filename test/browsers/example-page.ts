@@ -116,6 +116,12 @@ export async function paste(page: Page, text: string): Promise<void> {
   await pasteClipboard(page);
 }
 
+/** A button that has just come, or moved: not by its place on the screen, which may be another's when the pointer is there. */
+export async function clickButton(page: Page, selector: string): Promise<void> {
+  await page.waitForSelector(`${selector}:not(:disabled)`);
+  await page.$eval(selector, (button) => (button as HTMLButtonElement).click());
+}
+
 export async function fill(page: Page, selector: string, value: string): Promise<void> {
   await page.click(selector, { count: 3 });
   await page.keyboard.type(value);

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findBrowser, skipMessage } from '../browser.js';
 import {
+  clickButton,
   copy,
   fingerprintOf,
   inBrowser,
@@ -47,7 +48,7 @@ for (const name of ['chromium', 'firefox'] as const) {
       assert.match(await waitForStatus(page, '^Done'), `Done: ${STEPS} steps`);
       assert.is(await textOf(page, '#notices'), '');
       assert.is(await fingerprintOf(page, STEPS), expected);
-      await page.click('#sample');
+      await clickButton(page, '#sample');
       assert.match(await waitForText(page, 'sampled', '^.{300}'), /^The /);
       assert.equal(await violations(page), []);
       if (name === 'firefox') return; // its driver changes no colours
