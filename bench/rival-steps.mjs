@@ -11,7 +11,7 @@ import { Engine } from './engine.mjs';
 import { writeModel } from './model-file.mjs';
 import { clockOf, isOurs, makeRows, TITLES } from './rival-rows.mjs';
 
-const { intervalOf, machineTime, NARROW, quartiles, takenByOthers, watch } = bench;
+const { CLOCKS, intervalOf, machineTime, NARROW, quartiles, takenByOthers, watch } = bench;
 
 export const rivals = ['pytorch', 'jax', 'tfjs'];
 
@@ -190,14 +190,13 @@ async function takeTurns(plan, found, model) {
 /** One round of an engine, unless others took the processor meanwhile. */
 async function takeRound(entry, round) {
   const machine = machineTime();
-  const own = process.cpuUsage();
+  const own = CLOCKS.cpu();
   const before = performance.now();
   const { ms, cpuMs } = await entry.engine.run(entry.steps);
   const passed = performance.now() - before;
   const now = machineTime();
-  const { user, system } = process.cpuUsage(own);
   if (machine && now) {
-    const counted = cpuMs.reduce((sum, one) => sum + one, (user + system) / 1000);
+    const counted = cpuMs.reduce((sum, one) => sum + one, CLOCKS.cpu() - own);
     if (takenByOthers(machine, now, counted) > DISTURBED * passed) {
       entry.dropped++;
       return;

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Bench } from 'tinybench';
 import { init, matmul, noGrad, scope, tensor } from '../../dist/index.js';
+import { bench } from '../../scripts/built-bench.mjs';
 import { onnxMatMul } from '../onnx-matmul.mjs';
 
 const { sizes, rounds, ms, only } = JSON.parse(process.argv[2]);
@@ -86,12 +87,6 @@ const engines = {
   },
 };
 
-/** All of them compute on one thread: what counts is the time in which they do. */
-const computedMs = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
 const builds = {};
 const ready = {};
 for (const name of Object.keys(engines)) {
@@ -131,10 +126,11 @@ for (const [m, n, k] of sizes) {
   // The first round warms up.
   for (let round = 0; round <= rounds; round++) {
     for (const [name, { run }] of Object.entries(subjects)) {
-      const bench = new Bench({ time: ms, iterations: 3, warmup: false, now: computedMs });
-      bench.add(name, run);
-      await bench.run();
-      if (round > 0) times[name].push(bench.tasks[0].result.latency.p50);
+      // All of them compute on one thread: what counts is the time in which they do.
+      const task = new Bench({ time: ms, iterations: 3, warmup: false, now: bench.CLOCKS.cpu });
+      task.add(name, run);
+      await task.run();
+      if (round > 0) times[name].push(task.tasks[0].result.latency.p50);
     }
   }
   results.push({ size: [m, n, k], ms: times, failed });

@@ -7,4 +7,4 @@ export { makeRow, missingRow } from './row.js';
 export { parts } from './suite.js';
 export { formatNumber, formatTarget, formatVerdict, markdownTable, summarize } from './table.js';
 export { targets } from './targets.js';
-export { intervalOf, NARROW, quartiles, untilNarrow } from './timing.js';
+export { CLOCKS, intervalOf, NARROW, quartiles, untilNarrow } from './timing.js';

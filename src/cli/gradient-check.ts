@@ -25,8 +25,9 @@ export async function gradientCheck(
   const interval = every === true ? Math.ceil(recipe.steps / CHECKS) : every;
   return (logs, bars) => {
     if (trainer.step % interval !== 0) return;
-    const { step, median, worst, tensor } = check.measure();
-    logs.appendCheck({ step, median, worst, tensor });
+    const found = check.measure();
+    logs.appendCheck(found);
+    const { step, median, worst, tensor } = found;
     bars.log(
       `step ${step}: gradients differ from those in strict floats by ${percent(median)} (median), at most ${percent(worst)} (${tensor})`,
     );

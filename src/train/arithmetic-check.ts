@@ -5,7 +5,6 @@
 import { backward, scope } from '../autograd/tape.js';
 import type { Parameter } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
-import type { Module } from '../nn/module.js';
 import type { Arithmetic } from '../runtime/arithmetic.js';
 import { createRuntime } from '../runtime/init.js';
 import { type Runtime, withRuntime } from '../runtime/runtime.js';
@@ -25,7 +24,7 @@ export interface GradientError {
 
 interface Copy<B> {
   runtime: Runtime;
-  model: Trainable<B> & Module;
+  model: Trainable<B>;
   parameters: Map<string, Parameter>;
 }
 

@@ -23,21 +23,17 @@ import { labPage } from '../../src/lab/page.js';
 import { runLab } from '../../src/lab/run.js';
 import { recorded } from '../../web/lab/generated/recorded.js';
 import * as words from '../../web/lab/lesson-words.js';
-import type { LabPage } from '../../web/lab/page.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 import { violations } from '../browsers/page-measures.js';
+import { type Shown, until, WAIT } from './open-lab.js';
 
 const test = suite('lab: lesson in browsers');
 const LINK = '1&n=16&l=3&d=32&b=4&t=16';
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-lesson-'));
 const address = pathToFileURL(join(folder, 'lab.html')).href;
-/** By the clock: a page that is hidden, was frozen or trains by itself may draw no frame for long. */
-const WAIT = { timeout: 120_000, polling: 100 };
 
 test.before(() => writeFileSync(join(folder, 'lab.html'), labPage('test')));
 test.after(() => rmSync(folder, { recursive: true }));
-
-type Shown = Window & { lab: LabPage };
 
 /** What the lesson should say of a link's run, and where its lanes are. */
 async function expectedOf(link: string) {
@@ -100,8 +96,7 @@ async function rate(page: Page, steps: number): Promise<void> {
     await page.keyboard.press(steps < 0 ? 'ArrowLeft' : 'ArrowRight');
 }
 
-const done = (page: Page) =>
-  page.waitForFunction(() => (window as unknown as Shown).lab.run?.state === 'done', WAIT);
+const done = (page: Page) => until(page, 'done');
 
 /** Trains again with what was changed, to the end; until that begins, the run before is still done. */
 async function again(page: Page, how: 'pointer' | 'keyboard'): Promise<void> {
@@ -132,7 +127,7 @@ async function saysSoon(page: Page, wanted: string): Promise<void> {
 
 async function throughTheLesson(page: Page, how: 'pointer' | 'keyboard'): Promise<void> {
   await page.goto(`${address}#${LINK}`);
-  await page.waitForFunction(() => (window as unknown as Shown).lab?.run?.state === 'ready', WAIT);
+  await until(page, 'ready');
   await press(page, how, words.controls.open);
   assert.is(await heading(page), 'Predict');
   await saysSoon(page, said(words.drawn(false)));
@@ -224,7 +219,7 @@ if (findBrowser('chromium')) {
       await page.setViewport({ width: 1280, height: 900 });
       const problems = problemsOf(page, address);
       await page.goto(`${address}#${LINK}`);
-      await page.waitForFunction(() => (window as unknown as Shown).lab?.run?.state === 'ready', WAIT);
+      await until(page, 'ready');
       assert.is(await page.evaluate(() => (window as unknown as Shown).lab.figures.shown), null);
       await page.click('#figures');
       assert.equal(await violations(page), [], 'the list');

@@ -10,6 +10,7 @@ import type { LabPage } from '../../web/lab/page.js';
 /** The window of the page, as functions that run there see it. */
 export type Shown = Window & { lab: LabPage };
 
+/** By the clock: a page that is hidden, was frozen or trains by itself may draw no frame for long. */
 export const WAIT = { timeout: 120_000, polling: 100 };
 
 export interface LabFile {

@@ -13,21 +13,17 @@ import * as assert from 'uvu/assert';
 import { decodeLab } from '../../src/lab/link.js';
 import { labPage } from '../../src/lab/page.js';
 import { type LabResult, runLab } from '../../src/lab/run.js';
-import type { LabPage } from '../../web/lab/page.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 import { prenorm } from '../cli/spawn.js';
 import { findWebKit, WebKitWindow } from '../webkit.js';
+import { fingerprint, type Shown, until, WAIT } from './open-lab.js';
 
 const test = suite('lab: trouble');
 const LINK = '1&n=12&l=2&d=32&lane=p.post&lane=w.5';
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-trouble-'));
 const address = `${pathToFileURL(join(folder, 'lab.html')).href}#${LINK}`;
-/** By the clock: a page that is hidden, was frozen or trains by itself may draw no frame for long. */
-const WAIT = { timeout: 120_000, polling: 100 };
 let expected: LabResult;
 let browser: Browser | null = null;
-
-type Shown = Window & { lab: LabPage };
 
 test.before(async () => {
   writeFileSync(join(folder, 'lab.html'), labPage('test'));
@@ -43,22 +39,17 @@ async function opened(of: Browser, before?: (page: Page) => Promise<unknown>, li
   const page = await of.newPage();
   await before?.(page);
   await page.goto(link);
-  await ready(page);
+  await until(page, 'ready');
   return page;
 }
 
-const ready = (page: Page) =>
-  page.waitForFunction(() => (window as unknown as Shown).lab?.run?.state === 'ready', WAIT);
 const state = (page: Page) => page.evaluate(() => (window as unknown as Shown).lab.run?.state);
 const step = (page: Page) => page.evaluate(() => (window as unknown as Shown).lab.run?.newest ?? 0);
 const start = (page: Page, where = '.head') => page.click(`${where} [data-drive="run"]`);
-const ended = (page: Page) =>
-  page.waitForFunction(() => (window as unknown as Shown).lab.run?.state === 'done', WAIT);
-const fingerprint = (page: Page) => page.evaluate(() => (window as unknown as Shown).lab.run?.fingerprint);
 
 async function trainsToNode(page: Page, where?: string): Promise<void> {
   await start(page, where);
-  await ended(page);
+  await until(page, 'done');
   assert.is(await fingerprint(page), expected.fingerprint);
 }
 
@@ -113,7 +104,7 @@ else {
       WAIT,
     );
     await start(page);
-    await ended(page);
+    await until(page, 'done');
     const said = await page.$eval('.lost:not([hidden])', ({ textContent }) => textContent ?? '');
     assert.match(said, /stopped at step \d+\. The others go on\./);
     assert.is(await fingerprint(page), null, 'a run with a lost lane has no fingerprint');
@@ -123,7 +114,7 @@ else {
       WAIT,
     );
     if ((await state(page)) !== 'running') await start(page);
-    await ended(page);
+    await until(page, 'done');
     const whole = await runLab(decodeLab(LINK.replace('n=12', 'n=60')));
     assert.is(await fingerprint(page), whole.fingerprint);
     await page.close();
