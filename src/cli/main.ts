@@ -5,6 +5,7 @@ import { normPlacements } from '../nn/placement-names.js';
 import { arithmeticNames } from '../runtime/arithmetic.js';
 import { bytes, columns, limit, number, threads, whole } from './arguments.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
+import { SWEEP_HELP, TRAIN_HELP } from './help-texts.js';
 import { packageVersion } from './version.js';
 
 /** Progress in lines, of commands that train one model. */
@@ -22,27 +23,6 @@ function openPage(): Option {
 
 /** What the commands take as a model. */
 const RUN = 'folder of a run or of Hugging Face, a model file, or a checkpoint';
-
-const TRAIN_HELP = `
-A recipe for the embedded German-English pairs:
-  { "model": { "kind": "transformer", "dModel": 64, "numLayers": 3,
-      "normPlacement": "pre", "dropout": 0.1 },
-    "data": { "kind": "pairs", "source": "ui-de-en" },
-    "tokenizer": { "kind": "bpe", "vocabSize": 1000 },
-    "optimizer": { "kind": "adam", "betas": [0.9, 0.98] },
-    "schedule": { "kind": "inverseSqrt", "maxLr": 0.002, "warmupSteps": 100 },
-    "labelSmoothing": 0.1, "steps": 600, "evalEvery": 100 }
-and for a text file of your own ("kjv" is embedded):
-  { "model": { "kind": "causalLM", "dModel": 64, "numLayers": 2 },
-    "data": { "kind": "text", "source": "book.txt",
-      "seqLen": 64, "batchSize": 16 },
-    "tokenizer": { "kind": "bpe", "vocabSize": 500 },
-    "optimizer": { "kind": "adamw" },
-    "schedule": { "kind": "cosine", "maxLr": 0.003,
-      "warmupSteps": 50, "totalSteps": 500 },
-    "steps": 500 }
-Every key, every kind of data: docs/recipe.md of the package.
-`;
 
 const program = new Command('prenorm')
   .description('Trains Transformers with the layer norm where you want it, and reproduces why it matters.')
@@ -106,7 +86,7 @@ command(
   });
 
 command('verify', 'engine', 'carry out recorded runs again, judge claims and draw figures again, and compare')
-  .argument('<results>', 'results.json of reproduce, or quick.json or standard.json of docs/results')
+  .argument('<results>', 'results.json of reproduce or sweep, or a file of docs/results')
   .option('--row <ids...>', 'ids of runs or claims (default: the cheapest run of every kind)')
   .option('--data <dir>', 'your copy of the data, where the runs were not on the embedded')
   .action(async (results, options) => {
@@ -190,6 +170,22 @@ command('train', 'engine and seed', 'train a model on your own data')
   .addHelpText('after', TRAIN_HELP)
   .action(async (recipe, options) => {
     exitCode = await (await import('./train.js')).train(recipe, options);
+  });
+
+command('sweep', 'engine', 'train every recipe of a grid, side by side, and say which is best by how much')
+  .argument(
+    '<grid>',
+    'JSON file, or a module (.mjs) that exports one: a recipe with lists or ranges in any field',
+  )
+  .option('--out <dir>', 'folder for results (default: runs/NAME)')
+  .option('--resume', 'keep the runs that are finished already')
+  .option('--dry-run', 'build every model, print the runs with memory and time, and do nothing')
+  .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
+  .option('--map <rows,columns...>', 'maps over these two fields (default: every two of the first four)')
+  .option('--open', 'show the page in the browser')
+  .addHelpText('after', SWEEP_HELP)
+  .action(async (grid, options) => {
+    exitCode = await (await import('./sweep.js')).sweep(grid, options);
   });
 
 command(

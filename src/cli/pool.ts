@@ -9,6 +9,16 @@ import type { EngineOptions } from './start.js';
 export interface PoolEvents {
   onProgress(spec: RunSpec, progress: RunProgress): void;
   onDone(spec: RunSpec, record: RunRecord): void | Promise<void>;
+  /** Told of a run that failed; then the others go on. Without it, the first that fails ends all. */
+  onFailed?(spec: RunSpec, error: Error): void;
+}
+
+export interface ExecuteOptions {
+  processes: number;
+  engine: EngineOptions;
+  signal: AbortSignal;
+  /** Names of data are relative to it. Default: the working folder. */
+  folder?: string;
 }
 
 interface ChildMessage {
@@ -23,42 +33,64 @@ interface ChildMessage {
  */
 export type RunExecutor = (
   specs: readonly RunSpec[],
-  options: { processes: number; engine: EngineOptions; signal: AbortSignal },
+  options: ExecuteOptions,
   events: PoolEvents,
 ) => Promise<void>;
 
-/** On local processes. Rejects at the first failed run; the other children are ended. */
+/** On local processes. Rejects at the first failed run that nobody wants to hear of; the other children are ended. */
 export const runPool: RunExecutor = async (specs, options, events) => {
   const queue = [...specs].sort((a, b) => kindOf(b).cost(b) - kindOf(a).cost(a));
-  const children = new Set<ChildProcess>();
-  const lane = async (): Promise<void> => {
-    if (queue.length === 0) return;
-    const child = startChild();
-    children.add(child);
-    try {
-      for (let spec = queue.shift(); spec; spec = queue.shift()) {
-        options.signal.throwIfAborted();
-        const current = spec;
-        const record = await runOn(
-          child,
-          { spec, engine: options.engine },
-          (p) => events.onProgress(current, p),
-          options.signal,
-        );
-        await events.onDone(spec, record);
+  const { engine, folder, signal } = options;
+  const lanes = Array.from({ length: Math.min(options.processes, specs.length) }, () => new RunProcess());
+  const lane = async (child: RunProcess): Promise<void> => {
+    for (let spec = queue.shift(); spec; spec = queue.shift()) {
+      signal.throwIfAborted();
+      const current = spec;
+      let record: RunRecord;
+      try {
+        record = await child.run({ spec, engine, folder }, (p) => events.onProgress(current, p), signal);
+      } catch (error) {
+        if (!events.onFailed || signal.aborted) throw error;
+        // Whatever state it has left behind, the next run begins in a process of its own.
+        child.end();
+        events.onFailed(spec, error as Error);
+        continue;
       }
-    } finally {
-      children.delete(child);
-      child.kill('SIGKILL');
+      await events.onDone(spec, record);
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.min(options.processes, specs.length) }, lane));
+    await Promise.all(lanes.map(lane));
   } finally {
     queue.length = 0;
-    for (const child of children) child.kill('SIGKILL');
+    for (const child of lanes) child.end();
   }
 };
+
+/** A process that carries out one run at a time; it is started for the first, and again after it has ended. */
+export class RunProcess {
+  #child: ChildProcess | undefined;
+
+  /** Rejects with what the run threw, when the process ends, and when `signal` aborts. */
+  run(request: ChildRequest, onProgress: (p: RunProgress) => void, signal?: AbortSignal): Promise<RunRecord> {
+    const child = this.#child ?? this.#start();
+    return runOn(child, request, onProgress, signal);
+  }
+
+  #start(): ChildProcess {
+    const child = startChild();
+    this.#child = child;
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    return child;
+  }
+
+  end(): void {
+    this.#child?.kill('SIGKILL');
+    this.#child = undefined;
+  }
+}
 
 function startChild(): ChildProcess {
   // Under tsx (development) this file is .ts and so is the child; from dist both are .js.
@@ -72,13 +104,13 @@ function runOn(
   child: ChildProcess,
   request: ChildRequest,
   onProgress: (p: RunProgress) => void,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<RunRecord> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       child.off('message', onMessage);
       child.off('exit', onExit);
-      signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       settle();
     };
     const onMessage = (message: ChildMessage) => {
@@ -93,7 +125,7 @@ function runOn(
     const onAbort = () => finish(() => reject(new DOMException('interrupted', 'AbortError')));
     child.on('message', onMessage);
     child.on('exit', onExit);
-    signal.addEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort);
     child.send(request);
   });
 }

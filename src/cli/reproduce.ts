@@ -1,8 +1,7 @@
 /** @file `prenorm reproduce`: the registered runs of a preset, the verdicts, results.json and report.html. */
 
-import { arch, cpus, platform } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pinnedFor } from '../conformance/index.js';
 import { ConfigError } from '../errors.js';
 import {
   isPresetName,
@@ -17,15 +16,14 @@ import {
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
 import { type Arithmetic, markOf } from '../runtime/arithmetic.js';
-import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
-import { put, putPainted, tell } from '../terminal/write.js';
+import { put, putPainted } from '../terminal/write.js';
+import { carryOut } from './carry-out.js';
 import { dryRun } from './dry-run.js';
-import { EXIT, interrupted, interruptSignal } from './errors.js';
+import { EXIT, interrupted } from './errors.js';
 import { makeFolder, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { type RunExecutor, runPool } from './pool.js';
-import { type ProgressBar, progressBars } from './progress.js';
+import { madeBy } from './machine.js';
 import { RunStore } from './run-store.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -71,9 +69,12 @@ async function reproduceInto(
   const out = dirname(store.folder);
   await makeFolder(store.folder);
   const processes = Math.max(1, options.processes ?? cpus().length);
-  const carried = await carryOut(preset, options, store, processes);
+  const { resume, json: quiet, threads } = options;
+  const groups = [{ store, specs: preset.runs }];
+  const carried = await carryOut(groups, { name: preset.name, processes, resume, quiet, threads });
   if (!carried) return interrupted();
-  const { records, earlier } = carried;
+  const { earlier } = carried;
+  const records = preset.runs.map(({ id }) => carried.records.get(id) as RunRecord);
   const seconds = (performance.now() - started) / 1000 + earlier / processes;
   const results = collect(preset, store.arithmetic, options, records, processes, seconds);
   const text = `${JSON.stringify(results, null, 1)}\n`;
@@ -90,55 +91,6 @@ async function reproduceInto(
     put(`Report: ${join(out, 'report.html')}\n`);
   }
   return asExpected ? EXIT.done : EXIT.failed;
-}
-
-/** All records in the order of the preset, stored one by one, and the seconds of those that were there; null when interrupted. */
-async function carryOut(
-  preset: Preset,
-  options: ReproduceOptions,
-  store: RunStore,
-  processes: number,
-  execute: RunExecutor = runPool,
-): Promise<{ records: RunRecord[]; earlier: number } | null> {
-  const signal = interruptSignal();
-  const records = new Map<string, RunRecord>();
-  if (options.resume) {
-    for (const spec of preset.runs) {
-      const record = await store.read(spec);
-      if (record) records.set(spec.id, record);
-    }
-  }
-  const earlier = [...records.values()].reduce((sum, { seconds }) => sum + seconds, 0);
-  const missing = preset.runs.filter((spec) => !records.has(spec.id));
-  const bars = progressBars({ quiet: options.json });
-  bars.log(
-    `${preset.name}: ${missing.length} of ${preset.runs.length} runs to do on ${processes} processes; results go to ${dirname(store.folder)}`,
-  );
-  const active = new Map<string, ProgressBar>();
-  try {
-    await execute(
-      missing,
-      { processes, engine: { arithmetic: store.arithmetic, threads: options.threads }, signal },
-      {
-        onProgress(spec, progress) {
-          if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
-          active.get(spec.id)?.update(progress.done, progress.text);
-        },
-        async onDone(spec, record) {
-          active.get(spec.id)?.stop();
-          records.set(spec.id, await store.write(spec, record));
-          bars.log(`${String(records.size).padStart(3)}/${preset.runs.length} ${summary(record)}`);
-        },
-      },
-    );
-  } catch (error) {
-    bars.stop();
-    if (!signal.aborted) throw error;
-    tell(`interrupted; ${records.size} of ${preset.runs.length} runs are kept, go on with --resume\n`);
-    return null;
-  }
-  bars.stop();
-  return { records: preset.runs.map((spec) => records.get(spec.id) as RunRecord), earlier };
 }
 
 function selectPreset(options: ReproduceOptions): Preset {
@@ -173,12 +125,6 @@ function refuseUnreadData({ name, runs }: Preset, { seed, data, only }: Reproduc
   });
 }
 
-function summary(record: RunRecord): string {
-  const nll = record.finalValidNll === undefined ? '' : `, valid NLL ${record.finalValidNll.toFixed(3)}`;
-  const diverged = record.status === 'diverged' ? ', diverged' : '';
-  return `${record.label}${nll}${diverged}, ${record.seconds.toFixed(0)} s`;
-}
-
 function collect(
   preset: Preset,
   arithmetic: Arithmetic,
@@ -200,17 +146,8 @@ function collect(
     preset: preset.name,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     command: options.only?.length ? `${command} --only ${options.only.join(' ')}` : command,
-    prenorm: packageVersion(),
-    kernelHash: strictWasmHash,
+    ...madeBy(arithmetic, processes),
     ...markOf(arithmetic),
-    conformance: pinnedFor(arithmetic).total,
-    environment: {
-      runtime: `Node ${process.version}`,
-      platform: `${platform()} ${arch()}`,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: cpus().length,
-      processes,
-    },
     seconds,
     budgetSeconds: preset.budgetSeconds,
     settings: [

@@ -82,6 +82,7 @@ const run = objectOf({
   seconds: number,
   hash: text,
   dataHash: optional(text),
+  tokenizerHash: optional(text),
   unigramNll: optional(measure),
   points: optional(
     listOf(objectOf({ numLayers: whole, seed: whole, encoder: layers, decoder: optional(layers) })),
@@ -221,6 +222,18 @@ export const resultsFault = (value: unknown): string | undefined =>
     ),
     claims: listOf(claim),
     figures: listOf(figure),
+    runs: listOf(run),
+  })(value, '') ?? twice(value as { runs: { id: string }[] });
+
+/** What is wrong with the results file of a sweep, as far as its runs are carried out again from it. */
+export const sweepFault = (value: unknown): string | undefined =>
+  objectOf({
+    format: anyOf('prenorm-sweep'),
+    version: anyOf(1),
+    name: text,
+    folder: text,
+    prenorm: text,
+    conformance: text,
     runs: listOf(run),
   })(value, '') ?? twice(value as { runs: { id: string }[] });
 

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { DataError, PrenormError } from '../errors.js';
 import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
+import type { Recipe, Sources } from '../recipe/index.js';
 import type { Arithmetic } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { note } from './errors.js';
 import { makeFolder, readJson, writeText } from './files.js';
 import { runFault } from './results-shape.js';
-import { workingFolder } from './sources.js';
+import { fileSources, workingFolder } from './sources.js';
+import { loadTokenizers } from './tokenizers.js';
 import { packageVersion } from './version.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -25,15 +27,25 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 export function runKey(spec: RunSpec, arithmetic: string, dataHash: string | undefined): string {
   const { label: _, ...decisive } = spec;
   const code = [kindOf(spec).version, arithmetic, strictWasmHash, packageVersion()];
-  return sha256(JSON.stringify([sorted(decisive), dataHash ?? null, ...code]));
+  return sha256(JSON.stringify([canonical(decisive), dataHash ?? null, ...code]));
+}
+
+/** What decides which files a run reads, and what it makes of them: of a recipe only that part. */
+export function dataKey(spec: RunSpec): string {
+  const { recipe, data, pairs, kind } = spec as RunSpec & { recipe?: Partial<Recipe> } & Record<
+      string,
+      unknown
+    >;
+  const read = recipe && [recipe.data, recipe.tokenizer, recipe.weights, recipe.model?.kind];
+  return JSON.stringify([kind, read, data, pairs]);
 }
 
 /** Keys in one order, so that a specification read from a file has the key of the one that was written. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
+export function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, canonical(v)]));
 }
 
 /**
@@ -47,19 +59,24 @@ export function storedForm(record: RunRecord): RunRecord {
 
 export class RunStore {
   readonly #hashes = new Map<string, Promise<string | undefined>>();
+  readonly #sources: Sources;
 
   constructor(
     readonly folder: string,
     readonly arithmetic: Arithmetic,
     /** Hears of what is damaged. */
     readonly warn: (line: string) => void = note,
-  ) {}
+    /** Folder that names of data are relative to. Default: the working folder. */
+    readonly names?: string,
+  ) {
+    this.#sources = names === undefined ? workingFolder : fileSources(names);
+  }
 
   /** Hash of what a run reads; data are read once per store. @throws DataError when they are not there */
   dataHash(spec: RunSpec): Promise<string | undefined> {
-    const { recipe, data, pairs, kind } = spec as RunSpec & Record<string, unknown>;
-    const name = JSON.stringify([kind, recipe, data, pairs]);
-    const known = this.#hashes.get(name) ?? Promise.resolve(kindOf(spec).dataHash?.(spec, workingFolder));
+    const name = dataKey(spec);
+    const known =
+      this.#hashes.get(name) ?? Promise.resolve(kindOf(spec).dataHash?.(spec, this.#sources, loadTokenizers));
     this.#hashes.set(name, known);
     return known;
   }

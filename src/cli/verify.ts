@@ -1,5 +1,5 @@
 /**
- * @file `prenorm verify RESULTS [--row ID]`: carries out recorded runs again, judges the claims again and draws the
+ * @file `prenorm verify RESULTS [--row ID]`: carries out recorded runs again, of a sweep too, judges the claims again and draws the
  * figures again from the runs in the file, and compares all of it with what the file says.
  */
 
@@ -22,9 +22,10 @@ import { forOutput } from '../terminal/output.js';
 import { put } from '../terminal/write.js';
 import { EXIT, interruptSignal, isAbort } from './errors.js';
 import { progressBars } from './progress.js';
-import { hasOurBits, readResults } from './results-file.js';
-import { workingFolder } from './sources.js';
+import { hasOurBits, type Recorded, readRecorded } from './results-file.js';
+import { fileSources, workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
+import { loadTokenizers } from './tokenizers.js';
 import { packageVersion } from './version.js';
 
 export interface VerifyOptions extends EngineOptions {
@@ -37,7 +38,9 @@ export interface VerifyOptions extends EngineOptions {
 type Outcome = 'equal' | 'differs' | 'other version';
 
 export async function verify(path: string, options: VerifyOptions): Promise<number> {
-  const results = await readResults(path);
+  const recorded = await readRecorded(path);
+  const results: Recorded = 'sweep' in recorded ? recorded.sweep : recorded.results;
+  const sources = 'sweep' in recorded ? fileSources(recorded.sweep.folder) : workingFolder;
   const rows = selectRows(results, options.row, path);
   for (const row of rows) kindOf(specOf(row, undefined));
   const arithmetics = arithmeticsOf(rows, options);
@@ -50,7 +53,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
     [];
   const refused: { row: string; reason: string }[] = [];
   const again = new Map<string, RunRecord>();
-  let judged: ReturnType<typeof judgeAgain>;
+  let judged: Partial<ReturnType<typeof judgeAgain>> = {};
   try {
     for (const [i, row] of rows.entries()) {
       const reason = refusal(specOf(row, options.data));
@@ -62,7 +65,8 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
       }
       const bar = bars.add(row.label, row.steps);
       const environment: Partial<RunEnvironment> = {
-        sources: workingFolder,
+        sources,
+        tokenizers: loadTokenizers,
         signal,
         onProgress: ({ done, text }) => bar.update(done, text),
       };
@@ -78,7 +82,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
         `${row.id}: ${differs ? `${word} at ${differs}` : `equal, ${row.hash.slice(0, 12)}`}, ${formatDuration(record.seconds)}`,
       );
     }
-    judged = await judgedAgain(results, again, path);
+    if ('results' in recorded) judged = await judgedAgain(recorded.results, again, path);
     for (const [what, { differs }] of Object.entries(judged)) {
       for (const one of differs) {
         bars.log(`${what}: ${one} ${sameVersion ? 'DIFFERS' : 'is another in this version'}`);
@@ -94,6 +98,14 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
   if ((runsDiffer && sameBits) || (judgedDiffer && sameVersion)) outcome = 'differs';
   else if (judgedDiffer || refused.length > 0) outcome = 'other version';
   const count = ({ compared, differs }: Compared) => `${compared - differs.length} of ${compared}`;
+  const { claims, statuses, figures } = judged;
+  const judgements =
+    claims && statuses && figures
+      ? `claims judged again from the runs of the file: ${count(claims)} equal
+statuses of runs set again: ${count(statuses)} equal
+figures drawn again: ${count(figures)} equal
+`
+      : '';
   const closing: Record<Outcome, string> = {
     equal: 'equal\n',
     differs: 'DIFFERENT\n',
@@ -104,10 +116,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<numb
       ? `${JSON.stringify({ file: path, prenorm: results.prenorm, outcome, runs: results.runs.length, rows: checked, refused, ...judged }, null, 1)}\n`
       : forOutput(
           `of ${results.runs.length} runs ${checked.length} carried out again: ${equal} of ${checked.length} rows equal in every bit${refused.length > 0 ? `, ${refused.length} not carried out` : ''}
-claims judged again from the runs of the file: ${count(judged.claims)} equal
-statuses of runs set again: ${count(judged.statuses)} equal
-figures drawn again: ${count(judged.figures)} equal
-not compared: times, machine, settings
+${judgements}not compared: times, machine, settings
 ${closing[outcome]}`,
           process.stdout,
         ),
@@ -164,7 +173,7 @@ export function refusal(spec: RunSpec): string | undefined {
 
 /** The rows asked for, by id or by a claim that rests on them; without any, the cheapest of every kind. */
 function selectRows(
-  { runs, claims }: Results,
+  { runs, claims }: Recorded,
   wanted: readonly string[] | undefined,
   path: string,
 ): RunRecord[] {

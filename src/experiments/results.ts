@@ -156,6 +156,8 @@ export interface RunRecord {
   hash: string;
   /** SHA-256 of the pairs and texts it read; none where it reads nothing. */
   dataHash?: string;
+  /** SHA-256 of the tokenizer, of a run whose losses are compared with those under other tokenizers. */
+  tokenizerHash?: string;
   /** Unigram NLL per target token of the training data, U in the progress p. */
   unigramNll?: number;
   /** Measurements of a gradients run, per depth and seed. */

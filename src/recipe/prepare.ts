@@ -71,9 +71,17 @@ export async function openData(
  */
 export async function prepareRun(recipe: Recipe, surroundings: RunSurroundings = {}): Promise<PreparedRun> {
   checkKeys('prepareRun', surroundings, surroundingKeys);
-  const { sources = noFiles } = surroundings;
   refuseOtherArithmetic(recipe);
-  const data = await openData(recipe, surroundings);
+  return prepareOn(recipe, await openData(recipe, surroundings), surroundings.sources);
+}
+
+/** As `prepareRun`, on data that are open. */
+export async function prepareOn(
+  recipe: Recipe,
+  data: OpenedData,
+  sources: Sources = noFiles,
+): Promise<PreparedRun> {
+  refuseOtherArithmetic(recipe);
   const { weights, model } = recipe;
   if (typeof weights !== 'string') return buildRun(recipe, data);
   const path = sources.resolve(weights);

@@ -103,7 +103,7 @@ export interface TrainingRecipe {
   keepBest?: boolean;
   /** Ends the run when evaluations have not become better for a while; needs `evalEvery`. Default: it goes on to `steps`. */
   earlyStopping?: EarlyStopping;
-  /** Ends the run with an error once it has diverged. Default: true by `prenorm train`, else false. */
+  /** Ends the run with an error once it has diverged. Default: true by `prenorm train` and `sweep`, else false. */
   stopOnDivergence?: boolean;
   /** Measure the gradient norm of each layer every so many steps. Default: a hundred times or more by `prenorm train`, else never. */
   gradNormEvery?: number;

@@ -1,4 +1,5 @@
 /** @file What a run's page is drawn from: how the run stands, what its steps measured, and what it was made of. */
+import { leaves } from '../recipe/leaves.js';
 import type { RunHistory } from './run-history.js';
 
 /** How a run stands. `failed`: an error that is no divergence ended it. */
@@ -75,29 +76,20 @@ const MOST = 400;
 /** A recipe as a table: paths and values; lists of plain values are one value. */
 export function recipeRows(recipe: object): Fact[] {
   const rows: Fact[] = [];
-  const add = (name: string, value: unknown): void => {
-    if (value === undefined || rows.length >= MOST) return;
-    if (typeof value === 'object' && value !== null && !isPlainList(value)) {
-      const entries = Object.entries(value);
-      for (const [key, part] of entries) add(name === '' ? key : `${name}.${key}`, part);
-      if (entries.length === 0) rows.push({ name, value: Array.isArray(value) ? '[]' : '{}' });
-      return;
-    }
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    rows.push({ name: cut(name), value: cut(text) });
-  };
-  add('', recipe);
+  for (const [name, value] of leaves(recipe)) {
+    if (name === '') break;
+    if (rows.length >= MOST) break;
+    rows.push({ name: cut(name), value: cut(leafText(value)) });
+  }
   return rows;
+}
+
+/** A value of a recipe in a table. */
+export function leafText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** The beginning of a long text, and how long it is. */
 export function cut(text: string, longest = LONGEST): string {
   return text.length <= longest ? text : `${text.slice(0, longest)}… (${text.length} characters)`;
-}
-
-function isPlainList(value: object): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every((part) => typeof part !== 'object' || part === null || isPlainList(part))
-  );
 }

@@ -33,6 +33,7 @@ const RANKS: Record<string, number> = {
   'src/terminal': 6,
   'src/theory': 6,
   'src/experiments': 6,
+  'src/sweep': 6,
   'src/report': 6,
   'src/bench': 6,
   'src/conformance': 6,
@@ -71,6 +72,7 @@ const WITHIN = [
   'src/terminal',
   'src/theory',
   'src/experiments',
+  'src/sweep',
   'src/report',
   'src/bench',
 ];

@@ -32,4 +32,19 @@ test("a child's error arrives as it was thrown", async () => {
   assert.ok(there.path, 'it names the file');
 });
 
+test('a run that fails is told of, and the others go on in its place', async () => {
+  const data = join('no', 'such', 'folder');
+  const bad = makePreset('quick', { data }).runs.find(({ kind }) => kind === 'translation');
+  const good = makePreset('quick', { only: ['law-jacobian'] }).runs;
+  assert.ok(bad && good.length > 0);
+  const options = { processes: 1, engine: { simd: 'strict' as const }, signal: new AbortController().signal };
+  const told: string[] = [];
+  await runPool([...good, bad], options, {
+    onProgress() {},
+    onDone: ({ id }) => void told.push(`${id} done`),
+    onFailed: ({ id }, error) => void told.push(`${id} ${error.constructor.name}`),
+  });
+  assert.equal(told.sort(), [...good.map(({ id }) => `${id} done`), `${bad.id} DataError`].sort());
+});
+
 test.run();

@@ -1,5 +1,5 @@
 /** @file What a run is, whatever it measures: plain data that says everything, and a kind that carries it out. */
-import type { Sources } from '../../recipe/index.js';
+import type { Sources, TokenizerLoader } from '../../recipe/index.js';
 import type { RunRecord } from '../results.js';
 
 /** One run of the grid. Each kind adds its own plain JSON; equal specifications give equal records, timing aside. */
@@ -26,6 +26,8 @@ export interface RunEnvironment {
   signal?: AbortSignal;
   /** Where the names of data lead. */
   sources: Sources;
+  /** The module `prenorm/tokenizers`, for a tokenizer of others, or what loads it. Default: such a recipe is refused. */
+  tokenizers?: TokenizerLoader;
 }
 
 /** A record without what the caller measures: the time it took, and the hash of what it read. */
@@ -41,7 +43,7 @@ export interface RunKind<S extends RunSpec = RunSpec> {
   /** Checks the recipes in it. @throws ConfigError */
   check?(spec: S): void;
   /** Hash of all that a run reads: a name says where data lies, not what it is. None where a run makes its data itself. */
-  dataHash?(spec: S, sources: Sources): Promise<string | undefined>;
+  dataHash?(spec: S, sources: Sources, tokenizers?: TokenizerLoader): Promise<string | undefined>;
   /** Carries out one run on the current runtime. */
   execute(spec: S, environment: RunEnvironment): Promise<RunOutcome>;
   /** Seconds on one core of 2.4 GHz, roughly: orders the queue and, scaled by a measurement, feeds `--dry-run`. */

@@ -13,6 +13,7 @@ import { growthKind } from './growth.js';
 import { lawKind, lawNames } from './law.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
+import { recipeKind } from './recipe.js';
 import type { RunEnvironment, RunKind, RunSpec } from './run-kind.js';
 import { toyKind } from './toy.js';
 import { translationKind } from './translation.js';
@@ -27,6 +28,7 @@ export const runKinds: readonly RunKind[] = [
   placementKind,
   growthKind as RunKind,
   normTuningKind as RunKind,
+  recipeKind as RunKind,
 ];
 
 /**
@@ -112,9 +114,9 @@ export async function executeRun(
   environment: Partial<RunEnvironment> = {},
 ): Promise<RunRecord> {
   const started = performance.now();
-  const whole = { onProgress() {}, sources: noFiles, ...environment };
+  const whole: RunEnvironment = { onProgress() {}, sources: noFiles, ...environment };
   const kind = checkSpec(spec);
-  const dataHash = await kind.dataHash?.(spec, whole.sources);
+  const dataHash = await kind.dataHash?.(spec, whole.sources, whole.tokenizers);
   const outcome = await kind.execute(spec, whole);
   return {
     ...outcome,
