@@ -76,9 +76,8 @@ export function verdict(results: SweepResults): string[] {
   const [first, second] = settings;
   const seeds = first?.runs.length ?? 0;
   if (seeds > 1 && first && first.median !== null) {
-    sentences.push(
-      `Over ${seeds} seeds the best setting is ${settingName(first, short)}: ${scoreText(first)}.`,
-    );
+    const which = settings.length > 1 ? ` the best setting is ${settingName(first, short)}` : '';
+    sentences.push(`Over ${seeds} seeds${which}: ${scoreText(first)}.`);
     if (second && second.median !== null && overlaps(first, second))
       sentences.push(
         `Its seeds overlap with those of ${settingName(second, short)}, so the order of the two may be chance.`,
@@ -107,6 +106,7 @@ export function settingRows(results: SweepResults): { titles: string[]; rows: st
   const short = shortOf(results);
   const names = results.fields.map(({ name }) => name).filter((name) => !isSeed(name));
   const byId = new Map(results.runs.map((run) => [run.id, run]));
+  const some = results.runs.some(({ status }) => status === 'diverged');
   const rows = results.settings.map((setting) => {
     const { values, runs, median, low, high } = setting;
     const diverged = runs.filter((id) => byId.get(id)?.status === 'diverged').length;
@@ -114,12 +114,19 @@ export function settingRows(results: SweepResults): { titles: string[]; rows: st
       names.length > 0 ? names.map((name) => valueText(values[name])) : ['all seeds'],
       String(runs.length),
       ...[median, low, high].map((value) => value?.toFixed(4) ?? ''),
-      diverged > 0 ? String(diverged) : '',
+      ...(some ? [diverged > 0 ? String(diverged) : ''] : []),
     ].flat();
   });
   const fields = names.length > 0 ? names.map((name) => short.get(name) ?? name) : ['Setting'];
   return {
-    titles: [...fields, 'Runs', `Median ${measureName(results)}`, 'Lowest', 'Highest', 'Diverged'],
+    titles: [
+      ...fields,
+      'Runs',
+      `Median ${measureName(results)}`,
+      'Lowest',
+      'Highest',
+      ...(some ? ['Diverged'] : []),
+    ],
     rows,
   };
 }

@@ -126,6 +126,15 @@ test('what came out is said, with what may be chance, on the page and in the ter
   assert.match(renderSweep(failed, about, files), /<th scope="row">lr 9<\/th><td>no memory<\/td>/);
 });
 
+test('seeds alone are one setting, which is not called the best of several', () => {
+  const seeds = mockSweep([1, 2].map((seed) => mockSweepRun(`s${seed}`, { seed, best: seed })));
+  const said = verdict(seeds).join(' ');
+  assert.match(said, 'Over 2 seeds: 1.5000 (1.0000 to 2.0000).');
+  assert.not.match(said, 'best setting');
+  assert.not.match(renderSweepText(seeds, { columns: Number.POSITIVE_INFINITY }), 'Diverged');
+  assert.match(renderSweepText(results, { columns: Number.POSITIVE_INFINITY }), 'Diverged');
+});
+
 test('names out of a grid stay text', () => {
   const evil = '</script><img src=x onerror=alert(1)>';
   const page = renderSweep(
