@@ -1,6 +1,6 @@
 /**
  * @file Bundles the scripts and styles of pages that the package writes: `web/NAME/main.ts` and `web/NAME/page.css` to
- * `dist/pages/NAME.js` and `NAME.css`, with the plotting library (uPlot) inside and its notice
+ * `dist/pages/NAME.js.gz` and `NAME.css`, with the plotting library (uPlot) inside and its notice
  * at the top. src/report/ puts them into documents that load nothing, src/lab/page.ts the Lab's. Run by scripts/build.mjs at its end,
  * or alone: `node scripts/build-pages.mjs`. The conformance page is no part of the package and has a build of its own.
  */
@@ -119,22 +119,17 @@ export function pageNames() {
 
 export async function buildPages(target = join(root, 'dist/pages')) {
   mkdirSync(target, { recursive: true });
+  const pages = { lab: await bundleLab() };
+  for (const name of pageNames())
+    pages[name] = await bundlePage(join(root, 'web', name, 'main.ts'), join(root, 'web', name, 'page.css'));
   let bytes = 0;
-  for (const name of pageNames()) {
-    const folder = join(root, 'web', name);
-    for (const [kind, text] of Object.entries(
-      await bundlePage(join(folder, 'main.ts'), join(folder, 'page.css')),
-    )) {
-      writeFileSync(join(target, `${name}.${kind}`), text);
-      bytes += Buffer.byteLength(text);
+  for (const [name, { js, ...rest }] of Object.entries(pages)) {
+    // Scripts lie packed: pages hold much that the package has as a library once more.
+    const packed = await gzipAsync(Buffer.from(js), { numiterations: 5 });
+    for (const [kind, content] of Object.entries({ 'js.gz': packed, ...rest })) {
+      writeFileSync(join(target, `${name}.${kind}`), content);
+      bytes += Buffer.byteLength(content);
     }
-  }
-  const { js, ...rest } = await bundleLab();
-  // Packed: the package has the library once as it is, and the Lab's program is the library once more.
-  const packed = await gzipAsync(Buffer.from(js), { numiterations: 5 });
-  for (const [kind, content] of Object.entries({ 'js.gz': packed, ...rest })) {
-    writeFileSync(join(target, `lab.${kind}`), content);
-    bytes += Buffer.byteLength(content);
   }
   if (bytes > BUDGET)
     throw new Error(`dist/pages: ${bytes} bytes, more than the ${BUDGET} that pages may take`);

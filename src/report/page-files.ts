@@ -28,16 +28,15 @@ export function pageFiles(name: string): PageFiles {
   if (!folder) {
     throw new EnvironmentError(`the files of the page "${name}" are missing`, {
       op: 'report',
-      expected: `${name}.js and ${name}.css`,
+      expected: `${name}.js.gz and ${name}.css`,
       actual: `neither in ${folders.map((one) => fileURLToPath(one)).join(' nor in ')}`,
       hint: 'install prenorm again, or run `node scripts/build.mjs` in its sources',
     });
   }
   const read = (extension: string) => readFileSync(new URL(`${name}.${extension}`, folder), 'utf8').trim();
-  const isPacked = existsSync(new URL(`${name}.js.gz`, folder));
-  const script = isPacked
-    ? gunzipSync(readFileSync(new URL(`${name}.js.gz`, folder))).toString('utf8')
-    : read('js');
+  const script = gunzipSync(readFileSync(new URL(`${name}.js.gz`, folder)))
+    .toString('utf8')
+    .trim();
   const notice = /^\/\*!\s*([\s\S]*?)\s*\*\//.exec(script)?.[1] ?? '';
   const markup = existsSync(new URL(`${name}.html`, folder)) ? { markup: read('html') } : {};
   const files = { script, style: read('css'), notice, ...markup };
