@@ -150,7 +150,8 @@ export class MultiHeadAttention extends Module {
   readonly numKVHeads: number;
   /** Width of the keys and of the values of a position. */
   readonly kvWidth: number;
-  readonly #perHead: boolean;
+  /** Whether queries and keys are normed per head. @internal */
+  readonly perHead: boolean;
   /** Table of angles by position; null without rotary positions. @internal */
   readonly angles: Variable | null;
   /** Until it is given back. */
@@ -179,12 +180,12 @@ export class MultiHeadAttention extends Module {
     this.outProj = new Linear(dModel, dModel, { bias: bias === true, biasRole: 'attentionBias' });
     this.angles = rotary ? rotaryTable(dHead, rotary) : null;
     this.#held = this.angles;
-    this.#perHead = qkWidth === 'head';
+    this.perHead = qkWidth === 'head';
     const make = (norm: NormKind | undefined, width: number): Norm | null =>
       norm ? makeNorm({ norm, dModel: width, eps }) : null;
     const kind = qkNorm === 'l2' ? undefined : qkNorm;
-    this.qNorm = make(kind, this.#perHead ? dHead : dModel);
-    this.kNorm = make(kind, this.#perHead ? dHead : this.kvWidth);
+    this.qNorm = make(kind, this.perHead ? dHead : dModel);
+    this.kNorm = make(kind, this.perHead ? dHead : this.kvWidth);
     this.vNorm = make(valueNorm, dHead);
     this.qkL2 = qkNorm === 'l2' ? new QueryKeyL2(dHead, eps) : null;
     this.innerNorm = make(innerNorm, dModel);
@@ -249,13 +250,13 @@ export class MultiHeadAttention extends Module {
   #query(q: Variable): Variable {
     const { qNorm, qkL2 } = this;
     if (qkL2) return this.#each(q, true, (h) => qkL2.query(h));
-    return qNorm ? this.#each(q, this.#perHead, (h) => qNorm.forward(h)) : q;
+    return qNorm ? this.#each(q, this.perHead, (h) => qNorm.forward(h)) : q;
   }
 
   #key(k: Variable): Variable {
     const { kNorm, qkL2 } = this;
     if (qkL2) return this.#each(k, true, (h) => qkL2.unit(h));
-    return kNorm ? this.#each(k, this.#perHead, (h) => kNorm.forward(h)) : k;
+    return kNorm ? this.#each(k, this.perHead, (h) => kNorm.forward(h)) : k;
   }
 
   #value(v: Variable): Variable {

@@ -38,7 +38,9 @@ export { Module, type StateDict } from './module.js';
 export { DyT, makeNorm, type NormKind, ScaleNorm } from './norms.js';
 export { type NormPlacement, normPlacements, placementName } from './placement-names.js';
 export {
+  type Algebra,
   type Branch,
+  type Normed,
   type Place,
   type Placement,
   placements,

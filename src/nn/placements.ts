@@ -9,31 +9,49 @@ import { log64 } from '../runtime/math.js';
 import type { Norm } from './layers.js';
 import type { NormPlacement } from './placement-names.js';
 
-/** One sub-layer, attention or feed-forward, dropout included; with `norm`, dropout(norm(f(x))). */
-export type Branch = (x: Variable, norm?: Norm) => Variable;
+/** What formulas are made of: on variables they compute, on the values of a graph they write it down. */
+export interface Algebra<X> {
+  /** a + b */
+  add(a: X, b: X): X;
+  /** a ⊙ b, of which one may have fewer axes or sizes of 1. */
+  mul(a: X, b: X): X;
+  /** factor · x */
+  scale(x: X, factor: number): X;
+}
 
-/** What stands around a sub-layer. */
-export interface Sublayer {
+/** A norm as the formulas have it. */
+export interface Normed<X> {
+  /** norm(x) */
+  forward(x: X): X;
+  /** norm(x + residual) */
+  forwardSum(x: X, residual: X): X;
+}
+
+/** One sub-layer, attention or feed-forward, dropout included; with `norm`, dropout(norm(f(x))). */
+export type Branch<X = Variable> = (x: X, norm?: Normed<X>) => X;
+
+/** What stands around a sub-layer: norms `N`, and a learnable factor `G`. */
+export interface Sublayer<N = Norm, G = Parameter> {
   /** Self-attention, attention over the encoder's output, or feed-forward. */
   kind: 'attention' | 'cross' | 'ffn';
   /** Whether it ends its layer. */
   last: boolean;
   /** Missing where the placement has none here. */
-  norm: Norm | null;
+  norm: N | null;
   /** The branch's output norm. */
-  normOut: Norm | null;
+  normOut: N | null;
   /** Learnable factor: of the layer's branches (1), which share it, or of the residual stream (dModel). */
-  gain: Parameter | null;
+  gain: G | null;
   /** The placement's number at this depth; 1 where it has none. */
   factor: number;
 }
 
 /** What goes through a layer beside x. */
-export interface Streams {
+export interface Streams<X = Variable> {
   /** What went into the layer. */
-  layerInput: Variable;
+  layerInput: X;
   /** The second stream of ResiDual; null until its first sub-layer. */
-  dual: Variable | null;
+  dual: X | null;
 }
 
 /** Where a layer stands, and what the configuration says to the placement. */
@@ -57,8 +75,14 @@ const everywhere: SublayerKinds = ['attention', 'cross', 'ffn'];
 
 /** A placement as code: what happens around a sub-layer, and the parts and initial values that it needs. */
 export interface Placement {
-  /** The formula: x (B, T, C) after one sub-layer f. */
-  apply(x: Variable, f: Branch, sublayer: Sublayer, streams: Streams): Variable;
+  /** The formula: x (B, T, C) after one sub-layer f. `algebra` is that of variables unless another is given. */
+  apply<X>(
+    x: X,
+    f: Branch<X>,
+    sublayer: Sublayer<Normed<X>, X>,
+    streams: Streams<X>,
+    algebra?: Algebra<X>,
+  ): X;
   /** Whether the stack ends with a norm when `finalNorm` is 'auto'. */
   finalNorm: boolean | ((place: Place) => boolean);
   /** Which sub-layers have the norm N. Default all. */
@@ -95,9 +119,11 @@ export interface Placement {
   hidden?(x: Variable, y: Variable, sublayer: Sublayer, streams: Streams): Variable;
 }
 
-const norm = (sublayer: Sublayer): Norm => sublayer.norm as Norm;
-const normOut = (sublayer: Sublayer): Norm => sublayer.normOut as Norm;
-const gain = (sublayer: Sublayer): Parameter => sublayer.gain as Parameter;
+const norm = <N>(sublayer: Sublayer<N, unknown>): N => sublayer.norm as N;
+const normOut = <N>(sublayer: Sublayer<N, unknown>): N => sublayer.normOut as N;
+const gain = <G>(sublayer: Sublayer<unknown, G>): G => sublayer.gain as G;
+/** That of variables, for whoever gives no other: then they are what comes. */
+const own = { add, mul, scale } as unknown as Algebra<never>;
 const fourthRoot = (x: number): number => Math.sqrt(Math.sqrt(x));
 const sixteenthRoot = (x: number): number => fourthRoot(fourthRoot(x));
 
@@ -136,13 +162,13 @@ const post: Placement = {
 
 /** Pre-LN: Xiong et al. 2020, Fig. 1 (b) and Table 1, right. x_Final = N(x) before the predictor. */
 const pre: Placement = {
-  apply: (x, f, s) => add(x, f(norm(s).forward(x))),
+  apply: (x, f, s, _, { add } = own) => add(x, f(norm(s).forward(x))),
   finalNorm: true,
 };
 
 /** Peri-LN: Kim et al. 2025 (arXiv 2502.02732), section 3, and a final norm. */
 const peri: Placement = {
-  apply: (x, f, s) => add(x, normOut(s).forward(f(norm(s).forward(x)))),
+  apply: (x, f, s, _, { add } = own) => add(x, normOut(s).forward(f(norm(s).forward(x)))),
   finalNorm: true,
   outputNorms: everywhere,
 };
@@ -162,7 +188,7 @@ export const placements: Record<NormPlacement, Placement> = {
   sub: { ...pre, innerNorm: ['attention', 'ffn'], initGain: subGain, gainAt: ['attention', 'ffn'] },
   // DeepNorm: Wang et al. 2022 (arXiv 2203.00555), section 3.
   deepnorm: {
-    apply: (x, f, s) => norm(s).forwardSum(scale(x, s.factor), f(x)),
+    apply: (x, f, s, _, { scale } = own) => norm(s).forwardSum(scale(x, s.factor), f(x)),
     hidden: (x, y, s) => add(scale(x, s.factor), y),
     finalNorm: false,
     factor: deepnormAlpha,
@@ -170,7 +196,7 @@ export const placements: Record<NormPlacement, Placement> = {
   },
   // Admin: Liu et al. 2020 (arXiv 2004.08249), section 4.3. The gain ω is 1 until profileAdmin sets it.
   admin: {
-    apply: (x, f, s) => norm(s).forwardSum(mul(x, gain(s)), f(x)),
+    apply: (x, f, s, _, { mul } = own) => norm(s).forwardSum(mul(x, gain(s)), f(x)),
     hidden: (x, y, s) => add(mul(x, gain(s)), y),
     finalNorm: false,
     gain: 'vector',
@@ -178,7 +204,7 @@ export const placements: Record<NormPlacement, Placement> = {
   },
   // ReZero: Bachlechner et al. 2020 (arXiv 2003.04887), eq. 1. The gain begins at 0, one for all branches of a layer.
   rezero: {
-    apply: (x, f, s) => add(x, mul(f(x), gain(s))),
+    apply: (x, f, s, _, { add, mul } = own) => add(x, mul(f(x), gain(s))),
     finalNorm: false,
     norms: [],
     gain: 'scalar',
@@ -186,7 +212,7 @@ export const placements: Record<NormPlacement, Placement> = {
   // T-Fixup: Huang et al. 2020. No norm at all; the initial values make up for it, those of an encoder-decoder's token
   // embeddings by (9N)^(-1/4).
   tfixup: {
-    apply: (x, f) => add(x, f(x)),
+    apply: (x, f, _, __, { add } = own) => add(x, f(x)),
     finalNorm: false,
     norms: [],
     initGain: tfixupGain,
@@ -196,7 +222,8 @@ export const placements: Record<NormPlacement, Placement> = {
   // B2T: Takase et al. 2022 (arXiv 2206.00330), section 4. The layer's input joins before its last norm. The authors'
   // code divides every matrix by the root of the stack's depth.
   b2t: {
-    apply: (x, f, s, { layerInput }) => norm(s).forwardSum(s.last ? add(layerInput, x) : x, f(x)),
+    apply: (x, f, s, { layerInput }, { add } = own) =>
+      norm(s).forwardSum(s.last ? add(layerInput, x) : x, f(x)),
     hidden: (x, y, _, { layerInput }) => add(add(layerInput, x), y),
     finalNorm: false,
     initGain: ({ numLayers }) => 1 / Math.sqrt(numLayers),
@@ -205,7 +232,7 @@ export const placements: Record<NormPlacement, Placement> = {
   // ResiDual: Xie et al. 2023 (arXiv 2304.14802), section 3.1. The stack ends with x + N(dual), whose eps in the authors'
   // code is 1e-7 beside 1e-5.
   residual: {
-    apply: (x, f, s, streams) => {
+    apply: (x, f, s, streams, { add } = own) => {
       const y = f(x);
       streams.dual = add(streams.dual ?? x, y);
       return norm(s).forwardSum(x, y);
@@ -218,7 +245,7 @@ export const placements: Record<NormPlacement, Placement> = {
   // NormFormer: Shleifer et al. 2021 (arXiv 2110.09456), section 2. As in the authors' code, dropout follows the norm, and
   // attention over the encoder's output is Pre-LN's.
   normformer: {
-    apply: (x, f, s) => add(x, f(norm(s).forward(x), s.normOut ?? undefined)),
+    apply: (x, f, s, _, { add } = own) => add(x, f(norm(s).forward(x), s.normOut ?? undefined)),
     finalNorm: true,
     outputNorms: ['attention'],
     innerNorm: ['ffn'],
@@ -234,7 +261,7 @@ export const placements: Record<NormPlacement, Placement> = {
   // HybridNorm: Zhuo et al. 2025 (arXiv 2503.04598), section 3. Attention norms its queries, keys and values, also in the
   // first layer of HybridNorm*, which is Pre-LN.
   hybrid: {
-    apply: (x, f, s) => {
+    apply: (x, f, s, _, { add } = own) => {
       const h = s.norm ? s.norm.forward(x) : x;
       return add(h, f(h));
     },
@@ -245,14 +272,14 @@ export const placements: Record<NormPlacement, Placement> = {
   },
   // LayerNorm Scaling: Sun et al. 2025 (arXiv 2502.05795), eq. 5. The factor is 1/sqrt(layer).
   lns: {
-    apply: (x, f, s) => add(x, f(scale(norm(s).forward(x), s.factor))),
+    apply: (x, f, s, _, { add, scale } = own) => add(x, f(scale(norm(s).forward(x), s.factor))),
     finalNorm: true,
     factor: ({ layer }) => 1 / Math.sqrt(layer),
   },
   // OLMo 2: arXiv 2501.00656, section 3: the norm on the output only, and norms on queries and keys. As in the authors'
   // code, dropout follows the norm.
   olmo2: {
-    apply: (x, f, s) => add(x, f(x, norm(s))),
+    apply: (x, f, s, _, { add } = own) => add(x, f(x, norm(s))),
     finalNorm: true,
     qkNorm: { width: 'model', value: false },
   },

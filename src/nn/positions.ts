@@ -41,6 +41,11 @@ export class Positions extends Module {
     this.#table?.storage.release();
   }
 
+  /** What is added, (maxSeqLen, dModel); null under `rotary`. @internal */
+  get table(): Variable | null {
+    return this.weight ?? this.#table;
+  }
+
   /** x (B, T, C) standing at positions start … start + T - 1. */
   forward(x: Variable, start = 0): Variable {
     const length = x.shape[1];
@@ -53,7 +58,7 @@ export class Positions extends Module {
         hint: 'raise maxSeqLen or cut the sequence',
       });
     }
-    const table = this.weight ?? this.#table;
+    const { table } = this;
     return table ? add(x, slice(table, 0, start, start + length)) : x;
   }
 }

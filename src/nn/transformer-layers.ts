@@ -125,7 +125,7 @@ export function placeOf(config: LayerConfig, decoder: boolean, position: LayerPo
 abstract class Layer extends Module {
   readonly normPlacement: NormPlacement;
   /** @internal */
-  protected readonly placement: Placement;
+  readonly placement: Placement;
   readonly #config: LayerConfig;
   readonly #place: Place;
   #sharedGain: Parameter | null = null;
