@@ -215,7 +215,7 @@ async function joinModules() {
     format: /** @type {const} */ ('esm'),
     target: 'es2022',
     platform: /** @type {const} */ ('neutral'),
-    external: ['node:*', 'commander', 'cli-progress', 'open'],
+    external: ['node:*', 'commander', 'cli-progress', 'open', '@bufbuild/protobuf'],
     minifySyntax: true,
     metafile: /** @type {const} */ (true),
     logLevel: /** @type {const} */ ('warning'),
@@ -287,7 +287,8 @@ export const ${name} = { ${members} };\n`;
     entryPoints: { 'chunks/kernel-worker': 'dist/runtime/kernel-worker.js' },
   });
   const outputs = { ...joined.metafile.outputs, ...worker.metafile.outputs };
-  const program = /^dist\/(cli|bench|experiments|report|reference|theory|tokenizers|conformance)\//;
+  const program =
+    /^dist\/(cli|bench|experiments|report|reference|theory|tokenizers|conformance|interop\/onnx)\//;
   const ends = ['chunks/kernel-worker.js', 'worker/trainer-worker.js'].map((name) => `build/dist/${name}`);
   const isProgram = (file) => {
     if (ends.includes(file)) return true;

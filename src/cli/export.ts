@@ -3,55 +3,96 @@ import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, statSyn
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ConfigError } from '../errors.js';
-import { saveTorchSafetensors, toPretrained, toTorchState } from '../interop/index.js';
+import { exportONNX, saveTorchSafetensors, toPretrained, toTorchState } from '../interop/index.js';
 import { fileError, writeFileAtomic } from '../io/files-node.js';
 import { saveModel } from '../io/model-file.js';
 import { leftovers, removeLeftovers, temporaryName } from '../io/temporary-node.js';
 import type { CharTokenizer } from '../text/index.js';
 import { EXIT, note } from './errors.js';
+import { checkGraphs, loadOnnxRuntime, type OnnxCheck } from './onnx-check.js';
 import { openRun, type TrainedRun } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
 import type { Common } from './use-run.js';
 
 interface ExportOptions extends Common {
-  to: 'hf' | 'torch' | 'prenorm';
+  to: 'hf' | 'onnx' | 'torch' | 'prenorm';
   out: string;
   maxShardSize?: number;
+  opset?: number;
+  /** Checked by `exportONNX`, which knows what to do for fewer bits. */
+  dtype?: 'f32' | 'f16';
+  check?: boolean;
   force?: boolean;
 }
 
+type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
 export async function exportModel(path: string, options: ExportOptions): Promise<number> {
-  const { to, out, maxShardSize, force = false } = options;
-  if (to !== 'hf' && maxShardSize !== undefined) {
-    throw new ConfigError(`--to ${to} writes one file`, {
-      op: '--max-shard-size',
-      actual: maxShardSize,
-      hint: 'leave it out, or take --to hf',
-    });
-  }
-  if (to === 'hf') {
+  const { to, out, force = false } = options;
+  checkOwn(options);
+  const isFolderFormat = to === 'hf' || to === 'onnx';
+  if (isFolderFormat) {
     await putBack(resolve(out));
-    checkFolder(out, force);
+    checkFolder(out, to, force);
   } else checkFile(out, force);
+  const runtime = options.check ? await loadOnnxRuntime() : null;
   await start(options);
   const run = await openRun(path);
-  if (to === 'hf') await writeFolder(out, folderOf(run, maxShardSize), force);
-  else await writeFileAtomic(out, to === 'torch' ? torchOf(run) : fileOf(run));
-  const files = to === 'hf' ? readdirSync(out).sort() : [basename(out)];
-  print(options, { out, to, files }, `${out}: ${files.join(', ')}`);
+  if (!isFolderFormat) {
+    await writeFileAtomic(out, to === 'torch' ? torchOf(run) : fileOf(run));
+    const files = [basename(out)];
+    print(options, { out, to, files }, `${out}: ${files}`);
+    return EXIT.done;
+  }
+  const folder = to === 'hf' ? folderOf(run, options) : await onnxOf(run, options);
+  const check = runtime && (await checkGraphs(runtime, run.model, folder));
+  if (check) note(toldOf(check));
+  if (check && !check.isNear) return EXIT.failed;
+  await writeFolder(out, to, folder, force);
+  const files = entriesOf(out)
+    .filter((name) => !name.endsWith('/'))
+    .sort();
+  print(options, { out, to, files, ...(check ? { check } : {}) }, `${out}: ${files.join(', ')}`);
   return EXIT.done;
 }
 
-function folderOf(
-  { model, tokenizer, labels }: TrainedRun,
-  maxShardBytes?: number,
-): Map<string, Uint8Array<ArrayBuffer>> {
-  return toPretrained(model, {
-    tokenizer: tokenizer as Exclude<typeof tokenizer, CharTokenizer>,
-    labels,
-    ...(maxShardBytes === undefined ? {} : { maxShardBytes }),
-  });
+/** Options that only some formats have. */
+function checkOwn(options: ExportOptions): void {
+  const { to } = options;
+  const own = { maxShardSize: ['hf', 'onnx'], opset: ['onnx'], dtype: ['onnx'], check: ['onnx'] };
+  for (const [key, formats] of Object.entries(own)) {
+    if (options[key as keyof typeof own] === undefined || formats.includes(to)) continue;
+    throw new ConfigError(
+      key === 'maxShardSize' ? `--to ${to} writes one file` : `--to ${to} has no such thing`,
+      {
+        op: `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+        actual: options[key as keyof typeof own],
+        hint: `leave it out, or take --to ${formats.join(' or ')}`,
+      },
+    );
+  }
+}
+
+function toldOf({ largest, scale, isNear, samples }: OnnxCheck): string {
+  const off = `the graphs give the model's numbers to ${largest.toExponential(1)}, the largest being ${scale.toPrecision(2)}`;
+  return isNear ? `${off} (${samples} samples in onnxruntime-web)` : `${off}: nothing is written`;
+}
+
+/** The tokenizer as other programs read it: they have no form for one of characters. */
+const tokenizerOf = ({ tokenizer }: TrainedRun) => tokenizer as Exclude<typeof tokenizer, CharTokenizer>;
+
+function onnxOf(
+  run: TrainedRun,
+  { opset, dtype, maxShardSize: maxFileBytes }: ExportOptions,
+): Promise<Files> {
+  const { model, labels } = run;
+  return exportONNX(model, { opset, dtype, maxFileBytes, tokenizer: tokenizerOf(run), labels });
+}
+
+function folderOf(run: TrainedRun, { maxShardSize: maxShardBytes }: ExportOptions): Files {
+  const { model, labels } = run;
+  return toPretrained(model, { tokenizer: tokenizerOf(run), labels, maxShardBytes });
 }
 
 /** The stack alone, as PyTorch's modules have nothing else: what is left out is said. */
@@ -85,7 +126,15 @@ function checkFile(out: string, force: boolean): void {
 
 /** What an export writes, and so may replace. */
 const WRITTEN =
-  /^(config\.json|tokenizer\.json|tokenizer_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json)$/;
+  /^((config|generation_config|preprocessor_config|tokenizer|tokenizer_config)\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|onnx\/(\w+\.onnx(_data(_\d+)?)?)?)$/;
+
+/** The names in a folder, and in the one of graphs below it, which ends in a slash. */
+const entriesOf = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.name === 'onnx' && entry.isDirectory()
+      ? ['onnx/', ...readdirSync(join(folder, 'onnx')).map((name) => `onnx/${name}`)]
+      : [entry.name],
+  );
 
 /** A link that leads nowhere is there, too. */
 function isThere(path: string): boolean {
@@ -100,12 +149,13 @@ function isThere(path: string): boolean {
  * An empty folder is no loss; with --force, nor is one that has nothing but an export. The folder one is in, and those
  * around it, are not put into another's place.
  */
-function checkFolder(out: string, force: boolean): void {
+function checkFolder(out: string, to: string, force: boolean): void {
   if (!isThere(out)) return;
-  if (!isFolder(out)) throw inTheWay(out, 'there is a file of this name, and --to hf writes a folder', false);
+  if (!isFolder(out))
+    throw inTheWay(out, `there is a file of this name, and --to ${to} writes a folder`, false);
   if (`${process.cwd()}${sep}`.startsWith(`${realpathSync(out)}${sep}`))
     throw inTheWay(out, 'this is the folder that the command runs in, or one around it', false);
-  const names = readdirSync(out);
+  const names = entriesOf(out);
   if (names.length === 0) return;
   if (!force) throw inTheWay(out, 'the folder is there already');
   const other = names.find((name) => !WRITTEN.test(name));
@@ -133,16 +183,14 @@ async function putBack(place: string): Promise<void> {
 
 /** What is not of an export stays, even here. */
 async function removeOld(old: string): Promise<void> {
-  for (const name of readdirSync(old)) if (WRITTEN.test(name)) await rm(join(old, name));
+  // What is in a folder goes before it.
+  for (const name of entriesOf(old).reverse())
+    if (WRITTEN.test(name)) await (name.endsWith('/') ? rmdir : rm)(join(old, name));
   await rmdir(old);
 }
 
 /** Beside its place first, so that a kill leaves the old folder or the new one. */
-async function writeFolder(
-  out: string,
-  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
-  force: boolean,
-): Promise<void> {
+async function writeFolder(out: string, to: string, files: Files, force: boolean): Promise<void> {
   const place = resolve(out);
   let made: string | undefined;
   try {
@@ -150,17 +198,20 @@ async function writeFolder(
     made = temporaryName(place);
     await mkdir(made);
     await removeLeftovers(place, statSync(made).mtimeMs);
-    for (const [name, bytes] of files) await writeFileAtomic(join(made, name), bytes);
-    await putInPlace(made, place, force);
+    for (const [name, bytes] of files) {
+      await mkdir(dirname(join(made, name)), { recursive: true });
+      await writeFileAtomic(join(made, name), bytes);
+    }
+    await putInPlace(made, place, to, force);
   } catch (error) {
     if (made !== undefined) await rm(made, { recursive: true, force: true });
     throw fileError(error, 'create', 'folder', out);
   }
 }
 
-async function putInPlace(made: string, place: string, force: boolean): Promise<void> {
+async function putInPlace(made: string, place: string, to: string, force: boolean): Promise<void> {
   // Once more: it may have filled meanwhile.
-  checkFolder(place, force);
+  checkFolder(place, to, force);
   if (!existsSync(place)) return rename(made, place);
   // A link to a folder stays a link: what it leads to is replaced.
   const target = realpathSync(place);

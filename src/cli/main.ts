@@ -340,13 +340,16 @@ command('export', 'engine', 'write a model as other programs read it, whole or n
   .addOption(
     new Option(
       '--to <format>',
-      'hf: a folder of Hugging Face; torch: the stack of layers alone, with names of PyTorch; prenorm: a file for loadModel',
+      'hf: a folder of Hugging Face; onnx: one for onnxruntime; torch: the stack of layers alone, with names of PyTorch; prenorm: a file for loadModel',
     )
-      .choices(['hf', 'torch', 'prenorm'])
+      .choices(['hf', 'onnx', 'torch', 'prenorm'])
       .makeOptionMandatory(),
   )
-  .requiredOption('--out <path>', 'folder (hf) or file to write')
-  .option('--max-shard-size <size>', 'largest file of weights, e.g. 500MB (default: 5GB)', bytes)
+  .requiredOption('--out <path>', 'folder (hf, onnx) or file to write')
+  .option('--max-shard-size <size>', 'largest file of weights, e.g. 500MB (default: 5GB; onnx: 2GB)', bytes)
+  .option('--opset <n>', 'onnx: version of the operators, 17 to 23 (default: 17)', whole(17))
+  .option('--dtype <type>', 'onnx: how matrices are stored, f32 or f16 (default: f32)')
+  .option('--check', 'onnx: compute samples in onnxruntime-web first, and write nothing if it differs')
   .option('--force', 'replace the file, or the folder if all its files have names that an export writes')
   .action(async (run, options) => {
     exitCode = await (await import('./export.js')).exportModel(run, options);

@@ -67,16 +67,24 @@ export const familiesOf = (found: ReadonlyMap<string, { path: string }>): Family
     return names.every((name) => known.has(name.replace(/\.\d+\./, '.N.')));
   });
 
+/** Keys of the model's configuration that a family cannot express, with the values that it can. */
+const obstaclesOf = (family: Family, { config }: LibraryModel): [string, readonly unknown[]][] => {
+  const own = config as unknown as Record<string, unknown>;
+  return Object.entries(family.allowed(config)).filter(([key, values]) => !values.includes(own[key]));
+};
+
+/** The first family that can express the model; null for none. */
+export const fittingFamily = (model: LibraryModel): Family | null =>
+  families.find((family) => family.kinds.includes(model.kind) && obstaclesOf(family, model).length === 0) ??
+  null;
+
 /** @throws ConfigError that says all that each family of the model's kind would need, and what to train with for the nearest */
 export function familyFor(model: LibraryModel): Family {
   const ofKind = families.filter(({ kinds }) => kinds.includes(model.kind));
   const config = model.config as unknown as Record<string, unknown>;
-  const obstacles = ofKind.map((family) => {
-    const allowed = family.allowed(model.config);
-    return Object.entries(allowed).filter(([key, values]) => !values.includes(config[key]));
-  });
-  const fitting = obstacles.findIndex(({ length }) => length === 0);
-  if (fitting >= 0) return ofKind[fitting];
+  const fitting = fittingFamily(model);
+  if (fitting) return fitting;
+  const obstacles = ofKind.map((family) => obstaclesOf(family, model));
   if (ofKind.length === 0) {
     const known = [...new Set(families.flatMap(({ kinds }) => kinds))];
     throw new ConfigError(

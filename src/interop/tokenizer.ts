@@ -62,6 +62,7 @@ export async function tokenizerOf(
 export function tokenizerFiles(
   tokenizer: unknown,
   model: LibraryModel,
+  op = 'toPretrained',
 ): { config: Record<string, unknown>; files: [name: string, content: object][] } {
   const { vocabSize = 0 } = model.config as { vocabSize?: number };
   const isOurs = tokenizer instanceof Tokenizer;
@@ -69,7 +70,7 @@ export function tokenizerFiles(
     throw new ConfigError(
       `the tokenizer must be a Tokenizer or a PretrainedTokenizer, got ${brief(tokenizer)}`,
       {
-        op: 'toPretrained',
+        op,
         actual: tokenizer,
         hint: 'a CharTokenizer has no form that other libraries read: train with trainBPE, in a recipe { "kind": "bpe", … }',
       },
@@ -77,7 +78,7 @@ export function tokenizerFiles(
   }
   if (tokenizer.vocabSize > vocabSize) {
     throw new ConfigError(`the tokenizer has ${tokenizer.vocabSize} ids, the model ${vocabSize}`, {
-      op: 'toPretrained',
+      op,
       expected: vocabSize,
       actual: tokenizer.vocabSize,
       hint: 'give the one that the model was trained with',

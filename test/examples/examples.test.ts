@@ -1,4 +1,5 @@
 /** @file The examples as their readers meet them: plain Node, the built package, its public entries only. */
+import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -83,12 +84,40 @@ test('tune-a-folder trains a folder of Hugging Face and writes one', () =>
     assert.match(again.stderr, /EEXIST/);
   }));
 
+test('onnx trains, writes graphs and serves the page that runs them', () =>
+  inProject(async (folder) => {
+    copyExample('onnx', folder);
+    const child = spawn(process.execPath, ['index.mjs', '', '2', '0'], { cwd: folder });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    try {
+      let said = '';
+      for await (const chunk of child.stdout.setEncoding('utf8')) {
+        said += chunk;
+        if (/http:\S+\n/.test(said)) break;
+      }
+      const [address] = /http:\S+/.exec(said) as RegExpExecArray;
+      const get = async (path: string) => {
+        const response = await fetch(`${address}${path}`);
+        return [response.status, (await response.text()).length];
+      };
+      assert.equal(await get('/'), [200, source('onnx/index.html').length]);
+      const [status, length] = await get('/model/onnx/model.onnx');
+      assert.ok(status === 200 && length > 100_000, `${status}, ${length}`);
+      assert.is((await get('/../package.json'))[0], 200, 'its own, whatever the path');
+      assert.is((await get('/nothing'))[0], 404);
+    } finally {
+      child.kill();
+      await ended;
+    }
+  }));
+
 test('examples use public entries only', () => {
   const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   for (const file of [
     'train-your-own/index.mjs',
     'own-layer/index.mjs',
     'tune-a-folder/index.mjs',
+    'onnx/index.mjs',
     'own-layer/gated-sandwich.mjs',
     'own-layer/z-loss.mjs',
   ]) {

@@ -91,6 +91,19 @@ export const dataRows: Row[] = [
     keys: { maxShardBytes: 'positiveWhole', labels: 'other', tokenizer: 'other' },
   },
   {
+    of: ['exportONNX'],
+    call: (o) => interop.exportONNX(smallLM(), o),
+    good: {},
+    keys: {
+      opset: 'whole',
+      dtype: 'choice',
+      withPast: 'flag',
+      maxFileBytes: 'positiveWhole',
+      labels: 'other',
+      tokenizer: 'other',
+    },
+  },
+  {
     of: ['classify'],
     call: (o) => classifying.classify(classifier, marked, ['a', 'b'], ['a'], o),
     good: {},
