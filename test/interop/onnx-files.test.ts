@@ -1,6 +1,10 @@
 /** @file The files that `exportONNX` gives: their names, what is in them once, what lies beside them, what is refused. */
 import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError, EnvironmentError, NumericError } from '../../src/errors.js';
@@ -268,6 +272,28 @@ test('without the protobuf library the error says what to install', () => {
     { encoding: 'utf8' },
   );
   assert.match(stdout, /^ENVIRONMENT exportONNX: .*npm install @bufbuild\/protobuf/, stderr);
+});
+
+test('a page that exports nothing is bundled where there is no protobuf library', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'prenorm-bundle-'));
+  try {
+    cpSync(new URL('../../dist', import.meta.url), join(folder, 'dist'), { recursive: true });
+    const { errors, outputFiles } = await build({
+      entryPoints: [join(folder, 'dist/interop/index.js')],
+      external: ['node:*'],
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      outdir: join(folder, 'out'),
+      write: false,
+      logLevel: 'silent',
+    });
+    assert.equal(errors, []);
+    const left = outputFiles.filter(({ text }) => text.includes('import("@bufbuild/protobuf")'));
+    assert.is(left.length, 1, 'it is left to the page');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('beside a tokenizer stand its files and the ids that begin and end a text', async () => {

@@ -51,10 +51,9 @@ export async function loadModelProto(tools: OnnxTools): Promise<{
 
 async function load({ EnvironmentError }: OnnxTools) {
   try {
-    const [library, { FileDescriptorProtoSchema }] = await Promise.all([
-      import('@bufbuild/protobuf'),
-      import('@bufbuild/protobuf/wkt'),
-    ]);
+    // As it stands in `try`, bundlers leave it to the page where the library is not installed.
+    const library = await import('@bufbuild/protobuf');
+    const { FileDescriptorProtoSchema } = await import('@bufbuild/protobuf/wkt');
     return { ...library, FileDescriptorProtoSchema };
   } catch (cause) {
     throw new EnvironmentError('@bufbuild/protobuf is not installed, which writes the files', {
