@@ -12,6 +12,13 @@ import { runLab } from '../../src/lab/run.js';
 import type { LabPage } from '../../web/lab/page.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
 
+/** The chart of losses, as far as it is looked at here. */
+interface GrownChart {
+  canvas: HTMLCanvasElement;
+  data: { lines: object[] };
+  show(data: object): void;
+}
+
 const test = suite('lab: use');
 const folder = mkdtempSync(join(tmpdir(), 'prenorm-lab-'));
 const address = pathToFileURL(join(folder, 'lab.html')).href;
@@ -122,6 +129,30 @@ else {
     });
     assert.is(found.length, 3);
     for (const { step, color, wanted } of found) assert.is(color, wanted, `step ${step}`);
+  });
+
+  test('lines that grew step by step look as if they had been drawn at once', async () => {
+    const { drawn, apart } = await page.evaluate(() => {
+      const { chart } = (window as unknown as { lab: { loss: { chart: GrownChart } } }).lab.loss;
+      const { data, canvas } = chart;
+      const area = [0, 0, canvas.width, canvas.height] as const;
+      const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+      const grown = context.getImageData(...area).data;
+      // Other lines first, so that nothing of these is left.
+      chart.show({ ...data, lines: [] });
+      chart.show({ ...data, lines: data.lines.map((line) => ({ ...line, grows: false })) });
+      const whole = context.getImageData(...area).data;
+      chart.show(data);
+      let [apart, drawn] = [0, 0];
+      for (let at = 3; at < whole.length; at += 4) {
+        if (whole[at] > 0) drawn++;
+        if (Math.abs(whole[at] - grown[at]) > 96) apart++;
+      }
+      return { drawn, apart };
+    });
+    assert.ok(drawn > 2000, String(drawn));
+    // Where one piece ends and the next begins, a corner may be another pixel.
+    assert.ok(apart < drawn / 50, `${apart} of ${drawn} pixels`);
   });
 
   test('a lane is added and changed in the settings, and the link follows', async () => {

@@ -1,6 +1,7 @@
 /**
- * @file Lines over steps on a canvas: the loss of all lanes, and every instrument that is a line. It is drawn whole
- * each time, from the numbers of the history; a point for each pixel is enough.
+ * @file Lines over steps on a canvas: the loss of all lanes, and every instrument that is a line. Of lines that only grow
+ * what has been drawn stays on a canvas of its own, and each drawing adds the new steps: it costs the same at step 10,000
+ * as at step 10.
  */
 import { element } from '../figures/elements.js';
 import { niceStep, tick } from '../figures/numbers.js';
@@ -24,6 +25,8 @@ export interface ChartLine {
   places?: readonly number[];
   /** A dot in place of a line: a value alone, at a step. */
   dots?: 'filled' | 'hollow';
+  /** Values are only ever added: what is drawn of it stays. */
+  grows?: boolean;
 }
 
 export interface ChartLevel {
@@ -53,6 +56,10 @@ export class Chart {
   readonly #labels = element('div', { class: 'chart-labels', 'aria-hidden': 'true' });
   readonly #written = new Labels(this.#labels);
   #drawnWith: Tokens | null = null;
+  /** The lines as far as they are drawn, without anything that moves. */
+  readonly #lines = element('canvas', {});
+  /** What they were drawn for, and how far each is. */
+  #drawn: { key: string; lines: Drawn[] } = { key: '', lines: [] };
   readonly size: Size;
 
   /** @param resized is called when it has another size; where nothing is said it draws what it shows */
@@ -104,9 +111,15 @@ export class Chart {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const tokens = tokensNow();
-    this.#drawnWith = tokens;
     this.#grid(context, width, height, tokens);
-    for (const line of data.lines) this.#line(context, line, width, height, tokens);
+    for (const line of data.lines)
+      if (!line.grows) this.#addLine(context, line, undrawn(), [width, height], tokens);
+    const growing = data.lines.filter(({ grows }) => grows);
+    if (growing.length > 0) {
+      this.#grow(data, growing, [wide, high, ratio], tokens);
+      context.drawImage(this.#lines, 0, 0, width, height);
+    }
+    this.#drawnWith = tokens;
     if (data.cursor !== null) {
       context.strokeStyle = tokens.text;
       context.lineWidth = 1;
@@ -145,41 +158,92 @@ export class Chart {
     this.#written.show(labels);
   }
 
-  #line(
-    context: CanvasRenderingContext2D,
-    { token, dash = [], width: thick = 2.25, alpha = 1, values, first, every = 1, places, dots }: ChartLine,
-    width: number,
-    height: number,
+  /** Draws what the lines have grown by, or all of them where they are no longer what was drawn. */
+  #grow(
+    { xRange, yRange, yScale }: ChartData,
+    lines: readonly ChartLine[],
+    [wide, high, ratio]: readonly [number, number, number],
     tokens: Tokens,
   ): void {
+    const canvas = this.#lines;
+    const context = canvas.getContext('2d');
+    if (!context) return;
+    const looks = lines.map(({ values: _, places, ...look }) => [look, places !== undefined]);
+    const key = JSON.stringify([wide, high, xRange, yRange, yScale, looks]);
+    const isSame =
+      key === this.#drawn.key &&
+      tokens === this.#drawnWith &&
+      lines.every((line, at) => goesOn(line, this.#drawn.lines[at]));
+    if (!isSame) {
+      [canvas.width, canvas.height] = [wide, high];
+      this.#drawn = { key, lines: lines.map(undrawn) };
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const { width, height } = this.size;
+    for (const [at, line] of lines.entries())
+      this.#addLine(context, line, this.#drawn.lines[at], [width, height], tokens);
+  }
+
+  #addLine(
+    context: CanvasRenderingContext2D,
+    { token, dash = [], width: thick = 2.25, alpha = 1, values, first, every = 1, places, dots }: ChartLine,
+    drawn: Drawn,
+    [width, height]: readonly [number, number],
+    tokens: Tokens,
+  ): void {
+    if (drawn.count === values.length) return;
     context.strokeStyle = tokens[token];
     context.fillStyle = tokens[token];
     context.globalAlpha = alpha;
     context.lineWidth = thick;
     context.lineJoin = 'round';
     context.setLineDash([...dash]);
-    const from = places ? 0 : Math.max(0, Math.floor((this.data?.xRange[0] ?? 0) - first) / every);
+    context.lineDashOffset = drawn.length;
+    const begin = places ? 0 : Math.max(0, Math.floor(((this.data?.xRange[0] ?? 0) - first) / every));
+    const from = Math.max(drawn.count, begin);
     // More points than pixels would be drawn over each other.
     const stride = Math.max(1, Math.floor((values.length - from) / (2 * width)));
     const path = new Path2D();
-    let isDown = false;
-    for (let at = Math.floor(from); at < values.length; at += stride) {
+    let before = drawn.at;
+    if (before) path.moveTo(...before);
+    for (let at = from; at < values.length; at += stride) {
       const value = values[at];
       if (!Number.isFinite(value)) {
-        isDown = false;
+        before = null;
         continue;
       }
       const x = this.x(places ? places[at] : first + at * every) * width;
       const y = this.y(value) * height;
       if (dots) dot(context, [x, y], dots, tokens);
-      if (isDown) path.lineTo(x, y);
-      else path.moveTo(x, y);
-      isDown = true;
+      if (before) {
+        path.lineTo(x, y);
+        drawn.length += Math.hypot(x - before[0], y - before[1]);
+      } else path.moveTo(x, y);
+      before = [x, y];
     }
     context.stroke(path);
     context.setLineDash([]);
     context.globalAlpha = 1;
+    drawn.at = before;
+    drawn.count = values.length;
+    drawn.ends = [values[0], values[values.length - 1]];
   }
+}
+
+/** How far a line is drawn: values, the first and the last of them, pixels along it, and where it ends; null in a gap. */
+interface Drawn {
+  count: number;
+  ends: readonly (number | undefined)[];
+  length: number;
+  at: [number, number] | null;
+}
+
+const undrawn = (): Drawn => ({ count: 0, ends: [], length: 0, at: null });
+
+/** Whether a line is the one that was drawn, perhaps longer. */
+function goesOn({ values }: ChartLine, { count, ends: [first, last] }: Drawn): boolean {
+  if (count === 0) return true;
+  return values.length >= count && Object.is(values[0], first) && Object.is(values[count - 1], last);
 }
 
 function straight(

@@ -87,8 +87,9 @@ export class LossChart {
         alpha: 0.28,
         values: losses,
         first: 1,
+        grows: true,
       });
-      lines.push({ label: run.lanes[at].name, token: color, dash, values: mean, first: 1 });
+      lines.push({ label: run.lanes[at].name, token: color, dash, values: mean, first: 1, grows: true });
     }
     write(this.#title, `loss, nats per ${token === 'letter' ? 'character' : 'token'}`);
     this.chart.show({

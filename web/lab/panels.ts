@@ -196,6 +196,8 @@ function linesPanel(view: LabView, key: string, name: LineName): Panel {
         values: series(at),
         first: 1,
         width: 1.75,
+        // Speeds of the last steps are known better a little later.
+        grows: name !== 'speed',
       }));
       let top = 0;
       for (const { values } of lines)
