@@ -108,15 +108,15 @@ class Run {
   async compare(sample: Sample): Promise<void> {
     switch (this.model.kind) {
       case 'causalLM':
-        return this.#causalLM(this.model as CausalLM, sample);
+        return this.#causalLM(this.model, sample);
       case 'transformer':
-        return this.#pair(this.model as Transformer, sample);
+        return this.#pair(this.model, sample);
       case 'maskedLM':
-        return this.#maskedLM(this.model as MaskedLM, sample);
+        return this.#maskedLM(this.model, sample);
       case 'visionTransformer':
-        return this.#images(this.model as VisionTransformer, sample);
+        return this.#images(this.model, sample);
       default:
-        return this.#classes(this.model as TextClassifier, sample);
+        return this.#classes(this.model, sample);
     }
   }
 

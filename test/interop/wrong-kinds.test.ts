@@ -77,6 +77,11 @@ const CALLS: Call[] = [
   ['toPretrained', 'options', (v) => interop.toPretrained(model, v), ANY_OPTIONS],
   ['toPretrained', 'tokenizer', (v) => interop.toPretrained(model, { tokenizer: v }), ['undefined', 'null']],
   ['toPretrained', 'labels', (v) => interop.toPretrained(model, { labels: v }), ['undefined', 'null']],
+  ['exportONNX', 'model', (v) => interop.exportONNX(v)],
+  ['exportONNX', 'options', (v) => interop.exportONNX(model, v), ANY_OPTIONS],
+  ['exportONNX', 'tokenizer', (v) => interop.exportONNX(model, { tokenizer: v }), ['undefined', 'null']],
+  ['exportONNX', 'labels', (v) => interop.exportONNX(model, { labels: v }), ['undefined', 'null']],
+  ['exportONNX', 'dtype', (v) => interop.exportONNX(model, { dtype: v }), ['undefined']],
   ['decodeTorchSafetensors', 'bytes', (v) => interop.decodeTorchSafetensors(v)],
   [
     'decodeTorchSafetensors',

@@ -45,9 +45,9 @@ export function graphsOf(
   };
   switch (model.kind) {
     case 'causalLM':
-      return new Map([['model', draw((g) => causalLM(g, model as CausalLM, options.withPast))]]);
+      return new Map([['model', draw((g) => causalLM(g, model, options.withPast))]]);
     case 'transformer': {
-      const pair = model as Transformer;
+      const pair = model;
       const graphs = new Map([
         ['encoder_model', draw((g) => encoderOfPair(g, pair))],
         ['decoder_model', draw((g) => decoderOfPair(g, pair, options.withPast))],
@@ -60,11 +60,11 @@ export function graphsOf(
         : graphs;
     }
     case 'maskedLM':
-      return new Map([['model', draw((g) => maskedLM(g, model as MaskedLM))]]);
+      return new Map([['model', draw((g) => maskedLM(g, model))]]);
     case 'visionTransformer':
-      return new Map([['model', draw((g) => vision(g, model as VisionTransformer))]]);
+      return new Map([['model', draw((g) => vision(g, model))]]);
     default:
-      return new Map([['model', draw((g) => textClassifier(g, model as TextClassifier))]]);
+      return new Map([['model', draw((g) => textClassifier(g, model))]]);
   }
 }
 
