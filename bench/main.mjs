@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { init } from '../dist/index.js';
 import { bench } from '../scripts/built-bench.mjs';
+import { measureRivalModels } from './rival-models.mjs';
 import { measureRivalProducts } from './rival-products.mjs';
 import { measureRivalSteps, rivals } from './rival-steps.mjs';
 import { measureSize } from './size.mjs';
@@ -66,7 +67,8 @@ export async function main(args) {
       const folder = mkdtempSync(join(tmpdir(), 'prenorm-bench-'));
       const measure = async (rest) => {
         const products = await measureRivalProducts(rest, wanted, builds);
-        return [...products, ...(await measureRivalSteps(rest, wanted, folder, builds))];
+        const steps = await measureRivalSteps(rest, wanted, folder, builds);
+        return [...products, ...steps, ...(await measureRivalModels(rest, wanted, folder, builds))];
       };
       try {
         rows.push(

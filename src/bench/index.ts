@@ -1,7 +1,7 @@
 /** @file What bench/ and the scripts use; not a part of the package's interface. */
 export { sinusoids } from '../nn/positions.js';
 export { machineTime, takenByOthers, watch } from './conditions.js';
-export { adamSettings, buildLm, lmBatch, lmShapes, lmStep } from './models.js';
+export { adamSettings, buildLm, decoderShapes, lmBatch, lmShapes, lmStep, textSum } from './models.js';
 export { checkResults } from './results.js';
 export { makeRow, missingRow } from './row.js';
 export { parts } from './suite.js';

@@ -25,6 +25,17 @@ export const lmShapes = {
   base: { numLayers: 4, dModel: 256, numHeads: 4, dFF: 1024, seqLen: 128, batchSize: 8, vocabSize: 2048 },
 } as const satisfies Record<string, LmShape>;
 
+/** Language models by the number of their parameters, which are run on one text. */
+export const decoderShapes = {
+  '1.3 M': { numLayers: 4, dModel: 128, numHeads: 2, dFF: 512, seqLen: 256, batchSize: 1, vocabSize: 4096 },
+  '8.4 M': { numLayers: 8, dModel: 256, numHeads: 4, dFF: 1024, seqLen: 256, batchSize: 1, vocabSize: 8192 },
+  '29.4 M': { numLayers: 8, dModel: 512, numHeads: 8, dFF: 2048, seqLen: 256, batchSize: 1, vocabSize: 8192 },
+} as const satisfies Record<string, LmShape>;
+
+/** A number that another text of ids would hardly have, to tell whether two engines wrote the same. */
+export const textSum = (ids: ArrayLike<number>): number =>
+  Array.from(ids).reduce((sum, id, t) => sum + (t + 1) * id, 0);
+
 export type LmName = keyof typeof lmShapes;
 export type StepName = LmName | 'mt';
 export const stepNames: readonly StepName[] = ['tiny', 'small', 'base', 'mt'];

@@ -97,17 +97,20 @@ export async function makeFolder(path: string, what = 'folder'): Promise<void> {
   }
 }
 
-/** Node's own `recursive` never returns where a parent exists and yet says ENOENT, as /proc does. */
-async function makeFolders(path: string): Promise<void> {
+/**
+ * Node's own `recursive` never returns where a parent exists and yet says ENOENT, as /proc does. Where the parent is a
+ * folder by now, another process may have made it meanwhile, so that a second attempt decides.
+ */
+async function makeFolders(path: string, isSecond = false): Promise<void> {
   try {
     await fs.mkdir(path);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && (await fs.stat(path)).isDirectory()) return;
     const parent = dirname(path);
-    if (code !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
-    await makeFolders(parent);
-    await makeFolders(path);
+    if (code !== 'ENOENT' || parent === path || isSecond) throw error;
+    if (!(await isFolder(parent))) await makeFolders(parent);
+    await makeFolders(path, true);
   }
 }
 
