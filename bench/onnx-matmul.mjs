@@ -1,8 +1,8 @@
 /** @file An ONNX model of one product Y = A B, B a weight, written as exports of models are. */
-import { EnvironmentError } from '../dist/index.js';
+import * as errors from '../dist/index.js';
+import { bench } from '../scripts/built-bench.mjs';
 
-const { loadModelProto } = await import(new URL('../dist/interop/onnx/protobuf.js', import.meta.url).href);
-const { encode } = await loadModelProto({ EnvironmentError });
+const { encode } = await bench.loadModelProto({ ...errors, version: '' });
 const FLOAT = 1;
 
 /** @param {Float32Array} weight (k, n), row-major */

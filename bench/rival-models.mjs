@@ -58,7 +58,7 @@ async function writeDecoder(name, { promptTokens, newTokens }, folder) {
   const shape = decoderShapes[name];
   const model = buildLm(/** @type {any} */ (await createRuntime()), shape).eval();
   const graph = join(folder, `${name}.onnx`);
-  writeFileSync(graph, (await exportONNX(model)).get('onnx/model.onnx') ?? '');
+  writeFileSync(graph, (await exportONNX(/** @type {any} */ (model))).get('onnx/model.onnx') ?? '');
   const path = join(folder, `${name}.json`);
   const prompt = [...lmBatch({ ...shape, seqLen: promptTokens }).ids];
   writeFileSync(path, JSON.stringify({ shape, prompt, newTokens, graph }));

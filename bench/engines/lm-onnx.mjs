@@ -12,7 +12,9 @@ const session = await ort.InferenceSession.create(readFileSync(graph), { executi
 const whole = (numbers) => new ort.Tensor('int64', BigInt64Array.from(numbers, BigInt), [1, numbers.length]);
 const dims = [1, shape.numHeads, 0, shape.dModel / shape.numHeads];
 const pasts = session.inputNames.filter((name) => name.startsWith('past_key_values.'));
-const empty = Object.fromEntries(pasts.map((name) => [name, new ort.Tensor('float32', new Float32Array(0), dims)]));
+const empty = Object.fromEntries(
+  pasts.map((name) => [name, new ort.Tensor('float32', new Float32Array(0), dims)]),
+);
 const before = pasts.map((name) => [name, name.replace('past_key_values', 'present')]);
 const ones = new Array(prompt.length + newTokens).fill(1);
 

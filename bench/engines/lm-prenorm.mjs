@@ -1,14 +1,14 @@
 /** @file Prenorm reading and continuing a text: node lm-prenorm.mjs MODEL.json THREADS read|continue. */
 import { readFileSync } from 'node:fs';
+import { generateText } from '../../dist/generate/index.js';
 import { capabilities, init, noGrad, scope } from '../../dist/index.js';
 import { bench } from '../../scripts/built-bench.mjs';
-import { generateText } from '../../dist/generate/index.js';
 import { serve } from './serve.mjs';
 
 const [path, threads, task] = process.argv.slice(2);
 const { shape, prompt, newTokens } = JSON.parse(readFileSync(path, 'utf8'));
 const runtime = /** @type {any} */ (await init({ threads: Number(threads) }));
-const model = bench.buildLm(runtime, shape).eval();
+const model = /** @type {any} */ (bench.buildLm(runtime, shape).eval());
 const input = { ids: Int32Array.from(prompt), batchSize: 1, seqLen: prompt.length };
 const can = capabilities();
 const work = {

@@ -1,4 +1,5 @@
 /** @file What bench/ and the scripts use; not a part of the package's interface. */
+export { loadModelProto } from '../interop/onnx/protobuf.js';
 export { sinusoids } from '../nn/positions.js';
 export { machineTime, takenByOthers, watch } from './conditions.js';
 export { adamSettings, buildLm, decoderShapes, lmBatch, lmShapes, lmStep, textSum } from './models.js';

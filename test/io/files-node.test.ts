@@ -160,6 +160,16 @@ test('missing folders, files in the way and folders as files are one clear line'
   assert.equal(readdirSync(join(folder, 'dir/a')), ['b']);
 });
 
+test('many make folders within one that is not there yet, as processes that start together do', async ({
+  folder,
+}) => {
+  for (let round = 0; round < 40; round++) {
+    const runs = join(folder, `${round}`, 'runs');
+    await Promise.all(['a', 'b', 'a', 'c'].map((name) => makeFolder(join(runs, name))));
+    assert.equal(readdirSync(runs).sort(), ['a', 'b', 'c']);
+  }
+});
+
 test('an unwritable folder is refused', async ({ folder }) => {
   // Root may write everywhere; the simulated EACCES above covers that case.
   if (process.getuid?.() === 0) return;
