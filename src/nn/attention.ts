@@ -6,7 +6,6 @@ import {
   concat,
   crossAttention,
   div,
-  linear,
   mul,
   reshape,
   rotary,
@@ -35,6 +34,7 @@ import { initializeParameter } from './init.js';
 import { Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm, type NormKind, normKinds } from './norms.js';
+import { Projection } from './projection.js';
 import { type RotaryPositions, releaseRotaryTable, rotaryTable } from './rotary-table.js';
 
 /** Which keys a query sees: with `causal` (default false) none behind its own position. */
@@ -136,6 +136,8 @@ export class MultiHeadAttention extends Module {
   readonly inProjWeight: Parameter;
   /** (dModel + 2·kvWidth) */
   readonly inProjBias: Parameter | null;
+  /** Both. @internal */
+  readonly inProj: Projection;
   readonly outProj: Linear;
   readonly qNorm: Norm | null;
   readonly kNorm: Norm | null;
@@ -177,6 +179,7 @@ export class MultiHeadAttention extends Module {
     const packed = dModel + 2 * this.kvWidth;
     this.inProjWeight = initializeParameter(new Parameter([packed, dModel], 'inProj'));
     this.inProjBias = bias ? new Parameter([packed], 'attentionBias') : null;
+    this.inProj = new Projection(this.inProjWeight, this.inProjBias);
     this.outProj = new Linear(dModel, dModel, { bias: bias === true, biasRole: 'attentionBias' });
     this.angles = rotary ? rotaryTable(dHead, rotary) : null;
     this.#held = this.angles;
@@ -227,7 +230,7 @@ export class MultiHeadAttention extends Module {
    * from `start` on.
    */
   #project(x: Variable, start = 0): Variable {
-    const qkv = this.#norms(linear(x, this.inProjWeight, this.inProjBias));
+    const qkv = this.#norms(this.inProj.forward(x));
     const numHeads = this.numHeads + this.numKVHeads;
     return this.angles ? rotary(qkv, this.angles, { numHeads, start }) : qkv;
   }
@@ -283,14 +286,14 @@ export class MultiHeadAttention extends Module {
   /** Packed keys and values of a memory (B, Tk, 2D), to be computed once per sentence. */
   projectMemory(memory: Variable): Variable {
     const { dModel: c, kvWidth: d } = this;
-    const kv = linear(memory, this.inProjWeight, this.inProjBias, { rows: [c, c + 2 * d] });
+    const kv = this.inProj.forward(memory, { rows: [c, c + 2 * d] });
     if (!this.kNorm && !this.qkL2 && !this.vNorm) return kv;
     return concat([this.#key(slice(kv, 2, 0, d)), this.#value(slice(kv, 2, d, 2 * d))], 2);
   }
 
   /** Queries from x (B, Tq, C), keys and values as `projectMemory` packed them. */
   attendMemory(x: Variable, kv: Variable, mask: AttentionMask = {}): Variable {
-    const q = linear(x, this.inProjWeight, this.inProjBias, { rows: [0, this.dModel] }); // (B, Tq, C)
+    const q = this.inProj.forward(x, { rows: [0, this.dModel] }); // (B, Tq, C)
     const query = this.#query(q);
     const heads = crossAttention(query, kv, this.#options(mask));
     this.#watcher?.({ q: query, kv, mask, heads });

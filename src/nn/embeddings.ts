@@ -1,5 +1,5 @@
 /** @file Token and position embeddings, and the output projection that may share their table. */
-import { add, linear } from '../autograd/ops/index.js';
+import { add, type CrossEntropyOptions, type CrossEntropyResult } from '../autograd/ops/index.js';
 import type { Parameter, Variable } from '../autograd/variable.js';
 import { checkValue, integer } from '../checks.js';
 import type { ModelConfig } from './config.js';
@@ -7,6 +7,7 @@ import { Dropout, Embedding, Linear, type Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
 import { Positions } from './positions.js';
+import { Projection } from './projection.js';
 
 /** ids (B, T) to vectors (B, T, C): scale · E[id] + segment + position, optional norm, dropout. */
 export class TokenEmbedding extends Module {
@@ -43,21 +44,31 @@ export class TokenEmbedding extends Module {
 export class OutputProjection extends Module {
   static override readonly name: string = 'OutputProjection';
   readonly linear: Linear | null;
-  readonly #tied: Embedding | null;
+  /** Over the tokens' own table; null where the matrix is another. @internal */
+  readonly tied: Projection | null;
 
   constructor(config: ModelConfig, tokens: Embedding) {
     super();
-    this.#tied = config.tiedEmbeddings ? tokens : null;
-    this.linear = this.#tied ? null : new Linear(config.dModel, config.vocabSize, { bias: false });
+    this.tied = config.tiedEmbeddings ? new Projection(tokens.weight) : null;
+    this.linear = this.tied ? null : new Linear(config.dModel, config.vocabSize, { bias: false });
+  }
+
+  get #projection(): Projection {
+    return this.tied ?? (this.linear as Linear).projection;
   }
 
   /** The table (vocabSize, C): the tokens' own when tied. */
   get weight(): Parameter {
-    return (this.#tied ?? (this.linear as Linear)).weight;
+    return this.#projection.weight;
   }
 
   /** Logits, without a bias. */
   forward(x: Variable): Variable {
-    return this.#tied ? linear(x, this.#tied.weight, null) : (this.linear as Linear).forward(x);
+    return this.#projection.forward(x);
+  }
+
+  /** Cross-entropy of the logits of x (…, C) for `targets` (…); they are made by blocks of rows and not kept. @internal */
+  crossEntropy(x: Variable, targets: Variable, options: CrossEntropyOptions): CrossEntropyResult {
+    return this.#projection.crossEntropy(x, targets, options);
   }
 }

@@ -1,13 +1,5 @@
 /** @file The small layers: Linear, Embedding, LayerNorm, RMSNorm, Dropout, FeedForward. */
-import {
-  type Activation,
-  addLayerNorm,
-  addRmsNorm,
-  dropout,
-  embedding,
-  linear,
-  mul,
-} from '../autograd/ops/index.js';
+import { type Activation, addLayerNorm, addRmsNorm, dropout, embedding, mul } from '../autograd/ops/index.js';
 import { activations } from '../autograd/ops/linear.js';
 import { Parameter, type ParameterRole, type Variable } from '../autograd/variable.js';
 import {
@@ -23,6 +15,7 @@ import {
 } from '../checks.js';
 import { initializeParameter } from './init.js';
 import { Module } from './module.js';
+import { Projection } from './projection.js';
 
 /**
  * Which projections of a layer have biases: all, its norms included; none; those of queries, keys and values alone; those
@@ -38,6 +31,8 @@ export class Linear extends Module {
   readonly weight: Parameter;
   /** (out) */
   readonly bias: Parameter | null;
+  /** @internal */
+  readonly projection: Projection;
 
   constructor(
     inFeatures: number,
@@ -55,11 +50,12 @@ export class Linear extends Module {
     checkValue('Linear', 'outFeatures', outFeatures, integer(1));
     this.weight = initializeParameter(new Parameter([outFeatures, inFeatures], 'weight'));
     this.bias = (options.bias ?? true) ? new Parameter([outFeatures], options.biasRole ?? 'bias') : null;
+    this.projection = new Projection(this.weight, this.bias);
   }
 
   /** x (…, in) to (…, out). */
   forward(x: Variable, activation: Activation = 'none'): Variable {
-    return linear(x, this.weight, this.bias, { activation });
+    return this.projection.forward(x, { activation });
   }
 }
 

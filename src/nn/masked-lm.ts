@@ -5,7 +5,6 @@ import {
   type CrossEntropyResult,
   crossEntropy,
   gather,
-  linear,
   reshape,
 } from '../autograd/ops/index.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
@@ -20,6 +19,7 @@ import { checkForward, type ForwardOptions, splitLossOptions } from './models.js
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
 import { PooledHead } from './pooled-head.js';
+import { Projection } from './projection.js';
 import { checkRoom } from './room.js';
 import { TransformerEncoder } from './transformer.js';
 
@@ -71,7 +71,8 @@ export class MaskedLMHead extends Module {
   /** (vocabSize) */
   readonly bias: Parameter;
   readonly decoder: Linear | null;
-  readonly #table: Parameter;
+  /** The token table, or the decoder's matrix, with the bias. @internal */
+  readonly output: Projection;
 
   constructor(config: ModelConfig, table: Parameter) {
     super();
@@ -82,13 +83,13 @@ export class MaskedLMHead extends Module {
       : new Linear(config.dModel, config.vocabSize, { bias: false });
     // Begins at 0 under every scheme, as BERT's does; it has no weight whose width could scale it.
     this.bias = new Parameter([config.vocabSize], 'attentionBias');
-    this.#table = table;
+    this.output = new Projection(this.decoder ? this.decoder.weight : table, this.bias);
   }
 
   /** x (…, C) to logits (…, vocabSize). */
   forward(x: Variable): Variable {
     const h = this.norm.forward(this.transform.forward(x, 'gelu'));
-    return linear(h, this.decoder ? this.decoder.weight : this.#table, this.bias);
+    return this.output.forward(h);
   }
 }
 

@@ -2,11 +2,7 @@
 
 import { lossRules } from '../autograd/ops/cross-entropy.js';
 import { multiply } from '../autograd/ops/in-place.js';
-import {
-  type CrossEntropyOptions,
-  type CrossEntropyResult,
-  linearCrossEntropy,
-} from '../autograd/ops/index.js';
+import type { CrossEntropyOptions, CrossEntropyResult } from '../autograd/ops/index.js';
 import type { Variable } from '../autograd/variable.js';
 import { callback, checkOptions, checkValue, integer, optional, type Rules } from '../checks.js';
 import { ShapeError } from '../errors.js';
@@ -145,9 +141,8 @@ export class Transformer extends Module {
     if (!batch?.targetOutput)
       throw new ShapeError('the batch has no targetOutput', { op: 'Transformer.loss' });
     const [forward, rest] = splitLossOptions('Transformer.loss', options);
-    return linearCrossEntropy(
+    return this.output.crossEntropy(
       this.#decode(batch, forward),
-      this.output.weight,
       batchTensor(batch.targetOutput, [batch.batchSize, batch.targetLen]),
       rest,
     );
@@ -211,9 +206,8 @@ export class CausalLM extends Module {
   loss(batch: LmInput, options: CrossEntropyOptions & ForwardOptions = {}): CrossEntropyResult {
     if (!batch?.targets) throw new ShapeError('the batch has no targets', { op: 'CausalLM.loss' });
     const [forward, rest] = splitLossOptions('CausalLM.loss', options);
-    return linearCrossEntropy(
+    return this.output.crossEntropy(
       this.#encode(batch, forward),
-      this.output.weight,
       batchTensor(batch.targets, [batch.batchSize, batch.seqLen]),
       rest,
     );

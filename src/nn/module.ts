@@ -48,7 +48,7 @@ export abstract class Module {
         value.forEach((item, i) => {
           if (item instanceof Module) found.push([`${snakeCase(property)}.${i}`, item]);
         });
-      }
+      } else if (value instanceof Slot && value.module) found.push(['', value.module]);
     }
     return found;
   }
@@ -248,6 +248,14 @@ export abstract class Module {
       if (entry) parameter.set(entry instanceof Tensor ? entry.toArray() : entry.data);
     }
   }
+}
+
+/**
+ * A place in a module for another that comes and goes; while it is there it is a child, whose keys carry no prefix of its own.
+ * @internal
+ */
+export class Slot<M extends Module = Module> {
+  module: M | null = null;
 }
 
 /** Some hosts have no such registry. */
