@@ -1,6 +1,6 @@
 /**
  * @file Bundles the scripts and styles of pages that the package writes: `web/NAME/main.ts` and `web/NAME/page.css` to
- * `dist/pages/NAME.js.gz` and `NAME.css`, with the plotting library (uPlot) inside and its notice
+ * `dist/pages/NAME.js.gz` and `NAME.css.gz`, with the plotting library (uPlot) inside and its notice
  * at the top. src/report/ puts them into documents that load nothing, src/lab/page.ts the Lab's. Run by scripts/build.mjs at its end,
  * or alone: `node scripts/build-pages.mjs`. The conformance page is no part of the package and has a build of its own.
  */
@@ -123,10 +123,12 @@ export async function buildPages(target = join(root, 'dist/pages')) {
   for (const name of pageNames())
     pages[name] = await bundlePage(join(root, 'web', name, 'main.ts'), join(root, 'web', name, 'page.css'));
   let bytes = 0;
-  for (const [name, { js, ...rest }] of Object.entries(pages)) {
-    // Scripts lie packed: pages hold much that the package has as a library once more.
-    const packed = await gzipAsync(Buffer.from(js), { numiterations: 5 });
-    for (const [kind, content] of Object.entries({ 'js.gz': packed, ...rest })) {
+  for (const [name, { js, css, ...rest }] of Object.entries(pages)) {
+    // Scripts and styles lie packed: pages hold much that the package has as a library once more.
+    const [script, style] = await Promise.all(
+      [js, css].map((text) => gzipAsync(Buffer.from(text), { numiterations: 5 })),
+    );
+    for (const [kind, content] of Object.entries({ 'js.gz': script, 'css.gz': style, ...rest })) {
       writeFileSync(join(target, `${name}.${kind}`), content);
       bytes += Buffer.byteLength(content);
     }

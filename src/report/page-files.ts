@@ -24,22 +24,24 @@ const kept = new Map<string, PageFiles>();
 export function pageFiles(name: string): PageFiles {
   const before = kept.get(name);
   if (before) return before;
-  const folder = folders.find((one) => existsSync(new URL(`${name}.css`, one)));
+  const folder = folders.find((one) => existsSync(new URL(`${name}.css.gz`, one)));
   if (!folder) {
     throw new EnvironmentError(`the files of the page "${name}" are missing`, {
       op: 'report',
-      expected: `${name}.js.gz and ${name}.css`,
+      expected: `${name}.js.gz and ${name}.css.gz`,
       actual: `neither in ${folders.map((one) => fileURLToPath(one)).join(' nor in ')}`,
       hint: 'install prenorm again, or run `node scripts/build.mjs` in its sources',
     });
   }
-  const read = (extension: string) => readFileSync(new URL(`${name}.${extension}`, folder), 'utf8').trim();
-  const script = gunzipSync(readFileSync(new URL(`${name}.js.gz`, folder)))
-    .toString('utf8')
-    .trim();
+  const at = (extension: string) => new URL(`${name}.${extension}`, folder);
+  const unpack = (extension: string) =>
+    gunzipSync(readFileSync(at(extension)))
+      .toString('utf8')
+      .trim();
+  const script = unpack('js.gz');
   const notice = /^\/\*!\s*([\s\S]*?)\s*\*\//.exec(script)?.[1] ?? '';
-  const markup = existsSync(new URL(`${name}.html`, folder)) ? { markup: read('html') } : {};
-  const files = { script, style: read('css'), notice, ...markup };
+  const markup = existsSync(at('html')) ? { markup: readFileSync(at('html'), 'utf8').trim() } : {};
+  const files = { script, style: unpack('css.gz'), notice, ...markup };
   kept.set(name, files);
   return files;
 }

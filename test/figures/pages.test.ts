@@ -7,11 +7,8 @@ import { pageNames, uplotNotice } from '../../scripts/build-pages.mjs';
 
 const names = pageNames();
 const path = (file: string) => new URL(`../../dist/pages/${file}`, import.meta.url);
-/** Scripts lie packed. */
-const read = (file: string) =>
-  file.endsWith('.js')
-    ? gunzipSync(readFileSync(path(`${file}.gz`))).toString()
-    : readFileSync(path(file), 'utf8');
+/** Scripts and styles lie packed. */
+const read = (file: string) => gunzipSync(readFileSync(path(`${file}.gz`))).toString();
 
 test('every page is built, with the notice of uPlot at its top', () => {
   assert.ok(names.includes('report') && !names.includes('conformance') && !names.includes('figures'));
