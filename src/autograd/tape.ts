@@ -57,10 +57,15 @@ export function isGradEnabled(): boolean {
  * objects of tensors) survives, everything else it made is freed.
  */
 export function noGrad<T>(fn: () => T, runtime?: Runtime): T {
+  return withGrad(false, () => inFrame('noGrad', fn, runtime));
+}
+
+/** Runs `fn` with ops that record themselves, or not. */
+export function withGrad<T>(enabled: boolean, fn: () => T): T {
   const before = gradEnabled;
-  gradEnabled = false;
+  gradEnabled = enabled;
   try {
-    return inFrame('noGrad', fn, runtime);
+    return fn();
   } finally {
     gradEnabled = before;
   }
@@ -101,14 +106,16 @@ function settleAll(value: unknown, depth: number): void {
 /**
  * Links `outputs` to their op when a gradient can flow; otherwise the op leaves no trace.
  * `backward` reads the outputs' gradients from the context and hands on those of the inputs it is asked for.
+ * @param flows whether one can: to an input, or to what the op reads beside them
  */
 export function record(
   op: string,
   inputs: readonly Variable[],
   outputs: readonly Variable[],
   backward: (ctx: BackwardContext) => void,
+  flows = inputs.some((input) => input.requiresGrad),
 ): void {
-  if (!gradEnabled || !inputs.some((input) => input.requiresGrad)) return;
+  if (!gradEnabled || !flows) return;
   const frame = outputs[0].runtime.currentFrame();
   const node: RecordedNode = { op, inputs, outputs, backward, sequence: sequence++, frame };
   for (const output of outputs) {
@@ -203,6 +210,13 @@ export class BackwardContext {
     }
   }
 
+  /** Has the gradients of `outputs`, made in a forward that was computed again, flow to what they were made of. */
+  again(outputs: readonly Variable[]): void {
+    const touched = new Set<Variable>();
+    walk(this.runtime, reachable(outputs), touched);
+    for (const variable of touched) if (variable instanceof Parameter) this.touched.add(variable);
+  }
+
   #existing(input: Variable): Ptr {
     if (input instanceof Parameter && (input.gradPtr === 0 || input.gradIsZero)) {
       // While planning, nothing may be bound to the parameter, and its gradient takes no room in the arena.
@@ -244,7 +258,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
       hint: 'was it computed inside noGrad(), or from a frozen model?',
     });
   }
-  const order = reachable(loss);
+  const order = reachable([loss]);
   loss.storage.settle();
   const touched = new Set<Variable>([loss]);
   loss.gradPtr = runtime.allocate(1);
@@ -253,14 +267,7 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
   // A parameter that is itself the loss has no node to carry the gradient to it.
   if (loss instanceof Parameter) runtime.kernels.addInto(loss.gradAddress(), loss.gradPtr, 1);
   try {
-    for (const node of order) {
-      if (node.outputs.some((output) => output.gradPtr !== 0)) {
-        // Retained gradients are read now: the op below may hand their memory on to its inputs.
-        for (const output of node.outputs) if (output.retain && output.gradPtr !== 0) settleGradient(output);
-        node.backward(new BackwardContext(runtime, node, touched));
-        watcher?.(node);
-      }
-    }
+    walk(runtime, order, touched);
     for (const variable of touched) {
       if (variable.node === null && !(variable instanceof Parameter)) settleGradient(variable);
     }
@@ -274,6 +281,17 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
   }
 }
 
+/** The backward of every node that a gradient has arrived at. */
+function walk(runtime: Runtime, order: readonly RecordedNode[], touched: Set<Variable>): void {
+  for (const node of order) {
+    if (!node.outputs.some((output) => output.gradPtr !== 0)) continue;
+    // Retained gradients are read now: the op below may hand their memory on to its inputs.
+    for (const output of node.outputs) if (output.retain && output.gradPtr !== 0) settleGradient(output);
+    node.backward(new BackwardContext(runtime, node, touched));
+    watcher?.(node);
+  }
+}
+
 function settleGradient(variable: Variable): void {
   if (variable.runtime.planning) return;
   variable.runtime.recording?.refuse('a tensor that is no parameter wants its gradient');
@@ -284,13 +302,13 @@ function settleGradient(variable: Variable): void {
 }
 
 /**
- * Nodes the loss depends on, newest first.
+ * Nodes that `outputs`, such as the loss, depend on, newest first.
  * @throws MemoryError when a part of the graph is gone.
  */
-function reachable(loss: Variable): RecordedNode[] {
+function reachable(outputs: readonly Variable[]): RecordedNode[] {
   const seen = new Set<RecordedNode>();
   // Every node is made by `record`; variables only know the part of it they need.
-  const stack = (loss.node ? [loss.node] : []) as RecordedNode[];
+  const stack = outputs.flatMap(({ node }) => node ?? []) as RecordedNode[];
   while (stack.length > 0) {
     const node = stack.pop() as RecordedNode;
     if (seen.has(node)) continue;

@@ -50,6 +50,7 @@ export {
 } from './placements.js';
 export type { PooledHead } from './pooled-head.js';
 export { type PositionKind, Positions, sinusoids } from './positions.js';
+export { recompute } from './recompute.js';
 export {
   type LinearRopeScaling,
   type Llama3RopeScaling,

@@ -113,6 +113,8 @@ export interface Placement {
   insteadOfNoNorm?: string;
   /** Gain of the token embeddings of an encoder-decoder at initialisation, by the depth of the stack. Default 1. */
   embeddingGain?(numLayers: number): number;
+  /** Whether a second stream goes from layer to layer beside x. */
+  secondStream?: boolean;
   /** Whether its factors are measured on a batch before training, by `profileAdmin`. */
   profiled?: boolean;
   /** What the last norm of a layer hides: the sum in front of it, y being f(x). */
@@ -239,6 +241,7 @@ export const placements: Record<NormPlacement, Placement> = {
     },
     hidden: (x, y) => add(x, y),
     finalNorm: true,
+    secondStream: true,
     insteadOfNoNorm: "without the second stream it is Post-LN: use normPlacement 'post'",
     finalEps: 0.01,
   },

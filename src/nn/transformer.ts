@@ -8,7 +8,7 @@ import type { AttentionMask } from './attention.js';
 import type { Norm } from './layers.js';
 import { Module } from './module.js';
 import { makeNorm } from './norms.js';
-import { placements, type Streams } from './placements.js';
+import { type Placement, placements, type Streams } from './placements.js';
 import {
   type LayerConfig,
   type LayerPosition,
@@ -73,8 +73,41 @@ function finish(x: Variable, norm: Norm | null, { dual }: Streams): Variable {
   return dual ? add(x, norm.forward(dual)) : norm.forward(x);
 }
 
+/** Takes x through a layer; the stack's second input, if it has one, is `memory`. */
+type Step<L> = (layer: L, x: Variable, streams: Streams, memory: Variable | null) => Variable;
+
+/** How x goes through layers, one after the other. @internal */
+export type LayerRunner = <L extends { readonly placement: Placement }>(
+  layers: readonly L[],
+  x: Variable,
+  streams: Streams,
+  memory: Variable | null,
+  step: Step<L>,
+) => Variable;
+
+/** @internal */
+export const inTurn: LayerRunner = (layers, x, streams, memory, step) => {
+  for (const layer of layers) x = step(layer, x, streams, memory);
+  return x;
+};
+
+/** What both kinds of stacks are. @internal */
+export abstract class Stack<L extends { readonly placement: Placement } = never> extends Module {
+  abstract readonly layers: L[];
+  abstract readonly norm: Norm | null;
+  /** Set by `recompute`. */
+  runner: LayerRunner = inTurn;
+
+  /** x through all layers to the end; a trace sees what is kept. */
+  protected run(x: Variable, memory: Variable | null, isTraced: boolean, step: Step<L>): Variable {
+    const streams: Streams = { layerInput: x, dual: null };
+    x = (isTraced ? inTurn : this.runner)(this.layers, x, streams, memory, step);
+    return finish(x, this.norm, streams);
+  }
+}
+
 /** A stack of encoder layers, and the final norm where the placement needs one. */
-export class TransformerEncoder extends Module {
+export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
   static override readonly name: string = 'TransformerEncoder';
   readonly layers: TransformerEncoderLayer[];
   readonly norm: Norm | null;
@@ -91,9 +124,9 @@ export class TransformerEncoder extends Module {
 
   /** x (B, T, C) to (B, T, C). `trace` sees what each layer computes. */
   forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
-    const streams: Streams = { layerInput: x, dual: null };
-    for (const layer of this.layers) x = layer.forward(x, mask, trace, streams);
-    return finish(x, this.norm, streams);
+    return this.run(x, null, trace !== undefined, (layer, h, streams) =>
+      layer.forward(h, mask, trace, streams),
+    );
   }
 
   /** x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. */
@@ -107,7 +140,7 @@ export class TransformerEncoder extends Module {
 }
 
 /** A stack of decoder layers, and the final norm where the placement needs one. */
-export class TransformerDecoder extends Module {
+export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
   static override readonly name: string = 'TransformerDecoder';
   readonly layers: TransformerDecoderLayer[];
   readonly norm: Norm | null;
@@ -130,9 +163,9 @@ export class TransformerDecoder extends Module {
     memoryMask: AttentionMask,
     trace?: Trace,
   ): Variable {
-    const streams: Streams = { layerInput: x, dual: null };
-    for (const layer of this.layers) x = layer.forward(x, memory, mask, memoryMask, trace, streams);
-    return finish(x, this.norm, streams);
+    return this.run(x, memory, trace !== undefined, (layer, h, streams, given) =>
+      layer.forward(h, given as Variable, mask, memoryMask, trace, streams),
+    );
   }
 
   /**

@@ -14,6 +14,7 @@ import {
 import { brief, ConfigError, checkKeys } from '../errors.js';
 import { isJsonObject } from '../json.js';
 import { modelClasses } from '../nn/model-kinds.js';
+import { recomputeRule } from '../nn/recompute.js';
 import { makeSchedule } from '../optim/index.js';
 import { arithmeticNames } from '../runtime/arithmetic.js';
 import type { EarlyStopping } from '../train/index.js';
@@ -53,6 +54,7 @@ const trainingRules: Rules<TrainingRecipe> = {
   arithmetic: optional(oneOf(...arithmeticNames)),
   clipNorm: optional({ wanted: 'a positive number', holds: (value) => isNumber(value) && value > 0 }),
   labelSmoothing: optional(share),
+  recompute: optional(recomputeRule),
   seed: optional(seed),
   seeds: optional(object('model, data or dropout')),
   evalEvery: optional(integer(1)),

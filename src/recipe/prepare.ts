@@ -3,7 +3,7 @@ import { bytesOf } from '../checks.js';
 import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import type { TokenizerLoader } from '../io/saved-tokenizer.js';
-import { type CausalLM, placements, profileAdmin } from '../nn/index.js';
+import { type CausalLM, placements, profileAdmin, recompute } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { markOf } from '../runtime/arithmetic.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -187,6 +187,8 @@ export function trainerOptions<B>(
   const { schedule, steps, labelSmoothing, clipNorm, accumulate, evalEvery } = recipe;
   const { keepBest, earlyStopping, stopOnDivergence, gradNormEvery } = recipe;
   refuseOtherArithmetic(recipe);
+  // Here, so that a plan of the model sees it before there is a trainer.
+  if (recipe.recompute !== undefined) recompute(parts.model, recipe.recompute);
   return {
     ...parts,
     optimizer: buildOptimizer(recipe, parts.model),

@@ -86,6 +86,11 @@ export interface TrainingRecipe {
   clipNorm?: number;
   /** Share of the target's probability that is spread over the vocabulary, in [0, 1). Default 0. */
   labelSmoothing?: number;
+  /**
+   * Keep only what goes into each layer (`true`), or into every so many layers together, and compute the rest again in
+   * the backward: less memory, about a third more time, the same bits. Default false.
+   */
+  recompute?: boolean | number;
   /** Seed of initial values, data order and dropout. Default 0. */
   seed?: number;
   /** Where one of the three has a seed of its own. Default: `seed` for all. */

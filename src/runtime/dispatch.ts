@@ -4,7 +4,7 @@
  */
 import { type Kernels, unrecorded } from './kernels.js';
 import type { DividedProgram } from './pool.js';
-import { type InputArray, Recording } from './recording.js';
+import { type Block, type InputArray, Recording, releaseBlocks } from './recording.js';
 import type { Runtime } from './runtime.js';
 
 type KernelFunction = (...args: number[]) => unknown;
@@ -30,6 +30,8 @@ export interface RecordedProgram {
   readonly uploads: Recording['uploads'];
   readonly actions: readonly (() => void)[];
   readonly calls: readonly (readonly [kernel: KernelFunction, args: number[]])[];
+  /** What is given back with it. */
+  readonly blocks: readonly Block[];
   /** What threads walk; null without any. */
   readonly divided: DividedProgram | null;
 }
@@ -58,24 +60,37 @@ export function record<T>(
     return { value: fn(), recording };
   }
   const isCurrent = (): boolean => tables.recording === recording;
-  const value = tables.record(recording, (kernels) => recordingKernels(kernels, recording, isCurrent), fn);
-  return { value, recording };
+  let done = false;
+  try {
+    const value = tables.record(
+      recording,
+      (kernels) => recordingKernels(kernels, recording, isCurrent),
+      fn,
+    );
+    done = true;
+    return { value, recording };
+  } finally {
+    recording.frame.alive = false;
+    if (!done || recording.refusal !== null) releaseBlocks(recording.blocks);
+  }
 }
 
 /** Makes a program of a recording (without a refusal). */
 export function toProgram(recording: Recording, { tables, pool }: Runtime): RecordedProgram {
-  const { calls, uploads, actions } = recording;
+  const { calls, uploads, actions, blocks } = recording;
   const { plain } = tables;
   return {
     uploads,
     actions,
+    blocks,
     calls: calls.map(({ kernel, args }) => [plain[kernel] as KernelFunction, args] as const),
     divided: pool ? pool.divide(calls, plain) : null,
   };
 }
 
 /** Gives a program's memory back. */
-export function forget({ divided }: RecordedProgram, { persistent }: Runtime): void {
+export function forget({ divided, blocks }: RecordedProgram, { persistent }: Runtime): void {
+  releaseBlocks(blocks);
   if (divided) persistent.release(divided.ptr, divided.bytes);
 }
 

@@ -8,6 +8,7 @@
  * why, and eager execution goes on.
  */
 import type { Kernels, Ptr } from './kernels.js';
+import type { PersistentAllocator } from './persistent.js';
 
 /** An array of a batch, whose values may differ in the replay of a recorded step. */
 export type InputArray = Int32Array | Float32Array;
@@ -26,10 +27,26 @@ interface Upload {
   rebind: (values: InputArray) => void;
 }
 
+/** A long-lived block that belongs to a recording. */
+export interface Block {
+  owner: PersistentAllocator;
+  ptr: Ptr;
+  bytes: number;
+}
+
+/** Gives blocks back. */
+export function releaseBlocks(blocks: readonly Block[]): void {
+  for (const { owner, ptr, bytes } of blocks) owner.release(ptr, bytes);
+}
+
 export class Recording {
   readonly calls: RecordedCall[] = [];
   readonly uploads: Upload[] = [];
   readonly actions: (() => void)[] = [];
+  /** Where the host writes what frames within the step read; they are there as long as a program replays this. */
+  readonly blocks: Block[] = [];
+  /** Alive until the recorded step ends: only then tensors take their values to lie in a block. */
+  readonly frame = { alive: true };
   /** The random position was moved meanwhile, which a replay does not do. */
   moved = false;
   #refusal: string | null = null;
@@ -43,6 +60,13 @@ export class Recording {
 
   refuse(reason: string): void {
     this.#refusal ??= reason;
+  }
+
+  /** Memory of its own for what the host writes. */
+  place(owner: PersistentAllocator, bytes: number): { ptr: Ptr; frame: { alive: boolean } } {
+    const ptr = owner.allocate(bytes);
+    this.blocks.push({ owner, ptr, bytes });
+    return { ptr, frame: this.frame };
   }
 
   /** Host values were copied to `ptr`. */

@@ -19,6 +19,12 @@ import { type ThreadOrder, Threads } from './threads.js';
 export type { MemoryReport } from './heap.js';
 export type { InputArray } from './recording.js';
 
+/** Memory that the host writes, and what says how long it is there. */
+export interface HostPlace {
+  ptr: Ptr;
+  frame: Pick<Frame, 'alive'>;
+}
+
 /**
  * A memory with its kernels, threads and random state; made by `init` and `createRuntime`. Tensors of two runtimes
  * do not mix.
@@ -130,6 +136,16 @@ export class Runtime {
   /** The frame new allocations belong to. @internal */
   currentFrame(): Frame {
     return this.#memory.currentFrame();
+  }
+
+  /**
+   * Where the host writes `count` elements that ops read: in the frame. In a recording, whose replay has them written
+   * before all calls, memory of a frame within the step would serve others before, so that is a place of its own. @internal
+   */
+  hostPlace(count: number): HostPlace {
+    const { recording, arena } = this;
+    if (recording && arena.depth > 1) return recording.place(this.persistent, count * 4);
+    return { ptr: this.allocate(count), frame: this.currentFrame() };
   }
 
   /** Ends the implicit frame that the step's first allocation opened (a no-op inside `scope`). */

@@ -7,9 +7,8 @@
  */
 import { checkInts } from '../checks.js';
 import { brief, DataError, formatShape, MemoryError, ShapeError } from '../errors.js';
-import type { Frame } from '../runtime/arena.js';
 import type { Ptr } from '../runtime/kernels.js';
-import { currentRuntime, type Runtime } from '../runtime/runtime.js';
+import { currentRuntime, type HostPlace, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
 import { checkShape, type Shape, sameShape, sizeOf } from './shape.js';
 
@@ -23,7 +22,7 @@ export class Storage {
     readonly runtime: Runtime,
     readonly dtype: DType,
     readonly size: number,
-    private place: { ptr: Ptr; frame: Frame | null } | null,
+    private place: { ptr: Ptr; frame: HostPlace['frame'] | null } | null,
     private host: HostArray | null,
   ) {}
 
@@ -31,10 +30,10 @@ export class Storage {
   address(): Ptr {
     if (this.place && (this.place.frame === null || this.place.frame.alive)) return this.place.ptr;
     if (!this.host) throw popped();
-    const ptr = this.runtime.allocate(this.size);
+    this.place = this.runtime.hostPlace(this.size);
+    const { ptr } = this.place;
     if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, this.host);
     else this.runtime.heap.writeFloats(ptr, this.host);
-    this.place = { ptr, frame: this.runtime.currentFrame() };
     this.runtime.recording?.upload(ptr, this.host, (values) => {
       this.host = values;
     });

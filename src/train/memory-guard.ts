@@ -71,7 +71,7 @@ export class MemoryGuard<B> {
         actual: limit,
         hint: memoryHint(
           this.#optimizer.runtime.heap,
-          'use smaller batches with accumulate, shorter sequences, or raise init({ maxMemory })',
+          'use smaller batches with accumulate, recompute, shorter sequences, or raise init({ maxMemory })',
         ),
         cause,
       },

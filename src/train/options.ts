@@ -17,6 +17,7 @@ import {
 import type { BatchSource } from '../data/cursor.js';
 import { ConfigError, type PrenormError } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { recomputeRule } from '../nn/recompute.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Schedule } from '../optim/schedules.js';
 import type { EarlyStopping, Metric, Stopped } from './best.js';
@@ -76,6 +77,11 @@ export interface TrainerOptions<B> {
   signal?: AbortSignal;
   /** Record steps and replay them, to the same bits but faster. Default true. */
   replay?: boolean;
+  /**
+   * Keep only what goes into each layer (`true`), or into every so many layers together, and compute the rest again in the
+   * backward: less memory, about a third more time, the same bits. Default: as `recompute` has set the model, else false.
+   */
+  recompute?: boolean | number;
 }
 
 /** What a model made of an input during training. */
@@ -199,6 +205,7 @@ const rules: Rules<TrainerOptions<unknown>> = {
   companions: optional(companions),
   signal: optional(anything),
   replay: optional(flag),
+  recompute: optional(recomputeRule),
 };
 
 /** What means nothing without another option. */

@@ -6,6 +6,7 @@ import type { Parameter } from '../autograd/variable.js';
 import type { Cursor } from '../data/cursor.js';
 import { ConfigError, PrenormError } from '../errors.js';
 import { Sha256 } from '../io/sha256.js';
+import { recompute } from '../nn/recompute.js';
 import { withRuntime } from '../runtime/runtime.js';
 import { awaitable, type TrainingRun } from './awaitable.js';
 import { BatchMean } from './batch-mean.js';
@@ -74,6 +75,7 @@ export class Trainer<B> {
       ? { ...options, validation: repeatable('Trainer', 'validation', validation) }
       : options;
     const { model, optimizer, metric, keepBest = validation !== undefined } = this.options;
+    if (options.recompute !== undefined) recompute(model, options.recompute);
     this.#best = new BestSoFar(metric, keepBest, options.earlyStopping);
     this.#layers = options.gradNormEvery ? trainedLayers(model, optimizer) : new Map();
     this.#guard = new MemoryGuard(options.model, options.optimizer);

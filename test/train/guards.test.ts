@@ -180,7 +180,7 @@ test('a step that cannot fit is refused before it starts, and smaller ones go on
     assert.not(computed, 'the step has started');
     assert.is(
       error.message,
-      `Trainer: step 2 needs ${planned.peakBytes} bytes: ${planned.parameters} for parameters, ${planned.optimizer} for gradients and moments, ${planned.activations} for the activations of a batch with batchSize 400, seqLen 64, tokens 25600; the limit is 4194304 (use smaller batches with accumulate, shorter sequences, or raise init({ maxMemory }))`,
+      `Trainer: step 2 needs ${planned.peakBytes} bytes: ${planned.parameters} for parameters, ${planned.optimizer} for gradients and moments, ${planned.activations} for the activations of a batch with batchSize 400, seqLen 64, tokens 25600; the limit is 4194304 (use smaller batches with accumulate, recompute, shorter sequences, or raise init({ maxMemory }))`,
     );
     assert.is(error.expected, planned.peakBytes);
     bytesEqual(trainer.save(), before);

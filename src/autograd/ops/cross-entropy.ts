@@ -124,7 +124,7 @@ export function lossDivisor(
   option: number | TokenCount | undefined,
 ): { inverse: Ptr; valid: number } {
   const { runtime } = targets;
-  const inverse = runtime.allocate(1);
+  const inverse = runtime.hostPlace(1).ptr;
   if (runtime.planning) return { inverse, valid: 1 };
   const counter = option instanceof TokenCount ? option : null;
   if (counter) counter.numLosses++;

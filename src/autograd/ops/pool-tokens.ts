@@ -39,9 +39,9 @@ function meanOf(x: Variable, lengths: Variable | null): Variable {
   const [B, T, C] = x.shape;
   const runtime = lengths ? runtimeOf('poolTokens', x, lengths) : x.runtime;
   const { kernels, heap } = runtime;
-  const places = runtime.allocate(B * T); // of token b·T + t: itself, -1 in the padding
-  const rows = runtime.allocate(B * T); // its sequence b, -1 in the padding
-  const inverse = runtime.allocate(B * C); // 1 / length, once for every element of the result
+  const places = runtime.hostPlace(B * T).ptr; // of token b·T + t: itself, -1 in the padding
+  const rows = runtime.hostPlace(B * T).ptr; // its sequence b, -1 in the padding
+  const inverse = runtime.hostPlace(B * C).ptr; // 1 / length, once for every element of the result
   eachTime(runtime, lengths, x.shape, (known) => {
     const each = (value: (b: number, t: number) => number, width: number): Int32Array =>
       Int32Array.from({ length: B * width }, (_, i) => value(Math.floor(i / width), i % width));
@@ -77,7 +77,7 @@ function lastOf(x: Variable, lengths: Variable | null): Variable {
   const [B, T, C] = x.shape;
   const runtime = lengths ? runtimeOf('poolTokens', x, lengths) : x.runtime;
   const { kernels, heap } = runtime;
-  const places: Ptr = runtime.allocate(B);
+  const places: Ptr = runtime.hostPlace(B).ptr;
   eachTime(runtime, lengths, x.shape, (known) => {
     heap.writeInts(
       places,
