@@ -23,15 +23,8 @@ export function recompute<M extends Module>(model: M, every: boolean | number): 
   const deepest = Math.max(0, ...stacks.map(({ layers }) => layers.length));
   if (every && deepest < Number(every)) {
     throw new ConfigError(
-      deepest === 0
-        ? 'the model has no stack of layers'
-        : `recompute must be at most ${deepest}, the layers of the deepest stack, got ${every}`,
-      {
-        op: 'recompute',
-        expected: deepest || 'a TransformerEncoder or TransformerDecoder',
-        actual: every,
-        hint: 'true keeps what goes into each layer, 2 what goes into every other',
-      },
+      `recompute must be at most ${deepest}, the layers of the deepest stack of the model, got ${every}`,
+      { op: 'recompute', expected: deepest, actual: every },
     );
   }
   for (const stack of stacks) stack.runner = every ? inGroups(Number(every)) : inTurn;

@@ -95,14 +95,13 @@ export const inTurn: LayerRunner = (layers, x, streams, memory, step) => {
 export abstract class Stack<L extends { readonly placement: Placement } = never> extends Module {
   abstract readonly layers: L[];
   abstract readonly norm: Norm | null;
-  /** Set by `recompute`. */
+  /** Set by `recompute`. @internal */
   runner: LayerRunner = inTurn;
 
-  /** x through all layers to the end; a trace sees what is kept. */
-  protected run(x: Variable, memory: Variable | null, isTraced: boolean, step: Step<L>): Variable {
+  /** x through all layers to the end; a trace sees what is kept. @internal */
+  protected run(x: Variable, memory: Variable | null, trace: Trace | undefined, step: Step<L>): Variable {
     const streams: Streams = { layerInput: x, dual: null };
-    x = (isTraced ? inTurn : this.runner)(this.layers, x, streams, memory, step);
-    return finish(x, this.norm, streams);
+    return finish((trace ? inTurn : this.runner)(this.layers, x, streams, memory, step), this.norm, streams);
   }
 }
 
@@ -124,9 +123,7 @@ export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
 
   /** x (B, T, C) to (B, T, C). `trace` sees what each layer computes. */
   forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
-    return this.run(x, null, trace !== undefined, (layer, h, streams) =>
-      layer.forward(h, mask, trace, streams),
-    );
+    return this.run(x, null, trace, (layer, h, streams) => layer.forward(h, mask, trace, streams));
   }
 
   /** x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. */
@@ -163,7 +160,7 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
     memoryMask: AttentionMask,
     trace?: Trace,
   ): Variable {
-    return this.run(x, memory, trace !== undefined, (layer, h, streams, given) =>
+    return this.run(x, memory, trace, (layer, h, streams, given) =>
       layer.forward(h, given as Variable, mask, memoryMask, trace, streams),
     );
   }

@@ -29,6 +29,8 @@ export class Arena {
   #offset = 0;
   #inUse = 0;
   #highWater = 0;
+  /** Frames that were popped so far: memory handed out since may have been something else before. */
+  pops = 0;
 
   /** @param reserve hands out `bytes` of fresh memory for a new segment, for good. */
   constructor(reserve: (bytes: number) => number) {
@@ -65,6 +67,7 @@ export class Arena {
   /** Frees all that was allocated since `frame` was pushed, inner frames included. */
   pop(frame: Frame): void {
     if (!frame.alive) return;
+    this.pops++;
     while (this.#frames.length > 0) {
       const inner = this.#frames.pop() as Frame;
       inner.alive = false;

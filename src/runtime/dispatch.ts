@@ -53,8 +53,8 @@ export function record<T>(
   inputs: readonly InputArray[],
   fn: () => T,
 ): { value: T; recording: Recording } {
-  const recording = new Recording(inputs);
-  const { tables } = runtime;
+  const { tables, arena } = runtime;
+  const recording = new Recording(inputs, arena.pops);
   if (!canReplay(runtime)) {
     recording.refuse('the step began inside another computation');
     return { value: fn(), recording };
@@ -62,11 +62,7 @@ export function record<T>(
   const isCurrent = (): boolean => tables.recording === recording;
   let done = false;
   try {
-    const value = tables.record(
-      recording,
-      (kernels) => recordingKernels(kernels, recording, isCurrent),
-      fn,
-    );
+    const value = tables.record(recording, (kernels) => recordingKernels(kernels, recording, isCurrent), fn);
     done = true;
     return { value, recording };
   } finally {

@@ -7,6 +7,7 @@
  * comes from the host, or is read by it in between, makes a computation one that cannot be recorded: `refusal` says
  * why, and eager execution goes on.
  */
+import type { Arena } from './arena.js';
 import type { Kernels, Ptr } from './kernels.js';
 import type { PersistentAllocator } from './persistent.js';
 
@@ -43,7 +44,7 @@ export class Recording {
   readonly calls: RecordedCall[] = [];
   readonly uploads: Upload[] = [];
   readonly actions: (() => void)[] = [];
-  /** Where the host writes what frames within the step read; they are there as long as a program replays this. */
+  /** Where the host writes once frames have come and gone within the step; they are there as long as a program replays this. */
   readonly blocks: Block[] = [];
   /** Alive until the recorded step ends: only then tensors take their values to lie in a block. */
   readonly frame = { alive: true };
@@ -51,7 +52,11 @@ export class Recording {
   moved = false;
   #refusal: string | null = null;
 
-  constructor(readonly inputs: readonly InputArray[]) {}
+  /** @param pops frames that the arena had popped before it */
+  constructor(
+    readonly inputs: readonly InputArray[],
+    readonly pops = 0,
+  ) {}
 
   /** Why this cannot be replayed; null when it can. */
   get refusal(): string | null {
@@ -62,8 +67,14 @@ export class Recording {
     this.#refusal ??= reason;
   }
 
-  /** Memory of its own for what the host writes. */
-  place(owner: PersistentAllocator, bytes: number): { ptr: Ptr; frame: { alive: boolean } } {
+  /** Memory of its own for `count` elements that the host writes; null where that of the frame is nobody else's before. */
+  place(
+    arena: Arena,
+    owner: PersistentAllocator,
+    count: number,
+  ): { ptr: Ptr; frame: { alive: boolean } } | null {
+    if (arena.depth <= 1 && arena.pops === this.pops) return null;
+    const bytes = count * 4;
     const ptr = owner.allocate(bytes);
     this.blocks.push({ owner, ptr, bytes });
     return { ptr, frame: this.frame };

@@ -139,13 +139,13 @@ export class Runtime {
   }
 
   /**
-   * Where the host writes `count` elements that ops read: in the frame. In a recording, whose replay has them written
-   * before all calls, memory of a frame within the step would serve others before, so that is a place of its own. @internal
+   * Where the host writes `count` elements that ops read: in the frame. A replay has them written before all calls, so in a
+   * recording it is a place of its own once that memory may serve others before: in frames within the step, and after
+   * them. @internal
    */
   hostPlace(count: number): HostPlace {
-    const { recording, arena } = this;
-    if (recording && arena.depth > 1) return recording.place(this.persistent, count * 4);
-    return { ptr: this.allocate(count), frame: this.currentFrame() };
+    const own = this.recording?.place(this.arena, this.persistent, count);
+    return own ?? { ptr: this.allocate(count), frame: this.currentFrame() };
   }
 
   /** Ends the implicit frame that the step's first allocation opened (a no-op inside `scope`). */

@@ -25,7 +25,7 @@ test.before(async () => {
 type Every = boolean | number;
 
 /** A fixed batch again and again. */
-const always = <B>(batch: B) => ({ next: () => batch, state: () => ({}), restore() {} });
+const always = <B>(batch: B) => ({ next: () => batch, state: () => ({ epoch: 0, batch: 0 }), restore() {} });
 
 const dropouts = { dropout: 0.2, attentionDropout: 0.2, activationDropout: 0.2 };
 
@@ -104,7 +104,7 @@ test('plan() tells what is used, which is less', async () => {
           const trainer = new Trainer({
             model: model as never,
             data: always(batch),
-            optimizer: new Adam(model.parameters()),
+            optimizer: new Adam(model.parameters(), { lr: 0.01 }),
             steps: 3,
             recompute: every,
           });
@@ -154,7 +154,10 @@ test('a recording that is refused, or fails, gives it back at once', async () =>
       spoil();
       return result;
     };
-    const trainer = translationTrainer({ recompute: true, accumulate: 1, data: always(batch) as never }, model);
+    const trainer = translationTrainer(
+      { recompute: true, accumulate: 1, data: always(batch) as never },
+      model,
+    );
     trainer.trainStep();
     const held = runtime.memory().persistentInUse;
     spoil = () => {
@@ -187,7 +190,7 @@ test('what it cannot do is refused', () => {
     new Trainer({
       model: model as never,
       data: textWindows(),
-      optimizer: new Adam(model.parameters()),
+      optimizer: new Adam(model.parameters(), { lr: 0.01 }),
       steps: 1,
       recompute: every as never,
     });
@@ -200,10 +203,13 @@ test('what it cannot do is refused', () => {
   }
   assert.match(
     refusal(() => recompute(model, 3)).message,
-    'recompute must be at most 2, the layers of the deepest stack, got 3',
+    'recompute must be at most 2, the layers of the deepest stack of the model, got 3',
   );
   const part = layers[0].feedForward;
-  assert.match(refusal(() => recompute(part, true)).message, 'the model has no stack of layers');
+  assert.match(
+    refusal(() => recompute(part, true)).message,
+    'recompute must be at most 0, the layers of the deepest stack',
+  );
   assert.is(recompute(part, false), part);
   assert.is(refusal(() => recompute(null as never, true)).code, 'CONFIG');
 });
