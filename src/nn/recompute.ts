@@ -4,7 +4,7 @@ import type { Variable } from '../autograd/variable.js';
 import { checkValue, either, flag, having, integer } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from './module.js';
-import { inTurn, type LayerRunner, Stack } from './transformer.js';
+import { inTurn, type LayerRunner, TransformerDecoder, TransformerEncoder } from './transformer.js';
 
 /** Which layers: all, one by one; or as many together. */
 export const recomputeRule = either(flag, integer(1));
@@ -19,7 +19,9 @@ export const recomputeRule = either(flag, integer(1));
 export function recompute<M extends Module>(model: M, every: boolean | number): M {
   checkValue('recompute', 'model', model, having('a model', 'namedModules'));
   checkValue('recompute', 'recompute', every, recomputeRule);
-  const stacks = [...model.namedModules()].flatMap(([, module]) => (module instanceof Stack ? module : []));
+  const stacks = [...model.namedModules()].flatMap(([, module]) =>
+    module instanceof TransformerEncoder || module instanceof TransformerDecoder ? module : [],
+  );
   const deepest = Math.max(0, ...stacks.map(({ layers }) => layers.length));
   if (every && deepest < Number(every)) {
     throw new ConfigError(

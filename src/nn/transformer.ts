@@ -91,25 +91,25 @@ export const inTurn: LayerRunner = (layers, x, streams, memory, step) => {
   return x;
 };
 
-/** What both kinds of stacks are. @internal */
-export abstract class Stack<L extends { readonly placement: Placement } = never> extends Module {
-  abstract readonly layers: L[];
-  abstract readonly norm: Norm | null;
-  /** Set by `recompute`. @internal */
-  runner: LayerRunner = inTurn;
-
-  /** x through all layers to the end; a trace sees what is kept. @internal */
-  protected run(x: Variable, memory: Variable | null, trace: Trace | undefined, step: Step<L>): Variable {
-    const streams: Streams = { layerInput: x, dual: null };
-    return finish((trace ? inTurn : this.runner)(this.layers, x, streams, memory, step), this.norm, streams);
-  }
+/** x through all layers of a stack to its end; a trace sees what is kept. */
+function through<L extends { readonly placement: Placement }>(
+  { layers, norm, runner }: { layers: readonly L[]; norm: Norm | null; runner: LayerRunner },
+  x: Variable,
+  memory: Variable | null,
+  trace: Trace | undefined,
+  step: Step<L>,
+): Variable {
+  const streams: Streams = { layerInput: x, dual: null };
+  return finish((trace ? inTurn : runner)(layers, x, streams, memory, step), norm, streams);
 }
 
 /** A stack of encoder layers, and the final norm where the placement needs one. */
-export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
+export class TransformerEncoder extends Module {
   static override readonly name: string = 'TransformerEncoder';
   readonly layers: TransformerEncoderLayer[];
   readonly norm: Norm | null;
+  /** Set by `recompute`. @internal */
+  runner: LayerRunner = inTurn;
 
   constructor(config: StackConfig) {
     super();
@@ -123,7 +123,7 @@ export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
 
   /** x (B, T, C) to (B, T, C). `trace` sees what each layer computes. */
   forward(x: Variable, mask: AttentionMask = {}, trace?: Trace): Variable {
-    return this.run(x, null, trace, (layer, h, streams) => layer.forward(h, mask, trace, streams));
+    return through(this, x, null, trace, (layer, h, streams) => layer.forward(h, mask, trace, streams));
   }
 
   /** x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. */
@@ -137,10 +137,12 @@ export class TransformerEncoder extends Stack<TransformerEncoderLayer> {
 }
 
 /** A stack of decoder layers, and the final norm where the placement needs one. */
-export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
+export class TransformerDecoder extends Module {
   static override readonly name: string = 'TransformerDecoder';
   readonly layers: TransformerDecoderLayer[];
   readonly norm: Norm | null;
+  /** Set by `recompute`. @internal */
+  runner: LayerRunner = inTurn;
 
   constructor(config: StackConfig) {
     super();
@@ -160,7 +162,7 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
     memoryMask: AttentionMask,
     trace?: Trace,
   ): Variable {
-    return this.run(x, memory, trace, (layer, h, streams, given) =>
+    return through(this, x, memory, trace, (layer, h, streams, given) =>
       layer.forward(h, given as Variable, mask, memoryMask, trace, streams),
     );
   }
