@@ -215,7 +215,7 @@ async function joinModules() {
     format: /** @type {const} */ ('esm'),
     target: 'es2022',
     platform: /** @type {const} */ ('neutral'),
-    external: ['node:*', 'commander', 'cli-progress', 'open', '@bufbuild/protobuf'],
+    external: ['node:*', 'commander', 'cli-progress', 'open', '@bufbuild/protobuf', 'bullmq', 'ioredis'],
     minifySyntax: true,
     metafile: /** @type {const} */ (true),
     logLevel: /** @type {const} */ ('warning'),

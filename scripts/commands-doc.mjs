@@ -16,14 +16,17 @@ const help = (...command) =>
   }).trimEnd();
 
 /** Names in the list of commands stand at its margin; what a line goes on with is indented. */
-const names = [
-  ...help()
-    .split('Commands:\n')[1]
-    .matchAll(/^ {2}(\w+)/gm),
-].map(([, name]) => name);
-const sections = names
-  .filter((name) => name !== 'help')
-  .map((name) => `## \`prenorm ${name}\`\n\n\`\`\`text\n${help(name)}\n\`\`\``);
+const namesIn = (text) =>
+  [...(text.split(/^Commands:\n/m)[1] ?? '').matchAll(/^ {2}(\w+)/gm)]
+    .map(([, name]) => name)
+    .filter((name) => name !== 'help');
+const sections = namesIn(help()).flatMap((name) => {
+  const own = help(name);
+  const parts = namesIn(own.split('\n\n').find((part) => part.startsWith('Commands:')) ?? '');
+  return [[name, own], ...parts.map((part) => [`${name} ${part}`, help(name, part)])].map(
+    ([title, text]) => `## \`prenorm ${title}\`\n\n\`\`\`text\n${text}\n\`\`\``,
+  );
+});
 const text = `<!-- Generated from the commands' own help by \`node scripts/commands-doc.mjs\`. Do not edit. -->
 # Commands
 

@@ -27,6 +27,8 @@ export interface CarryOutOptions extends Pick<EngineOptions, 'threads'> {
   goOn?: boolean;
   /** Default: on local processes. */
   execute?: RunExecutor;
+  /** Where that is, in words; what it has taken on goes on after an interruption. */
+  where?: string;
 }
 
 export interface CarriedOut {
@@ -41,7 +43,7 @@ export interface CarriedOut {
 /** All records, stored one by one; null when interrupted. */
 export async function carryOut(
   groups: readonly RunGroup[],
-  { name, processes, resume, quiet, goOn, threads, execute = runPool }: CarryOutOptions,
+  { name, processes, resume, quiet, goOn, threads, execute = runPool, where }: CarryOutOptions,
 ): Promise<CarriedOut | null> {
   const signal = interruptSignal();
   const all = groups.flatMap(({ specs }) => specs);
@@ -61,7 +63,7 @@ export async function carryOut(
   const bars = progressBars({ quiet });
   const toDo = all.length - records.size;
   bars.log(
-    `${name}: ${toDo} of ${all.length} runs to do on ${processes} processes; results go to ${dirname(groups[0].store.folder)}`,
+    `${name}: ${toDo} of ${all.length} runs to do on ${where ?? `${processes} processes`}; results go to ${dirname(groups[0].store.folder)}`,
   );
   const active = new Map<string, ProgressBar>();
   const ended = (id: string): string => {
@@ -80,10 +82,16 @@ export async function carryOut(
             if (!active.has(spec.id)) active.set(spec.id, bars.add(spec.label, progress.total));
             active.get(spec.id)?.update(progress.done, progress.text);
           },
-          async onDone(spec, record) {
-            records.set(spec.id, await store.write(spec, record));
-            bars.log(`${ended(spec.id)} ${summary(record)}`);
+          async onDone(spec, record, machine) {
+            records.set(spec.id, await store.write(spec, record, machine));
+            bars.log(`${ended(spec.id)} ${summary(record)}${machine ? `, ${machine.worker}` : ''}`);
           },
+          async onPutAside(spec, why) {
+            records.delete(spec.id);
+            await store.remove(spec);
+            bars.warn(`${spec.label}: ${why}; it is carried out again`);
+          },
+          onNote: bars.warn,
           ...(goOn && {
             onFailed(spec: RunSpec, error: Error) {
               failed.set(spec.id, error);
@@ -96,7 +104,8 @@ export async function carryOut(
   } catch (error) {
     bars.stop();
     if (!signal.aborted) throw error;
-    tell(`interrupted; ${records.size} of ${all.length} runs are kept, go on with --resume\n`);
+    const rest = where ? `; ${where} works on, and the same command picks up the rest` : '';
+    tell(`interrupted; ${records.size} of ${all.length} runs are kept, go on with --resume${rest}\n`);
     return null;
   }
   bars.stop();

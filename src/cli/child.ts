@@ -4,6 +4,7 @@ import type { RunSpec } from '../experiments/index.js';
 import { executeRun } from '../experiments/index.js';
 import type { Sources } from '../recipe/index.js';
 import { toWire } from '../wire-error.js';
+import { jobSources, type PlacedFiles } from './queue/job-files.js';
 import { fileSources, workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 import { loadTokenizers } from './tokenizers.js';
@@ -13,12 +14,21 @@ export interface ChildRequest {
   engine: EngineOptions;
   /** Names of data are relative to it. Default: the working folder. */
   folder?: string;
+  /** Of a run of a queue: its files, in place of any folder. */
+  files?: PlacedFiles;
 }
 
 /** One for each folder, so that what was read for one run is there for the next. */
 const folders = new Map<string, Sources>();
+/** Of a queue the last one: most of its runs read the same. */
+let lastFiles: { name: string; sources: Sources } | undefined;
 
-function sourcesOf(folder: string | undefined): Sources {
+function sourcesOf({ folder, files }: Pick<ChildRequest, 'folder' | 'files'>): Sources {
+  if (files) {
+    const name = JSON.stringify(files);
+    if (lastFiles?.name !== name) lastFiles = { name, sources: jobSources(files) };
+    return lastFiles.sources;
+  }
   if (folder === undefined) return workingFolder;
   const made = folders.get(folder) ?? fileSources(folder);
   folders.set(folder, made);
@@ -31,12 +41,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // A parent that was killed tells of nothing else, and nobody waits for what is computed here.
 process.on('disconnect', () => process.exit());
 
-process.on('message', async ({ spec, engine, folder }: ChildRequest) => {
+process.on('message', async ({ spec, engine, ...where }: ChildRequest) => {
   try {
     await start(engine);
     let last = 0;
     const record = await executeRun(spec, {
-      sources: sourcesOf(folder),
+      sources: sourcesOf(where),
       tokenizers: loadTokenizers,
       onProgress: (progress) => {
         const now = performance.now();

@@ -1,26 +1,20 @@
 /** @file `reproduce --dry-run`: the registered table, with memory from `plan()` and time measured on this machine. */
 
 import { cpus } from 'node:os';
-import {
-  kindOf,
-  makePreset,
-  type Preset,
-  type RunEnvironment,
-  type RunSpec,
-  type TranslationRun,
-} from '../experiments/index.js';
+import { kindOf, makePreset, type Preset, type RunSpec, type TranslationRun } from '../experiments/index.js';
 import { prepareRun } from '../recipe/index.js';
 import { formatDuration } from '../report/wording.js';
 import { columnsOf, forOutput } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 import { put } from '../terminal/write.js';
 import { Trainer } from '../train/index.js';
+import { memoryOf } from './memory-of.js';
 import { workingFolder } from './sources.js';
 import { loadTokenizers } from './tokenizers.js';
 
 export async function dryRun(preset: Preset, options: { json?: boolean; processes?: number }): Promise<void> {
   const speed = await measureSpeed();
-  const megabytes = memoryOf();
+  const megabytes = memoryOf(workingFolder);
   const rows = [];
   for (const run of preset.runs) {
     const kind = kindOf(run);
@@ -73,22 +67,6 @@ export async function dryRun(preset: Preset, options: { json?: boolean; processe
 function seedList(seeds: readonly number[]): string {
   const dense = seeds.length > 2 && seeds.every((seed, i) => seed === seeds[0] + i);
   return dense ? `${seeds[0]}-${seeds[seeds.length - 1]}` : seeds.join(',');
-}
-
-/** Peak memory of a run's step; runs that differ in seed, rate or schedule have the same. */
-function memoryOf(): (run: RunSpec) => Promise<number | undefined> {
-  const environment: RunEnvironment = { onProgress() {}, sources: workingFolder };
-  const known = new Map<string, number | undefined>();
-  return async (run) => {
-    const { id, label, arm, decode, recipe = {}, ...rest } = run as RunSpec & Record<string, unknown>;
-    const { seed, schedule, optimizer, steps, ...shape } = recipe as Record<string, unknown>;
-    const key = JSON.stringify([rest, shape]);
-    if (!known.has(key)) {
-      const bytes = await kindOf(run).plan?.(run, environment);
-      known.set(key, bytes === undefined ? undefined : bytes / 1e6);
-    }
-    return known.get(key);
-  };
 }
 
 /** Seconds here over the seconds that `cost` speaks of, from a few steps of the embedded translation model. */

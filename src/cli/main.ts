@@ -6,6 +6,7 @@ import { arithmeticNames } from '../runtime/arithmetic.js';
 import { bytes, columns, limit, number, threads, whole } from './arguments.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { SWEEP_HELP, TRAIN_HELP } from './help-texts.js';
+import { queueOption, statusOptions, verifyOption, workerOptions } from './queue-options.js';
 import { packageVersion } from './version.js';
 
 /** Progress in lines, of commands that train one model. */
@@ -31,6 +32,7 @@ const program = new Command('prenorm')
     // One line, as for every other error.
     outputError: (text) => note(`${oneLine(text).replace(/^error: /, '')} (see prenorm --help)`),
   })
+  .enablePositionalOptions()
   .exitOverride();
 
 // The empty path is the folder one is in, to some functions, and nothing, to others.
@@ -81,6 +83,8 @@ command(
   .option('--dry-run', 'print the registered runs with steps, seeds, memory and time, and do nothing')
   .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
   .option('--data <dir>', 'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs')
+  .addOption(queueOption())
+  .addOption(verifyOption())
   .action(async (options) => {
     exitCode = await (await import('./reproduce.js')).reproduce(options);
   });
@@ -172,7 +176,11 @@ command('train', 'engine and seed', 'train a model on your own data')
     exitCode = await (await import('./train.js')).train(recipe, options);
   });
 
-command('sweep', 'engine', 'train every recipe of a grid, side by side, and say which is best by how much')
+const sweepCommand = command(
+  'sweep',
+  'engine',
+  'train every recipe of a grid, side by side, and say which is best by how much',
+)
   .argument(
     '<grid>',
     'JSON file, or a module (.mjs) that exports one: a recipe with lists or ranges in any field',
@@ -183,10 +191,22 @@ command('sweep', 'engine', 'train every recipe of a grid, side by side, and say 
   .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
   .option('--map <rows,columns...>', 'maps over these two fields (default: every two of the first four)')
   .option('--open', 'show the page in the browser')
+  .addOption(queueOption())
+  .addOption(verifyOption())
   .addHelpText('after', SWEEP_HELP)
   .action(async (grid, options) => {
     exitCode = await (await import('./sweep.js')).sweep(grid, options);
   });
+
+statusOptions(sweepCommand).action(async (options) => {
+  exitCode = await (await import('./sweep-status.js')).sweepStatus(options);
+});
+
+workerOptions(
+  command('worker', 'nothing', 'carry out the runs of a queue on this machine, until Ctrl-C'),
+).action(async (options) => {
+  exitCode = await (await import('./worker.js')).worker(options);
+});
 
 command(
   'compare',

@@ -1,8 +1,6 @@
 /** @file onnxruntime-web, where it is installed: as much of it as running the graphs of a folder takes. */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { EnvironmentError } from '../errors.js';
+import { loadPeer } from './peer.js';
 
 /** A tensor of theirs. */
 export interface OnnxTensor {
@@ -33,8 +31,8 @@ const NAME = 'onnxruntime-web';
  */
 export async function loadOnnxRuntime(from = process.cwd()): Promise<OnnxRuntime> {
   try {
-    const module = await import(NAME).catch(() => importFrom(from));
-    const runtime: OnnxRuntime = 'InferenceSession' in module ? module : module.default;
+    const module = await loadPeer<OnnxRuntime | { default: OnnxRuntime }>(NAME, from);
+    const runtime = 'InferenceSession' in module ? module : module.default;
     // One thread keeps no worker that the process would wait for.
     runtime.env.wasm.numThreads = 1;
     runtime.env.logLevel = 'error';
@@ -47,10 +45,6 @@ export async function loadOnnxRuntime(from = process.cwd()): Promise<OnnxRuntime
     });
   }
 }
-
-/** A package of the folder that `npx` runs a command in, which is not the one that the command lies in. */
-const importFrom = (folder: string) =>
-  import(pathToFileURL(createRequire(join(folder, 'package.json')).resolve(NAME)).href);
 
 /** The files of an export by their names. */
 export type OnnxFolder = ReadonlyMap<string, Uint8Array>;

@@ -1,14 +1,25 @@
 /** @file Carries out runs over several local processes, longest first, one run per process at a time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { kindOf, type RunProgress, type RunRecord, type RunSpec } from '../experiments/index.js';
+import {
+  kindOf,
+  type Machine,
+  type RunProgress,
+  type RunRecord,
+  type RunSpec,
+} from '../experiments/index.js';
 import { fromWire, type WireError } from '../wire-error.js';
 import type { ChildRequest } from './child.js';
 import type { EngineOptions } from './start.js';
 
 export interface PoolEvents {
   onProgress(spec: RunSpec, progress: RunProgress): void;
-  onDone(spec: RunSpec, record: RunRecord): void | Promise<void>;
+  /** @param machine that carried it out, where that was another process's business */
+  onDone(spec: RunSpec, record: RunRecord, machine?: Machine): void | Promise<void>;
+  /** A result that was told of and does not hold; the run is told of again. */
+  onPutAside?(spec: RunSpec, why: string): void | Promise<void>;
+  /** A line for whoever waits. */
+  onNote?(line: string): void;
   /** Told of a run that failed; then the others go on. Without it, the first that fails ends all. */
   onFailed?(spec: RunSpec, error: Error): void;
 }

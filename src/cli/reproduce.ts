@@ -15,6 +15,7 @@ import {
   type TranslationRun,
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';
+import { renderMachines } from '../report/machines.js';
 import { type Arithmetic, markOf } from '../runtime/arithmetic.js';
 import { columnsOf, hasColor } from '../terminal/output.js';
 import { put, putPainted } from '../terminal/write.js';
@@ -23,7 +24,8 @@ import { dryRun } from './dry-run.js';
 import { EXIT, interrupted } from './errors.js';
 import { makeFolder, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { madeBy } from './machine.js';
+import { computedBy, madeBy } from './machine.js';
+import { type QueueRuns, queueOf } from './queue-of.js';
 import { RunStore } from './run-store.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
@@ -38,6 +40,10 @@ export interface ReproduceOptions extends EngineOptions {
   seed?: number;
   processes?: number;
   data?: string;
+  /** Address of the Redis of a queue, which carries out the runs in place of this machine. */
+  queue?: string;
+  /** Share of the runs that another worker of the queue repeats. */
+  verify?: number;
 }
 
 export async function reproduce(options: ReproduceOptions): Promise<number> {
@@ -52,11 +58,16 @@ export async function reproduce(options: ReproduceOptions): Promise<number> {
     await dryRun(preset, options);
     return EXIT.done;
   }
-  const release = await holdFolder(out);
+  const queue = await queueOf(options, preset.name, preset.runs);
   try {
-    return await reproduceInto(store, preset, options, started);
+    const release = await holdFolder(out);
+    try {
+      return await reproduceInto(store, preset, options, started, queue);
+    } finally {
+      release();
+    }
   } finally {
-    release();
+    await queue?.close();
   }
 }
 
@@ -65,18 +76,28 @@ async function reproduceInto(
   preset: Preset,
   options: ReproduceOptions,
   started: number,
+  queue: QueueRuns | undefined,
 ): Promise<number> {
   const out = dirname(store.folder);
   await makeFolder(store.folder);
   const processes = Math.max(1, options.processes ?? cpus().length);
   const { resume, json: quiet, threads } = options;
   const groups = [{ store, specs: preset.runs }];
-  const carried = await carryOut(groups, { name: preset.name, processes, resume, quiet, threads });
+  const carried = await carryOut(groups, {
+    name: preset.name,
+    processes,
+    resume,
+    quiet,
+    threads,
+    ...(queue && { execute: queue.execute, where: queue.where }),
+  });
   if (!carried) return interrupted();
   const { earlier } = carried;
   const records = preset.runs.map(({ id }) => carried.records.get(id) as RunRecord);
   const seconds = (performance.now() - started) / 1000 + earlier / processes;
-  const results = collect(preset, store.arithmetic, options, records, processes, seconds);
+  const by = computedBy(groups);
+  const lanes = by.computedBy?.machines.length ?? processes;
+  const results = { ...collect(preset, store.arithmetic, options, records, lanes, seconds), ...by };
   const text = `${JSON.stringify(results, null, 1)}\n`;
   await writeText(join(out, 'results.json'), text);
   await writeText(join(out, 'report.html'), renderReport(results, packageVersion()));
@@ -88,6 +109,7 @@ async function reproduceInto(
       width: columnsOf(process.stdout),
     };
     putPainted(`\n${renderRuns(results, terminal)}\n\n${renderClaims(results, terminal)}\n\n`);
+    put(renderMachines(results.computedBy, terminal.width));
     put(`Report: ${join(out, 'report.html')}\n`);
   }
   return asExpected ? EXIT.done : EXIT.failed;

@@ -247,3 +247,51 @@ function twice({ runs }: { runs: { id: string }[] }): string | undefined {
     ids.add(id);
   }
 }
+
+const machine = objectOf({
+  worker: text,
+  cpu: text,
+  cores: whole,
+  platform: text,
+  runtime: text,
+  prenorm: text,
+  kernelHash: text,
+});
+
+/** What is wrong with what says who carried out a run. */
+export const machineFault = (value: unknown): string | undefined => machine(value, 'machine');
+
+/** What is wrong with the result of a job. */
+export const resultFault = (value: unknown): string | undefined =>
+  objectOf({ record: run, machine })(value, 'result');
+
+const file = objectOf({
+  name: text,
+  // It becomes the name of a file.
+  sha256: rule('a SHA-256', (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)),
+  bytes: whole,
+  place: anyOf('queue', 'data-root'),
+});
+
+/** What is wrong with the data of a job, its specification apart; whoever can write into the queue can write one. */
+export const jobFault = (value: unknown): string | undefined =>
+  objectOf({
+    format: anyOf('prenorm-run'),
+    version: anyOf(1),
+    sweep: text,
+    spec: objectOf({ kind: text, id: text, label: text }),
+    arithmetic: anyOf(...arithmeticNames),
+    dataHash: (hash, place) => (hash === null ? undefined : text(hash, place)),
+    data: objectOf({
+      files: listOf(file),
+      modules: listOf(file),
+      present: listOf(text),
+      pretrained: listOf(text),
+    }),
+    steps: number,
+    megabytes: measure,
+    prenorm: text,
+    kernelHash: text,
+    kindVersion: whole,
+    notOn: optional(listOf(text)),
+  })(value, 'job');

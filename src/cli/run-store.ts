@@ -4,16 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, PrenormError } from '../errors.js';
-import { kindOf, type RunRecord, type RunSpec } from '../experiments/index.js';
+import { kindOf, type Machine, type RunRecord, type RunSpec } from '../experiments/index.js';
 import { isJsonObject } from '../json.js';
 import type { Recipe, Sources } from '../recipe/index.js';
 import type { Arithmetic } from '../runtime/arithmetic.js';
 import { strictWasmHash } from '../runtime/generated/wasm-hash.js';
 import { note } from './errors.js';
 import { makeFolder, readJson, writeText } from './files.js';
-import { runFault } from './results-shape.js';
+import { machineFault, runFault } from './results-shape.js';
 import { fileSources, workingFolder } from './sources.js';
 import { loadTokenizers } from './tokenizers.js';
 import { packageVersion } from './version.js';
@@ -60,6 +61,8 @@ export function storedForm(record: RunRecord): RunRecord {
 export class RunStore {
   readonly #hashes = new Map<string, Promise<string | undefined>>();
   readonly #sources: Sources;
+  /** What carried out the runs that were read or written here, by their ids, where a queue did. */
+  readonly machines = new Map<string, Machine>();
 
   constructor(
     readonly folder: string,
@@ -95,6 +98,8 @@ export class RunStore {
       if (isJsonObject(stored) && isJsonObject(stored.record) && stored.key === key) {
         const isWhole = stored.sha256 === sha256(JSON.stringify(stored.record));
         if (isWhole && runFault(stored.record) === undefined) {
+          if (machineFault(stored.machine) === undefined)
+            this.machines.set(spec.id, stored.machine as Machine);
           return { ...storedForm(stored.record as unknown as RunRecord), label: spec.label };
         }
       }
@@ -110,7 +115,7 @@ export class RunStore {
    * Keeps a finished run and returns it as it will be read.
    * @throws DataError when it read other data than were there at the start
    */
-  async write(spec: RunSpec, record: RunRecord): Promise<RunRecord> {
+  async write(spec: RunSpec, record: RunRecord, machine?: Machine): Promise<RunRecord> {
     if (record.dataHash !== (await this.dataHash(spec))) {
       throw new DataError(`the data of ${spec.id} changed while the runs were going on`, {
         hint: 'finished runs are kept; go on with --resume, which does what the change concerns again',
@@ -118,7 +123,14 @@ export class RunStore {
     }
     await makeFolder(this.folder);
     const { key, path } = await this.#place(spec);
-    await writeText(path, JSON.stringify({ key, sha256: sha256(JSON.stringify(record)), record }));
+    await writeText(path, JSON.stringify({ key, sha256: sha256(JSON.stringify(record)), machine, record }));
+    if (machine) this.machines.set(spec.id, machine);
     return storedForm(record);
+  }
+
+  /** Forgets a run that does not hold. */
+  async remove(spec: RunSpec): Promise<void> {
+    this.machines.delete(spec.id);
+    await rm((await this.#place(spec)).path, { force: true });
   }
 }

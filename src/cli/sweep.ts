@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors.js';
 import type { RunRecord } from '../experiments/index.js';
 import type { RecipeRun } from '../experiments/kinds/recipe.js';
+import { renderMachines } from '../report/machines.js';
 import { pageFiles } from '../report/page-files.js';
 import type { MapAxes } from '../report/sweep-figures.js';
 import { renderSweep } from '../report/sweep-page.js';
@@ -19,7 +20,8 @@ import { commandLine } from './command-line.js';
 import { EXIT, interrupted, oneLine } from './errors.js';
 import { makeFolder, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { madeBy } from './machine.js';
+import { computedBy, madeBy } from './machine.js';
+import { queueOf } from './queue-of.js';
 import { RunStore } from './run-store.js';
 import { showPage } from './show-page.js';
 import { type EngineOptions, start } from './start.js';
@@ -37,6 +39,10 @@ export interface SweepOptions extends EngineOptions {
   map?: readonly string[];
   /** Show the page in the browser. */
   open?: boolean;
+  /** Address of the Redis of a queue, which carries out the runs in place of this machine. */
+  queue?: string;
+  /** Share of the runs that another worker of the queue repeats. */
+  verify?: number;
 }
 
 export async function sweep(path: string, options: SweepOptions): Promise<number> {
@@ -58,8 +64,10 @@ export async function sweep(path: string, options: SweepOptions): Promise<number
     await sweepDryRun(grid, options);
     return EXIT.done;
   }
-  const release = await holdFolder(out);
+  const queue = await queueOf(options, grid.name, grid.runs);
+  let release = (): void => {};
   try {
+    release = await holdFolder(out);
     await makeFolder(join(out, 'runs'));
     const processes = Math.max(1, options.processes ?? cpus().length);
     const { resume, json: quiet, threads } = options;
@@ -70,23 +78,27 @@ export async function sweep(path: string, options: SweepOptions): Promise<number
       quiet,
       threads,
       goOn: true,
+      ...(queue && { execute: queue.execute, where: queue.where }),
     });
     if (!carried) return interrupted();
     const seconds = (performance.now() - started) / 1000 + carried.earlier / processes;
+    const by = computedBy(groups);
     const results: SweepResults = {
       format: 'prenorm-sweep',
       version: 1,
       name: grid.name,
       folder: grid.folder,
       command: commandLine(['sweep', path, '--out', out]),
-      ...madeBy(arithmetic, processes),
+      ...madeBy(arithmetic, by.computedBy?.machines.length ?? processes),
       seconds,
+      ...by,
       ...standings(grid, carried),
     };
     await report(results, out, maps, options);
     return results.failed.length > 0 ? EXIT.failed : EXIT.done;
   } finally {
     release();
+    await queue?.close();
   }
 }
 
@@ -132,7 +144,9 @@ async function report(
   if (options.json) put(text);
   else {
     const strong = hasColor(process.stdout) ? (part: string) => `\x1b[1m${part}\x1b[22m` : undefined;
-    putPainted(`\n${renderSweepText(results, { columns: columnsOf(process.stdout), strong })}`);
+    const columns = columnsOf(process.stdout);
+    putPainted(`\n${renderSweepText(results, { columns, strong })}`);
+    put(renderMachines(results.computedBy, columns));
     put(`Report: ${page}\n`);
   }
   if (options.open) await showPage(page);

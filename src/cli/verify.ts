@@ -243,7 +243,7 @@ function judgeAgain(results: Results, again: ReadonlyMap<string, RunRecord>) {
 }
 
 /** What must agree of a run: all but the time it took, the paths of data, and what is set by comparison with other runs. */
-function differenceOfRuns(recorded: RunRecord, now: RunRecord): string | null {
+export function differenceOfRuns(recorded: RunRecord, now: RunRecord): string | null {
   const { dataHash } = now;
   // Files of 0.1.0 do not say what was read.
   if (recorded.dataHash !== undefined && recorded.dataHash !== dataHash) {

@@ -55,10 +55,12 @@ export {
 } from './registry.js';
 export type {
   ClaimRow,
+  ComputedBy,
   Figure,
   GradientPoint,
   Heatmap,
   LayerStack,
+  Machine,
   Results,
   RunRecord,
   Series,

@@ -179,6 +179,28 @@ export interface RunRecord {
   samples?: { source: string; reference: string; hypothesis: string }[];
 }
 
+/** What carried out a run of a queue. */
+export interface Machine {
+  /** Id of the worker. */
+  worker: string;
+  cpu: string;
+  cores: number;
+  /** System and architecture, e.g. `linux x64`. */
+  platform: string;
+  /** Engine, e.g. `Node v20.20.2`. */
+  runtime: string;
+  /** Version of the package. */
+  prenorm: string;
+  kernelHash: string;
+}
+
+/** Who computed which run, where runs were carried out by a queue. */
+export interface ComputedBy {
+  machines: Machine[];
+  /** Ids of workers by ids of runs; runs that are not in it were carried out by the command itself. */
+  runs: Record<string, string>;
+}
+
 /** What `results.json` holds. */
 export interface Results {
   format: 'prenorm-results';
@@ -211,5 +233,7 @@ export interface Results {
   experiments?: { name: string; title: string; runs: string[]; seconds: number; partial?: boolean }[];
   claims: ClaimRow[];
   figures: Figure[];
+  /** Where runs were carried out by a queue. */
+  computedBy?: ComputedBy;
   runs: RunRecord[];
 }

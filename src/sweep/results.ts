@@ -41,7 +41,14 @@ export interface FailedRun {
 export interface SweepResults
   extends Pick<
     Results,
-    'version' | 'command' | 'prenorm' | 'kernelHash' | 'conformance' | 'environment' | 'seconds'
+    | 'version'
+    | 'command'
+    | 'prenorm'
+    | 'kernelHash'
+    | 'conformance'
+    | 'environment'
+    | 'seconds'
+    | 'computedBy'
   > {
   format: 'prenorm-sweep';
   /** Of the grid's file. */
