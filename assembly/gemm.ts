@@ -12,6 +12,7 @@
  */
 import { NR, PANEL_ROW, groupsTimesPanel, rowsTimesPanel, storePart } from './gemm-kernel';
 import { packGroups, packPanel } from './gemm-pack';
+import { ROWS, rowTimesRows } from './gemm-row';
 import { storeUpTo } from './simd';
 
 /** Depth of a block of k: part of the bits, never change it. */
@@ -47,6 +48,14 @@ export function sgemm(
   }
   const rowA = <usize>lda << 2;
   const rowB = <usize>ldb << 2;
+  if (m == 1 && transA == 0 && transB != 0 && (k & 3) == 0 && n >= ROWS) {
+    const whole = n & -ROWS;
+    rowTimesRows(c, a, b, rowB, whole, k, KC, accumulate);
+    if (whole == n) return;
+    c += <usize>whole << 2;
+    b += <usize>whole * rowB;
+    n -= whole;
+  }
   const rowC = <usize>ldc << 2;
   const packB = transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
   const chunk = packB && m <= FEW_ROWS ? NC_FEW_ROWS : NC;

@@ -39,18 +39,33 @@ export abstract class Module {
    */
   afterInit(_valueGain: number): void {}
 
+  /** Calls `visit` with every direct child, what holds it, and its place where that is a list. */
+  #eachChild(visit: (child: Module, property: string | null, place: number | null) => void): void {
+    for (const [property, value] of Object.entries(this)) {
+      if (value instanceof Module) visit(value, property, null);
+      else if (Array.isArray(value)) {
+        value.forEach((item, i) => {
+          if (item instanceof Module) visit(item, property, i);
+        });
+      } else if (value instanceof Slot && value.module) visit(value.module, null, null);
+    }
+  }
+
   /** Direct children with their key segments. */
   children(): [string, Module][] {
     const found: [string, Module][] = [];
-    for (const [property, value] of Object.entries(this)) {
-      if (value instanceof Module) found.push([value.transparent ? '' : snakeCase(property), value]);
-      else if (Array.isArray(value)) {
-        value.forEach((item, i) => {
-          if (item instanceof Module) found.push([`${snakeCase(property)}.${i}`, item]);
-        });
-      } else if (value instanceof Slot && value.module) found.push(['', value.module]);
-    }
+    this.#eachChild((child, property, place) => {
+      if (property === null || (place === null && child.transparent)) found.push(['', child]);
+      else found.push([place === null ? snakeCase(property) : `${snakeCase(property)}.${place}`, child]);
+    });
     return found;
+  }
+
+  /** The tree, parents first: without paths, which take longer to make than a small model to read a token. */
+  #modules(into: Module[] = []): Module[] {
+    into.push(this);
+    this.#eachChild((child) => child.#modules(into));
+    return into;
   }
 
   /** Every module of the tree with its path, parents first. */
@@ -79,7 +94,8 @@ export abstract class Module {
 
   /** The runtime its parameters live in. */
   runtime(): Runtime {
-    return this.parameters()[0]?.runtime ?? currentRuntime();
+    for (const [, { runtime }] of this.namedParameters()) return runtime;
+    return currentRuntime();
   }
 
   /** Number of parameter elements; with `trainable`, of those that are not frozen. */
@@ -142,7 +158,7 @@ export abstract class Module {
   /** Switches the whole tree to training (dropout on), with `false` to evaluation. Returns itself. */
   train(mode = true): this {
     checkValue('train', 'mode', mode, flag);
-    for (const [, module] of this.namedModules()) module.training = mode;
+    for (const module of this.#modules()) module.training = mode;
     return this;
   }
 
@@ -153,12 +169,12 @@ export abstract class Module {
 
   /** Calls `fn` with the whole tree in evaluation and leaves every module in the mode it was in. @internal */
   evaluating<T>(fn: () => T): T {
-    const modes = [...this.namedModules()].map(([, module]) => ({ module, training: module.training }));
-    this.eval();
+    const training = this.#modules().filter((module) => module.training);
+    for (const module of training) module.training = false;
     try {
       return fn();
     } finally {
-      for (const { module, training } of modes) module.training = training;
+      for (const module of training) module.training = true;
     }
   }
 

@@ -40,6 +40,23 @@ const LARGE = [
   [40, 1100, 70],
 ] as const;
 
+/** Of one row: around eight rows of B, four, and one block or two. */
+const ROW_SHAPES = [
+  [8, 4],
+  [9, 8],
+  [16, 12],
+  [23, 36],
+  [24, 252],
+  [40, 256],
+  [12, 260],
+  [17, 508],
+  [8, 512],
+  [28, 512],
+  [16, 516],
+  [24, 768],
+  [9, 1028],
+] as const;
+
 interface Case {
   m: number;
   n: number;
@@ -110,6 +127,30 @@ for (const [build, h] of builds) {
         check({ m, n, k, transA, transB, accumulate: 0, pad: 0 });
         check({ m, n, k, transA, transB, accumulate: 1, pad: 3 });
       }
+    }
+  });
+
+  test(`${build}: one row against rows where they lie`, () => {
+    for (const [n, k] of ROW_SHAPES) {
+      check({ m: 1, n, k, transA: 0, transB: 1, accumulate: 0, pad: 0 });
+      check({ m: 1, n, k, transA: 0, transB: 1, accumulate: 1, pad: 4 });
+    }
+  });
+
+  test(`${build}: the last row may be where memory ends: what is asked for ahead lies in the matrix`, () => {
+    for (const [n, k] of ROW_SHAPES) {
+      h.reset();
+      const c = h.output('c', n);
+      const a = h.input('a', numbers(k, 1));
+      const inside = h.input('b', numbers(n * k, 2));
+      const work = h.workspace(h.kernels.gemmWorkspaceBytes());
+      const atEnd = h.memory.buffer.byteLength - n * k * 4;
+      new Uint8Array(h.memory.buffer).copyWithin(atEnd, inside, inside + n * k * 4);
+      const shape = [1, n, k, k, k, n, 0, 1, 0, work] as const;
+      h.kernels.sgemm(c, a, inside, ...shape);
+      const expected = h.bits(c, n);
+      h.kernels.sgemm(c, a, atEnd, ...shape);
+      assert.equal(h.bits(c, n), expected, `${n} x ${k}`);
     }
   });
 

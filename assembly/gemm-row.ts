@@ -1,0 +1,101 @@
+/**
+ * One row against B stored transposed, which is what a token costs when text is generated: every weight is read once and
+ * where it lies. Packing it first, as products of more rows do, would take longer than the product.
+ */
+import { madd } from './gemm-kernel';
+
+/** How many columns of C are made at a time, at most. */
+export const ROWS: i32 = 8;
+
+/**
+ * c (n) = or += a (k) · rows of b (n, k): acc = +0, then acc + a b for ascending k, in blocks of `depth`. n is a multiple of
+ * ROWS; k and `depth` are multiples of 4. The row stride of b, in bytes, is that of k columns or more.
+ *
+ * Two sums, so that one does not wait for itself: of eight rows, or of four rows and two blocks. A processor foresees one long
+ * stretch of memory, not eight short ones that go on elsewhere, so the rows that come next are asked for in ascending order,
+ * two lines a step: as many as are used meanwhile. At 256 columns that is 18 GB/s instead of 7. Of rows longer than two
+ * blocks it is the other way round (7 instead of 12): so many of them do not lie in the L1 cache.
+ */
+export function rowTimesRows(
+  c: usize, a: usize, b: usize, ldb: usize, n: i32, k: i32, depth: i32, accumulate: i32,
+): void {
+  if (k == depth << 1) fourRows(c, a, b, ldb, n, depth, accumulate);
+  else eightRows(c, a, b, ldb, n, k, depth, accumulate);
+}
+
+function eightRows(
+  c: usize, a: usize, b: usize, ldb: usize, n: i32, k: i32, depth: i32, accumulate: i32,
+): void {
+  const zero = f32x4.splat(0);
+  const next: usize = k <= depth << 1 ? 128 : 0;
+  for (let j = 0; j < n; j += 8) {
+    let ahead = j + 8 < n ? b + (ldb << 3) : b;
+    for (let from = 0; from < k; from += depth) {
+      let x = a + (<usize>from << 2);
+      const end = x + (<usize>min<i32>(k - from, depth) << 2);
+      let p = b + (<usize>from << 2);
+      let low = zero, high = zero;
+      do {
+        load<i32>(ahead);
+        load<i32>(ahead, 64);
+        ahead += next;
+        low = fourTimesFour(low, x, p, ldb);
+        high = fourTimesFour(high, x, p + (ldb << 2), ldb);
+        x += 16;
+        p += 16;
+      } while (x != end);
+      if (from > 0 || accumulate != 0) {
+        low = f32x4.add(v128.load(c), low);
+        high = f32x4.add(v128.load(c, 16), high);
+      }
+      v128.store(c, low);
+      v128.store(c, high, 16);
+    }
+    b += ldb << 3;
+    c += 32;
+  }
+}
+
+/** The same with k twice the depth: both blocks are summed side by side and added one after the other. */
+function fourRows(c: usize, a: usize, b: usize, ldb: usize, n: i32, depth: i32, accumulate: i32): void {
+  const zero = f32x4.splat(0);
+  const block = <usize>depth << 2;
+  const end = a + block;
+  for (let j = 0; j < n; j += 4) {
+    let ahead = j + 4 < n ? b + (ldb << 2) : b;
+    let x = a;
+    let p = b;
+    let low = zero, high = zero;
+    do {
+      load<i32>(ahead);
+      load<i32>(ahead, 64);
+      ahead += 128;
+      low = fourTimesFour(low, x, p, ldb);
+      high = fourTimesFour(high, x + block, p + block, ldb);
+      x += 16;
+      p += 16;
+    } while (x != end);
+    if (accumulate != 0) low = f32x4.add(v128.load(c), low);
+    v128.store(c, f32x4.add(low, high));
+    b += ldb << 2;
+    c += 16;
+  }
+}
+
+/** Four steps along k for four rows: they are turned so that a vector holds one k of each. */
+// @ts-ignore: decorator
+@inline
+function fourTimesFour(acc: v128, x: usize, p: usize, ldb: usize): v128 {
+  const r0 = v128.load(p);
+  const r1 = v128.load(p + ldb);
+  const r2 = v128.load(p + (ldb << 1));
+  const r3 = v128.load(p + (ldb << 1) + ldb);
+  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+  const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+  acc = madd(acc, v128.load32_splat(x), v128.shuffle<f64>(a, b, 0, 2));
+  acc = madd(acc, v128.load32_splat(x, 4), v128.shuffle<f64>(a, b, 1, 3));
+  const e = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  const f = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  acc = madd(acc, v128.load32_splat(x, 8), v128.shuffle<f64>(e, f, 0, 2));
+  return madd(acc, v128.load32_splat(x, 12), v128.shuffle<f64>(e, f, 1, 3));
+}
