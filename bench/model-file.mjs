@@ -1,4 +1,4 @@
-/** @file Writes a bench model for every engine to start from: shape, batch and settings as JSON, weights as floats. */
+/** @file Writes a bench model for every engine to start from: shape and settings as JSON, weights as floats. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRuntime, withRuntime } from '../dist/index.js';
@@ -6,11 +6,20 @@ import { bench } from '../scripts/built-bench.mjs';
 
 const { adamSettings, buildLm, lmBatch, lmShapes, sinusoids } = bench;
 
-/** Writes NAME.json and NAME.bin into `folder`; returns the path of the JSON. */
+/** Writes NAME.json and NAME.bin into `folder`, with the batch of a training step; returns the path of the JSON. */
 export async function writeModel(name, folder) {
-  const runtime = await createRuntime();
   const shape = lmShapes[name];
-  const model = buildLm(/** @type {any} */ (runtime), shape);
+  const model = buildLm(/** @type {any} */ (await createRuntime()), shape);
+  const { ids, targets } = lmBatch(shape);
+  return writeWeights(name, folder, model, shape, {
+    adam: adamSettings,
+    batch: { ids: [...ids], targets: [...targets] },
+  });
+}
+
+/** The same of any language model, with what is to be done with it. */
+export function writeWeights(name, folder, model, shape, work) {
+  const runtime = model.runtime();
   const positions = withRuntime(runtime, () => sinusoids(shape.seqLen, shape.dModel));
   const tensors = [];
   const parts = [];
@@ -29,19 +38,17 @@ export async function writeModel(name, folder) {
     all.set(part, tensors[i].offset);
   });
   writeFileSync(weights, new Uint8Array(all.buffer));
-  const { ids, targets } = lmBatch(shape);
   const path = join(folder, `${name}.json`);
   writeFileSync(
     path,
     JSON.stringify({
       name,
       shape,
-      adam: adamSettings,
       eps: model.config.eps,
       embeddingScale: Math.sqrt(shape.dModel),
       weights,
       tensors,
-      batch: { ids: [...ids], targets: [...targets] },
+      ...work,
     }),
   );
   return path;

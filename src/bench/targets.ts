@@ -44,6 +44,17 @@ export const targets = {
     small: share(1, 1),
     base: { on: 'share', stretch: 1 } satisfies Target as Target,
   },
+  /** Texts read and continued, beside PyTorch on one thread: by arithmetic, work and model. */
+  decoding: {
+    prenorm: {
+      read: { '8.4 M': share(0.5, 0.5), '29.4 M': share(0.5, 0.5) },
+      token: { '8.4 M': share(1.9, 2.3), '29.4 M': share(1.9, 2.3) },
+    },
+    int12: {
+      read: { '8.4 M': share(0.9, 0.9), '29.4 M': share(0.9, 0.9) },
+      token: { '8.4 M': share(3.5, 4.5), '29.4 M': share(3.5, 4.5) },
+    },
+  },
   jaxJs: { tiny: share(3, 4), small: share(2.2, 2.8), base: share(2, 2.5) },
   tensorflowJs: { tiny: share(20, 40), small: share(20, 40), base: share(20, 40) },
 } as const;
