@@ -229,6 +229,7 @@ async function joinModules() {
     'inference',
     'recipe/index',
     'interop/index',
+    'interop/tuning',
     'tokenizers/index',
     'worker/index',
     'fit/train',

@@ -12,6 +12,7 @@ import * as classifying from '../src/classify/index.js';
 import { PrenormError } from '../src/errors.js';
 import * as textual from '../src/generate/index.js';
 import * as prenorm from '../src/index.js';
+import * as tuning from '../src/interop/tuning.js';
 import * as tokenizing from '../src/tokenizers/index.js';
 import { dataRows } from './options/data-rows.js';
 import { models, nnRows } from './options/nn-rows.js';
@@ -93,8 +94,8 @@ test('whoever takes options is in the table', async () => {
     ].map((entry) => import(`../src/${entry}.js`)),
   );
   const exported = new Set<unknown>(
-    [...entries, nn, optim, data, text, textual, tokenizing, classifying, io, theory].flatMap((module) =>
-      Object.values(module),
+    [...entries, nn, optim, data, text, textual, tokenizing, classifying, tuning, io, theory].flatMap(
+      (module) => Object.values(module),
     ),
   );
   const known = new Set([...table, ...models].flatMap(({ of }) => of).concat(Object.keys(elsewhere)));

@@ -1,6 +1,6 @@
 /** @file `prenorm fit FILE`: chooses a recipe for a text, writes it down, and trains as `prenorm train` does. */
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
 import { describeRecipe, type FitBudget, type FitTask, guessTask, planFit } from '../fit/index.js';
@@ -9,7 +9,8 @@ import { put } from '../terminal/write.js';
 import { firstGiven, inConfig } from './errors.js';
 import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { RunFolder, readRecipe } from './run-folder.js';
+import { refuseOtherData } from './run-data.js';
+import { RunFolder } from './run-folder.js';
 import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 import { train } from './train.js';
@@ -75,21 +76,6 @@ function refuseWithResume({ task, steps, minutes, seed }: FitCommandOptions): vo
   throw new ConfigError(`--${name} does not go with --resume`, {
     op: `--${name}`,
     hint: 'the run goes on with the recipe that it began with',
-  });
-}
-
-/** The run goes on with its own data: other data would be ignored. A link to the same file is the same. */
-async function refuseOtherData(input: string, path: string): Promise<void> {
-  const { recipe, sources } = await readRecipe(path);
-  const { source } = recipe.data as { source?: string };
-  const own = source === undefined ? 'what stands in the recipe' : resolve(sources.resolve(source));
-  const real = (name: string): string => (existsSync(name) ? realpathSync(name) : name);
-  if (source !== undefined && real(resolve(input)) === real(own)) return;
-  throw new ConfigError('the run learns from other data than those given with --resume', {
-    path: input,
-    expected: own,
-    actual: resolve(input),
-    hint: `its data are ${own}: give these, or begin another run with another --out; data that have moved are named by data.source of ${path}`,
   });
 }
 

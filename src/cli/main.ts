@@ -7,20 +7,8 @@ import { bytes, columns, limit, number, threads, whole } from './arguments.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { SWEEP_HELP, TRAIN_HELP } from './help-texts.js';
 import { queueOption, statusOptions, verifyOption, workerOptions } from './queue-options.js';
+import { logEvery, openPage, tuning } from './run-options.js';
 import { packageVersion } from './version.js';
-
-/** Progress in lines, of commands that train one model. */
-function logEvery(): Option {
-  return new Option(
-    '--log-every <n>',
-    'a line of progress every n steps, also with --json (default: without a terminal, one every 5 seconds)',
-  ).argParser(whole(1));
-}
-
-/** The page of the run in the browser. */
-function openPage(): Option {
-  return new Option('--open', 'show report.html of the run in the browser; it follows the training');
-}
 
 /** What the commands take as a model. */
 const RUN = 'folder of a run or of Hugging Face, a model file, or a checkpoint';
@@ -156,6 +144,17 @@ command(
   .addOption(openPage())
   .action(async (data, options) => {
     exitCode = await (await import('./fit.js')).fit(data, options);
+  });
+
+tuning(command('finetune', 'engine and seed', 'tune a trained model on your text or labelled texts'))
+  .argument('<base>', RUN)
+  .argument('<data>', 'a text, lines text TAB label, or a folder that prepare has made')
+  .requiredOption('--out <dir>', 'folder of the run')
+  .option('--resume', 'go on from the last checkpoint')
+  .addOption(logEvery())
+  .addOption(openPage())
+  .action(async (base, data, options) => {
+    exitCode = await (await import('./finetune.js')).finetune(base, data, options);
   });
 
 command('train', 'engine and seed', 'train a model on your own data')

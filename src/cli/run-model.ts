@@ -7,6 +7,7 @@ import { stepOfBest, stepWanted } from '../io/model-path.js';
 import { pathTools } from '../io/path-tools.js';
 import { readSafetensorsHeader } from '../io/safetensors.js';
 import type { Json } from '../io/sealed-file.js';
+import * as tuning from '../tuning/merge.js';
 import { note } from './errors.js';
 import { readJson } from './files.js';
 import type { RecipeFile, RunFolder } from './run-folder.js';
@@ -61,5 +62,5 @@ async function checkpointModel(folder: RunFolder, { recipe }: RecipeFile): Promi
     recipe: recipe as unknown as Json,
     step: stepOfBest(readSafetensorsHeader(bytes, path), path, pathTools),
   };
-  return modelFrom({ bytes, path, beside }, { tokenizers: loadTokenizers });
+  return modelFrom({ bytes, path, beside }, { tokenizers: loadTokenizers, tuning });
 }

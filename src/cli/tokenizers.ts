@@ -2,10 +2,11 @@
 import { type LoadedModel, modelFrom } from '../io/load-model.js';
 import { readSource } from '../io/model-source.js';
 import type { TokenizerModule } from '../tokenizers/tokenizer-module.js';
+import * as tuning from '../tuning/merge.js';
 
 export const loadTokenizers = (): Promise<TokenizerModule> => import('../tokenizers/index.js');
 
 /** `loadModel`, whatever the tokenizer. */
 export async function loadModelFile(path: string): Promise<LoadedModel> {
-  return modelFrom(await readSource(path, undefined), { tokenizers: loadTokenizers });
+  return modelFrom(await readSource(path, undefined), { tokenizers: loadTokenizers, tuning });
 }

@@ -1,5 +1,5 @@
 /** @file `loadModel`: a model ready for use from a file of `saveModel`, a checkpoint, or the folder of a run. */
-import { checkOptions, oneOf, optional, text } from '../checks.js';
+import { checkOptions, having, oneOf, optional, text } from '../checks.js';
 import {
   brief,
   CheckpointError,
@@ -22,6 +22,7 @@ import { currentRuntime, type Runtime, withRuntime } from '../runtime/runtime.js
 import { readTokenizer } from '../text/read-tokenizer.js';
 import { isPretrainedJSON } from '../tokenizers/saved-form.js';
 import { type TokenizerModule, tokenizerModule } from '../tokenizers/tokenizer-module.js';
+import type { TuningModule } from '../tuning/merge.js';
 import { labelsProblem } from './model-file.js';
 import { type ModelParts, partsOf, type ReadSource } from './model-parts.js';
 import { type ModelSource, readSource } from './model-source.js';
@@ -63,6 +64,11 @@ export interface LoadModelOptions<K extends ModelKind = ModelKind> {
    * Default: such a file is refused.
    */
   tokenizers?: TokenizerModule;
+  /**
+   * The module `prenorm/tuning`, for a checkpoint of a training of low-rank parts, which lie beside the weights there.
+   * Default: such a file is refused.
+   */
+  tuning?: TuningModule;
 }
 
 /**
@@ -84,6 +90,7 @@ export async function loadModel<K extends ModelKind = ModelKind>(
     kind: optional(oneOf(...Object.keys(modelClasses))),
     path: optional(text),
     tokenizers: optional(tokenizerModule),
+    tuning: optional(having('the module prenorm/tuning', 'mergedState')),
   });
   // The one of the moment of the call; without any, that is the program's fault and not the file's.
   const runtime = currentRuntime();
@@ -94,7 +101,10 @@ export async function loadModel<K extends ModelKind = ModelKind>(
 /** The model in bytes that are read, on a runtime, by default the current one. */
 export async function modelFrom(
   { bytes, path, beside }: ReadSource,
-  options: { kind?: ModelKind; runtime?: Runtime; tokenizers?: TokenizerLoader } = {},
+  options: Pick<LoadModelOptions, 'kind' | 'tuning'> & {
+    runtime?: Runtime;
+    tokenizers?: TokenizerLoader;
+  } = {},
 ): Promise<LoadedModel> {
   const { kind, runtime = currentRuntime(), tokenizers } = options;
   const parts = partsOf(bytes, path, beside);
@@ -105,7 +115,23 @@ export async function modelFrom(
   const tokenizer = isPretrainedJSON(parts.tokenizer)
     ? await pretrained(parts, path, tokenizers)
     : plain(parts, path);
+  if (parts.adapter !== null) mergeAdapter(parts, path, options.tuning);
   return withRuntime(runtime, () => assemble(parts, tokenizer, path));
+}
+
+/** The weights with the low-rank parts in them: few files have any, so what adds them is given. */
+function mergeAdapter(parts: ModelParts, path: string, tuning: LoadModelOptions['tuning']): void {
+  if (!tuning) {
+    throw new ConfigError('an adapter lies beside the weights', {
+      op: 'loadModel',
+      path,
+      hint: "give { tuning: await import('prenorm/tuning') }, or the model.safetensors of the run",
+    });
+  }
+  const weights = inFile(path, 'the adapter is refused', () =>
+    tuning.mergedState(parts.weights(), parts.adapter as never),
+  );
+  parts.weights = () => weights;
 }
 
 /** Everything is judged before the model is made, and the model before it gets its weights. */

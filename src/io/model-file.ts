@@ -83,11 +83,18 @@ export function saveModel(model: LibraryModel, options: SaveModelOptions = {}): 
 
 /**
  * The kind of a model.
- * @throws ConfigError for what is none of the library's
+ * @throws ConfigError for what is none of the library's, and for one that computes with an adapter beside its matrices unless
+ * that is of no matter
  */
-export function libraryKind(op: string, model: unknown): ModelKind {
+export function libraryKind(op: string, model: unknown, withAdapter = false): ModelKind {
   const kind = modelKind(model);
-  if (kind !== null) return kind;
+  if (kind !== null) {
+    if (withAdapter || !(model as LibraryModel).adapter) return kind;
+    throw new ConfigError('an adapter is attached to the model, which is no part of its matrices', {
+      op,
+      hint: 'merge() the adapter to write it with the model, or detach() it to write the base',
+    });
+  }
   throw new ConfigError('the model must be one of the library, and no class on top of one', {
     op,
     expected: 'CausalLM, Transformer, MaskedLM, a classifier or VisionTransformer of this copy of prenorm',

@@ -20,6 +20,8 @@ export interface ModelParts {
   step: Json;
   dataHash: Json;
   version: string | null;
+  /** Of a checkpoint whose low-rank parts lie beside the matrices: what they are. */
+  adapter: Json;
   /** Ids of the model that the tokenizer does not have; null where the file does not say. */
   spareIds: number | null;
   /** Values of the weights, and how many tensors they are. */
@@ -65,6 +67,7 @@ function partsOfModel(bytes: Uint8Array, header: SafetensorsHeader, path: string
       ? { step: training.step as Json, dataHash: training.dataSha256 as Json }
       : { step: null, dataHash: null }),
     version: metadata.prenorm ?? null,
+    adapter: null,
     spareIds: Number(metadata.spareIds),
     ...weightsOf(bytes, header, '', path),
   };
@@ -96,6 +99,7 @@ function partsOfCheckpoint(
     step: folder ? folder.step : Number(metadata.step),
     dataHash: (isJsonObject(data) && 'recipe' in (config as object) ? data.sha256 : null) as Json,
     version: null,
+    adapter: (said?.adapter ?? null) as Json,
     spareIds: null,
     ...weights,
   };

@@ -25,6 +25,8 @@ export abstract class Module {
   training = true;
   /** Path from the model's root, e.g. `encoder.layers.2.norm1`; empty until the root names it. */
   path = '';
+  /** What is attached to its projections, for files. @internal */
+  declare adapter?: { readonly config: object };
   /** Where the memory of a model lies; null for the parts of one. */
   #heap: Heap | null = null;
 

@@ -18,6 +18,7 @@ import { recomputeRule } from '../nn/recompute.js';
 import { makeSchedule } from '../optim/index.js';
 import { arithmeticNames } from '../runtime/arithmetic.js';
 import type { EarlyStopping } from '../train/index.js';
+import { loraRules } from '../tuning/lora.js';
 import type { Must } from './data/kind.js';
 import { dataKind, dataKinds } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
@@ -25,6 +26,7 @@ import { metricModels } from './metrics.js';
 import { optimizerKinds, weightDecayOf } from './optimizers.js';
 import type {
   GroupRecipe,
+  LoraTuning,
   ModelRecipe,
   OptimizerRecipe,
   Recipe,
@@ -32,7 +34,7 @@ import type {
   TokenizerRecipe,
   TrainingRecipe,
 } from './recipe.js';
-import { isSelection } from './selection.js';
+import { isLora, isSelection } from './selection.js';
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const object = (what: string): Rule => ({ wanted: `an object with ${what}`, holds: isJsonObject });
@@ -40,13 +42,16 @@ const kinded = object('a kind');
 const named = (kinds: object): Rule => oneOf(...Object.keys(kinds));
 const isPath = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const selection: Rule = {
-  wanted: 'all, norms, biases, a pattern of paths, or a list of these',
+  wanted: 'all, norms, bias, head, a pattern of paths, a /regular expression/, or a list of these',
   holds: isSelection,
 };
 const rate = optional({ wanted: 'a number from 0', holds: (value) => isNumber(value) && value >= 0 });
 
 const trainingRules: Rules<TrainingRecipe> = {
-  trainable: optional(selection),
+  trainable: optional({
+    wanted: `${selection.wanted}, or an object with lora`,
+    holds: (value) => isSelection(value) || isLora(value),
+  }),
   optimizer: kinded,
   schedule: optional(kinded),
   steps: integer(1),
@@ -86,6 +91,11 @@ export const recipeKeys = Object.keys(recipeRules) as readonly (keyof Recipe)[];
 
 const seedRules = { model: optional(seed), data: optional(seed), dropout: optional(seed) };
 const groupRules: Rules<GroupRecipe> = { match: selection, lr: rate, weightDecay: rate };
+const tuningRules: Rules<LoraTuning> = {
+  lora: object('rank, alpha, targets or dropout'),
+  also: optional(selection),
+};
+const { seed: _, ...partRules } = loraRules;
 const stoppingRules: Rules<EarlyStopping> = { patience: integer(1), minDelta: rate };
 const samplesRules: Rules<SamplesRecipe> = {
   prompt: optional({ wanted: 'a text', holds: isPath }),
@@ -223,6 +233,10 @@ function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {
   const decays = decay !== 'matrices' || weightDecayOf(optimizer) !== 0;
   must(decays, 'optimizer.decay', 'left out where weightDecay is 0, as nothing decays', decay);
   checkGroups(optimizer, must, path);
+  if (isLora(recipe.trainable)) {
+    checkSection(path, 'trainable', recipe.trainable, tuningRules);
+    checkSection(path, 'trainable.lora', recipe.trainable.lora, partRules);
+  }
   if (seeds) checkSection(path, 'seeds', seeds, seedRules);
   if (!earlyStopping) return;
   checkSection(path, 'earlyStopping', earlyStopping, stoppingRules);

@@ -11,6 +11,7 @@ import type { OpenedData } from './data/kind.js';
 import { dataKind } from './data/table.js';
 import type { Recipe } from './recipe.js';
 import { seedsOf } from './recipe.js';
+import { isLora } from './selection.js';
 import { recipeOf01 } from './version-0.1.js';
 
 /** The parts of a recipe, resolved, that decide every bit; plain JSON. */
@@ -42,7 +43,7 @@ function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
   const part = {
     recipe: 1,
     model,
-    trainable,
+    trainable: completeTrainable(trainable),
     optimizer,
     schedule,
     accumulate,
@@ -51,6 +52,14 @@ function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
     seeds,
   };
   return { ...part, ...markOf(recipe.arithmetic ?? 'strict') };
+}
+
+/** Defaults of low-rank parts decide as if they were said. */
+function completeTrainable(trainable: NonNullable<Recipe['trainable']>): unknown {
+  if (!isLora(trainable)) return trainable;
+  const { lora, also = null } = trainable;
+  const { rank = 8, alpha = 2 * rank, targets = null, dropout = 0 } = lora;
+  return { lora: { rank, alpha, targets, dropout }, also };
 }
 
 /** `decay: 'all'` is the default, written or not. */

@@ -49,6 +49,7 @@ export {
 } from './prepare.js';
 export {
   type GroupRecipe,
+  type LoraTuning,
   type MetricName,
   type ModelKindName,
   type ModelRecipe,

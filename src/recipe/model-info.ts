@@ -1,6 +1,8 @@
 /** @file What the file of a run's model says beside the weights: tokenizer, labels, and the recipe without its content. */
 import { encodeModel, isSaved, type SaveModelOptions } from '../io/model-file.js';
 import type { StateDict } from '../nn/module.js';
+import { attachedAdapter } from '../tuning/lora.js';
+import { mergedState } from '../tuning/merge.js';
 import type { OpenedData } from './data/kind.js';
 import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
@@ -38,11 +40,17 @@ export function encodeRun(
     ...modelInfo(recipe, data),
     kind: model.kind,
     config: model.config,
-    weights: best?.weights ?? model.stateDict(),
+    weights: withAdapter(model, best?.weights ?? model.stateDict()),
     spareIds: true,
     step: best?.step ?? step,
     dataHash: data.sha256,
   });
+}
+
+/** The file of a model has low-rank parts in the matrices they belong to: whoever reads it needs to know of none. */
+function withAdapter(model: RecipeModel, weights: StateDict): StateDict {
+  const adapter = attachedAdapter(model);
+  return adapter ? mergedState(weights, adapter.config) : weights;
 }
 
 /**

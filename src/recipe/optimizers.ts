@@ -4,8 +4,9 @@ import { ConfigError } from '../errors.js';
 import type { Module } from '../nn/index.js';
 import { ADAMW_DECAY } from '../optim/adam.js';
 import { Adam, AdamW, decayGroups, type Optimizer, type ParamGroup, RAdam, SGD } from '../optim/index.js';
-import type { OptimizerRecipe, TrainingRecipe } from './recipe.js';
-import { select } from './selection.js';
+import { LoraAdapter } from '../tuning/lora.js';
+import { type OptimizerRecipe, seedsOf, type TrainingRecipe } from './recipe.js';
+import { isLora, select } from './selection.js';
 
 /** Kinds of optimizers by their names in recipes. */
 export const optimizerKinds = { adam: Adam, adamw: AdamW, radam: RAdam, sgd: SGD } as const;
@@ -20,6 +21,25 @@ export function weightDecayOf({ kind, weightDecay }: OptimizerRecipe): number {
   return weightDecay ?? (kind === 'adamw' ? ADAMW_DECAY : 0);
 }
 
+/** Paths of what is trained, once the parts that a recipe wants on the model are there. */
+function chooseTrainable(
+  recipe: TrainingRecipe,
+  model: Module,
+  trainable: NonNullable<TrainingRecipe['trainable']>,
+): Set<string> {
+  if (!isLora(trainable)) return select(model, trainable, 'trainable');
+  const also = trainable.also ?? (hasClasses(model) ? 'head' : undefined);
+  const chosen = also === undefined ? new Set<string>() : select(model, also, 'trainable.also');
+  const adapter = new LoraAdapter(model, { ...trainable.lora, seed: seedsOf(recipe).model }).attach();
+  for (const { path } of adapter.parameters()) chosen.add(path);
+  return chosen;
+}
+
+/** Whether its head is of no use before it is trained: one over classes, which no base brings. */
+function hasClasses(model: Module): boolean {
+  return (model as { config?: { numClasses?: number } }).config?.numClasses !== undefined;
+}
+
 /**
  * Freezes what the recipe does not train, and makes the optimizer over the rest.
  * @throws ConfigError for a selection that matches nothing, an option that the kind does not have, and a group that
@@ -28,7 +48,7 @@ export function weightDecayOf({ kind, weightDecay }: OptimizerRecipe): number {
 export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer {
   const { trainable = 'all', optimizer } = recipe;
   const { kind, groups = [], decay, lr: _, ...options } = optimizer;
-  const chosen = select(model, trainable, 'trainable');
+  const chosen = chooseTrainable(recipe, model, trainable);
   model.setTrainable((path) => chosen.has(path));
   const left = new Map([...model.namedParameters()].filter(([path]) => chosen.has(path)));
   const made = groups.map(({ match, ...own }, g): ParamGroup => {

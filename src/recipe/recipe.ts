@@ -30,11 +30,33 @@ export type ModelRecipe =
 export type ModelKindName = ModelRecipe['kind'];
 
 /**
- * Which parameters: `all`, `norms` (gamma and beta of every norm), `biases`, or a pattern of paths in which `*` stands
- * for anything, e.g. `head.*`; or a list of these, whose parts after a `!` take away again. In a list that begins with
- * a `!`, everything is there at first.
+ * Which parameters: `all`, `norms` (gamma and beta of every norm), `bias` (of everything; `biases` is the same), `head` (of a
+ * model that has one; else its output projection, which may be the table of tokens), a pattern of paths in which `*` stands
+ * for anything, e.g. `head.*`, or a regular expression between slashes, e.g. `/layers\.[01]\./`; or a list of these, whose
+ * parts after a `!` take away again. In a list that begins with a `!`, everything is there at first.
  */
 export type Selection = string | readonly string[];
+
+/** Low-rank parts on the projections of a model are trained (Hu et al. 2021), and nothing of the model itself but `also`. */
+export interface LoraTuning {
+  /** What the parts are; `{}` for the defaults. */
+  lora: {
+    /** Width of the low-rank products. Default 8. */
+    rank?: number;
+    /** The products count `alpha / rank` times. Default: twice the rank. */
+    alpha?: number;
+    /**
+     * Projections by their names or paths: `in_proj` (queries, keys and values in one), or `q_proj`, `k_proj`, `v_proj`,
+     * `out_proj`, `linear1`, `linear2`, `linear3`, and any linear layer of a head. Default: `in_proj`, `out_proj` and every
+     * matrix of the feed-forward.
+     */
+    targets?: readonly string[];
+    /** Share of a projection's input that is dropped before the product. Default 0. */
+    dropout?: number;
+  };
+  /** What is trained of the model itself. Default: the `head` of models that classify, nothing of others. */
+  also?: Selection;
+}
 
 /** Parameters with a rate or weight decay of their own. A parameter belongs to the first group that matches it. */
 export interface GroupRecipe {
@@ -67,8 +89,8 @@ export type TokenizerRecipe =
 
 /** How a model is trained, whatever it is and whatever it reads. */
 export interface TrainingRecipe {
-  /** What the optimizer may change. Default `all`. */
-  trainable?: Selection;
+  /** What the optimizer may change: parts of the model, or low-rank parts put on it. Default `all`. */
+  trainable?: Selection | LoraTuning;
   /** The optimizer's `kind` and its options. */
   optimizer: OptimizerRecipe;
   /** The schedule's `kind` and its options. Default: the optimizer's `lr`, constant. */

@@ -1,6 +1,7 @@
 /** @file What a checkpoint says of its model, so that `loadModel` needs nothing else. */
 import type { Json } from '../io/checkpoint-file.js';
 import { isJsonObject } from '../json.js';
+import type { Module } from '../nn/module.js';
 
 /** What belongs to the model besides its weights and configuration. */
 export interface ModelCompanions {
@@ -18,12 +19,21 @@ export function modelState(
   model: object,
   { tokenizer, labels }: ModelCompanions = {},
 ): { [key: string]: Json } {
-  const { kind, config } = model as { kind?: unknown; config?: unknown };
+  const { kind, config, adapter } = model as {
+    kind?: unknown;
+    config?: unknown;
+    adapter?: Module['adapter'];
+  };
   if (typeof kind !== 'string' || !isJsonObject(config)) return {};
   // The seed of weights that were trained since says nothing of them; a run that goes on may have begun with another.
   const { seed: _, ...rest } = config;
   // Through JSON, which drops what a configuration of your own may have in it.
   return JSON.parse(
-    JSON.stringify({ model: { kind, config: rest }, tokenizer: tokenizer ?? null, labels: labels ?? null }),
+    JSON.stringify({
+      model: { kind, config: rest },
+      tokenizer: tokenizer ?? null,
+      labels: labels ?? null,
+      adapter: adapter?.config,
+    }),
   );
 }

@@ -4,6 +4,7 @@ import { classify } from '../classify/index.js';
 import { ConfigError, EnvironmentError } from '../errors.js';
 import { generate, logProbabilities, translate } from '../generate/index.js';
 import { type LoadedModel, modelFrom } from '../io/load-model.js';
+import * as tuning from '../tuning/merge.js';
 import { loadTokenizers } from './load-tokenizers.js';
 import type { ModelRequests, WorkerModelReady } from './model-protocol.js';
 
@@ -24,7 +25,7 @@ export class ModelHost {
 
   readonly handlers: Handlers = {
     load: async (read) => {
-      this.#loaded = await modelFrom(read, { tokenizers: loadTokenizers });
+      this.#loaded = await modelFrom(read, { tokenizers: loadTokenizers, tuning });
       const { model, tokenizer, ...rest } = this.#loaded;
       const ready = { ...rest, tokenizer: tokenizer?.toJSON() ?? null, parameters: model.numParameters() };
       return ready as Omit<WorkerModelReady, 'capabilities'>;

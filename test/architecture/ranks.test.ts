@@ -24,6 +24,7 @@ const RANKS: Record<string, number> = {
   'src/data': 4,
   'src/text': 4,
   'src/tokenizers': 4.5,
+  'src/tuning': 4.5,
   'src/train': 5,
   'src/generate': 5,
   'src/classify': 5,

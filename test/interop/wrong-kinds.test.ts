@@ -3,6 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PrenormError } from '../../src/errors.js';
 import * as interop from '../../src/interop/index.js';
+import * as tuning from '../../src/interop/tuning.js';
+import { LoraAdapter } from '../../src/interop/tuning.js';
 import { encodeSafetensors } from '../../src/io/index.js';
 import { init } from '../../src/runtime/init.js';
 import { trainBPE, trainChars } from '../../src/text/index.js';
@@ -62,7 +64,22 @@ const { PretrainedTokenizer } = tokenizers;
 type Call = [of: string, argument: string, call: (value: never) => unknown, right?: readonly string[]];
 
 const ANY_OPTIONS = ['undefined', 'an empty object'];
+const adapter = new LoraAdapter(plain, { rank: 2 });
+const adapterFiles = tuning.saveAdapter(adapter);
 const CALLS: Call[] = [
+  ['loadAdapter', 'model', (v) => tuning.loadAdapter(v, adapterFiles)],
+  ['loadAdapter', 'source', (v) => tuning.loadAdapter(plain, v)],
+  ['loadAdapter', 'options', (v) => tuning.loadAdapter(plain, adapterFiles, v), ANY_OPTIONS],
+  ['loadAdapter', 'a file', (v) => tuning.loadAdapter(plain, { 'adapter_config.json': v })],
+  ['saveAdapter', 'adapter', (v) => tuning.saveAdapter(v)],
+  ['saveAdapter', 'options', (v) => tuning.saveAdapter(adapter, v), ANY_OPTIONS],
+  ['LoraAdapter', 'model', (v) => new tuning.LoraAdapter(v)],
+  ['LoraAdapter', 'options', (v) => new tuning.LoraAdapter(plain, v), ANY_OPTIONS],
+  ['LoraAdapter', 'targets', (v) => new tuning.LoraAdapter(plain, { targets: v }), ['undefined']],
+  ['LoraAdapter', 'state', (v) => adapter.loadStateDict(v)],
+  ['attachedAdapter', 'model', (v) => tuning.attachedAdapter(v)],
+  ['mergedState', 'state', (v) => tuning.mergedState(v, adapter.config)],
+  ['mergedState', 'config', (v) => tuning.mergedState(adapter.stateDict(), v)],
   ['fromPretrained', 'source', (v) => interop.fromPretrained(v)],
   ['fromPretrained', 'options', (v) => interop.fromPretrained(filesOf('gpt2'), v), ANY_OPTIONS],
   [
@@ -167,7 +184,7 @@ for (const [of, argument, call, right = []] of CALLS) {
 }
 
 test('no public function is left out', () => {
-  const functions = Object.entries({ ...interop, ...tokenizers }).filter(
+  const functions = Object.entries({ ...interop, ...tokenizers, ...tuning }).filter(
     ([, one]) => typeof one === 'function',
   );
   const table = new Set(CALLS.map(([of]) => of));

@@ -3,6 +3,7 @@
 import * as textual from '../../src/generate/index.js';
 import * as prenorm from '../../src/index.js';
 import * as interop from '../../src/interop/index.js';
+import * as tuning from '../../src/interop/tuning.js';
 import { loadModel, saveModel } from '../../src/io/index.js';
 import type { Row } from './row.js';
 import {
@@ -34,7 +35,32 @@ export const useRows: Row[] = [
     of: ['loadModel'],
     call: (o) => loadModel(savedLM, o),
     good: {},
-    keys: { kind: 'choice', path: 'text', tokenizers: 'other' },
+    keys: { kind: 'choice', path: 'text', tokenizers: 'other', tuning: 'other' },
+  },
+  // tuning
+  {
+    of: ['LoraAdapter'],
+    call: (o) => new tuning.LoraAdapter(lm, o),
+    good: { rank: 2 },
+    keys: { rank: 'positiveWhole', alpha: 'positive', targets: 'list', dropout: 'share', seed: 'whole' },
+  },
+  {
+    of: ['LoraAdapter.merge'],
+    call: (o) => new tuning.LoraAdapter(lm, { rank: 2 }).merge(o).unmerge(),
+    good: {},
+    keys: { forGood: 'flag' },
+  },
+  {
+    of: ['saveAdapter'],
+    call: (o) => tuning.saveAdapter(new tuning.LoraAdapter(lm, { rank: 2 }), o),
+    good: {},
+    keys: { base: 'text' },
+  },
+  {
+    of: ['loadAdapter'],
+    call: (o) => tuning.loadAdapter(lm, tuning.saveAdapter(new tuning.LoraAdapter(lm, { rank: 2 })), o),
+    good: {},
+    keys: { otherBase: 'flag' },
   },
   // generate
   {

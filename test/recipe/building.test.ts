@@ -46,6 +46,12 @@ test('selections: words, patterns, lists, and what is taken away', () => {
     where((path) => path.includes('.layers.0.')),
   );
   assert.equal(chosen('*bias'), chosen('biases'));
+  assert.equal(chosen('bias'), chosen('biases'));
+  assert.equal(
+    chosen('/layers\\.1\\.(?!norm)/'),
+    where((path) => path.includes('.layers.1.') && !path.includes('.layers.1.norm')),
+  );
+  assert.equal(chosen('head'), ['embedding.tokens.weight'], 'tied');
   assert.equal(chosen(all[3]), [all[3]]);
   assert.equal(chosen(['norms', all[0]]), [...new Set([...norms, all[0]])].sort());
   assert.equal(
@@ -67,7 +73,7 @@ test('selections: words, patterns, lists, and what is taken away', () => {
   assert.instance(none, ConfigError);
   assert.match(
     none.message,
-    /"!head\.\*" matches no parameter .*its parameters are .*use all, norms, biases or a pattern/,
+    /"!head\.\*" matches no parameter .*its parameters are .*use all, norms, bias, head, a pattern/,
   );
 });
 

@@ -43,9 +43,10 @@ test('there is a recipe here for every kind of data', () => {
 const count = 'a positive integer';
 const counts = [0, -1, 1.5, '3', null, true, Number.NaN, 2 ** 53];
 const seeds = [-1, 1.5, '3', null, Number.POSITIVE_INFINITY];
-const selection = 'all, norms, biases, a pattern of paths, or a list of these';
+const selection = 'all, norms, bias, head, a pattern of paths, a /regular expression/, or a list of these';
 const selections = [1, null, {}, [], [1], '', '!', ['all', ''], 'a!b', [['all']]];
 const objects = [null, 1, 'x', [], true];
+const lora = change(recipes.text, { trainable: { lora: {} } });
 
 /** Base, key, what is required, values that are refused. */
 const values: [object, string, string, unknown[]][] = [
@@ -62,7 +63,17 @@ const values: [object, string, string, unknown[]][] = [
   [text, 'data.kind', `one of ${Object.keys(dataKinds).join(', ')}`, [1, 'toString', '__proto__', null]],
   [text, 'tokenizer', 'an object with a kind', objects],
   [text, 'tokenizer.kind', 'one of chars, bpe, saved', ['toString', 1, null]],
-  [text, 'trainable', selection, selections],
+  [
+    text,
+    'trainable',
+    `${selection}, or an object with lora`,
+    selections.filter((value) => JSON.stringify(value) !== '{}'),
+  ],
+  [lora, 'trainable.lora', 'an object with rank, alpha, targets or dropout', [1, null, undefined, []]],
+  [lora, 'trainable.lora.rank', 'a whole number from 1 to 4096', [0, 1.5, '8', null]],
+  [lora, 'trainable.lora.dropout', 'a number in [0, 1)', [1, -0.1, '0', null]],
+  [lora, 'trainable.lora.targets', 'a list of names of projections', ['q_proj', [], [1], null]],
+  [lora, 'trainable.also', selection, selections],
   [text, 'optimizer', 'an object with a kind', objects],
   [text, 'optimizer.kind', 'one of adam, adamw, radam, sgd', ['toString', 1, null]],
   [text, 'optimizer.betas', 'two numbers', [[0.9], 0.9, [0.9, '1'], null]],

@@ -1,0 +1,12 @@
+/**
+ * @file Fine-tuning in a few parameters: adapters of low rank on the projections of a model, and their files as PEFT has them.
+ * @module prenorm/tuning
+ */
+export { attachedAdapter, LoraAdapter, type LoraConfig, type LoraOptions } from '../tuning/lora.js';
+export { mergedState, type TuningModule } from '../tuning/merge.js';
+export {
+  type LoadAdapterOptions,
+  loadAdapter,
+  type SaveAdapterOptions,
+  saveAdapter,
+} from './adapter.js';
