@@ -13,6 +13,7 @@
 import { NR, PANEL_ROW, groupsTimesPanel, rowsTimesPanel, storePart } from './gemm-kernel';
 import { packGroups, packPanel } from './gemm-pack';
 import { ROWS, rowTimesRows } from './gemm-row';
+import { widenPanel } from './half';
 import { storeUpTo } from './simd';
 
 /** Depth of a block of k: part of the bits, never change it. */
@@ -42,13 +43,30 @@ export function sgemm(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
   transA: i32, transB: i32, accumulate: i32, workspace: usize,
 ): void {
+  product(c, a, b, m, n, k, lda, ldb, ldc, transA, transB, accumulate, workspace, 0);
+}
+
+/** sgemm of a plain A and a B in 16 bits, which is widened while it is packed: the bits of the same B in f32. */
+export function sgemmHalf(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
+  transB: i32, accumulate: i32, workspace: usize, format: i32,
+): void {
+  product(c, a, b, m, n, k, lda, ldb, ldc, 0, transB, accumulate, workspace, format);
+}
+
+function product(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
+  transA: i32, transB: i32, accumulate: i32, workspace: usize, format: i32,
+): void {
   if (k <= 0) {
     if (!accumulate) clear(c, m, n, ldc);
     return;
   }
   const rowA = <usize>lda << 2;
-  const rowB = <usize>ldb << 2;
-  if (m == 1 && transA == 0 && transB != 0 && (k & 3) == 0 && n >= ROWS) {
+  // Of a number of B, as a shift of bytes.
+  const wide: usize = format ? 1 : 2;
+  const rowB = <usize>ldb << wide;
+  if (m == 1 && format == 0 && transA == 0 && transB != 0 && (k & 3) == 0 && n >= ROWS) {
     const whole = n & -ROWS;
     rowTimesRows(c, a, b, rowB, whole, k, KC, accumulate);
     if (whole == n) return;
@@ -57,7 +75,7 @@ export function sgemm(
     n -= whole;
   }
   const rowC = <usize>ldc << 2;
-  const packB = transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
+  const packB = format != 0 || transB != 0 || (m > DIRECT_ROWS && <i64>min<i32>(k, KC) * <i64>rowB > DIRECT_SPAN);
   const chunk = packB && m <= FEW_ROWS ? NC_FEW_ROWS : NC;
   const tiles = workspace;
   const groups = tiles + TILES_BYTES;
@@ -71,13 +89,18 @@ export function sgemm(
       const kc = min<i32>(k - pc, KC);
       const add = pc > 0 ? 1 : accumulate;
       const panelBytes = <usize>kc * PANEL_ROW;
-      const nextPanel = transB ? rowB * NR : <usize>(NR << 2);
-      const blockB = b + (transB ? <usize>jc * rowB + (<usize>pc << 2) : <usize>pc * rowB + (<usize>jc << 2));
+      const nextPanel = transB ? rowB * NR : <usize>NR << wide;
+      const blockB = b + (transB ? <usize>jc * rowB + (<usize>pc << wide) : <usize>pc * rowB + (<usize>jc << wide));
       // The last panel needs packing where it is incomplete: whole vectors are read of it.
       const direct = packB ? 0 : nc & -NR;
       for (let j = direct; j < nc; j += NR) {
         const to = panels + <usize>((j - direct) / NR) * panelBytes;
-        packPanel(to, blockB + <usize>(j / NR) * nextPanel, rowB, nc - j, kc, transB);
+        const from = blockB + <usize>(j / NR) * nextPanel;
+        if (format) {
+          // The place of a transposed A is free.
+          const step = widenPanel(groups, from, rowB, nc - j, kc, transB, format);
+          packPanel(to, groups, step, nc - j, kc, transB);
+        } else packPanel(to, from, rowB, nc - j, kc, transB);
       }
       // Loop 3: rows of C.
       for (let ic = 0; ic < m; ic += MC) {

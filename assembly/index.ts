@@ -1,5 +1,6 @@
 export * from './gate';
-export { gemmWorkspaceBytes, sgemm, sgemmBatched } from './gemm';
+export { gemmWorkspaceBytes, sgemm, sgemmBatched, sgemmHalf } from './gemm';
+export { embeddingForwardHalf } from './half';
 export * from './int12';
 export { layerNormBackward, layerNormForward } from './layernorm';
 export * from './rmsnorm';

@@ -14,6 +14,7 @@
  */
 import { NR, PANEL_ROW, storePart } from './gemm-kernel';
 import { clear } from './gemm';
+import { widenPanel } from './half';
 import { dotTiles, dotTrial } from './int12-dot';
 import { extmulTiles, extmulTrial } from './int12-extmul';
 import { QUAD, TAIL_BYTES, packAcross, packAlong } from './int12-pack';
@@ -32,6 +33,7 @@ const ROW_SCALES_BYTES: usize = <usize>(MC * 4);
 const COLUMN_SCALES_BYTES: usize = <usize>(NC * 4);
 const MASK_BYTES: usize = <usize>(KC * 4);
 const A_BYTES: usize = <usize>(MC * KC * 2);
+const B_BYTES: usize = <usize>(KC * NC * 2);
 
 /**
  * One matrix product; k = 0 clears C, or leaves it when accumulating. C must not overlap A or B. The workspace is
@@ -41,12 +43,29 @@ export function int12Gemm(
   c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
   transA: i32, transB: i32, accumulate: i32, workspace: usize, extmul: i32,
 ): void {
+  product(c, a, b, m, n, k, lda, ldb, ldc, transA, transB, accumulate, workspace, 0, extmul);
+}
+
+/** int12Gemm of a plain A and a B in 16 bits, which is widened while it is packed: the bits of the same B in f32. */
+export function int12GemmHalf(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
+  transB: i32, accumulate: i32, workspace: usize, format: i32, extmul: i32,
+): void {
+  product(c, a, b, m, n, k, lda, ldb, ldc, 0, transB, accumulate, workspace, format, extmul);
+}
+
+function product(
+  c: usize, a: usize, b: usize, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
+  transA: i32, transB: i32, accumulate: i32, workspace: usize, format: i32, extmul: i32,
+): void {
   if (k <= 0) {
     if (!accumulate) clear(c, m, n, ldc);
     return;
   }
   const rowA = <usize>lda << 2;
-  const rowB = <usize>ldb << 2;
+  // Of a number of B, as a shift of bytes.
+  const wide: usize = format ? 1 : 2;
+  const rowB = <usize>ldb << wide;
   const rowC = <usize>ldc << 2;
   const chunk = m <= FEW_ROWS ? NR : NC;
   const tiles = workspace;
@@ -58,6 +77,7 @@ export function int12Gemm(
   const quads = tail + TAIL_BYTES;
   store<i32>(ones, -1);
   const panels = quads + A_BYTES;
+  const widened = panels + B_BYTES;
 
   for (let pc = 0; pc < k; pc += KC) {
     const kc = min<i32>(k - pc, KC);
@@ -65,9 +85,9 @@ export function int12Gemm(
     const add = pc > 0 ? 1 : accumulate;
     const panelBytes = <usize>((kc + 7) & -8) << 5;
     const blockA = a + (transA ? <usize>pc * rowA : <usize>pc << 2);
-    const blockB = b + (transB ? <usize>pc << 2 : <usize>pc * rowB);
+    const blockB = b + (transB ? <usize>pc << wide : <usize>pc * rowB);
     const stepA = transA ? <usize>4 : rowA;
-    const stepB = transB ? rowB : <usize>4;
+    const stepB = transB ? rowB : <usize>1 << wide;
     const masked = transA != 0 && transB == 0;
     if (masked) maskOf(mask, blockA, rowA, m, kc);
     // Rows that fit are quantised once for all chunks of columns.
@@ -75,10 +95,15 @@ export function int12Gemm(
     for (let jc = 0; jc < n; jc += chunk) {
       const nc = min<i32>(n - jc, chunk);
       for (let j = 0; j < nc; j += NR) {
-        const from = blockB + <usize>(jc + j) * stepB;
+        let from = blockB + <usize>(jc + j) * stepB;
+        let rowFrom = rowB;
+        if (format) {
+          rowFrom = widenPanel(widened, from, rowB, nc - j, kc, transB, format);
+          from = widened;
+        }
         const to = panels + <usize>(j / NR) * panelBytes;
         const scales = columnScales + (<usize>j << 2);
-        packColumns(to, scales, from, rowB, nc - j, kc, transB, masked ? mask : ones, masked ? 4 : 0, tail);
+        packColumns(to, scales, from, rowFrom, nc - j, kc, transB, masked ? mask : ones, masked ? 4 : 0, tail);
       }
       for (let ic = 0; ic < m; ic += MC) {
         const mc = min<i32>(m - ic, MC);
@@ -121,6 +146,16 @@ export function int12GemmValidRows(
   const valid = min<i32>(m, load<i32>(count) - first);
   if (valid > 0)
     int12Gemm(c, a, b, valid, n, k, lda, ldb, ldc, transA, transB, accumulate, workspace, extmul);
+}
+
+/** int12GemmHalf over those of the rows [first, first + m) of C that lie below count[0]; c and a point at row `first`. */
+export function int12GemmValidRowsHalf(
+  c: usize, a: usize, b: usize, count: usize, first: i32, m: i32, n: i32, k: i32, lda: i32, ldb: i32, ldc: i32,
+  transB: i32, accumulate: i32, workspace: usize, format: i32, extmul: i32,
+): void {
+  const valid = min<i32>(m, load<i32>(count) - first);
+  if (valid > 0)
+    int12GemmHalf(c, a, b, valid, n, k, lda, ldb, ldc, transB, accumulate, workspace, format, extmul);
 }
 
 /** int12Gemm whose sum runs over those of the indices [first, first + k) that lie below count[0]. */

@@ -3,7 +3,7 @@
  * logits exist for a block of rows at a time. How many rows are valid is known in memory only, so that a recorded
  * call stays right when it changes. A target below 0 marks a row to ignore.
  */
-import { sgemm } from './gemm';
+import { sgemm, sgemmHalf } from './gemm';
 import { at } from './simd';
 
 /**
@@ -54,6 +54,28 @@ export function sgemmValidRows(
 ): void {
   const valid = min<i32>(m, load<i32>(count) - first);
   if (valid > 0) sgemm(c, a, b, valid, n, k, lda, ldb, ldc, transA, transB, accumulate, workspace);
+}
+
+/** sgemmHalf over those of the rows [first, first + m) of C that lie below count[0]; c and a point at row `first`. */
+export function sgemmValidRowsHalf(
+  c: usize,
+  a: usize,
+  b: usize,
+  count: usize,
+  first: i32,
+  m: i32,
+  n: i32,
+  k: i32,
+  lda: i32,
+  ldb: i32,
+  ldc: i32,
+  transB: i32,
+  accumulate: i32,
+  workspace: usize,
+  format: i32,
+): void {
+  const valid = min<i32>(m, load<i32>(count) - first);
+  if (valid > 0) sgemmHalf(c, a, b, valid, n, k, lda, ldb, ldc, transB, accumulate, workspace, format);
 }
 
 /** sgemm whose sum runs over those of the indices [first, first + k) that lie below count[0]. */

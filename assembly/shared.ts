@@ -30,3 +30,7 @@ export const HYPER_RECTIFICATION: i32 = 10;
 /** 0: computed in the kernel as 1 - beta in f32, where 1 - 0.999 is off by 1e-5. */
 export const HYPER_ONE_MINUS_BETA1: i32 = 11;
 export const HYPER_ONE_MINUS_BETA2: i32 = 12;
+
+/** How a matrix of 16 bits a number is stored (half.ts); 0 is f32. */
+export const FORMAT_F16: i32 = 1;
+export const FORMAT_BF16: i32 = 2;

@@ -3,7 +3,8 @@
  * their inputs. There is no global tape: a graph lives as long as its last variable, or until `backward()`.
  */
 import { checkOptions, checkValue, flag, oneOf, optional } from '../checks.js';
-import { brief, formatShape, ShapeError } from '../errors.js';
+import { brief, ConfigError, formatShape, ShapeError } from '../errors.js';
+import { FORMAT_BF16, FORMAT_F16 } from '../runtime/generated/shared.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type Runtime } from '../runtime/runtime.js';
 import { checkShape, type Shape, sizeOf } from '../tensor/shape.js';
@@ -72,6 +73,25 @@ export class Variable extends Tensor {
   }
 }
 
+/** Where new parameters of a role and shape lie; null for where they usually do. */
+export type ParameterPlaces = (runtime: Runtime, role: ParameterRole, shape: Shape) => Storage | null;
+
+let places: ParameterPlaces | null = null;
+
+/** Makes a model whose parameters `choose` gives a place, and whose values are to be loaded: those have no initial ones. */
+export function withPlaces<T>(choose: ParameterPlaces, make: () => T): T {
+  const outer = places;
+  places = choose;
+  try {
+    return make();
+  } finally {
+    places = outer;
+  }
+}
+
+/** Whether `x` gets its values later, and has no initial ones. */
+export const awaitsValues = (x: Tensor): boolean => places !== null && x.dtype !== 'f32';
+
 /** A trainable leaf in persistent memory; its gradient accumulates until `zeroGrad()`. */
 export class Parameter extends Variable {
   /** Path in the model, e.g. `encoder.layers.0.linear1.weight`; set by the model that owns it. */
@@ -85,9 +105,20 @@ export class Parameter extends Variable {
   constructor(shape: Shape, role: ParameterRole, runtime: Runtime = currentRuntime()) {
     checkShape('Parameter', shape);
     checkValue('Parameter', 'role', role, roleRule);
-    super(persistentStorage(runtime, 'f32', sizeOf(shape)), shape, 0, true);
+    super(places?.(runtime, role, shape) ?? persistentStorage(runtime, 'f32', sizeOf(shape)), shape, 0, true);
+    // What is stored in 16 bits is for reading.
+    this.requiresGrad = this.dtype === 'f32';
     this.role = role;
     runtime.graphChanged();
+  }
+
+  /** Has the values lie in `storage`, where they are already, and freezes them. @internal */
+  moveTo(storage: Storage): void {
+    this.free();
+    this.#grad = null;
+    this.#isZero = false;
+    (this as { storage: Storage }).storage = storage;
+    this.requiresGrad = false;
   }
 
   /** Address of the gradient block, made (zeroed) on first use; what it holds is the gradient. @internal */
@@ -177,7 +208,7 @@ export function tensor(
     /** Size of each axis; the values fill it row by row. Default: as the arrays are nested, else one axis. */
     shape?: Shape;
     /** Type of the elements. Default: `i32` of an Int32Array, else `f32`. */
-    dtype?: DType;
+    dtype?: 'f32' | 'i32';
     /** Whether `backward` gives it a gradient. Default false. */
     requiresGrad?: boolean;
   } = {},
@@ -234,4 +265,27 @@ export function requireDType(op: string, name: string, tensor: Tensor, dtype: DT
       actual: tensor.dtype,
     });
   }
+}
+
+/**
+ * How kernels are to read a frozen matrix: its format, 0 for f32, and its address.
+ * @throws ShapeError for integers, ConfigError for one in 16 bits that wants a gradient
+ */
+export function readMatrix(op: string, name: string, matrix: Variable): { format: number; ptr: Ptr } {
+  requireTensor(op, name, matrix);
+  const { dtype, storage, offset } = matrix;
+  const format = dtype === 'f16' ? FORMAT_F16 : dtype === 'bf16' ? FORMAT_BF16 : 0;
+  if (format === 0) {
+    requireDType(op, name, matrix, 'f32');
+    return { format, ptr: matrix.ptr };
+  }
+  if (matrix.requiresGrad) {
+    throw new ConfigError(`${name} is stored in ${dtype}, and only a frozen one may be`, {
+      op,
+      expected: 'requiresGrad false, or f32',
+      actual: dtype,
+      hint: 'load the model without dtype, or freeze this weight and train others, such as adapters',
+    });
+  }
+  return { format, ptr: storage.matrix() + offset * 2 };
 }

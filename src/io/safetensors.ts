@@ -6,6 +6,7 @@
  */
 import { bytesOf } from '../checks.js';
 import { brief, FormatError, formatShape } from '../errors.js';
+import { fromHalf } from '../half.js';
 import { isJsonObject, parseStrictJson } from '../json.js';
 import { decodeBytes, encodeBytes } from '../utf8.js';
 
@@ -334,27 +335,7 @@ function refuse(message: string): never {
 /** The values of one tensor, in memory of their own. @internal */
 export function tensorValues(dtype: string, buffer: ArrayBuffer): TensorData {
   const values = new (DTYPES.get(dtype) as TypedArray)(buffer);
-  if (dtype === 'F16') return Float32Array.from(values as Uint16Array, halfToFloat);
-  return dtype === 'BF16' ? bfloat16ToFloat(values as Uint16Array) : values;
-}
-
-const PATTERN = new Uint32Array(1);
-const PATTERN_AS_FLOAT = new Float32Array(PATTERN.buffer);
-
-/** IEEE half precision, given as its 16 bits. */
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * (fraction / 16777216);
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  PATTERN[0] = ((exponent + 112) << 23) | (fraction << 13);
-  return sign * PATTERN_AS_FLOAT[0];
-}
-
-/** bfloat16 is the upper half of a float32. */
-function bfloat16ToFloat(values: Uint16Array): Float32Array {
-  const bits = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) bits[i] = values[i] << 16;
-  return new Float32Array(bits.buffer);
+  if (dtype !== 'F16' && dtype !== 'BF16') return values;
+  const type = dtype === 'F16' ? 'f16' : 'bf16';
+  return Float32Array.from(values as Uint16Array, (half) => fromHalf(type, half));
 }

@@ -10,6 +10,7 @@ import * as elementwise from './elementwise.js';
 import * as embedding from './embedding.js';
 import * as gate from './gate.js';
 import * as gemm from './gemm.js';
+import * as half from './half.js';
 import * as int12 from './int12.js';
 import * as layernorm from './layernorm.js';
 import * as layout from './layout.js';
@@ -41,6 +42,7 @@ const references: ReferenceKernels = {
   ...embedding,
   ...gate,
   ...gemm,
+  ...half,
   ...int12,
   ...layout,
   ...linearCrossEntropy,

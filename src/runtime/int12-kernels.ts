@@ -6,8 +6,10 @@ import { chooseMicroKernel } from './micro-kernel.js';
 /** Kernels that are called in the place of others, with the micro-kernel as one more argument. */
 export const INSTEAD = {
   sgemm: 'int12Gemm',
+  sgemmHalf: 'int12GemmHalf',
   sgemmBatched: 'int12GemmBatched',
   sgemmValidRows: 'int12GemmValidRows',
+  sgemmValidRowsHalf: 'int12GemmValidRowsHalf',
   sgemmValidDepth: 'int12GemmValidDepth',
 } as const satisfies Partial<Record<keyof Kernels, keyof Kernels>>;
 

@@ -75,6 +75,12 @@ const byColumns: Rule = (v) => ({
   ns: productNs(v),
 });
 
+/** A B of 16 bits a number, beside a plain A. */
+const halfProduct: Rule = (v) => {
+  const { pointers, ...split } = product({ ...v, transA: 0 });
+  return { ...split, pointers: pointers.b ? { ...pointers, b: pointers.b / 2 } : pointers };
+};
+
 /** In int12 the scales of a plain B depend on all rows of a transposed A: then columns are divided. */
 const int12Product: Rule = (v) => (v.transA && !v.transB ? byColumns(v) : product(v));
 
@@ -119,11 +125,15 @@ const optimizer: Rule = (v) => ({
 
 const rules: { [N in KernelName]?: Rule } = {
   sgemm: product,
+  sgemmHalf: halfProduct,
   sgemmValidRows: validRows(product),
+  sgemmValidRowsHalf: validRows(halfProduct),
   sgemmValidDepth: product,
   sgemmBatched: products,
   int12Gemm: int12Product,
+  int12GemmHalf: halfProduct,
   int12GemmValidRows: validRows(int12Product),
+  int12GemmValidRowsHalf: validRows(halfProduct),
   int12GemmValidDepth: int12Product,
   int12GemmBatched: products,
   attentionForward: (v) => sequences(v, v.batchStrideKV, 10),
@@ -148,6 +158,7 @@ const rules: { [N in KernelName]?: Rule } = {
   logSoftmaxForward: rows('out x', '', 1.2),
   logSoftmaxBackward: rows('dx dout out', '', 1.2),
   embeddingForward: rows('out', 'ids', 0.3),
+  embeddingForwardHalf: rows('out', 'ids', 0.4),
   addForward: elements('out a b', 0.15),
   subForward: elements('out a b', 0.15),
   mulForward: elements('out a b', 0.15),

@@ -7,13 +7,14 @@
  */
 import { checkInts } from '../checks.js';
 import { brief, DataError, formatShape, MemoryError, ShapeError } from '../errors.js';
+import type { HalfType } from '../half.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type HostPlace, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
 import { checkShape, type Shape, sameShape, sizeOf } from './shape.js';
 
-/** Elements: 32-bit floats, or 32-bit integers for ids and lengths. */
-export type DType = 'f32' | 'i32';
+/** Elements: 32-bit floats, or 32-bit integers for ids and lengths; frozen matrices may have floats of 16 bits. */
+export type DType = 'f32' | 'i32' | HalfType;
 /** Values as JavaScript has them: Float32Array, or Float64Array in double precision, or Int32Array. */
 export type HostArray = Float32Array | Float64Array | Int32Array;
 
@@ -38,6 +39,16 @@ export class Storage {
       this.host = values;
     });
     return ptr;
+  }
+
+  /** Address of a matrix, for kernels that are told how it is stored. */
+  matrix(): Ptr {
+    return this.address();
+  }
+
+  /** Bytes of its elements. */
+  get bytes(): number {
+    return this.size * 4;
   }
 
   /** A copy of `count` values from element `offset`. */
@@ -114,12 +125,17 @@ const releaser =
 
 /** Storage in the runtime's long-lived memory, zeroed. */
 export function persistentStorage(runtime: Runtime, dtype: DType, size: number): Storage {
+  return inBlock(runtime, size, (ptr) => new Storage(runtime, dtype, size, { ptr, frame: null }, null));
+}
+
+/** A storage over `slots` long-lived words of 32 bits, zeroed, which are given back with it. */
+export function inBlock(runtime: Runtime, slots: number, make: (ptr: Ptr) => Storage): Storage {
   // While planning this is not the runtime's own allocator: the block goes back to where it came from.
   const owner = runtime.persistent;
-  const ptr = owner.allocate(size * 4);
-  runtime.heap.zero(ptr, size);
-  const storage = new Storage(runtime, dtype, size, { ptr, frame: null }, null);
-  storage.block = { owner, ptr, bytes: size * 4 };
+  const ptr = owner.allocate(slots * 4);
+  runtime.heap.zero(ptr, slots);
+  const storage = make(ptr);
+  storage.block = { owner, ptr, bytes: slots * 4 };
   releaser?.register(storage, storage.block, storage);
   return storage;
 }

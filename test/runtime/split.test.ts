@@ -47,6 +47,7 @@ const SIZES: Record<string, number> = {
   back: 0,
   numSegments: 9,
   extmul: 0,
+  format: 1,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
 const gemm = (m: number, n: number, k: number, transA: number, transB: number) => ({
@@ -60,6 +61,8 @@ const gemm = (m: number, n: number, k: number, transA: number, transB: number) =
   ldb: transB ? k : n,
   ldc: n,
 });
+/** With bits of floats as numbers of 16 bits; bfloat16 is the upper half of one. */
+const HALF = [gemm(131, 61, 300, 0, 0), gemm(37, 203, 300, 0, 1), { ...gemm(37, 203, 300, 0, 0), format: 2 }];
 const PRODUCTS = {
   sgemm: [
     gemm(131, 61, 300, 0, 0),
@@ -71,7 +74,9 @@ const PRODUCTS = {
     gemm(37, 203, 300, 1, 0),
     gemm(9, 1011, 65, 0, 1),
   ],
+  sgemmHalf: HALF,
   sgemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
+  sgemmValidRowsHalf: HALF,
   sgemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   sgemmBatched: [gemm(37, 53, 29, 0, 0)],
   int12Gemm: [
@@ -84,6 +89,8 @@ const PRODUCTS = {
     gemm(37, 203, 300, 1, 0),
     gemm(9, 1011, 65, 0, 1),
   ],
+  int12GemmHalf: HALF,
+  int12GemmValidRowsHalf: HALF,
   int12GemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
   int12GemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   int12GemmBatched: [gemm(37, 53, 29, 0, 0)],

@@ -2,10 +2,10 @@
 import { checkOptions, finite, optional } from '../../checks.js';
 import { DataError, formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
-import { requireDType, requireTensor, result, runtimeOf, type Variable } from '../variable.js';
+import { readMatrix, requireDType, requireTensor, result, runtimeOf, type Variable } from '../variable.js';
 
 /**
- * Rows of `weight` (vocab, C) at `ids` (i32, any shape), times `scale`; result (…ids, C). A negative id is
+ * Rows of `weight` (vocab, C), frozen also in f16 or bf16, at `ids` (i32, any shape), times `scale`; result (…ids, C). A negative id is
  * padding: a row of zeros, and no gradient.
  * @throws DataError when an id lies outside the table.
  */
@@ -18,7 +18,7 @@ export function embedding(
   } = {},
 ): Variable {
   checkOptions('embedding', options, { scale: optional(finite) });
-  requireTensor('embedding', 'weight', weight);
+  const { format, ptr: pw } = readMatrix('embedding', 'weight', weight);
   requireDType('embedding', 'ids', ids, 'i32');
   if (weight.rank !== 2) {
     throw new ShapeError(`weight must be (vocabulary, width), got ${formatShape(weight.shape)}`, {
@@ -42,7 +42,8 @@ export function embedding(
   const scale = options.scale ?? 1;
   const y = result(runtime, [...ids.shape, width]);
   const pi = ids.ptr;
-  kernels.embeddingForward(y.ptr, weight.ptr, pi, ids.size, width, scale);
+  if (format) kernels.embeddingForwardHalf(y.ptr, pw, pi, ids.size, width, scale, format);
+  else kernels.embeddingForward(y.ptr, pw, pi, ids.size, width, scale);
   record('embedding', [weight], [y], (ctx) => {
     if (ctx.wants(weight)) {
       ctx.addTo(weight, (dw) => kernels.embeddingBackward(dw, ctx.dout(), pi, ids.size, width, width, scale));

@@ -6,13 +6,14 @@ import { fnv1a, seedKey } from '../../random.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { noGrad } from '../tape.js';
-import type { Variable } from '../variable.js';
+import { awaitsValues, type Variable } from '../variable.js';
 
 /** How values are drawn: a constant, N(0, std²) or U(-bound, bound). */
 export type Law = { constant: number } | { std: number } | { bound: number };
 
 /** Fills `x` by a law, from the stream of this name under this seed. */
 export function fillBy(law: Law, x: Variable, seed: number, stream: string): void {
+  if (awaitsValues(x)) return;
   const { kernels, heap } = x.runtime;
   noGrad(() => {
     if ('constant' in law) return kernels.fill(x.ptr, law.constant, x.size);
@@ -26,7 +27,7 @@ export function fillBy(law: Law, x: Variable, seed: number, stream: string): voi
 
 /** Multiplies `size` values of `x` from element `start` on. */
 export function multiply(x: Variable, factor: number, start = 0, size = x.size - start): void {
-  if (factor === 1) return;
+  if (factor === 1 || awaitsValues(x)) return;
   const at = x.ptr + 4 * start;
   noGrad(() => x.runtime.kernels.scaleForward(at, at, factor, size), x.runtime);
 }

@@ -6,7 +6,7 @@ import { checkOptions } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import { isGradEnabled, record } from '../tape.js';
-import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { readMatrix, requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import {
   type CrossEntropyOptions,
   type CrossEntropyResult,
@@ -18,7 +18,7 @@ import {
 const BLOCK = 256;
 
 /**
- * The same as `crossEntropy(linear(x, weight, null), targets, options)`: x (…, C), weight (V, C), targets (…) i32,
+ * The same as `crossEntropy(linear(x, weight, null), targets, options)`: x (…, C), weight (V, C), frozen also in f16 or bf16, targets (…) i32,
  * below 0 to ignore. With gradients on, dx and dW are computed here; the backward only scales them.
  * @throws DataError when a target lies outside the vocabulary or no row is valid.
  */
@@ -30,7 +30,7 @@ export function linearCrossEntropy(
 ): CrossEntropyResult {
   checkOptions('linearCrossEntropy', options, lossRules);
   requireDType('linearCrossEntropy', 'x', x, 'f32');
-  requireDType('linearCrossEntropy', 'weight', weight, 'f32');
+  const { format, ptr: pw } = readMatrix('linearCrossEntropy', 'weight', weight);
   requireDType('linearCrossEntropy', 'targets', targets, 'i32');
   const [vocab, width] = weight.shape;
   if (weight.rank !== 2 || x.shape[x.rank - 1] !== width) {
@@ -61,7 +61,7 @@ export function linearCrossEntropy(
   const dWeight = wantsWeight ? allocate(vocab * width) : 0;
   const [index, labels, losses, nlls] = [allocate(rows), allocate(rows), allocate(rows), allocate(rows)];
   const count = allocate(1);
-  const [pw, px] = [weight.ptr, allocate(rows * width)];
+  const px = allocate(rows * width);
   const logits = allocate(Math.min(BLOCK, rows) * vocab);
   const dlogits = wantsX || wantsWeight ? logits : 0;
 
@@ -71,12 +71,20 @@ export function linearCrossEntropy(
   for (let r = 0; r < rows; r += BLOCK) {
     const m = Math.min(BLOCK, rows - r);
     const [xr, skip] = [px + r * width * 4, r * 4];
-    kernels.sgemmValidRows(logits, xr, pw, count, r, m, vocab, width, width, width, vocab, 0, 1, 0, work);
+    if (format) {
+      const k = width;
+      kernels.sgemmValidRowsHalf(logits, xr, pw, count, r, m, vocab, k, k, k, vocab, 1, 0, work, format);
+    } else
+      kernels.sgemmValidRows(logits, xr, pw, count, r, m, vocab, width, width, width, vocab, 0, 1, 0, work);
     const [lossAt, nllAt, labelsAt] = [losses + skip, nlls + skip, labels + skip];
     kernels.crossEntropyRows(lossAt, nllAt, dlogits, logits, labelsAt, inverse, m, vocab, smoothing);
     if (wantsX) {
       const dx = dxValid + r * width * 4;
-      kernels.sgemmValidRows(dx, logits, pw, count, r, m, width, vocab, vocab, width, width, 0, 0, 0, work);
+      if (format) {
+        const n = width;
+        kernels.sgemmValidRowsHalf(dx, logits, pw, count, r, m, n, vocab, vocab, n, n, 0, 0, work, format);
+      } else
+        kernels.sgemmValidRows(dx, logits, pw, count, r, m, width, vocab, vocab, width, width, 0, 0, 0, work);
     }
     if (wantsWeight) {
       const add = r > 0 ? 1 : 0;

@@ -2,7 +2,7 @@
 import { anything, checkOptions, oneOf, optional, type Rules } from '../../checks.js';
 import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
-import { requireDType, result, runtimeOf, type Variable } from '../variable.js';
+import { readMatrix, requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
 
 /** What follows a linear layer; `gelu` is the exact form with erf, `geluTanh` GPT-2's approximation. */
@@ -26,7 +26,7 @@ const rules: Rules<LinearOptions> = {
 
 /**
  * x · weightᵀ + bias, and an activation behind it if asked for: x (…, in), weight (out, in), bias (out) or null;
- * result (…, out).
+ * result (…, out). The weight may be a frozen one in f16 or bf16.
  * @throws ShapeError when the inner sizes do not agree.
  */
 export function linear(
@@ -37,7 +37,7 @@ export function linear(
 ): Variable {
   checkOptions('linear', options, rules);
   requireDType('linear', 'x', x, 'f32');
-  requireDType('linear', 'weight', weight, 'f32');
+  const { format, ptr } = readMatrix('linear', 'weight', weight);
   const [from, to] = options.rows ?? [0, weight.shape[0]];
   const inner = weight.shape[1];
   const outer = to - from;
@@ -73,14 +73,16 @@ export function linear(
   const shape = [...x.shape.slice(0, -1), outer];
   const y = result(runtime, shape);
   const partial = outer !== weight.shape[0];
-  const [px, pw, pb, py] = [x.ptr, weight.ptr + from * inner * 4, bias ? bias.ptr + from * 4 : 0, y.ptr];
+  const pw = ptr + from * inner * (format ? 2 : 4);
+  const [px, pb, py] = [x.ptr, bias ? bias.ptr + from * 4 : 0, y.ptr];
 
   // The gradients of these need what the activation was applied to, so that is kept.
   const pre = activation === 'none' || activation === 'relu' ? 0 : runtime.allocate(y.size);
   const fused = activation === 'gelu' && pb !== 0;
   const product = fused || !pre ? py : pre;
   // x Wᵀ, then bias and activation in one pass over it.
-  kernels.sgemm(product, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
+  if (format) kernels.sgemmHalf(product, px, pw, rows, outer, inner, inner, inner, outer, 1, 0, work, format);
+  else kernels.sgemm(product, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
   if (fused) kernels.biasGeluForward(py, pre, py, pb, rows, outer);
   else if (pre) {
     if (pb) kernels.biasForward(pre, pre, pb, rows, outer);
@@ -108,9 +110,11 @@ export function linear(
     }
     if (ctx.wants(x)) {
       // dx = dy W
-      ctx.accumulate(x, (dx, acc) =>
-        kernels.sgemm(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, 0, acc, work),
-      );
+      ctx.accumulate(x, (dx, acc) => {
+        if (format)
+          kernels.sgemmHalf(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, acc, work, format);
+        else kernels.sgemm(dx, dy, pw, rows, inner, outer, outer, inner, inner, 0, 0, acc, work);
+      });
     }
     if (ctx.wants(weight)) {
       // dW = dyᵀ x
