@@ -77,15 +77,21 @@ export class Variable extends Tensor {
 export type ParameterPlaces = (runtime: Runtime, role: ParameterRole, shape: Shape) => Storage | null;
 
 let places: ParameterPlaces | null = null;
+let bytesOfMatrix = 4;
+/** Bytes of a number of a matrix in the models being made. */
+export const matrixBytes = (): number => bytesOfMatrix;
 
-/** Makes a model whose parameters `choose` gives a place, and whose values are to be loaded: those have no initial ones. */
-export function withPlaces<T>(choose: ParameterPlaces, make: () => T): T {
-  const outer = places;
-  places = choose;
+/**
+ * Makes a model whose matrices `choose` gives a place, with so many bytes a number. Their values are to be loaded: they have
+ * no initial ones.
+ */
+export function withPlaces<T>(choose: ParameterPlaces, bytes: number, make: () => T): T {
+  const outer = [places, bytesOfMatrix] as const;
+  [places, bytesOfMatrix] = [choose, bytes];
   try {
     return make();
   } finally {
-    places = outer;
+    [places, bytesOfMatrix] = outer;
   }
 }
 

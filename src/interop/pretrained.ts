@@ -1,8 +1,9 @@
 /** @file `fromPretrained`: a folder of Hugging Face to a model of ours. */
 import type { Parameter } from '../autograd/variable.js';
-import { checkOptions, optional, type Rules, share } from '../checks.js';
-import { brief, ConfigError, FormatError, formatShape } from '../errors.js';
+import { checkOptions, oneOf, optional, type Rules, share } from '../checks.js';
+import { brief, ConfigError, DataError, FormatError, formatShape } from '../errors.js';
 import { withinFile } from '../nn/file-room.js';
+import { inHalf } from '../nn/half.js';
 import { type LibraryModel, makeModel } from '../nn/model-kinds.js';
 import { currentRuntime, withRuntime } from '../runtime/runtime.js';
 import { sameShape, sizeOf } from '../tensor/shape.js';
@@ -25,6 +26,11 @@ import { checkFloats, type LazyTensor, noFile, openWeights, readJsonFile } from 
 
 /** What to do otherwise than the folder says. */
 export interface FromPretrainedOptions extends PretrainedOverrides {
+  /**
+   * Store the matrices in 16 bits a number, frozen: half the memory, computing with the rounded weights. Those of a file in
+   * the same type are as they were. Default: as float32, and not frozen.
+   */
+  dtype?: 'f16' | 'bf16';
   /**
    * The module `prenorm/tokenizers`, to read the folder's tokenizer too: only pages that want it load it. Default: the model
    * alone is read.
@@ -50,6 +56,7 @@ const loadRules: Rules<FromPretrainedOptions> = {
   dropout: optional(share),
   attentionDropout: optional(share),
   tokenizers: optional(tokenizerModule),
+  dtype: optional(oneOf('f16', 'bf16')),
 };
 
 /**
@@ -85,7 +92,7 @@ export async function fromPretrained(
     for (const name of tensors.keys()) if (unused?.test(name)) tensors.delete(name);
     const room = { elements, tensors: tensors.size, missing: elements + MISSING };
     const model = inConfig(path, () =>
-      withRuntime(runtime, () => withinFile(room, () => makeModel(kind, own))),
+      withRuntime(runtime, () => withinFile(room, () => inHalf(options.dtype, () => makeModel(kind, own)))),
     );
     try {
       const tokenizer = options.tokenizers ? await tokenizerOf(folder, model, options.tokenizers) : null;
@@ -216,8 +223,18 @@ async function copyInto(
       });
     }
     if (whole) for (let i = 0; i < values.length; i++) whole[place(at + i)] = values[i];
-    else parameter.storage.write(begin + at, values);
+    else write(parameter, begin + at, values, tensor);
     at += values.length;
   }
-  if (whole) parameter.storage.write(begin, whole);
+  if (whole) write(parameter, begin, whole, tensor);
+}
+
+function write({ storage }: Parameter, at: number, values: Float32Array, { name, path }: LazyTensor): void {
+  try {
+    storage.write(at, values);
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    const { message, op, expected, actual, hint } = cause;
+    fail(`${name}: ${message.slice(op ? op.length + 2 : 0)}`, { path, expected, actual, hint, cause });
+  }
 }

@@ -9,8 +9,10 @@ import {
   MemoryError,
   PrenormError,
 } from '../errors.js';
+import type { HalfType } from '../half.js';
 import { isJsonObject } from '../json.js';
 import { withinFile } from '../nn/file-room.js';
+import { inHalf } from '../nn/half.js';
 import {
   isModelKind,
   type LibraryModel,
@@ -57,6 +59,11 @@ export interface LoadedModel<K extends ModelKind = ModelKind> {
 export interface LoadModelOptions<K extends ModelKind = ModelKind> {
   /** The kind that is wanted: another is refused, and TypeScript knows the class. Default: any. */
   kind?: K;
+  /**
+   * Store the matrices in 16 bits a number, frozen: half the memory, computing with the rounded weights; `f16` is the more
+   * exact, `bf16` has the range of float32. Default: as float32, and not frozen.
+   */
+  dtype?: 'f16' | 'bf16';
   /** What messages call the file. Default: its path or address, if it has one. */
   path?: string;
   /**
@@ -88,6 +95,7 @@ export async function loadModel<K extends ModelKind = ModelKind>(
 ): Promise<LoadedModel<K>> {
   checkOptions<LoadModelOptions<K>>('loadModel', options, {
     kind: optional(oneOf(...Object.keys(modelClasses))),
+    dtype: optional(oneOf('f16', 'bf16')),
     path: optional(text),
     tokenizers: optional(tokenizerModule),
     tuning: optional(having('the module prenorm/tuning', 'mergedState')),
@@ -101,12 +109,12 @@ export async function loadModel<K extends ModelKind = ModelKind>(
 /** The model in bytes that are read, on a runtime, by default the current one. */
 export async function modelFrom(
   { bytes, path, beside }: ReadSource,
-  options: Pick<LoadModelOptions, 'kind' | 'tuning'> & {
+  options: Pick<LoadModelOptions, 'kind' | 'dtype' | 'tuning'> & {
     runtime?: Runtime;
     tokenizers?: TokenizerLoader;
   } = {},
 ): Promise<LoadedModel> {
-  const { kind, runtime = currentRuntime(), tokenizers } = options;
+  const { kind, dtype, runtime = currentRuntime(), tokenizers } = options;
   const parts = partsOf(bytes, path, beside);
   if (kind !== undefined && isModelKind(parts.kind) && modelClasses[kind] !== modelClasses[parts.kind]) {
     refuse(path, `the model is a ${parts.kind}, a ${kind} is wanted`, { expected: kind, actual: parts.kind });
@@ -116,7 +124,7 @@ export async function modelFrom(
     ? await pretrained(parts, path, tokenizers)
     : plain(parts, path);
   if (parts.adapter !== null) mergeAdapter(parts, path, options.tuning);
-  return withRuntime(runtime, () => assemble(parts, tokenizer, path));
+  return withRuntime(runtime, () => assemble(parts, tokenizer, path, dtype));
 }
 
 /** The weights with the low-rank parts in them: few files have any, so what adds them is given. */
@@ -135,7 +143,12 @@ function mergeAdapter(parts: ModelParts, path: string, tuning: LoadModelOptions[
 }
 
 /** Everything is judged before the model is made, and the model before it gets its weights. */
-function assemble(parts: ModelParts, tokenizer: LoadedModel['tokenizer'], path: string): LoadedModel {
+function assemble(
+  parts: ModelParts,
+  tokenizer: LoadedModel['tokenizer'],
+  path: string,
+  dtype: HalfType | undefined,
+): LoadedModel {
   const { kind, config, labels, recipe, step, dataHash, version } = parts;
   if (!isModelKind(kind)) {
     const known = Object.keys(modelClasses);
@@ -158,9 +171,12 @@ function assemble(parts: ModelParts, tokenizer: LoadedModel['tokenizer'], path: 
   );
   checkVocabulary(parts, config, tokenizer, path);
   const model = inFile(path, 'the configuration is refused', () =>
-    withinFile(parts.room, () => makeModel(kind, config)),
+    withinFile(parts.room, () => inHalf(dtype, () => makeModel(kind, config))),
   );
-  inFile(path, 'the weights do not belong to the configuration', () => model.loadStateDict(parts.weights()));
+  const refused = dtype
+    ? `the weights cannot become ${dtype}`
+    : 'the weights do not belong to the configuration';
+  inFile(path, refused, () => model.loadStateDict(parts.weights()));
   model.eval();
   return {
     model,

@@ -13,6 +13,8 @@ export type AnomalyContext = Pick<NumericFields, 'step' | 'gradNorms' | 'layerGr
 
 /** Number of elements of `x` that are NaN or infinite. */
 export function countNonFinite(x: Variable): number {
+  // Kernels would take what is stored in 16 bits for something else.
+  if (x.dtype !== 'f32') return x.toArray().filter((value) => !Number.isFinite(value)).length;
   return countAt(x.runtime, x.ptr, x.size);
 }
 

@@ -1,4 +1,5 @@
 /** @file Whether a model fits into memory, asked before any of it is made. */
+import { matrixBytes } from '../autograd/variable.js';
 import { ConfigError, MemoryError } from '../errors.js';
 import { memoryHint } from '../runtime/heap.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -82,13 +83,14 @@ export function checkRoom(
   const elements = parts.reduce((sum, [, count]) => sum + count, 0);
   const [what, most] = parts.reduce((a, b) => (b[1] > a[1] ? b : a));
   limit?.(op, { elements, what, most, layers, sinusoids });
-  const needed = 4 * elements;
+  const bytes = matrixBytes();
+  const needed = bytes * elements;
   const runtime = currentRuntime();
   const memory = runtime.heap.maxBytes ?? Number.POSITIVE_INFINITY;
   const free = memory - runtime.memory().persistentInUse;
   if (needed <= free) return;
   throw new MemoryError(
-    `its parameters need ${needed} bytes, ${4 * most} of them for ${what}; ${free} of ${memory} are free`,
+    `its parameters need ${needed} bytes, ${bytes * most} of them for ${what}; ${free} of ${memory} are free`,
     {
       op,
       expected: needed,

@@ -64,7 +64,8 @@ export function summarize(root: Tree, parameters: readonly Parameter[]): ModelSu
   ];
   const tree = visit(root, '', '');
   const trainable = parameters.reduce((sum, p) => sum + (p.requiresGrad ? p.size : 0), 0);
-  const memory = { parameters: 4 * tree.parameters, gradients: 4 * trainable };
+  const bytes = parameters.reduce((sum, { storage }) => sum + storage.bytes, 0);
+  const memory = { parameters: bytes, gradients: 4 * trainable };
   return {
     modules: tree.parameters > 0 ? listed(tree) : [],
     parameters: tree.parameters,

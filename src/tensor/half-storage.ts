@@ -1,6 +1,6 @@
 /**
  * @file A matrix of which every number takes 16 bits. Only kernels that are told so read it; the host reads and writes it
- * as float32, a piece at a time. Loaded on demand: most models have none.
+ * as float32, a piece at a time.
  */
 import { brief, ConfigError, DataError } from '../errors.js';
 import { fromHalf, type HalfType, toHalf } from '../half.js';

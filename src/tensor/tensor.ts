@@ -7,14 +7,13 @@
  */
 import { checkInts } from '../checks.js';
 import { brief, DataError, formatShape, MemoryError, ShapeError } from '../errors.js';
-import type { HalfType } from '../half.js';
 import type { Ptr } from '../runtime/kernels.js';
 import { currentRuntime, type HostPlace, type Runtime } from '../runtime/runtime.js';
 import { formatTensor } from './format.js';
 import { checkShape, type Shape, sameShape, sizeOf } from './shape.js';
 
 /** Elements: 32-bit floats, or 32-bit integers for ids and lengths; frozen matrices may have floats of 16 bits. */
-export type DType = 'f32' | 'i32' | HalfType;
+export type DType = 'f32' | 'i32' | 'f16' | 'bf16';
 /** Values as JavaScript has them: Float32Array, or Float64Array in double precision, or Int32Array. */
 export type HostArray = Float32Array | Float64Array | Int32Array;
 

@@ -7,7 +7,7 @@ import type { Trainable } from './trainable.js';
 
 /** Bytes of memory that one training step takes, by what they are for. */
 export interface MemoryPlan {
-  /** Bytes of parameters. */
+  /** Bytes of parameters, as they are stored. */
   parameters: number;
   /** Bytes of gradients and optimizer moments (Adam: two). */
   optimizer: number;
@@ -28,7 +28,7 @@ export function plan<B>(model: Trainable<B>, batch: B, moments = 2): MemoryPlan 
   const { peakBytes: activations } = withRuntime(runtime, () =>
     measure(runtime, () => backward(model.loss(batch, {}).loss)),
   );
-  const parameters = model.numParameters() * 4;
+  const parameters = model.parameters().reduce((sum, { storage }) => sum + storage.bytes, 0);
   const optimizer = model.numParameters({ trainable: true }) * 4 * (1 + moments);
   return { parameters, optimizer, activations, peakBytes: parameters + optimizer + activations };
 }

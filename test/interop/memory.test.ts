@@ -43,9 +43,11 @@ class Watched extends Blob {
 
 async function peakOf(
   options: Partial<ModelOptions>,
+  dtype?: 'f16',
 ): Promise<{ model: number; largest: number; peak: number }> {
   const made = new CausalLM({ ...size, ...options, embeddingScale: 1, seed: 3 });
-  const model = 4 * made.numParameters();
+  const small = made.parameters().reduce((sum, { rank, size }) => (rank === 1 ? sum + size : sum), 0);
+  const model = dtype ? 2 * made.numParameters() + 2 * small : 4 * made.numParameters();
   const largest = 4 * Math.max(...made.parameters().map((parameter) => parameter.size));
   const files = toPretrained(made, { maxShardBytes: 5 * MB });
   assert.ok(files.size > 4, 'it has several shards');
@@ -66,19 +68,20 @@ async function peakOf(
   const source = new Map<string, PretrainedFile>(
     [...files].map(([name, bytes]) => [name, new Watched(bytes, look)]),
   );
-  const loaded = await withRuntime(runtime, () => fromPretrained(source));
+  const loaded = await withRuntime(runtime, () => fromPretrained(source, { dtype }));
   await look();
   assert.is(loaded.model.numParameters(), made.numParameters());
   return { model, largest, peak };
 }
 
-for (const [name, options] of [
+for (const [name, options, dtype] of [
   ['llama, parts of packed matrices', llama],
+  ['llama, stored in 16 bits', llama, 'f16'],
   ['gpt2, transposed matrices', gpt2],
 ] as const) {
   test(`${name}: the peak is the model and one tensor`, async () => {
     if (!globalThis.gc) return console.log('skipped: memory needs node --expose-gc');
-    const { model, largest, peak } = await peakOf(options);
+    const { model, largest, peak } = await peakOf(options, dtype);
     const megabytes = (bytes: number) => (bytes / MB).toFixed(1);
     console.log(`model ${megabytes(model)} MB, largest ${megabytes(largest)} MB, peak ${megabytes(peak)} MB`);
     assert.ok(peak >= model, 'the model is among what is counted');

@@ -35,7 +35,7 @@ export const useRows: Row[] = [
     of: ['loadModel'],
     call: (o) => loadModel(savedLM, o),
     good: {},
-    keys: { kind: 'choice', path: 'text', tokenizers: 'other', tuning: 'other' },
+    keys: { kind: 'choice', dtype: 'choice', path: 'text', tokenizers: 'other', tuning: 'other' },
   },
   // tuning
   {
