@@ -121,7 +121,8 @@ for (const [build, h] of await loadBuilds()) {
   });
 
   test(`${build}: a product has the bits of the one with the same values as f32, in floats and in int12`, () => {
-    for (const [m, n, k] of SHAPES) {
+    // The largest take seconds in the debug build.
+    for (const [m, n, k] of build === 'debug' ? SHAPES.slice(0, 9) : SHAPES) {
       for (const [type, format] of TYPES) {
         for (const transB of [0, 1]) {
           for (const [accumulate, pad] of [
