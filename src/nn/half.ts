@@ -41,7 +41,7 @@ const BEYOND: Record<HalfType, number> = { f16: 65520, bf16: Infinity };
  * Norms, biases, positions, and an adapter that is attached stay as they are, and may be trained.
  * @throws DataError naming the parameter with a weight that `type` has no room for; nothing is changed then
  */
-export function storeInHalf<M extends Module>(model: M, type: HalfType): M {
+export function storeInHalf<M extends Module>(model: M, type: 'f16' | 'bf16'): M {
   checkValue('storeInHalf', 'model', model, having('a model', 'namedModules', 'namedParameters'));
   checkValue('storeInHalf', 'type', type, oneOf('f16', 'bf16'));
   const matrices = new Set<Parameter>();

@@ -175,7 +175,7 @@ export class LoraAdapter {
   /**
    * Adds it to the matrices of the model, which then computes as fast as its base. A copy of these as they were is kept on
    * the host for `unmerge`, unless `forGood`.
-   * @throws ConfigError when one is merged already
+   * @throws ConfigError when one is merged already, and for matrices stored in 16 bits, whose rounding would lose it
    */
   merge(
     options: {
@@ -185,6 +185,16 @@ export class LoraAdapter {
   ): this {
     checkOptions('LoraAdapter.merge', options, { forGood: optional(flag) });
     this.#refuseMerged('merge');
+    const half = this.#placed.find(({ target }) => target.projection.weight.dtype !== 'f32');
+    if (half) {
+      const { path, projection } = half.target;
+      throw new ConfigError(`the matrix of ${path} is stored in ${projection.weight.dtype}`, {
+        op: 'LoraAdapter.merge',
+        expected: 'f32',
+        actual: projection.weight.dtype,
+        hint: 'leave it attached, or save it and merge it into the base loaded without dtype',
+      });
+    }
     attachedAdapter(this.#model)?.detach();
     const before = new Map<Parameter, ArrayLike<number>>();
     for (const { target, pair } of this.#placed) {
