@@ -84,6 +84,7 @@ const values: [object, string, string, unknown[]][] = [
   [text, 'accumulate', count, counts],
   [text, 'evalEvery', count, counts],
   [text, 'checkpointEvery', count, counts],
+  [text, 'recompute', 'true or false or a positive integer', [0, 1.5, 'all', null]],
   [text, 'clipNorm', 'a positive number', [0, -1, '1', null, Number.POSITIVE_INFINITY]],
   [text, 'labelSmoothing', 'a number in [0, 1)', [1, -0.1, '0', null, Number.NaN]],
   [text, 'seed', 'a whole number >= 0', seeds],

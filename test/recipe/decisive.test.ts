@@ -25,6 +25,7 @@ const same: [string, Partial<Recipe> | object][] = [
   ['steps', { steps: 9 }],
   ['evalEvery', { evalEvery: 1 }],
   ['checkpointEvery', { checkpointEvery: 1 }],
+  ['recompute', { recompute: true }],
   ['seeds as seed says', { seed: undefined, seeds: { model: 3, data: 3, dropout: 3 } }],
   ['defaults written out', { trainable: 'all', accumulate: 1, labelSmoothing: 0 }],
   ['the default decay written out', { optimizer: { ...text.optimizer, decay: 'all' } }],
