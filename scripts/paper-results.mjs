@@ -9,8 +9,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
 
-const { experiments } = await tsImport('../src/experiments/index.ts', import.meta.url);
-const { formatDuration, formatNumber, median } = await tsImport('../src/report/wording.ts', import.meta.url);
+const { experiments, makePreset } = await tsImport('../src/experiments/index.ts', import.meta.url);
+const { controlOutcome, formatDuration, formatNumber, inFourNumbers, median } = await tsImport(
+  '../src/report/wording.ts',
+  import.meta.url,
+);
 
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
 const SOURCE = 'docs/results/quick.json';
@@ -113,16 +116,46 @@ function experimentTables(standard) {
         claim.threshold,
         claim.verdict,
         claim.expected,
+        controlOf(claim),
       ];
       return `| ${cells.map(cell).join(' | ')} |`;
     });
     const time = about ? ` (${about.runs.length} runs, ${formatDuration(about.seconds)})` : '';
     return [
-      `### ${about?.title ?? name ?? 'Other'}${time}\n\n| the paper says | where | its number | measured: median (range), and what it is | bar | verdict | expected |\n|---|---|---|---|---|---|---|\n${rows.join('\n')}`,
+      `### ${about?.title ?? name ?? 'Other'}${time}\n\n| the paper says | where | its number | measured: median (range), and what it is | bar | verdict | expected | control |\n|---|---|---|---|---|---|---|---|\n${rows.join('\n')}`,
     ];
   });
-  const good = standard.claims.filter((claim) => claim.verdict === claim.expected).length;
-  return `${source(standard)} ${good} of ${standard.claims.length} verdicts as registered. Made from \`docs/results/standard.json\` by \`scripts/paper-results.mjs\`.\n\n${sections.join('\n\n')}`;
+  return `${source(standard)} ${inFourNumbers(standard.claims)} Made from \`docs/results/standard.json\` by \`scripts/paper-results.mjs\`.${missing(standard)}\n\n${sections.join('\n\n')}`;
+}
+
+/** What the register has and a record of an earlier version has not, or has under another bar or expectation. */
+function missing(standard) {
+  const preset = makePreset(standard.preset);
+  const registered = preset.experiments.flatMap(({ experiment }) =>
+    experiment.claims
+      .filter(({ presets }) => !presets || presets.includes(standard.preset))
+      .map(({ claim, expected }) => ({
+        claim,
+        expected: typeof expected === 'function' ? expected(preset.scale) : expected,
+      })),
+  );
+  const rows = new Map(standard.claims.map((row) => [row.claim, row]));
+  const names = (list) => list.map(({ claim }) => `\`${claim}\``).join(', ');
+  const absent = registered.filter(({ claim }) => !rows.has(claim));
+  const other = registered.filter(
+    ({ claim, expected }) => rows.has(claim) && rows.get(claim).expected !== expected,
+  );
+  return [
+    absent.length > 0
+      ? ` This record is older than these claims and does not have them: ${names(absent)}.`
+      : '',
+    other.length > 0 ? ` These are registered otherwise since: ${names(other)}.` : '',
+  ].join('');
+}
+
+function controlOf({ control, uncontrolled }) {
+  if (!control) return uncontrolled ? `none: ${uncontrolled}` : '';
+  return `${control.factor}: ${formatNumber(median(control.perSeed))}, ${controlOutcome(control)}`;
 }
 
 function source({ environment, prenorm, seconds } = results) {
@@ -142,10 +175,11 @@ function claimTable() {
       `${measured}; ${claim.metric || claim.reason}`,
       claim.threshold,
     ];
-    return `| ${[...cells, claim.verdict, claim.expected].map(cell).join(' | ')} |`;
+    return `| ${[...cells, claim.verdict, claim.expected, controlOf(claim)].map(cell).join(' | ')} |`;
   });
-  const head = '| the paper says | where | measured: median, and what it is | bar | verdict | expected |';
-  return `${source()} Made from \`${SOURCE}\` by \`scripts/paper-results.mjs\`.\n\n${head}\n|---|---|---|---|---|---|\n${rows.join('\n')}`;
+  const head =
+    '| the paper says | where | measured: median, and what it is | bar | verdict | expected | control |';
+  return `${source()} ${inFourNumbers(results.claims)} Made from \`${SOURCE}\` by \`scripts/paper-results.mjs\`.\n\n${head}\n|---|---|---|---|---|---|---|\n${rows.join('\n')}`;
 }
 
 function trainings() {
@@ -166,8 +200,7 @@ function readmeTable() {
     (run) =>
       `| ${run.label} | ${run.finalValidNll?.toFixed(3) ?? 'diverged'} | ${run.progress?.toFixed(2) ?? ''} | ${run.status} |`,
   );
-  const good = results.claims.filter((claim) => claim.verdict === claim.expected).length;
   const others = results.claims.filter((claim) => claim.verdict !== 'holds');
   const notes = others.map((claim) => `${claim.verdict}: "${claim.statement}"`).join('; ');
-  return `${source()} ${good} of ${results.claims.length} verdicts as registered. All hold but these: ${notes || 'none'}.\n\n| De-En translation, 6+6 layers, ${trainings()[0]?.steps} steps | valid NLL | progress p | status |\n|---|---|---|---|\n${rows.join('\n')}\n\np = 0 is knowing word frequencies only (NLL ${trainings()[0]?.unigramNll?.toFixed(3)}), p = 1 is Post-LN with warm-up at its best rate. All claims: \`docs/paper.md\`.`;
+  return `${source()} ${inFourNumbers(results.claims)} All hold but these: ${notes || 'none'}.\n\n| De-En translation, 6+6 layers, ${trainings()[0]?.steps} steps | valid NLL | progress p | status |\n|---|---|---|---|\n${rows.join('\n')}\n\np = 0 is knowing word frequencies only (NLL ${trainings()[0]?.unigramNll?.toFixed(3)}), p = 1 is Post-LN with warm-up at its best rate. All claims: \`docs/paper.md\`.`;
 }

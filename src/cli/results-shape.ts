@@ -132,6 +132,18 @@ const claim = objectOf({
   verdict,
   expected: verdict,
   reason: optional(text),
+  nature: optional(anyOf('identity', 'law', 'training')),
+  control: optional(
+    objectOf({
+      factor: text,
+      metric: text,
+      perSeed: listOf(measure),
+      compared: optional(listOf(objectOf({ name: text, values: listOf(measure) }))),
+      verdict,
+      runHashes: listOf(text),
+    }),
+  ),
+  uncontrolled: optional(text),
   runHashes: listOf(text),
   command: text,
 });

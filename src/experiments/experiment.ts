@@ -1,7 +1,7 @@
 /** @file What an experiment is: the runs, claims and figures that belong to one figure of the paper. */
 import type { Judged } from './judges/judged.js';
 import type { RunSpec } from './kinds/run-kind.js';
-import type { Figure, RunRecord, Verdict } from './results.js';
+import type { ClaimNature, Figure, RunRecord, Verdict } from './results.js';
 
 /**
  * Sizes to reproduce at: `quick` in minutes, `standard` in hours on the embedded data; `multi30k` and `paper` need
@@ -31,6 +31,14 @@ export interface JudgeContext {
   log: (x: number) => number;
 }
 
+/** What must fail a claim's bar, so that the bar is known to be one that can be failed. */
+export interface Control {
+  /** The one factor in which it differs from what is judged: `with warm-up`. */
+  factor: string;
+  /** The judgement of the control under the claim's own bar. */
+  judge(runs: readonly RunRecord[], context: JudgeContext): Judged;
+}
+
 /** One sentence of the paper, and how this package judges it. */
 export interface Claim {
   /** Short id, e.g. `post-needs-warmup`. */
@@ -49,6 +57,9 @@ export interface Claim {
   expected: Verdict | ((scale: Scale) => Verdict);
   /** Why, where `holds` is not expected. */
   reason?: string;
+  nature: ClaimNature;
+  /** What has to fail the same bar in the same preset; or why there is nothing that could. */
+  control: Control | { none: string };
   /** Presets that judge it; default: all that run its experiment. */
   presets?: readonly PresetName[];
   /** The verdict from the experiment's records; `not tested` when they are missing. */

@@ -14,6 +14,7 @@ import { fig3 } from './figures/fig3.js';
 import { fig4 } from './figures/fig4.js';
 import { fig5 } from './figures/fig5.js';
 import { fig6 } from './figures/fig6.js';
+import { mechanism } from './figures/mechanism.js';
 import { multi30k, multi30kLarge } from './figures/multi30k.js';
 import { peri } from './figures/peri.js';
 import { placementCurves } from './figures/placements.js';
@@ -24,6 +25,7 @@ import { tuning } from './figures/tuning.js';
 import { vit } from './figures/vit.js';
 import { wmt14 } from './figures/wmt14.js';
 import { judgedByPart, recordsOfPart } from './judges/asked.js';
+import { besideClaim, besideControl } from './judges/controls.js';
 import { classifyRuns } from './judges/training.js';
 import type { RunSpec } from './kinds/run-kind.js';
 import type { ClaimRow, Figure, Results, RunRecord } from './results.js';
@@ -32,6 +34,7 @@ import type { ClaimRow, Figure, Results, RunRecord } from './results.js';
 export const experiments: readonly Experiment[] = [
   theory,
   fig3,
+  mechanism,
   fig2,
   fig4,
   fig5,
@@ -55,12 +58,12 @@ interface PresetText {
 const texts: Record<PresetName, PresetText> = {
   quick: {
     description:
-      'Fig. 3 statistics and the warm-up grid of Figs. 2 and 4 on the embedded De-En pairs, one seed',
+      'Fig. 3 statistics, one step of Adam and the warm-up grid of Figs. 2 and 4 on the embedded De-En pairs, one seed',
     budgetSeconds: 300,
   },
   standard: {
     description: 'every figure on the embedded data, four rates, three to five seeds',
-    budgetSeconds: 7200,
+    budgetSeconds: 9000,
   },
   multi30k: {
     description: 'translation at depth 6 on your copy of Multi30k De-En: give --data',
@@ -175,8 +178,10 @@ export function judgeClaims(
       .filter(({ presets }) => !presets || presets.includes(context.preset))
       .flatMap((claim): ClaimRow[] => {
         const { statement, paper, figure, protocol, expected } = claim;
-        const judged = judgedByPart(() => claim.judge(own, context));
-        if (!judged || (whole && judged.runHashes.length === 0)) return [];
+        const alone = judgedByPart(() => claim.judge(own, context));
+        if (!alone || (whole && alone.runHashes.length === 0)) return [];
+        const beside = besideClaim(claim, own, context);
+        const judged = besideControl(alone, beside.control);
         return [
           {
             claim: claim.claim,
@@ -189,6 +194,8 @@ export function judgeClaims(
             command: `prenorm reproduce --preset ${context.preset} --only ${experiment.name}`,
             ...judged,
             reason: judged.reason ?? (judged.verdict === 'holds' ? undefined : claim.reason),
+            nature: claim.nature,
+            ...beside,
           },
         ];
       });

@@ -8,6 +8,24 @@ import type { LayerStatistics } from '../theory/index.js';
 /** How a claim fared. */
 export type Verdict = 'holds' | 'does not hold' | 'not decided' | 'not tested';
 
+/**
+ * What sort of sentence a claim is: an `identity` is true unless there is a bug, a `law` is about numbers of models that
+ * are not trained, `training` about what comes of a training.
+ */
+export type ClaimNature = 'identity' | 'law' | 'training';
+
+/** What must fail the bar of a claim: it differs from what the claim is about in one named factor. */
+export interface ControlRow {
+  /** The factor, e.g. `with warm-up`. */
+  factor: string;
+  metric: string;
+  perSeed: number[];
+  compared?: { name: string; values: number[] }[];
+  /** Under the bar of the claim; a control has done its work when this is `does not hold`. */
+  verdict: Verdict;
+  runHashes: string[];
+}
+
 /** A claim with its verdict and what it rests on. */
 export interface ClaimRow {
   /** Short id, e.g. `post-needs-warmup`. */
@@ -37,6 +55,12 @@ export interface ClaimRow {
   expected: Verdict;
   /** Why, where the verdict is not `holds`. */
   reason?: string;
+  /** Absent in files of 0.1.0. */
+  nature?: ClaimNature;
+  /** What was held against the same bar beside it, where its runs were there. */
+  control?: ControlRow;
+  /** Why there is no control, of a claim that has none. */
+  uncontrolled?: string;
   /** Hashes of the runs it rests on. */
   runHashes: string[];
   /** Command that runs it alone. */

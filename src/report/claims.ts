@@ -6,6 +6,7 @@ import { badge } from './fragments.js';
 import { type Content, html, type Markup } from './markup.js';
 import {
   comparedNumbers,
+  controlOutcome,
   expectation,
   formatNumber,
   isExpected,
@@ -53,6 +54,7 @@ function claimCard(claim: ClaimRow): Markup {
     ["The paper's number", claim.paper ? prose(claim.paper) : undefined],
     ['Seeds', votes(claim)],
     ['Why', why ? prose(why) : undefined],
+    ['Control', besideClaim(claim)],
   ];
   return html`<article class="claim ${isExpected(claim) ? 'as-expected' : 'unexpected'}" id="claim-${claim.claim}" aria-label="${claim.claim}">
 <p class="statement">${prose(claim.statement)} <span class="tag">${claim.figure}</span></p>
@@ -96,6 +98,15 @@ function measured(claim: ClaimRow): Content {
 <span class="compared"><b class="value">${formatNumber(median(values))}</b> <span class="quiet">(${spread})</span> <span class="metric">${prose(name)}</span></span>`;
   });
   return html`${lines}${compared?.length && metric ? html` <span class="metric">${prose(metric)}</span>` : ''}`;
+}
+
+/** What was held against the same bar, or why there is nothing. */
+function besideClaim({ control, uncontrolled }: ClaimRow): Content {
+  if (!control)
+    return uncontrolled ? html`<span class="quiet">none: ${prose(uncontrolled)}</span>` : undefined;
+  const { factor, perSeed, metric, verdict } = control;
+  const spread = perSeed.length > 1 ? `${range(perSeed)} over ${perSeed.length} seeds` : 'one seed';
+  return html`${prose(factor)}: <b class="value">${formatNumber(median(perSeed))}</b> <span class="quiet">(${spread})</span> <span class="metric">${prose(metric)}</span>; <span class="${verdict === 'does not hold' ? 'agree' : 'differ'}">${controlOutcome(control)}</span>`;
 }
 
 /** How many seeds are on the claimed side of the bar, where seeds are what is counted. */

@@ -15,6 +15,7 @@ import { type Thinned, thinFigures } from './thin.js';
 import {
   expectation,
   formatDuration,
+  fourNumbers,
   isExpected,
   outcome,
   score,
@@ -88,6 +89,7 @@ function heroCaption({ sentence, figure }: Headline): Markup {
 function summary(results: Results): Markup {
   const { claims, runs, seconds, budgetSeconds, command, preset, environment } = results;
   const { expected, decided } = score(claims);
+  const numbers = fourNumbers(claims);
   const over = budgetSeconds > 0 && seconds > budgetSeconds;
   const facts: [string, Content][] = [
     ['Preset', preset],
@@ -105,7 +107,12 @@ function summary(results: Results): Markup {
 <h2 id="summary-title">What came out</h2>
 ${
   claims.length > 0
-    ? html`<p class="score"><b>${expected} of ${decided}</b> decided claims as expected</p>
+    ? html`${
+        numbers.length > 0
+          ? html`<p class="score natures">As expected of what was decided:</p>
+<dl class="pairs">${numbers.map(({ name, number }) => html`<div><dt>${name}</dt><dd><b>${number}</b></dd></div>`)}</dl>`
+          : html`<p class="score"><b>${expected} of ${decided}</b> decided claims as expected</p>`
+      }
 <p class="tally">Of all ${claims.length}, ${tally(claims)}.</p>`
     : ''
 }

@@ -4,9 +4,11 @@ import type { ClaimRow, Results, RunRecord } from '../experiments/results.js';
 import { type Cell, type Column, type Paint, table } from '../terminal/table.js';
 import { clean, wrap as wrapped } from '../terminal/wrap.js';
 import {
+  controlOutcome,
   formatDuration,
   formatNumber,
   formatShare,
+  inFourNumbers,
   isExpected,
   median,
   outcome,
@@ -47,7 +49,11 @@ export function renderClaims(results: Results, options: TerminalOptions): string
       { title: 'Expected', most: 12 },
     ];
     const rowOf = (claim: ClaimRow): Cell[] => [
-      { text: [`${claim.statement} (${claim.figure})`, whyOf(claim)].filter(Boolean).join('\n  ') },
+      {
+        text: [`${claim.statement} (${claim.figure})`, whyOf(claim), besideOf(claim)]
+          .filter(Boolean)
+          .join('\n  '),
+      },
       { text: measured(claim) },
       { text: claim.threshold },
       { text: claim.verdict, paint: verdictPaint(claim, paint) },
@@ -60,6 +66,8 @@ export function renderClaims(results: Results, options: TerminalOptions): string
   }
   const all = results.claims.every(isExpected);
   lines.push(...wrap(outcome(results), width).map(all ? paint.good : paint.bad));
+  const numbers = inFourNumbers(results.claims);
+  if (numbers) lines.push(...wrap(numbers, width));
   lines.push(...wrap(timing(results), width));
   return `${lines.join('\n')}\n`;
 }
@@ -183,6 +191,12 @@ function measured(claim: ClaimRow): string {
   return `${middle} (${claim.perSeed.map(formatNumber).join(' ')})`;
 }
 
+/** The control of a claim in a line. */
+function besideOf({ control }: ClaimRow): string {
+  if (!control) return '';
+  return `control, ${control.factor}: ${formatNumber(median(control.perSeed))}, ${controlOutcome(control)}`;
+}
+
 function stacked(claim: ClaimRow, width: number, paint: Painter): string[] {
   const mark = expectation(claim, paint);
   const indented = (text: string) => wrap(text, width - 2).map((line) => `  ${line}`);
@@ -192,6 +206,7 @@ function stacked(claim: ClaimRow, width: number, paint: Painter): string[] {
     ...indented(`bar: ${claim.threshold}`),
     ...indented(`verdict: ${claim.verdict}; ${mark.text}`).map(mark.paint ?? ((line) => line)),
     ...(whyOf(claim) ? indented(`reason: ${whyOf(claim)}`) : []),
+    ...indented(besideOf(claim)),
   ];
 }
 

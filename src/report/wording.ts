@@ -1,5 +1,5 @@
 /** @file How numbers, times and verdicts are worded, the same on the page and in the terminal. */
-import type { ClaimRow, Results, Verdict } from '../experiments/results.js';
+import type { ClaimNature, ClaimRow, Results, Verdict } from '../experiments/results.js';
 
 export { placementName } from '../nn/placement-names.js';
 
@@ -59,6 +59,40 @@ export function score(claims: readonly ClaimRow[]): { expected: number; decided:
     decided: decided.length,
     open: tally(claims.filter((claim) => !isDecided(claim))),
   };
+}
+
+const natures: [nature: ClaimNature, name: string][] = [
+  ['identity', 'identities'],
+  ['law', 'laws'],
+  ['training', 'training claims'],
+];
+
+/**
+ * The four numbers that sum a reproduction up: what was decided as registered of identities, which are true unless there
+ * is a bug, of laws and of claims on trainings; and what is not decided. None where a row does not say what it is.
+ */
+export function fourNumbers(claims: readonly ClaimRow[]): { name: string; number: string }[] {
+  if (claims.length === 0 || claims.some(({ nature }) => nature === undefined)) return [];
+  const numbers = natures.flatMap(([nature, name]) => {
+    const { expected, decided } = score(claims.filter((claim) => claim.nature === nature));
+    return decided > 0 ? [{ name, number: `${expected} of ${decided}` }] : [];
+  });
+  const open = claims.filter((claim) => !isDecided(claim)).length;
+  return [...numbers, { name: 'undecided', number: String(open) }];
+}
+
+/** `As registered: identities 2 of 2, laws 15 of 15, training claims 4 of 4; undecided 3.` or nothing. */
+export function inFourNumbers(claims: readonly ClaimRow[]): string {
+  const numbers = fourNumbers(claims).map(({ name, number }) => `${name} ${number}`);
+  if (numbers.length === 0) return '';
+  if (numbers.length === 1) return `As registered: nothing was decided; ${numbers[0]}.`;
+  return `As registered: ${numbers.slice(0, -1).join(', ')}; ${numbers.at(-1)}.`;
+}
+
+/** What a control came to: `meets the bar too`, or that it fails it as it has to. */
+export function controlOutcome({ verdict }: NonNullable<ClaimRow['control']>): string {
+  if (verdict === 'does not hold') return 'fails the bar, as it has to';
+  return verdict === 'holds' ? 'meets the bar too' : 'meets the bar in some seeds';
 }
 
 /** What a claim's bar was held against: numbers by name, one per seed or one over all. */

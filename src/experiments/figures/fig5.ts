@@ -21,6 +21,7 @@ import { placementName } from '../../nn/placement-names.js';
 import { bertCurves, bertFineTuning, bertThresholds } from '../drawing/bert.js';
 import type { Experiment, Scale } from '../experiment.js';
 import { endsWorse, fineTuningSpeed, pretrainingSpeed, ratesOf } from '../judges/bert.js';
+import type { Judged } from '../judges/judged.js';
 import type { BertArm, BertRun } from '../kinds/bert.js';
 import type { RunRecord } from '../results.js';
 
@@ -175,7 +176,11 @@ const MARGIN = 0.05;
 /** Accuracy. */
 const TUNING_MARGIN = 0.01;
 
-const largerRate = (found: readonly RunRecord[]) => ratesOf(found).pop() ?? Number.NaN;
+/** At the larger rate, without warm-up against with it. */
+function needsWarmup(found: readonly RunRecord[], placement: 'post' | 'pre'): Judged {
+  const maxLr = ratesOf(found).pop() ?? Number.NaN;
+  return endsWorse(found, { placement, warmup: false, maxLr }, { placement, warmup: true, maxLr }, MARGIN);
+}
 
 export const fig5: Experiment = {
   name: 'fig5',
@@ -192,6 +197,11 @@ export const fig5: Experiment = {
         'each at its best of two rates, linear decay; first evaluation not above the final loss of Post-LN, same seed',
       expected: 'holds',
       judge: (found) => pretrainingSpeed(found, BAR),
+      nature: 'training',
+      control: {
+        factor: 'the two arms exchanged',
+        judge: (found) => pretrainingSpeed(found, BAR, { exchanged: true }),
+      },
     },
     {
       claim: 'bert-post-needs-warmup',
@@ -201,15 +211,9 @@ export const fig5: Experiment = {
       drawnIn: 'bert-valid-loss',
       protocol: 'same rate, seed and decay; final valid loss',
       expected: 'holds',
-      judge: (found) => {
-        const maxLr = largerRate(found);
-        return endsWorse(
-          found,
-          { placement: 'post', warmup: false, maxLr },
-          { placement: 'post', warmup: true, maxLr },
-          MARGIN,
-        );
-      },
+      judge: (found) => needsWarmup(found, 'post'),
+      nature: 'training',
+      control: { factor: 'Pre-LN in place of Post-LN', judge: (found) => needsWarmup(found, 'pre') },
     },
     {
       claim: 'bert-fine-tuning-rises-faster',
@@ -222,6 +226,8 @@ export const fig5: Experiment = {
       expected: 'not tested',
       reason: 'pre-training of this size gives the task too little',
       judge: (found) => fineTuningSpeed(found, TUNING_MARGIN),
+      nature: 'training',
+      control: { none: 'its gate is one: training from scratch has to be worse' },
     },
   ],
   figures: (found) => [bertCurves(found), bertThresholds(found), ...bertFineTuning(found)],

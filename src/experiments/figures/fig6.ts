@@ -26,7 +26,17 @@ export const fig6: Experiment = {
         warmupLabel: 'no warm-up, constant',
       }),
     );
-    return scale.preset === 'standard' ? [...base, ...small] : base;
+    // The control: the same triple of Pre-LN, with one seed.
+    const [seed] = grid.seeds;
+    const control = (['none', 'warmup', 'small'] as const).map((arm) =>
+      arm === 'small'
+        ? gridRun(grid, { placement: 'pre', warmup: false, maxLr, variant: 'small' }, seed, {
+            schedule: { kind: 'constant', maxLr },
+            warmupLabel: 'no warm-up, constant',
+          })
+        : gridRun(grid, { placement: 'pre', warmup: arm === 'warmup', maxLr: grid.commonRate }, seed),
+    );
+    return scale.preset === 'standard' ? [...base, ...small, ...control] : base;
   },
   claims: [
     {
@@ -37,6 +47,11 @@ export const fig6: Experiment = {
       protocol: 'the same run at the best of the lower rates of the grid',
       expected: 'holds',
       judge: (runs, { commonRate }) => lowerRate(runs, commonRate),
+      nature: 'training',
+      control: {
+        factor: 'the common rate in place of a lower one',
+        judge: (runs, { commonRate }) => lowerRate(runs, commonRate, 'common'),
+      },
     },
     {
       claim: 'small-rate-between',
@@ -49,6 +64,11 @@ export const fig6: Experiment = {
       expected: 'holds',
       presets: ['standard'],
       judge: (runs, { commonRate }) => smallRate(runs, commonRate),
+      nature: 'training',
+      control: {
+        factor: 'Pre-LN in place of Post-LN',
+        judge: (runs, { commonRate }) => smallRate(runs, commonRate, 'pre'),
+      },
     },
   ],
   figures: (runs, context) => curves(runs, context, 'fig6'),

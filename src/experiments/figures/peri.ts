@@ -11,7 +11,7 @@ import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
 import { bySeedCount } from '../drawing/captions.js';
 import type { Experiment, Scale } from '../experiment.js';
-import { everyRun, type Judged } from '../judges/judged.js';
+import { everyRun, type Judged, NOT_RUN } from '../judges/judged.js';
 import { factors, type GrowthRun } from '../kinds/growth.js';
 import type { Figure, RunRecord } from '../results.js';
 import { maxOverMin, mean, slope } from '../statistics.js';
@@ -48,17 +48,67 @@ const growth = (run: RunRecord) =>
 const placed = (runs: readonly RunRecord[], placement: NormPlacement): RunRecord[] =>
   runs.filter((run) => run.placement === placement);
 
-/** Of Pre-LN over the same of Peri-LN, paired by seed and rate. */
-function preOverPeri(runs: readonly RunRecord[], metric: string, of: (run: RunRecord) => number): Judged {
+type Records = readonly RunRecord[];
+
+const unchanged = (runs: Records, placement: NormPlacement): Judged =>
+  everyRun(
+    placed(runs, placement),
+    'relative change',
+    '< 1e-3',
+    (run) => Math.max(...list(run, 'scaledOutputs')),
+    (change) => change < 1e-3,
+  );
+
+const changed = (runs: Records, placement: NormPlacement): Judged =>
+  everyRun(
+    placed(runs, placement),
+    'relative change',
+    '> 1e-2',
+    (run) => Math.min(...list(run, 'scaledOutputs')),
+    (change) => change > 1e-2,
+  );
+
+const inverse = (runs: Records, placement: NormPlacement): Judged =>
+  everyRun(
+    placed(runs, placement),
+    'relative deviation',
+    '< 1e-3',
+    (run) => Math.max(...list(run, 'scaledGradient')),
+    (deviation) => deviation < 1e-3,
+  );
+
+/** Behind a norm every layer has the same variance whatever happens: the bar is on what goes into it. */
+function constant(runs: Records, placement: NormPlacement): Judged {
+  const found = placed(runs, placement);
+  if (found.some((run) => end(run, 'before').length === 0)) return NOT_RUN;
+  return everyRun(
+    found,
+    'largest / smallest',
+    '< 1.3, in front of the norm',
+    (run) => maxOverMin(end(run, 'before')),
+    (ratio) => ratio < 1.3,
+  );
+}
+
+const linear = (runs: Records, placement: NormPlacement): Judged =>
+  everyRun(
+    placed(runs, placement),
+    'R²',
+    '> 0.9',
+    (run) => linearity(end(run, 'variance')),
+    (r2) => r2 > 0.9,
+  );
+
+/** Over the same of Peri-LN, paired by seed and rate. */
+function growsFaster(runs: Records, placement: NormPlacement): Judged {
   const peri = placed(runs, 'peri');
   const partner = (run: RunRecord) =>
     peri.find(({ seed, config }) => seed === run.seed && config.lr === run.config.lr);
-  const paired = placed(runs, 'pre').filter(partner);
   return everyRun(
-    paired,
-    metric,
+    placed(runs, placement).filter(partner),
+    `growth of ${placementName(placement)} / growth of Peri-LN`,
     '> 1',
-    (run) => of(run) / of(partner(run) as RunRecord),
+    (run) => growth(run) / growth(partner(run) as RunRecord),
     (ratio) => ratio > 1,
   );
 }
@@ -70,7 +120,7 @@ export const peri: Experiment = {
     if (preset !== 'standard') return [];
     return RATES.flatMap((lr) =>
       PLACEMENTS.flatMap((placement) =>
-        [601, 602, 603].map(
+        [604, 605, 606].map(
           (first): GrowthRun => ({
             kind: 'growth',
             id: `growth-${placement}-${lr}-s${first + seed}`,
@@ -106,14 +156,9 @@ export const peri: Experiment = {
       figure: 'Kim et al. 2025, Prop. 3.1',
       protocol: `W2 of the middle layer times ${factors.join(', ')}, b2 = 0, untrained: largest change of a logit over the largest logit`,
       expected: 'holds',
-      judge: (runs) =>
-        everyRun(
-          placed(runs, 'peri'),
-          'relative change',
-          '< 1e-3',
-          (run) => Math.max(...list(run, 'scaledOutputs')),
-          (change) => change < 1e-3,
-        ),
+      judge: (runs) => unchanged(runs, 'peri'),
+      nature: 'identity',
+      control: { factor: 'Pre-LN in place of Peri-LN', judge: (runs) => unchanged(runs, 'pre') },
     },
     {
       claim: 'peri-scale-gradient',
@@ -122,14 +167,9 @@ export const peri: Experiment = {
       figure: 'Kim et al. 2025, Prop. 3.1',
       protocol: 'the same scaling: |c · ||dW2(c)|| / ||dW2(1)|| - 1|, the largest',
       expected: 'holds',
-      judge: (runs) =>
-        everyRun(
-          placed(runs, 'peri'),
-          'relative deviation',
-          '< 1e-3',
-          (run) => Math.max(...list(run, 'scaledGradient')),
-          (deviation) => deviation < 1e-3,
-        ),
+      judge: (runs) => inverse(runs, 'peri'),
+      nature: 'identity',
+      control: { factor: 'Pre-LN in place of Peri-LN', judge: (runs) => inverse(runs, 'pre') },
     },
     {
       claim: 'pre-scale-function',
@@ -137,30 +177,20 @@ export const peri: Experiment = {
       figure: 'Kim et al. 2025, Prop. 3.1',
       protocol: 'the same scaling: smallest relative change over the factors',
       expected: 'holds',
-      judge: (runs) =>
-        everyRun(
-          placed(runs, 'pre'),
-          'relative change',
-          '> 1e-2',
-          (run) => Math.min(...list(run, 'scaledOutputs')),
-          (change) => change > 1e-2,
-        ),
+      judge: (runs) => changed(runs, 'pre'),
+      nature: 'identity',
+      control: { factor: 'Peri-LN in place of Pre-LN', judge: (runs) => changed(runs, 'peri') },
     },
     {
       claim: 'post-variance-constant',
       statement: 'The hidden variance of Post-LN stays constant over depth while training',
       figure: source,
-      drawnIn: 'peri-variance',
-      protocol: 'largest over smallest variance of a layer after the last step, each rate and seed',
+      protocol:
+        'largest over smallest variance of a layer after the last step, in front of its last norm, each rate and seed',
       expected: 'holds',
-      judge: (runs) =>
-        everyRun(
-          placed(runs, 'post'),
-          'largest / smallest',
-          '< 1.3',
-          (run) => maxOverMin(end(run, 'variance')),
-          (ratio) => ratio < 1.3,
-        ),
+      judge: (runs) => constant(runs, 'post'),
+      nature: 'training',
+      control: { factor: 'Pre-LN in place of Post-LN', judge: (runs) => constant(runs, 'pre') },
     },
     {
       claim: 'peri-variance-linear',
@@ -168,15 +198,10 @@ export const peri: Experiment = {
       figure: source,
       drawnIn: 'peri-variance',
       protocol: 'R² of a line through the variances of the layers after the last step, each rate and seed',
-      expected: 'holds',
-      judge: (runs) =>
-        everyRun(
-          placed(runs, 'peri'),
-          'R²',
-          '> 0.9',
-          (run) => linearity(end(run, 'variance')),
-          (r2) => r2 > 0.9,
-        ),
+      expected: 'not decided',
+      judge: (runs) => linear(runs, 'peri'),
+      nature: 'training',
+      control: { factor: 'Pre-LN in place of Peri-LN', judge: (runs) => linear(runs, 'pre') },
     },
     {
       claim: 'pre-variance-grows-faster',
@@ -187,7 +212,9 @@ export const peri: Experiment = {
       protocol:
         "variance of the last layer after the last step over that before the first: Pre-LN's over Peri-LN's",
       expected: 'holds',
-      judge: (runs) => preOverPeri(runs, 'growth of Pre-LN / growth of Peri-LN', growth),
+      judge: (runs) => growsFaster(runs, 'pre'),
+      nature: 'training',
+      control: { factor: 'Post-LN in place of Pre-LN', judge: (runs) => growsFaster(runs, 'post') },
     },
   ],
   figures: (runs) => (runs.length === 0 ? [] : makeFigures(runs)),

@@ -72,6 +72,12 @@ function train(
   };
 }
 
+const trains = (runs: readonly RunRecord[], names: readonly NormPlacement[]): Judged =>
+  train(runs, names, `>= ${MARGIN}`, (margin) => margin >= MARGIN);
+
+const stays = (runs: readonly RunRecord[], name: NormPlacement): Judged =>
+  train(runs, [name], `< ${MARGIN}`, (margin) => margin < MARGIN);
+
 /** What warm-up gains, for the placements whose papers say it is not needed. */
 function withoutWarmup(runs: readonly RunRecord[], names: readonly NormPlacement[]): Judged {
   const of = (placement: string, warmup: boolean) =>
@@ -137,12 +143,12 @@ export const placementCurves: Experiment = {
       protocol: `${STEPS} steps on characters, warm-up ${WARMUP}; validation NLL against the entropy of the characters`,
       expected: 'holds',
       judge: (runs) =>
-        train(
+        trains(
           runs,
           normPlacements.filter((name) => name !== 'deepnorm'),
-          `>= ${MARGIN}`,
-          (margin) => margin >= MARGIN,
         ),
+      nature: 'training',
+      control: { factor: 'DeepNorm in place of the others', judge: (runs) => trains(runs, ['deepnorm']) },
     },
     {
       claim: 'deepnorm-begins-slowly',
@@ -152,7 +158,9 @@ export const placementCurves: Experiment = {
       drawnIn: 'placements-warmup',
       protocol: 'the same run; a statement about the first 200 steps, not about where it ends',
       expected: 'holds',
-      judge: (runs) => train(runs, ['deepnorm'], `< ${MARGIN}`, (margin) => margin < MARGIN),
+      judge: (runs) => stays(runs, 'deepnorm'),
+      nature: 'training',
+      control: { factor: 'Post-LN in place of DeepNorm', judge: (runs) => stays(runs, 'post') },
     },
     {
       claim: 'no-warmup-placements',
@@ -162,6 +170,8 @@ export const placementCurves: Experiment = {
       protocol: 'the same run with and without, common tail',
       expected: 'holds',
       judge: (runs) => withoutWarmup(runs, ['pre', 'rezero', 'tfixup']),
+      nature: 'training',
+      control: { factor: 'Post-LN in place of these', judge: (runs) => withoutWarmup(runs, ['post']) },
     },
   ],
   figures: (runs) => [curves(runs, true), curves(runs, false)],

@@ -66,8 +66,8 @@ export function translationGrid(scale: Scale): TranslationGrid {
         ...small,
         recipe: { ...smallRecipe, evalEvery: 50 },
         rates: [0.004, 0.002, 0.001, 0.0005],
-        seeds: seeds(21, 22, 23),
-        headlineSeeds: seeds(21, 22, 23, 24, 25),
+        seeds: seeds(61, 62, 63),
+        headlineSeeds: seeds(61, 62, 63, 64, 65),
         decode: { beamSize: 5, lengthPenalty: 1.2, sentences: 450 },
       };
     case 'paper':
@@ -92,8 +92,8 @@ export function translationGrid(scale: Scale): TranslationGrid {
         ...small,
         recipe: { ...smallRecipe, evalEvery: 100 },
         rates: [0.002, 0.0005],
-        seeds: seeds(11),
-        headlineSeeds: seeds(11),
+        seeds: seeds(12),
+        headlineSeeds: seeds(12),
         decode: { beamSize: 1, lengthPenalty: 1, sentences: 450 },
       };
   }

@@ -49,6 +49,8 @@ export const vit: Experiment = {
       figure: source,
       protocol:
         'elements outside norms and head that differ from the source in any bit, all shifts and fractions',
+      nature: 'identity',
+      control: { none: 'only a bug changes a frozen weight' },
       expected: 'holds',
       judge: (runs) =>
         everyRun(
@@ -64,6 +66,8 @@ export const vit: Experiment = {
       statement: 'It trains 2d parameters a norm and the head',
       figure: source,
       protocol: 'trainable elements minus 2d (number of norms) minus the head',
+      nature: 'identity',
+      control: { none: 'only a bug changes a count' },
       expected: 'holds',
       judge: (runs) =>
         everyRun(
@@ -79,6 +83,8 @@ export const vit: Experiment = {
       statement: "gamma' = gamma_S + lambda (gamma_T - gamma_S) is gamma_S at 0 and gamma_T at 1",
       figure: source,
       protocol: 'elements that differ in any bit at either end',
+      nature: 'identity',
+      control: { none: 'only a bug moves the ends of a line' },
       expected: 'holds',
       judge: (runs) =>
         everyRun(
@@ -96,6 +102,8 @@ export const vit: Experiment = {
       drawnIn: 'vit-norm-shift',
       protocol:
         'all target images, joint arm: smallest rise of the norm shift from one data shift to the next larger',
+      nature: 'training',
+      control: { none: 'there is no arm whose norms should move against the data' },
       expected: 'holds',
       judge: (runs) =>
         everyRun(
@@ -114,6 +122,8 @@ export const vit: Experiment = {
       statement: 'The cycle of head and norms is at least as good as tuning them together',
       figure: source,
       protocol: 'test accuracy of cyclic minus joint, equal steps, mean over shifts and fractions below 1',
+      nature: 'training',
+      control: { none: 'reported without a bar' },
       expected: 'not tested',
       reason: 'reported without a verdict: the number of cycles, rates and epochs are not public',
       judge: (runs) => ({
@@ -136,6 +146,8 @@ export const vit: Experiment = {
       drawnIn: 'vit-lambda',
       protocol:
         'test accuracy at the lambda chosen on validation minus that at 1, cyclic arm, fractions below 1',
+      nature: 'training',
+      control: { none: 'reported without a bar' },
       expected: 'not tested',
       reason: 'reported without a verdict: half a point is two of 400 test images',
       judge: (runs) => ({

@@ -74,6 +74,8 @@ export const wmt14: Experiment = {
       expected: 'holds',
       judge: (runs) =>
         armClaim(runs, { placement: 'pre', warmup: false, maxLr }, 'p >= 0.85', (p) => p >= 0.85),
+      nature: 'training',
+      control: { none: 'an arm more would cost weeks' },
     }),
   ),
   figures: (runs, context) => curves(runs, { ...context, commonRate: RATES[1] }, 'wmt14'),

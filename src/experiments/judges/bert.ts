@@ -48,11 +48,17 @@ export function stepsTo(run: RunRecord, loss: number): number | null {
 }
 
 /** Share of all updates in which Pre-LN without warm-up gets where Post-LN with it ends, each at its best rate. */
-export function pretrainingSpeed(runs: readonly RunRecord[], bar: number): Judged {
-  const pairs = paired(atBestRate(runs, PRE), atBestRate(runs, POST));
+export function pretrainingSpeed(
+  runs: readonly RunRecord[],
+  bar: number,
+  { exchanged = false } = {},
+): Judged {
+  const arms = [atBestRate(runs, PRE), atBestRate(runs, POST)] as const;
+  const pairs = exchanged ? paired(arms[1], arms[0]) : paired(arms[0], arms[1]);
   if (pairs.length === 0) return NOT_RUN;
   if (pairs.some(([, post]) => !(final(post) < (post.unigramNll ?? Number.NaN)))) {
-    return { ...NOT_RUN, reason: 'Post-LN with warm-up did not get below the unigram level' };
+    const [[, { label }]] = pairs;
+    return { ...NOT_RUN, reason: `${label} did not get below the unigram level` };
   }
   const perSeed = pairs.map(
     ([pre, post]) => (stepsTo(pre, final(post)) ?? Number.POSITIVE_INFINITY) / post.steps,

@@ -1,10 +1,10 @@
 /** @file Judges the claims about gradients at initialisation (paper, section 3.4; Kim et al. 2025). */
+import { placementName } from '../../nn/placement-names.js';
 import {
   periHiddenNorm,
   postDepthFactor,
   postHiddenNorm,
   preHiddenBounds,
-  preToPostRatio,
   profileRatio,
 } from '../../theory/index.js';
 import type { GradientPoint, RunRecord } from '../results.js';
@@ -62,8 +62,9 @@ export function postFlat(
   runs: readonly RunRecord[],
   log: (x: number) => number,
   { setting, dModel } = TOY,
+  placement = 'post',
 ): Judged {
-  const record = findGradients(runs, setting, 'post', { dModel });
+  const record = findGradients(runs, setting, placement, { dModel });
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastW2);
   const perSeed = series.values.map((row) => slope(logs(series.layers, log), logs(row, log)));
@@ -87,8 +88,9 @@ export function preFalls(
   runs: readonly RunRecord[],
   log: (x: number) => number,
   { setting, dModel } = TOY,
+  placement = 'pre',
 ): Judged {
-  const record = findGradients(runs, setting, 'pre', { dModel });
+  const record = findGradients(runs, setting, placement, { dModel });
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastW2);
   const perSeed = series.values.map((row) => slope(logs(series.layers, log), logs(row, log)));
@@ -110,33 +112,9 @@ export function preFalls(
   };
 }
 
-export function ratio(runs: readonly RunRecord[]): Judged {
+export function hiddenLaw(runs: readonly RunRecord[], placement = 'pre'): Judged {
   const post = findGradients(runs, 'theory', 'post');
-  const pre = findGradients(runs, 'theory', 'pre');
-  if (!post || !pre) return NOT_RUN;
-  const postSeries = byDepth(post, lastW2);
-  const preSeries = byDepth(pre, lastW2);
-  const postNorm = depthMeans(postSeries);
-  const preNorm = depthMeans(preSeries);
-  const predicted = depthMeans(byDepth(pre, lastHidden)).map((xbar) => preToPostRatio(1, xbar));
-  const off = predicted.map((value, i) => preNorm[i] / postNorm[i] / value - 1);
-  const worst = Math.max(...off.map(Math.abs));
-  return {
-    seeds: preSeries.seeds,
-    perSeed: preSeries.values.map((row, s) =>
-      mean(row.map((v, i) => v / postSeries.values[s][i] / predicted[i])),
-    ),
-    compared: [{ name: 'largest deviation from the prediction over depths, %', values: [100 * worst] }],
-    metric: `measured over predicted ratio Pre/Post; worst depth is ${(100 * worst).toFixed(1)} % off`,
-    threshold: 'sqrt(1.5 / xbar) within 12 % at every depth',
-    verdict: worst <= 0.12 ? 'holds' : 'does not hold',
-    runHashes: [post.hash, pre.hash],
-  };
-}
-
-export function hiddenLaw(runs: readonly RunRecord[]): Judged {
-  const post = findGradients(runs, 'theory', 'post');
-  const pre = findGradients(runs, 'theory', 'pre');
+  const pre = findGradients(runs, 'theory', placement);
   if (!post || !pre) return NOT_RUN;
   const perSeed = [...new Set(post.points.map((p) => p.seed))].map((seed) =>
     mean(post.points.filter((p) => p.seed === seed).flatMap((p) => p.encoder.map((layer) => layer.hidden))),
@@ -155,9 +133,12 @@ export function hiddenLaw(runs: readonly RunRecord[]): Judged {
     perSeed,
     compared: [
       { name: 'mean of Post-LN', values: [postMean] },
-      { name: `layers of Pre-LN inside, of ${depth}`, values: [inside.filter(Boolean).length] },
+      {
+        name: `layers of ${placementName(placement)} inside, of ${depth}`,
+        values: [inside.filter(Boolean).length],
+      },
     ],
-    metric: `Post-LN E||x||²/d in front of the norm; Pre-LN inside its bounds in ${inside.filter(Boolean).length} of ${depth} layers`,
+    metric: `Post-LN E||x||²/d in front of the norm; ${placementName(placement)} inside its bounds in ${inside.filter(Boolean).length} of ${depth} layers`,
     threshold: `Post-LN ${postHiddenNorm(1).toFixed(2)} ± 0.05, Pre-LN inside [1 + l/2, 1 + 3l/2] everywhere`,
     verdict:
       Math.abs(postMean - postHiddenNorm(1)) <= 0.05 && inside.every(Boolean) ? 'holds' : 'does not hold',
@@ -165,8 +146,8 @@ export function hiddenLaw(runs: readonly RunRecord[]): Judged {
   };
 }
 
-export function periGrowth(runs: readonly RunRecord[]): Judged {
-  const record = findGradients(runs, 'theory', 'peri');
+export function periGrowth(runs: readonly RunRecord[], placement = 'peri'): Judged {
+  const record = findGradients(runs, 'theory', placement);
   if (!record) return NOT_RUN;
   const series = byDepth(record, lastHidden);
   const predicted = series.layers.map((l) => periHiddenNorm(l));
@@ -199,7 +180,8 @@ export function profileFlat(runs: readonly RunRecord[]): Judged {
   };
 }
 
-export function profileLaw(runs: readonly RunRecord[]): Judged {
+/** `law`: what the first layers should have over the last; the control's is flat. */
+export function profileLaw(runs: readonly RunRecord[], law: typeof profileRatio = profileRatio): Judged {
   const record = findGradients(runs, 'toy', 'pre');
   if (!record) return NOT_RUN;
   const points = record.points.filter((p) => p.numLayers === 12);
@@ -208,7 +190,7 @@ export function profileLaw(runs: readonly RunRecord[]): Judged {
   const off = Array.from({ length: depth }, (_, l) => {
     const measured =
       mean(points.map((p) => p.encoder[l].w2)) / mean(points.map((p) => p.encoder[depth - 1].w2));
-    const predicted = profileRatio(
+    const predicted = law(
       mean(points.map((p) => p.encoder[depth - 1].hidden)),
       mean(points.map((p) => p.encoder[l].hidden)),
     );
@@ -228,8 +210,13 @@ export function profileLaw(runs: readonly RunRecord[]): Judged {
 }
 
 /** Post-LN on real text: first over last decoder layer, every seed; the last layer is the largest within 10 %. */
-export function postProfileGrows(runs: readonly RunRecord[], numLayers: number, bar: number): Judged {
-  const record = findGradients(runs, 'translation', 'post');
+export function postProfileGrows(
+  runs: readonly RunRecord[],
+  numLayers: number,
+  bar: number,
+  placement = 'post',
+): Judged {
+  const record = findGradients(runs, 'translation', placement);
   const points = record?.points.filter((p) => p.numLayers === numLayers) ?? [];
   if (!record || points.length === 0) return NOT_RUN;
   const perSeed = points.map((p) => lastStack(p)[0].w2 / lastW2(p));
@@ -250,9 +237,9 @@ export function postProfileGrows(runs: readonly RunRecord[], numLayers: number, 
 }
 
 /** Post-LN after its warm-up against itself at initialisation, seed by seed. */
-export function afterWarmup(runs: readonly RunRecord[]): Judged {
-  const before = findGradients(runs, 'translation', 'post');
-  const after = findGradients(runs, 'translation', 'post', { trained: true });
+export function afterWarmup(runs: readonly RunRecord[], placement = 'post'): Judged {
+  const before = findGradients(runs, 'translation', placement);
+  const after = findGradients(runs, 'translation', placement, { trained: true });
   if (!before || !after) return NOT_RUN;
   const perSeed = after.points.map((p) => {
     const same = before.points.find((q) => q.seed === p.seed && q.numLayers === p.numLayers);

@@ -28,33 +28,56 @@ export interface GrowthRun extends RunSpec {
   measureEvery: number;
 }
 
-/** Per layer: variance over the features, mean over positions; and the largest |x|. */
-function hiddenStates(model: CausalLM, batch: LmBatch): { variance: number[]; largest: number[] } {
-  const variance: number[] = [];
-  const largest: number[] = [];
-  const trace = (name: string, value: Variable) => {
-    if (!name.endsWith('.out')) return;
-    const values = value.toArray();
-    const d = model.config.dModel;
-    let total = 0;
-    let most = 0;
-    for (let row = 0; row < values.length; row += d) {
-      let sum = 0;
-      let squares = 0;
-      for (let i = row; i < row + d; i++) {
-        sum += values[i];
-        squares += values[i] * values[i];
-        most = Math.max(most, Math.abs(values[i]));
-      }
-      total += squares / d - (sum / d) * (sum / d);
+interface HiddenStates {
+  /** Per layer: variance over the features, mean over positions. */
+  variance: number[];
+  /** The same in front of the layer's last norm, where that is what leaves the layer (Post-LN). */
+  before: number[];
+  /** Largest |x|. */
+  largest: number[];
+}
+
+/** Variance over `d` features, mean over rows, and the largest |x|. */
+function spreadOf(values: ArrayLike<number>, d: number): { variance: number; largest: number } {
+  let total = 0;
+  let largest = 0;
+  for (let row = 0; row < values.length; row += d) {
+    let sum = 0;
+    let squares = 0;
+    for (let i = row; i < row + d; i++) {
+      sum += values[i];
+      squares += values[i] * values[i];
+      largest = Math.max(largest, Math.abs(values[i]));
     }
-    variance.push(total / (values.length / d));
-    largest.push(most);
+    total += squares / d - (sum / d) * (sum / d);
+  }
+  return { variance: total / (values.length / d), largest };
+}
+
+function hiddenStates(model: CausalLM, batch: LmBatch): HiddenStates {
+  const states: HiddenStates = { variance: [], before: [], largest: [] };
+  const d = model.config.dModel;
+  let mid: ArrayLike<number> = [];
+  const trace = (name: string, value: Variable) => {
+    if (name.endsWith('.mid')) mid = Float64Array.from(value.toArray());
+    else if (name.endsWith('.ffn')) {
+      // What the last norm of a Post-LN layer takes in: the sum of the layer's middle and its branch.
+      states.before.push(
+        spreadOf(
+          Float64Array.from(value.toArray(), (v, i) => v + mid[i]),
+          d,
+        ).variance,
+      );
+    } else if (name.endsWith('.out')) {
+      const { variance, largest } = spreadOf(value.toArray(), d);
+      states.variance.push(variance);
+      states.largest.push(largest);
+    }
   };
   model.eval();
   noGrad(() => model.loss(batch, { trace }));
   currentRuntime().endStep();
-  return { variance, largest };
+  return states;
 }
 
 /** Norm of every W2's gradient on one batch. */
@@ -103,7 +126,7 @@ function spikes(values: readonly number[], factor: number): number {
 
 export const growthKind: RunKind<GrowthRun> = {
   kind: 'growth',
-  version: 2,
+  version: 3,
   keys: ['placement', 'lr', 'recipe', 'measureEvery'],
   check: ({ id, recipe }) => void checkRecipe(recipe, id),
   dataHash: async ({ recipe }, sources) => (await readData(recipe.data, sources)).sha256,
@@ -115,8 +138,9 @@ export const growthKind: RunKind<GrowthRun> = {
     const probe = prepared.data.train(seed + 1, model.config.maxSeqLen).next() as LmBatch;
     const measured: Record<string, number | number[]> = {};
     const measure = (step: number) => {
-      const { variance, largest } = hiddenStates(model, probe);
+      const { variance, before, largest } = hiddenStates(model, probe);
       measured[`variance@${step}`] = variance;
+      measured[`before@${step}`] = before;
       measured[`largest@${step}`] = largest;
     };
     const law = scalingLaw(model, probe);

@@ -7,6 +7,7 @@ import { noFiles } from '../../recipe/index.js';
 import { markOf } from '../../runtime/arithmetic.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import type { RunRecord } from '../results.js';
+import { amplificationKind } from './amplification.js';
 import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
 import { growthKind } from './growth.js';
@@ -22,6 +23,7 @@ import { translationKind } from './translation.js';
 export const runKinds: readonly RunKind[] = [
   gradientsKind,
   lawKind,
+  amplificationKind,
   translationKind,
   bertKind as RunKind,
   toyKind,
@@ -71,6 +73,8 @@ const MEMBERS: Readonly<Record<string, Rule>> = {
   placement: oneOf(...normPlacements),
   setting: oneOf('theory', 'toy', 'translation'),
   law: oneOf(...lawNames),
+  norm: oneOf('layer', 'rms'),
+  activation: oneOf('relu', 'gelu'),
   lr: notNegative,
   maxLr: notNegative,
   r: positive,
@@ -83,12 +87,14 @@ const MEMBERS: Readonly<Record<string, Rule>> = {
   tuning: object,
   sizes: object,
   data: object,
+  firstSteps: object,
   fineTuning: either({ wanted: 'null', holds: (value) => value === null }, object),
   seeds: integer(0),
   layers: integer(1, 1000),
   numLayers: integer(1, 1000),
   dModel: integer(1, 4096),
   batches: integer(0, 10_000),
+  rows: integer(1, 4096),
 };
 
 /**

@@ -3,6 +3,7 @@ import type { NormPlacement } from '../../nn/index.js';
 import type { ScheduleConfig } from '../../optim/index.js';
 import type { ModelRecipe, PairsData, Recipe, TextData, TrainingRecipe } from '../../recipe/index.js';
 import type { WordLanguage } from '../../text/index.js';
+import type { FirstSteps } from './first-steps.js';
 import type { RunSpec } from './run-kind.js';
 
 /** Gradient statistics at initialisation over depths and seeds, for one placement. */
@@ -52,6 +53,8 @@ export interface TranslationRun extends RunSpec {
    * are averaged, `language` that of the targets.
    */
   fullTest?: { average: number; language: WordLanguage };
+  /** What the first steps of its optimizer have of their own. */
+  firstSteps?: FirstSteps;
 }
 
 /** What a translation run is compared by. */

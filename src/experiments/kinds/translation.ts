@@ -32,6 +32,7 @@ import {
 import { wordLanguages } from '../../text/index.js';
 import { plan, Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
+import { checkFirstSteps, withFirstSteps } from './first-steps.js';
 import type { RunKind, RunOutcome, RunProgress } from './run-kind.js';
 import type { PairsRecipe, TranslationArm, TranslationRun } from './run-spec.js';
 import { trainCurve, trainedRecord } from './training-curve.js';
@@ -84,12 +85,13 @@ const fullTestRules: Rules<NonNullable<TranslationRun['fullTest']>> = {
 export const translationKind: RunKind<TranslationRun> = {
   kind: 'translation',
   version: 2,
-  keys: ['arm', 'recipe', 'decode', 'fullTest?'],
-  check({ id, arm, recipe, decode, fullTest }) {
+  keys: ['arm', 'recipe', 'decode', 'fullTest?', 'firstSteps?'],
+  check({ id, arm, recipe, decode, fullTest, firstSteps }) {
     checkRecipe(recipe, id);
     checkOptions(`arm of ${id}`, arm, armRules);
     if (decode !== null) checkOptions(`decode of ${id}`, decode, decodeRules);
     if (fullTest !== undefined) checkOptions(`fullTest of ${id}`, fullTest, fullTestRules);
+    if (firstSteps !== undefined) checkFirstSteps(id, firstSteps, recipe.optimizer);
   },
   dataHash: ({ recipe }, sources) => pairsHash(recipe, sources),
   async execute(spec, { onProgress, signal, sources }) {
@@ -118,7 +120,10 @@ export async function runTranslation(
   const { recipe } = run;
   const prepared = buildRun(recipe, pairs);
   const model = prepared.model as Transformer;
-  const trainer = new Trainer({ ...prepared.options, signal });
+  const options = run.firstSteps
+    ? withFirstSteps(prepared.options, run.firstSteps, recipe.optimizer)
+    : prepared.options;
+  const trainer = new Trainer({ ...options, signal });
   const kept = run.fullTest && new KeptWeights(run.fullTest.average);
   const trained = await trainCurve(trainer, recipe.steps, onProgress, ({ step, validNll }) => {
     if (validNll !== undefined) kept?.add({ step, validNll, weights: model.stateDict() });

@@ -32,7 +32,14 @@ const verdicts = (runs: RunRecord[]) =>
 
 test('measures before, while and after, per layer, and the same again', async () => {
   for (const { measured } of records)
-    for (const name of ['variance@0', 'variance@2', 'largest@4', 'gradientsBefore', 'gradientsAfter']) {
+    for (const name of [
+      'variance@0',
+      'variance@2',
+      'before@4',
+      'largest@4',
+      'gradientsBefore',
+      'gradientsAfter',
+    ]) {
       const values = measured![name] as number[];
       assert.is(values.length, 3, name);
       assert.ok(
@@ -57,9 +64,26 @@ function made(changes: Record<string, number[]> = {}): RunRecord[] {
   const { steps } = registered[0].recipe;
   return records.map((record) => ({
     ...record,
-    measured: { ...record.measured, 'variance@0': [2, 4, 6], [`variance@${steps}`]: after[record.placement] },
+    measured: {
+      ...record.measured,
+      'variance@0': [2, 4, 6],
+      [`variance@${steps}`]: after[record.placement],
+      [`before@${steps}`]: after[record.placement],
+    },
   }));
 }
+
+test('in front of its norm Post-LN is measured as the sum that goes in, elsewhere as what leaves the branch', () => {
+  const [post, pre] = records.map(({ measured }) => measured!);
+  // Behind the norm the variance is that of the norm's weights: 1, whatever the layers do.
+  for (const value of post['variance@0'] as number[]) assert.ok(Math.abs(value - 1) < 0.01);
+  for (const value of post['before@0'] as number[]) assert.ok(value > 1.05, String(value));
+  assert.ok(
+    (pre['before@0'] as number[]).every(
+      (value, l) => Math.abs(value / (pre['variance@0'] as number[])[l] - 1) < 1e-5,
+    ),
+  );
+});
 
 test('variances as expected give the verdicts, and one other turns each', () => {
   const names = ['post-variance-constant', 'peri-variance-linear', 'pre-variance-grows-faster'];

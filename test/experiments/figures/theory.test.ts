@@ -37,7 +37,7 @@ test('bar 2 as a run: real Jacobians, and the verdict turns with one value', asy
   assert.is(row([record], 'theory', 'layer-norm-jacobian').verdict, 'does not hold');
 });
 
-function toyRecord({ id, placement, ...rest }: ToyRun, loss: number): RunRecord {
+function toyRecord({ id, placement, ...rest }: ToyRun, loss: number, accuracy: number): RunRecord {
   return {
     id,
     experiment: 'toy',
@@ -49,7 +49,7 @@ function toyRecord({ id, placement, ...rest }: ToyRun, loss: number): RunRecord 
     steps: rest.recipe.steps,
     seconds: 1,
     hash: `hash-${id}`,
-    measured: { loss, accuracy: 0.5 },
+    measured: { loss, accuracy },
   };
 }
 
@@ -57,7 +57,7 @@ test('bars 17 and 18: a majority of seeds decides', () => {
   const specs = runsOf('toy') as ToyRun[];
   const records = specs.map((spec) => {
     const fails = spec.placement === 'post' && spec.arm !== 'warmup';
-    return toyRecord(spec, fails ? 2.1 : 0.01);
+    return toyRecord(spec, fails ? 2.1 : 0.01, fails ? 0.5 : 1);
   });
   const verdicts = () => judgeMock(records, ['toy'], 'standard').map(({ verdict }) => verdict);
   assert.equal(verdicts(), ['holds', 'holds', 'holds', 'holds', 'holds']);

@@ -1,0 +1,35 @@
+/**
+ * @file What stands beside a claim: its control, judged under the same bar. A bar that the control meets too says
+ * nothing about the claim, which is then not decided.
+ */
+import type { Claim, JudgeContext } from '../experiment.js';
+import type { ClaimRow, ControlRow, RunRecord } from '../results.js';
+import { judgedByPart } from './asked.js';
+import type { Judged } from './judged.js';
+
+/** The control of a claim as far as its runs are there, or why it has none. */
+export function besideClaim(
+  { control }: Pick<Claim, 'control'>,
+  runs: readonly RunRecord[],
+  context: JudgeContext,
+): Pick<ClaimRow, 'control' | 'uncontrolled'> {
+  if ('none' in control) return { uncontrolled: control.none };
+  const judged = judgedByPart(() => control.judge(runs, context));
+  if (!judged || judged.verdict === 'not tested') return {};
+  const { metric, perSeed, compared, verdict, runHashes } = judged;
+  const { factor } = control;
+  return {
+    control: { factor, metric, perSeed, ...(compared ? { compared } : {}), verdict, runHashes },
+  };
+}
+
+/** A claim holds only where its control does not. */
+export function besideControl(judged: Judged, control: ControlRow | undefined): Judged {
+  if (judged.verdict !== 'holds' || !control || control.verdict === 'does not hold') return judged;
+  const some = control.verdict === 'not decided' ? ' in some seeds' : '';
+  return {
+    ...judged,
+    verdict: 'not decided',
+    reason: `its control (${control.factor}) meets the same bar${some}`,
+  };
+}
