@@ -16,6 +16,7 @@ import { fig5 } from './figures/fig5.js';
 import { fig6 } from './figures/fig6.js';
 import { mechanism } from './figures/mechanism.js';
 import { multi30k, multi30kLarge } from './figures/multi30k.js';
+import { parity } from './figures/parity.js';
 import { peri } from './figures/peri.js';
 import { placementCurves } from './figures/placements.js';
 import { theory } from './figures/theory.js';
@@ -34,12 +35,13 @@ import type { ClaimRow, Figure, Results, RunRecord } from './results.js';
 export const experiments: readonly Experiment[] = [
   theory,
   fig3,
-  mechanism,
   fig2,
   fig4,
+  parity,
   fig5,
   fig6,
   tuning,
+  mechanism,
   toy,
   placementCurves,
   peri,

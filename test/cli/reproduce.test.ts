@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { inFolder, prenorm } from './spawn.js';
 
 const test = suite('cli: reproduce');
-const runs = ['gradients-toy-post', 'gradients-toy-pre'];
+const runs = ['law-hidden-post-12x1', 'law-hidden-pre-12x1'];
 const base = ['reproduce', '--out', 'out', '--processes', '1', '--only', ...runs];
 
 test('Ctrl-C keeps the finished runs, --resume reuses them', () =>

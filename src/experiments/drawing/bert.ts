@@ -1,13 +1,14 @@
 /** @file Figures of the pre-training experiment as data: loss over updates, updates to thresholds, fine-tuned accuracy. */
 import {
   atBestRate,
+  fineTuned,
   POST,
   PRE,
+  pooled,
   pretrainings,
   standardError,
   stepsTo,
   type Tuned,
-  tunedOf,
 } from '../judges/bert.js';
 import type { Figure, RunRecord, Series } from '../results.js';
 import { mean, median } from '../statistics.js';
@@ -109,7 +110,7 @@ const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
 
 /** Accuracy on dev over the pre-training checkpoint, with a 95 % interval over the fine-tuning seeds. */
 export function bertFineTuning(runs: readonly RunRecord[]): Figure[] {
-  const tuned = [PRE, POST].flatMap((arm) => pretrainings(runs, arm).flatMap((run) => tunedOf(run) ?? []));
+  const tuned = [PRE, POST].flatMap((arm) => pooled(fineTuned(runs, arm)) ?? []);
   if (tuned.length === 0) return [];
   const half = (values: readonly number[]) => {
     const t = STUDENT[Math.min(values.length, STUDENT.length + 1) - 2] ?? Number.NaN;

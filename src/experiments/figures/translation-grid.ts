@@ -100,6 +100,7 @@ export function translationGrid(scale: Scale): TranslationGrid {
 }
 
 type Change = Partial<Pick<TranslationRecipe, 'schedule' | 'optimizer' | 'steps'>> & {
+  firstSteps?: TranslationRun['firstSteps'];
   init?: TranslationRecipe['model']['init'];
   decode?: TranslationRun['decode'];
   warmupLabel?: string;
@@ -113,7 +114,7 @@ export function gridRun(
   change: Change = {},
 ): TranslationRun {
   const { placement, warmup, maxLr, variant } = arm;
-  const { init, warmupLabel, decode, ...rest } = change;
+  const { init, warmupLabel, decode, firstSteps, ...rest } = change;
   const warming = warmupLabel ?? (warmup ? `warm-up ${grid.warmupSteps}` : 'no warm-up');
   const headline = !variant && maxLr === grid.commonRate;
   return {
@@ -129,6 +130,7 @@ export function gridRun(
       ...rest,
     },
     decode: decode ?? (headline || grid.rates.length < 3 ? grid.decode : null),
+    ...(firstSteps ? { firstSteps } : {}),
   };
 }
 

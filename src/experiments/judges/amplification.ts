@@ -2,7 +2,7 @@
 import { placementName } from '../../nn/placement-names.js';
 import type { RunRecord } from '../results.js';
 import { mean, slope } from '../statistics.js';
-import { bySeed, type Judged, NOT_RUN } from './judged.js';
+import { type Judged, NOT_RUN } from './judged.js';
 
 const recordOf = (runs: readonly RunRecord[], placement: string) =>
   runs.find((run) => run.experiment === 'amplification' && run.placement === placement);
@@ -38,20 +38,19 @@ export function changeGrows(
   };
 }
 
-/** The change over that of Pre-LN, the smaller of the depths, seed by seed. */
+/** The change over that of Pre-LN, seed means at each depth. */
 export function changeAbove(runs: readonly RunRecord[], depths: number[], placement = 'post'): Judged {
   const [above, below] = [recordOf(runs, placement), recordOf(runs, 'pre')];
   if (!above || !below) return NOT_RUN;
   const seeds = above.config.seeds as number[];
-  const perSeed = seeds.map((_, s) =>
-    Math.min(...depths.map((n) => changes(above, n)[s] / changes(below, n)[s])),
-  );
+  const ratios = depths.map((n) => mean(changes(above, n)) / mean(changes(below, n)));
   return {
     seeds,
-    perSeed,
-    metric: `relative change of ${placementName(placement)}'s logits over that of Pre-LN's, the smaller of ${depths.join(' and ')} layers`,
-    threshold: '> 2',
-    ...bySeed(perSeed.map((ratio) => ratio > 2)),
+    perSeed: seeds.map((_, s) => Math.min(...depths.map((n) => changes(above, n)[s] / changes(below, n)[s]))),
+    compared: depths.map((n, i) => ({ name: `ratio of the seed means, ${n} layers`, values: [ratios[i]] })),
+    metric: `relative change of ${placementName(placement)}'s logits over that of Pre-LN's; per seed the smaller of ${depths.join(' and ')} layers`,
+    threshold: 'seed means > 2 at each of these depths',
+    verdict: ratios.every((ratio) => ratio > 2) ? 'holds' : 'does not hold',
     runHashes: [above.hash, below.hash],
   };
 }

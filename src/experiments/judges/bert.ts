@@ -12,6 +12,7 @@ export function pretrainings(runs: readonly RunRecord[], arm: Partial<BertArm> =
   return runs.filter(
     (run) =>
       run.experiment === 'bert' &&
+      armOf(run).variant === arm.variant &&
       Object.entries(arm).every(([key, value]) => armOf(run)[key as keyof BertArm] === value),
   );
 }
@@ -136,10 +137,28 @@ function gate({ run, accuracies, scratch, majority }: Tuned): string | null {
   return mean(last) - mean(scratch) > 2 * both ? null : `${reached}, from scratch ${percent(mean(scratch))}`;
 }
 
+/** What was fine-tuned of an arm: after the longer pre-training, where there is one. */
+export function fineTuned(runs: readonly RunRecord[], arm: Omit<BertArm, 'maxLr'>): Tuned[] {
+  const long = pretrainings(runs, { ...arm, variant: 'long' });
+  return (long.length > 0 ? long : pretrainings(runs, arm)).flatMap((run) => tunedOf(run) ?? []);
+}
+
+/** Fine-tunings after several pre-trainings as those of one: their seeds one after the other. */
+export function pooled(all: readonly Tuned[]): (Tuned & { seeds: number[]; hashes: string[] }) | undefined {
+  const [first] = all;
+  if (!first) return undefined;
+  return {
+    ...first,
+    accuracies: first.steps.map((_, i) => all.flatMap(({ accuracies }) => accuracies[i])),
+    scratch: all.flatMap(({ scratch }) => scratch),
+    seeds: all.flatMap(({ run }) => (run.config.fineTuning as { seeds: number[] }).seeds),
+    hashes: all.map(({ run }) => run.hash),
+  };
+}
+
 /** Accuracy of Pre-LN's earlier checkpoints minus that of Post-LN's, a mean over checkpoints, paired over seeds. */
 export function fineTuningSpeed(runs: readonly RunRecord[], margin: number): Judged {
-  const tuned = (arm: Omit<BertArm, 'maxLr'>) => pretrainings(runs, arm).flatMap((run) => tunedOf(run) ?? []);
-  const [pre, post] = [tuned(PRE)[0], tuned(POST)[0]];
+  const [pre, post] = [PRE, POST].map((arm) => pooled(fineTuned(runs, arm)));
   if (!pre || !post) return NOT_RUN;
   const refused = [pre, post].flatMap((arm) => gate(arm) ?? []);
   if (refused.length > 0) {
@@ -154,12 +173,12 @@ export function fineTuningSpeed(runs: readonly RunRecord[], margin: number): Jud
   );
   const { met, verdict } = bySeed(perSeed.map((gap) => gap > 0));
   return {
-    seeds: (pre.run.config.fineTuning as { seeds: number[] }).seeds,
+    seeds: pre.seeds,
     perSeed,
     metric: `accuracy from ${pre.run.label} minus that from ${post.run.label}, mean over the checkpoints before the last`,
     threshold: `> 0 in every seed, median > ${margin}`,
     met,
     verdict: verdict === 'holds' && !(median(perSeed) > margin) ? 'not decided' : verdict,
-    runHashes: [pre.run.hash, post.run.hash],
+    runHashes: [...pre.hashes, ...post.hashes],
   };
 }

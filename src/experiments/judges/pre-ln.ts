@@ -11,7 +11,7 @@ const LONG = [
   { placement: 'pre', warmup: false, variant: 'long' },
 ] as const;
 
-interface Descent {
+export interface Descent {
   best: number;
   step: number;
   /** Relative improvement of the best NLL over the last fifth of the steps. */
@@ -19,16 +19,20 @@ interface Descent {
   /** How far the last evaluation is above the best. */
   risen: number;
   points: { step: number; nll: number }[];
+  /** Seconds of an update, evaluations included. */
+  perStep: number;
 }
 
-function descent(run: RunRecord): Descent {
-  const points = (run.curve ?? []).flatMap((p) =>
-    p.validNll === undefined ? [] : [{ step: p.step, nll: p.validNll }],
+/** The evaluations of a run, or of its first part. */
+export function descent(run: RunRecord, part = 1): Descent {
+  const points = (run.curve ?? []).flatMap(({ step, validNll }) =>
+    validNll === undefined || step > part * run.steps ? [] : [{ step, nll: validNll }],
   );
   const best = points.reduce((a, b) => (b.nll < a.nll ? b : a), points[0]);
-  const before = Math.min(...points.filter((p) => p.step <= 0.8 * run.steps).map((p) => p.nll));
+  const before = Math.min(...points.filter((p) => p.step <= 0.8 * part * run.steps).map((p) => p.nll));
   const risen = points[points.length - 1].nll - best.nll;
-  return { best: best.nll, step: best.step, late: (before - best.nll) / before, risen, points };
+  const perStep = run.seconds / run.steps;
+  return { best: best.nll, step: best.step, late: (before - best.nll) / before, risen, points, perStep };
 }
 
 function longPairs(runs: readonly RunRecord[]): { seed: number; post: Descent; pre: Descent }[] {
@@ -40,7 +44,7 @@ function longPairs(runs: readonly RunRecord[]): { seed: number; post: Descent; p
 }
 
 /** What decides nothing about where a run ends: it is still falling, or has overfitted. */
-function undecided(runs: readonly Descent[]): string | undefined {
+export function undecided(runs: readonly Descent[]): string | undefined {
   if (runs.some(({ risen }) => risen > RISEN))
     return `validation NLL has risen by up to ${Math.max(...runs.map(({ risen }) => risen)).toFixed(2)} since its best: overfitted`;
   if (runs.some(({ late }) => late >= 0.005)) return 'NLL was still falling at the end';
@@ -66,21 +70,22 @@ export function parity(runs: readonly RunRecord[]): Judged {
   return reason ? { ...judged, verdict: 'not tested', reason } : judged;
 }
 
-/** Bar 21: the share of Post-LN's updates that Pre-LN needs to get to the same validation NLL. */
-export function speedUp(runs: readonly RunRecord[], { exchanged = false } = {}): Judged {
+/** Bar 21: the share of Post-LN's updates, or seconds, that Pre-LN needs to get to the same validation NLL. */
+export function speedUp(runs: readonly RunRecord[], { exchanged = false, inSeconds = false } = {}): Judged {
   const pairs = longPairs(runs);
   if (pairs.length === 0) return NOT_RUN;
   const perSeed = pairs.map((pair) => {
     const [pre, post] = exchanged ? [pair.post, pair.pre] : [pair.pre, pair.post];
     const reached = pre.points.find(({ nll }) => nll <= post.best);
-    return reached ? reached.step / post.step : Number.POSITIVE_INFINITY;
+    if (!reached) return Number.POSITIVE_INFINITY;
+    return (reached.step / post.step) * (inSeconds ? pre.perStep / post.perStep : 1);
   });
   const names = ['Pre-LN without warm-up', 'Post-LN with it'];
   const [fast, slow] = exchanged ? [...names].reverse() : names;
   return {
     seeds: pairs.map(({ seed }) => seed),
     perSeed,
-    metric: `updates of ${fast} to the best NLL of ${slow}, over those of the latter`,
+    metric: `${inSeconds ? 'seconds' : 'updates'} of ${fast} to the best NLL of ${slow}, over those of the latter`,
     threshold: '<= 0.75',
     ...bySeed(perSeed.map((share) => share <= 0.75)),
     runHashes: hashesOf(runs, LONG),

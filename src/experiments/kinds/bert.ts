@@ -25,6 +25,8 @@ export interface BertArm {
   placement: NormPlacement;
   warmup: boolean;
   maxLr: number;
+  /** `long`: pre-trained for longer, to be fine-tuned. */
+  variant?: 'long';
 }
 
 export interface BertRun extends RunSpec {

@@ -101,12 +101,13 @@ function clippedUpdates<B>(
 ): Optimizer {
   const { betas, eps } = adamOf(recipe);
   const { lr } = plain;
-  plain.free();
   const tensors = [...(model as { parameters(): Iterable<never> }).parameters()];
   const optimizer = new Adam(
     tensors.map((p) => ({ params: [p] })),
     { lr, betas, eps },
   );
+  // Its gradients have been moved to the new one.
+  plain.free();
   const step = optimizer.step.bind(optimizer);
   optimizer.step = () => {
     const { v } = optimizer.stateDict().buffers;

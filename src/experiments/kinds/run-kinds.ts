@@ -12,6 +12,7 @@ import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
 import { growthKind } from './growth.js';
 import { lawKind, lawNames } from './law.js';
+import { markovKind } from './markov.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
 import { recipeKind } from './recipe.js';
@@ -27,6 +28,7 @@ export const runKinds: readonly RunKind[] = [
   translationKind,
   bertKind as RunKind,
   toyKind,
+  markovKind,
   placementKind,
   growthKind as RunKind,
   normTuningKind as RunKind,
