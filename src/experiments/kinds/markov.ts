@@ -23,7 +23,7 @@ export interface MarkovRun extends RunSpec {
   recipe: TrainingRecipe & { seed: number };
 }
 
-const SYMBOLS = 16;
+const SYMBOLS = 8;
 const BATCH = 16;
 const LENGTH = 32;
 /** Batches of each evaluation, the same every time and in every run. */
