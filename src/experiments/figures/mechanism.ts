@@ -53,20 +53,25 @@ const PARTS: Record<string, Part> = {
     name: 'the last layers',
     match: ['encoder.layers.5.*', 'decoder.layers.5.*'],
     expected: 'does not hold',
-    reason: "the paper's argument would have it so; it stays at the unigram level, as without warm-up",
+    reason:
+      "the paper's argument would have it so; in planning it stayed at the unigram level, as without warm-up",
   },
   first: {
     name: 'the first layers',
     match: ['encoder.layers.0.*', 'decoder.layers.0.*'],
     expected: 'does not hold',
-    reason: 'FIRSTREASON',
+    reason: 'registered from the outcome for the last layers: one layer of six is not what needs it',
   },
-  norms: { name: 'the norms', match: ['norms'], expected: 'does not hold', reason: 'NORMSREASON' },
+  norms: {
+    name: 'the norms',
+    match: ['norms'],
+    expected: 'does not hold',
+    reason: 'in planning it stayed at the unigram level, as without warm-up',
+  },
   attention: {
     name: 'attention',
     match: ['*_attn.*'],
-    expected: 'does not hold',
-    reason: 'ATTENTIONREASON',
+    expected: 'holds',
   },
 };
 
@@ -85,7 +90,7 @@ const STATISTICS: Record<
     label: 'GI-Adam, no warm-up',
     firstSteps: { secondMomentFromGradient: true },
     expected: 'does not hold',
-    reason: 'GIREASON',
+    reason: 'with beta2 0.98 the warm-up that it is by itself ends after some 100 steps',
   },
   'update-clip': {
     statement: 'Post-LN trains without warm-up if updates are clipped',
@@ -94,7 +99,7 @@ const STATISTICS: Record<
     label: 'updates clipped, no warm-up',
     firstSteps: { updateClip: 1 },
     expected: 'does not hold',
-    reason: 'CLIPREASON',
+    reason: 'in the first steps every g / sqrt(v) is one, and the bound is not reached',
   },
 };
 

@@ -14,8 +14,10 @@ const specs = placementCurves.runs({ preset: 'standard', seed: 0 }) as ReturnTyp
 test('every placement is there with and without warm-up, on the common tail, within the budget', () => {
   assert.equal(
     specs.map(({ placement, warmup }) => `${placement} ${warmup}`),
-    normPlacements.flatMap((p) => [`${p} true`, `${p} false`]),
+    // At the common rate all; at a faster one those that need no warm-up, and Post-LN beside them.
+    [...normPlacements, 'post', 'pre', 'rezero', 'tfixup'].flatMap((p) => [`${p} true`, `${p} false`]),
   );
+  assert.is(new Set(specs.map(({ id }) => id)).size, specs.length);
   for (const { recipe } of specs) {
     const { schedule, seed } = recipe;
     assert.is((schedule as { tailStart?: number }).tailStart, 50);

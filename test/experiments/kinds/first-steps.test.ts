@@ -95,7 +95,7 @@ test('a run has them in its record, repeats bit for bit, and refuses what does n
   assert.is(first.hash, second.hash);
   assert.is.not(first.hash, (await executeRun(tiny(undefined))).hash);
   assert.equal(first.config.firstSteps, { updateClip: 0.5 });
-  const refused = async (firstSteps: unknown, words: RegExp, optimizer = ADAM) => {
+  const refused = async (firstSteps: unknown, words: RegExp, optimizer: OptimizerRecipe = ADAM) => {
     try {
       await executeRun(tiny(firstSteps as FirstSteps, optimizer));
     } catch (error) {
@@ -109,7 +109,7 @@ test('a run has them in its record, repeats bit for bit, and refuses what does n
   await refused({ updateClip: 0 }, /updateClip/);
   await refused({ clip: 1 }, /clip/);
   await refused({ warmFirstGroup: 4 }, /groups/);
-  await refused({ updateClip: 1 }, /adam/, { kind: 'sgd' });
+  await refused({ updateClip: 1 }, /adam/, { kind: 'sgd' } as OptimizerRecipe);
 });
 
 test.run();

@@ -30,7 +30,7 @@ test('one step of Adam changes the logits, more so in deeper models, and the sam
     assert.ok(deep![i]! > change);
   }
   // At such a rate the model is linear in it.
-  const double = await executeRun({ ...run, lr: 2 * run.lr });
+  const double = await executeRun({ ...run, lr: 2 * run.lr } as AmplificationRun);
   const ratio = (double.measured as Record<string, number[]>)['change@1']![0]! / shallow![0]!;
   assert.ok(Math.abs(ratio - 2) < 0.05, String(ratio));
 });
