@@ -179,11 +179,14 @@ export function judgeClaims(
     return experiment.claims
       .filter(({ presets }) => !presets || presets.includes(context.preset))
       .flatMap((claim): ClaimRow[] => {
-        const { statement, paper, figure, protocol, expected } = claim;
+        const { statement, paper, figure, protocol } = claim;
+        const expected = typeof claim.expected === 'function' ? claim.expected(preset.scale) : claim.expected;
         const alone = judgedByPart(() => claim.judge(own, context));
         if (!alone || (whole && alone.runHashes.length === 0)) return [];
         const beside = besideClaim(claim, own, context);
-        const judged = besideControl(alone, beside.control);
+        // A control that was not asked for may be what leaves such a claim undecided.
+        if (!beside && expected === 'not decided') return [];
+        const judged = besideControl(alone, beside?.control);
         return [
           {
             claim: claim.claim,
@@ -192,7 +195,7 @@ export function judgeClaims(
             figure,
             experiment: experiment.name,
             protocol,
-            expected: typeof expected === 'function' ? expected(preset.scale) : expected,
+            expected,
             command: `prenorm reproduce --preset ${context.preset} --only ${experiment.name}`,
             ...judged,
             reason: judged.reason ?? (judged.verdict === 'holds' ? undefined : claim.reason),

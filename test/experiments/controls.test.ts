@@ -90,11 +90,11 @@ test('a control whose runs were not there is left out, and one that some seeds m
   });
   const context = mockContext();
   assert.equal(besideClaim(claim(null), [], context), {});
-  const some = besideClaim(claim([true, false]), [], context).control!;
+  const some = besideClaim(claim([true, false]), [], context)!.control!;
   assert.is(some.verdict, 'not decided');
   assert.match(besideControl(judged([true]), some).reason!, /in some seeds$/);
   assert.is(besideControl(judged([false]), some).verdict, 'does not hold');
-  const none = besideClaim(claim([false, false]), [], context).control!;
+  const none = besideClaim(claim([false, false]), [], context)!.control!;
   assert.is(besideControl(judged([true]), none).verdict, 'holds');
   assert.is(besideControl(judged([true]), undefined).verdict, 'holds');
 });

@@ -7,15 +7,16 @@ import type { ClaimRow, ControlRow, RunRecord } from '../results.js';
 import { judgedByPart } from './asked.js';
 import type { Judged } from './judged.js';
 
-/** The control of a claim as far as its runs are there, or why it has none. */
+/** The control of a claim where its runs are there, or why it has none; undefined where its runs were not asked for. */
 export function besideClaim(
   { control }: Pick<Claim, 'control'>,
   runs: readonly RunRecord[],
   context: JudgeContext,
-): Pick<ClaimRow, 'control' | 'uncontrolled'> {
+): Pick<ClaimRow, 'control' | 'uncontrolled'> | undefined {
   if ('none' in control) return { uncontrolled: control.none };
   const judged = judgedByPart(() => control.judge(runs, context));
-  if (!judged || judged.verdict === 'not tested') return {};
+  if (!judged) return undefined;
+  if (judged.verdict === 'not tested') return {};
   const { metric, perSeed, compared, verdict, runHashes } = judged;
   const { factor } = control;
   return {
