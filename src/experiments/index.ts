@@ -7,6 +7,7 @@ export { placementName } from '../nn/placement-names.js';
 export { type ProbeConfig, type ProbeResult, probe } from '../theory/index.js';
 export {
   type Claim,
+  type Control,
   type Experiment,
   type JudgeContext,
   type PresetName,
@@ -16,6 +17,7 @@ export {
 export { multi30kBars, multi30kRuns, multi30kSizes } from './figures/multi30k.js';
 export type { GradientsRecord, Judged } from './judges/judged.js';
 export { classifyRuns } from './judges/training.js';
+export type { FirstSteps } from './kinds/first-steps.js';
 export { runGradients } from './kinds/gradients.js';
 export type {
   RunEnvironment,

@@ -52,8 +52,8 @@ export interface OptimizerGroup {
 
 const parameters = { ...iterable, wanted: 'model.parameters(), or groups { params, lr?, weightDecay? }' };
 
-/** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. @internal */
-export const PAD = 16;
+/** 64-byte alignment of each segment, in elements; the gap holds zeros, so norms may run over it. */
+const PAD = 16;
 
 /**
  * Base of all optimizers. It takes parameters or groups of them, holds their gradients in one block, and leaves out

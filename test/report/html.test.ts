@@ -44,13 +44,13 @@ test('the first figure and its sentence are read off the results', () => {
     const sentence = textOf(html.match(/<strong class="sentence">[\s\S]*?<\/strong>/)![0]);
     assert.match(
       sentence,
-      /^At the maximal rate 0\.002, Post-LN without warm-up does not train \(6\.\d+; word frequencies alone give 5\.94\), Post-LN with warm-up trains \([\d.]+\),.* and .* trains \([\d.]+\)\.$/,
+      /^At the maximal rate 0\.002, Post-LN without warm-up does not train \([56]\.\d+; word frequencies alone give 5\.94\), Post-LN with warm-up trains \([\d.]+\),.* and .* trains \([\d.]+\)\.$/,
     );
     assert.ok(html.indexOf('<figure') < html.indexOf('<article'), 'a picture before the first claim');
     // One that comes out otherwise is said to.
     for (const run of results.runs)
       if (run.label === 'Post-LN, no warm-up, maxLr 0.002') run.status = 'trained';
-    assert.match(textOf(renderReport(results)), 'Post-LN without warm-up trains (6.0');
+    assert.match(textOf(renderReport(results)), /Post-LN without warm-up trains \([56]\.\d/);
   }
   const other = mockResults();
   other.figures = other.figures.slice(0, 2);

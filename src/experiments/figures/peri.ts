@@ -78,7 +78,7 @@ const inverse = (runs: Records, placement: NormPlacement): Judged =>
   );
 
 /** Behind a norm every layer has the same variance whatever happens: the bar is on what goes into it. */
-function constant(runs: Records, placement: NormPlacement): Judged {
+function even(runs: Records, placement: NormPlacement): Judged {
   const found = placed(runs, placement);
   if (found.some((run) => end(run, 'before').length === 0)) return NOT_RUN;
   return everyRun(
@@ -188,9 +188,9 @@ export const peri: Experiment = {
       protocol:
         'largest over smallest variance of a layer after the last step, in front of its last norm, each rate and seed',
       expected: 'holds',
-      judge: (runs) => constant(runs, 'post'),
+      judge: (runs) => even(runs, 'post'),
       nature: 'training',
-      control: { factor: 'Pre-LN in place of Post-LN', judge: (runs) => constant(runs, 'pre') },
+      control: { factor: 'Pre-LN in place of Post-LN', judge: (runs) => even(runs, 'pre') },
     },
     {
       claim: 'peri-variance-linear',

@@ -2,16 +2,19 @@
  * @file What stands beside a claim: its control, judged under the same bar. A bar that the control meets too says
  * nothing about the claim, which is then not decided.
  */
-import type { Claim, JudgeContext } from '../experiment.js';
 import type { ClaimRow, ControlRow, RunRecord } from '../results.js';
 import { judgedByPart } from './asked.js';
 import type { Judged } from './judged.js';
 
 /** The control of a claim where its runs are there, or why it has none; undefined where its runs were not asked for. */
-export function besideClaim(
-  { control }: Pick<Claim, 'control'>,
+export function besideClaim<C>(
+  {
+    control,
+  }: {
+    control: { factor: string; judge(runs: readonly RunRecord[], context: C): Judged } | { none: string };
+  },
   runs: readonly RunRecord[],
-  context: JudgeContext,
+  context: C,
 ): Pick<ClaimRow, 'control' | 'uncontrolled'> | undefined {
   if ('none' in control) return { uncontrolled: control.none };
   const judged = judgedByPart(() => control.judge(runs, context));

@@ -6,8 +6,8 @@
 import { backward, noGrad } from '../../autograd/index.js';
 import { sha256 } from '../../io/sha256.js';
 import type { NormPlacement } from '../../nn/index.js';
-import { Adam } from '../../optim/index.js';
 import { RandomStream } from '../../random.js';
+import { buildOptimizer } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import { Probe, type ProbeBatch } from '../../theory/index.js';
 import { encodeBytes } from '../../utf8.js';
@@ -52,7 +52,10 @@ export interface OneStep {
 /** One step of Adam on one batch, and what it does to the logits of that batch. */
 export function oneStep(run: AmplificationRun, numLayers: number, seed: number): OneStep {
   const model = amplificationModel(run, numLayers, seed);
-  const optimizer = new Adam(model.parameters(), { lr: run.lr, betas: [0.9, 0.98], eps: 1e-9 });
+  const optimizer = buildOptimizer(
+    { optimizer: { kind: 'adam', lr: run.lr, betas: [0.9, 0.98], eps: 1e-9 }, steps: 1 },
+    model,
+  );
   const batch = amplificationBatch(seed);
   const logits = () => {
     const values = Float32Array.from(noGrad(() => model.forward(batch).toArray()));

@@ -5,9 +5,8 @@
 import { backward } from '../../autograd/index.js';
 import { checkOptions, flag, integer, optional, positive, type Rules } from '../../checks.js';
 import { ConfigError } from '../../errors.js';
-import { Adam, type AdamOptions, type Optimizer } from '../../optim/index.js';
-import { integerPower, PAD } from '../../optim/optimizer.js';
-import type { OptimizerRecipe } from '../../recipe/index.js';
+import type { AdamOptions, Optimizer } from '../../optim/index.js';
+import { buildOptimizer, type OptimizerRecipe } from '../../recipe/index.js';
 import { currentRuntime } from '../../runtime/runtime.js';
 import type { TrainerOptions } from '../../train/index.js';
 
@@ -95,36 +94,32 @@ function beginFromGradient<B>(options: TrainerOptions<B>, recipe: OptimizerRecip
 
 /** Adam over groups of one tensor each, whose rate falls where its update would be too large. */
 function clippedUpdates<B>(
-  { model, optimizer: plain }: TrainerOptions<B>,
+  { model, optimizer: plain, steps }: TrainerOptions<B>,
   recipe: OptimizerRecipe,
   clip: number,
 ): Optimizer {
   const { betas, eps } = adamOf(recipe);
-  const { lr } = plain;
-  const tensors = [...(model as { parameters(): Iterable<never> }).parameters()];
-  const optimizer = new Adam(
-    tensors.map((p) => ({ params: [p] })),
-    { lr, betas, eps },
-  );
+  const module = model as unknown as Parameters<typeof buildOptimizer>[1];
+  const groups = [...module.namedParameters()].map(([path]) => ({ match: path }));
+  const optimizer = buildOptimizer({ optimizer: { ...recipe, lr: plain.lr, groups }, steps }, module);
   // Its gradients have been moved to the new one.
   plain.free();
+  const moments = optimizer.groups.map(({ params: [p] }) => new Float64Array(p.size));
   const step = optimizer.step.bind(optimizer);
+  let power = 1;
   optimizer.step = () => {
-    const { v } = optimizer.stateDict().buffers;
-    const correction = 1 - integerPower(betas[1], optimizer.stepCount + 1);
-    let offset = 0;
-    for (const group of optimizer.groups) {
-      const [parameter] = group.params;
-      const g = parameter.grad?.toArray() ?? [];
+    power *= betas[1];
+    optimizer.groups.forEach((group, at) => {
+      const g = group.params[0].grad?.toArray() ?? [];
+      const v = moments[at];
       let sum = 0;
       for (let i = 0; i < g.length; i++) {
         const square = g[i] * g[i];
-        const second = (betas[1] * v[offset + i] + (1 - betas[1]) * square) / correction;
-        sum += square / Math.max(second, eps * eps);
+        v[i] = betas[1] * v[i] + (1 - betas[1]) * square;
+        sum += square / Math.max(v[i] / (1 - power), eps * eps);
       }
-      group.lr /= Math.max(1, Math.sqrt(sum / parameter.size) / clip);
-      offset += Math.ceil(parameter.size / PAD) * PAD;
-    }
+      group.lr /= Math.max(1, Math.sqrt(sum / v.length) / clip);
+    });
     step();
   };
   return optimizer;
