@@ -56,8 +56,10 @@ export {
   type PresetOptions,
 } from './registry.js';
 export type {
+  ClaimNature,
   ClaimRow,
   ComputedBy,
+  ControlRow,
   Figure,
   GradientPoint,
   Heatmap,
