@@ -4,7 +4,8 @@
  * Claim: at a plateau Pre-LN without and Post-LN with warm-up are equally good. Setting: an endless Markov source of order 2
  * over 8 symbols, whose entropy rate is known (kinds/markov.ts); causal model of 6 layers, d 64, `fairseq` initialisation,
  * Adam (0.9, 0.98), 512 symbols a step, common tail, warm-up 400 or none. Equivalence by two one-sided tests over five seeds,
- * at the best evaluation, on a plateau that does not rise. Cost: 70 s a run on one core. Planning (seed 9001): see the claim.
+ * at the best evaluation, on a plateau that does not rise. Cost: 70 s a run on one core. Planning (seed 9001, entropy
+ * rate 1.063): Post-LN ends at 1.077, Pre-LN at 1.073, Post-LN after a quarter of its steps is at 1.143.
  */
 import type { NormPlacement } from '../../nn/index.js';
 import { placementName } from '../../nn/placement-names.js';
