@@ -66,11 +66,10 @@ export function tuneRecipe({ base, weights, trainable, facts, content, steps, lr
   };
 }
 
-/** Less of the model that is trained takes larger steps; wider models smaller ones (docs/fine-tuning.md). */
+/** A part of the model takes larger steps than all of it; wider models smaller ones (docs/fine-tuning.md). */
 function rateOf(trainable: Selection | LoraTuning, dModel: number): number {
-  const isLora = typeof trainable === 'object' && 'lora' in trainable;
-  const at128 = trainable === 'all' ? 5e-4 : isLora ? 2e-3 : 5e-3;
-  return Math.round(at128 * Math.sqrt(128 / dModel) * 1e6) / 1e6;
+  const at128 = trainable === 'all' ? 2e-3 : 1e-2;
+  return Math.round(((at128 * 128) / dModel) * 1e6) / 1e6;
 }
 
 /** The model to train, as recipes say it. */
