@@ -22,6 +22,7 @@ export function workerOptions(made: Command): Command {
     .option('--concurrency <n>', 'runs at once (default: one per core)', whole(1))
     .option('--threads <n>', 'threads of one step, or auto; any number gives the same bits', threads, 1)
     .option('--data-root <dir>', 'folder of the files that are too large for the queue')
+    .option('--artifacts <dir>', 'folder that workers share: a run goes on where a lost worker has left it')
     .option('--memory <size>', 'for all runs together, e.g. 8GB (default: what the machine has)', bytes)
     .option('--allow-modules', 'also runs whose data are made by a program in the data root')
     .option('--name <name>', 'of the worker (default: of the machine)')

@@ -13,7 +13,8 @@ export interface WorkerOptions extends Omit<QueueWorkerOptions, 'onDone' | 'onSt
 }
 
 export async function worker({ queue, json, ...options }: WorkerOptions): Promise<number> {
-  for (const [flag, folder] of [['--data-root', options.dataRoot]] as const) {
+  const folders = [['--data-root', options.dataRoot] as const, ['--artifacts', options.artifacts] as const];
+  for (const [flag, folder] of folders) {
     if (folder === undefined || statSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
     throw new ConfigError('there is no such folder', {
       op: flag,

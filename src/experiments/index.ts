@@ -20,6 +20,7 @@ export { classifyRuns } from './judges/training.js';
 export type { FirstSteps } from './kinds/first-steps.js';
 export { runGradients } from './kinds/gradients.js';
 export type {
+  RunCheckpoints,
   RunEnvironment,
   RunKind,
   RunOutcome,

@@ -1,6 +1,5 @@
 /** Runs on a real Redis and real workers: what comes back, what is lost and found again, who lies, what is refused. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,6 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { PoolEvents } from '../../src/cli/pool.js';
-import { machineOf, type RunJob } from '../../src/cli/queue/job.js';
 import { queueName } from '../../src/cli/queue/names.js';
 import { openQueueRuns } from '../../src/cli/queue/runs.js';
 import { openServer } from '../../src/cli/queue/server.js';
@@ -19,6 +17,7 @@ import { executeRun, type Machine, type RunRecord, type RunSpec } from '../../sr
 import type { RecipeRun } from '../../src/experiments/kinds/recipe.js';
 import { init } from '../../src/runtime/init.js';
 import type { SweepResults } from '../../src/sweep/results.js';
+import { startLiar } from './liar.js';
 import { quickRun, text } from './queue-runs.js';
 import { freePort, redisProgram, TestRedis } from './redis.js';
 import { command, prenorm } from './spawn.js';
@@ -226,7 +225,7 @@ test('workers killed and Redis restarted: every run once, and none differs', asy
 });
 
 test('a worker that changes one bit of a loss is named, and its results are put aside and made again', async () => {
-  const { liar, close } = await startLiar(2);
+  const { liar, close } = await startLiar(`${redis.address}/2`, sources);
   const specs = runsOf(5, 4);
   // It has done all of them before the other one comes.
   const waiting = follow(2, specs, { verify: 1 });
@@ -249,38 +248,6 @@ test('a worker that changes one bit of a loss is named, and its results are put 
   for (const { id } of specs) assert.is(next.records.get(id)?.hash, records.get(id)?.hash);
   assert.ok([...next.machines.values()].every((machine) => machine?.worker !== liar));
 });
-
-/** A worker that carries out runs, and says something else. */
-async function startLiar(database: number): Promise<{ liar: string; close(): Promise<void> }> {
-  const server = await openServer(`${redis.address}/${database}`);
-  const liar = `liar-${randomBytes(3).toString('hex')}`;
-  const flip = (value: number): number => {
-    const bits = new BigUint64Array(Float64Array.of(value).buffer);
-    return new Float64Array(BigUint64Array.of(bits[0]! ^ 1n).buffer)[0]!;
-  };
-  const worker = new server.bullmq.Worker<RunJob>(
-    queueName(),
-    async (job, token) => {
-      if (job.data.notOn?.includes(liar)) {
-        await job.moveToDelayed(Date.now() + 200, token);
-        throw new server.bullmq.DelayedError();
-      }
-      const record = await executeRun(job.data.spec, { sources });
-      const [first, ...rest] = record.curve ?? [];
-      const curve = [{ ...first!, trainLoss: flip(first!.trainLoss) }, ...rest];
-      return { record: { ...record, curve }, machine: machineOf(liar) };
-    },
-    { connection: server.redis, name: liar, skipVersionCheck: true },
-  );
-  worker.on('error', () => {});
-  return {
-    liar,
-    async close() {
-      await worker.close();
-      server.close();
-    },
-  };
-}
 
 test('Ctrl-C leaves the queue at work, a worker that is stopped gives back what it has begun, and another one takes it up', async () => {
   const specs = [...runsOf(3, 4), quickRun(9, { steps: 60_000 })];

@@ -17,6 +17,8 @@ export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').upda
 export interface PackedFiles {
   files: JobFiles;
   content: Map<string, Uint8Array>;
+  /** What was read, to be read again at no cost. */
+  sources: Sources;
   /** As the run that was read for finds it. */
   dataHash: string | undefined;
 }
@@ -28,7 +30,7 @@ export interface PackedFiles {
 export async function packFiles(spec: RunSpec, sources: Sources): Promise<PackedFiles> {
   const recorded = new Recorder(sources);
   const dataHash = await kindOf(spec).dataHash?.(spec, recorded, loadTokenizers);
-  return { ...(await recorded.packed()), dataHash };
+  return { ...(await recorded.packed()), sources: recorded, dataHash };
 }
 
 /** Names stay as the specification has them: where they lead here, they lead nowhere else. */
@@ -77,7 +79,7 @@ class Recorder implements Sources {
     return found;
   };
 
-  async packed(): Promise<Omit<PackedFiles, 'dataHash'>> {
+  async packed(): Promise<Pick<PackedFiles, 'files' | 'content'>> {
     const content = new Map<string, Uint8Array>();
     const inFolders = (name: string) => [...this.#pretrained].some((folder) => name.startsWith(`${folder}/`));
     const fileOf = (name: string, bytes: Uint8Array, mustLie: boolean): JobFile => {

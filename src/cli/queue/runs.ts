@@ -106,6 +106,7 @@ export class QueueRuns {
         for (const [id, isFailed] of finished) await orAborted(this.#take(id, isFailed, signal));
         if (this.#open.size === 0) break;
         await orAborted(watch.look(this.#open, restore));
+        await orAborted(this.#repeatHere(watch.workers, signal));
         if (finished.length === 0) await sleep(POLL, undefined, { signal });
       }
     } catch (error) {
@@ -188,15 +189,18 @@ export class QueueRuns {
       return this.#failed(open, error, signal);
     }
     if (fault !== undefined) {
+      // It may be a fault of this run alone; the next one is somebody else's.
+      open.job = { ...open.job, notOn: [...(open.job.notOn ?? []), worker] };
       open.group.events.onNote?.(
         `worker ${worker}: what it returned is no result: ${fault}; ${open.spec.label} is carried out again`,
       );
-      open.job = { ...open.job, notOn: [...(open.job.notOn ?? []), worker] };
     }
     await this.#putBack(open);
   }
 
   async #putBack(open: Open): Promise<void> {
+    const notOn = [...new Set([...(open.job.notOn ?? []), ...this.#wrong])];
+    if (notOn.length > 0) open.job = { ...open.job, notOn };
     await (await this.#queue.getJob(open.id))?.remove();
     await addJobs(this.server, this.#queue, [open]);
     this.#open.set(open.id, open);
@@ -204,7 +208,7 @@ export class QueueRuns {
 
   async #repeat(open: Open, first: RunResult): Promise<void> {
     const id = `${open.id}-again-${randomBytes(4).toString('hex')}`;
-    const job = { ...open.job, notOn: [first.machine.worker] };
+    const job = { ...open.job, notOn: [...this.#wrong, first.machine.worker] };
     const repetition: Open = { ...open, id, job, aside: 0, repeats: { open, first } };
     this.#open.delete(open.id);
     this.#open.set(id, repetition);
@@ -227,19 +231,38 @@ export class QueueRuns {
     await this.#accept(open, first);
   }
 
-  /** Carries a run out here, and puts aside whoever says otherwise. */
+  /** Where workers were put aside there may be no second one any more: then this machine is it. */
+  async #repeatHere(workers: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.#wrong.size === 0 || workers.length === 0) return;
+    for (const { id, job, repeats, spec } of [...this.#open.values()]) {
+      const isForSome = workers.some((worker) => !this.#wrong.has(worker) && !job.notOn?.includes(worker));
+      if (!repeats || isForSome) continue;
+      this.#open.delete(id);
+      await (await this.#queue.getJob(id))?.remove().catch(() => {});
+      repeats.open.group.events.onNote?.(
+        `${spec.label}: no other worker is left to repeat it; this machine does`,
+      );
+      await this.#judge(repeats.open, [repeats.first], signal);
+    }
+  }
+
   async #decide(
     open: Open,
     results: readonly RunResult[],
     differs: string,
     signal: AbortSignal,
   ): Promise<void> {
+    const who = results.map(({ machine }) => machine.worker).join(' and ');
+    open.group.events.onNote?.(
+      `${open.spec.label}: results of ${who} do not agree (${differs}); it is carried out here to see who is right`,
+    );
+    await this.#judge(open, results, signal);
+  }
+
+  /** Carries a run out here, and puts aside whoever says otherwise. */
+  async #judge(open: Open, results: readonly RunResult[], signal: AbortSignal): Promise<void> {
     const { spec, group } = open;
     const { events, engine, folder } = group;
-    const who = results.map(({ machine }) => machine.worker).join(' and ');
-    events.onNote?.(
-      `${spec.label}: results of ${who} do not agree (${differs}); it is carried out here to see who is right`,
-    );
     const here = new RunProcess();
     let record: RunRecord;
     try {
@@ -258,6 +281,7 @@ export class QueueRuns {
       // Nobody else who asks is to find it.
       await (await this.#queue.getJob(open.id))?.remove();
     }
+    if (right) this.repeated++;
     await this.#accept(open, right ?? { record });
   }
 

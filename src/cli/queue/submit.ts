@@ -51,15 +51,15 @@ export async function submit(
   { sweep, arithmetic, folder }: { sweep: string; arithmetic: Arithmetic; folder?: string },
 ): Promise<Submission> {
   const sources = folder === undefined ? workingFolder : fileSources(folder);
-  const megabytes = memoryOf(sources);
-  const packed = new Map<string, PackedFiles>();
+  const packed = new Map<string, PackedFiles & { megabytes: ReturnType<typeof memoryOf> }>();
   const inOrder = [...specs].sort((a, b) => kindOf(b).cost(b) - kindOf(a).cost(a));
   const made: Submitted[] = [];
   for (const spec of inOrder) {
     const name = dataKey(spec);
     let found = packed.get(name);
     if (!found) {
-      found = await packFiles(spec, sources);
+      const read = await packFiles(spec, sources);
+      found = { ...read, megabytes: memoryOf(read.sources) };
       packed.set(name, found);
     }
     const job: RunJob = {
@@ -71,7 +71,7 @@ export async function submit(
       dataHash: found.dataHash ?? null,
       data: found.files,
       steps: kindOf(spec).steps(spec),
-      megabytes: (await megabytes(spec)) ?? null,
+      megabytes: (await found.megabytes(spec)) ?? null,
       ...codeOf(spec),
     };
     made.push({ id: jobId(spec, arithmetic, found.dataHash), spec, job });

@@ -15,6 +15,8 @@ export class Watch {
   readonly #last = { progress: 0, workers: 0, missing: performance.now() };
   readonly #told = new Set<string>();
   readonly #begun = performance.now();
+  /** Ids of the workers that were there at the last look. */
+  workers: string[] = [];
 
   constructor(
     readonly server: QueueServer,
@@ -65,6 +67,7 @@ export class Watch {
   async #workers(open: ReadonlyMap<string, Submitted>): Promise<void> {
     const { address, redis } = this.server;
     const workers = await workersOf(redis, queueName());
+    this.workers = workers.map(({ worker }) => worker);
     if (workers.length === 0 && performance.now() - this.#begun > ALONE)
       this.#tell(
         `no worker is there for these runs: start prenorm worker --queue ${address} on as many machines as you like`,

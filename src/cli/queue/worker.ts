@@ -1,6 +1,8 @@
 /** @file The worker of a queue: takes jobs, carries each out in a process of its own, and leaves to others what is not for it. */
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { cpus, hostname } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import { DataError, EnvironmentError } from '../../errors.js';
@@ -29,6 +31,8 @@ export interface QueueWorkerOptions extends Pick<EngineOptions, 'threads'> {
   concurrency?: number;
   /** Folder of the large files of runs. */
   dataRoot?: string;
+  /** Folder that the workers share: a run goes on there from where another worker has left it. */
+  artifacts?: string;
   /** Whether runs may have data made by modules, which are programs. */
   allowModules?: boolean;
   /** Bytes for all runs. Default: what the machine has. */
@@ -177,11 +181,13 @@ export class QueueWorker {
       abort: new AbortController(),
     };
     this.#active.set(job.id as string, active);
+    const { artifacts } = this.options;
+    const checkpoint = artifacts === undefined ? undefined : join(artifacts, `${job.id}.checkpoint`);
     const child = this.#free.pop() ?? new RunProcess();
     let told = performance.now();
     try {
       const record = await child.run(
-        { spec, engine: { arithmetic, threads: this.options.threads }, files },
+        { spec, engine: { arithmetic, threads: this.options.threads }, files, checkpoint },
         (progress) => {
           active.progress = progress;
           this.options.onStep(spec.label, progress);
@@ -199,6 +205,7 @@ export class QueueWorker {
           actual: record.dataHash,
         });
       }
+      if (checkpoint !== undefined) await rm(checkpoint, { force: true });
       this.#free.push(child);
       this.#leftInRow = 0;
       this.#steps += steps;
@@ -221,7 +228,7 @@ export class QueueWorker {
     if (left) {
       const { message, isQuiet = false } = error as Error & Partial<LeftToOthers>;
       if (!isQuiet) this.#refuse(label, message);
-      await this.#giveBack(job, token);
+      await this.#giveBack(job, token, isQuiet);
       throw new DelayedError();
     }
     const text = failureText(error);
@@ -232,14 +239,16 @@ export class QueueWorker {
     throw failure;
   }
 
-  async #giveBack(job: RunsJob, token: string): Promise<void> {
+  async #giveBack(job: RunsJob, token: string, isQuiet: boolean): Promise<void> {
     // Behind the others that wait; clocks of machines differ, so for no time of this one's.
     await job.moveToDelayed(0, token);
-    this.#leftInRow++;
+    if (!isQuiet) this.#leftInRow++;
     const id = job.id as string;
     this.#left.add(id);
     const { step, most } = STAND_BACK;
-    const wait = sleep(Math.min(step * this.#leftInRow, most), undefined, { signal: this.#ending.signal });
+    const wait = sleep(isQuiet ? step : Math.min(step * this.#leftInRow, most), undefined, {
+      signal: this.#ending.signal,
+    });
     await wait.catch(() => {});
     this.#left.delete(id);
   }

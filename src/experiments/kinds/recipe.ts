@@ -14,8 +14,9 @@ import {
 } from '../../recipe/index.js';
 import { prepareOn } from '../../recipe/prepare.js';
 import { plan, type StepMetrics, Trainer } from '../../train/index.js';
+import { KeptRun } from './kept-run.js';
 import type { RunEnvironment, RunKind, RunOutcome, RunSpec } from './run-kind.js';
-import { trainCurve, trainedRecord } from './training-curve.js';
+import { type TrainingCurve, trainCurve, trainedRecord } from './training-curve.js';
 
 export interface RecipeRun extends RunSpec {
   kind: 'recipe';
@@ -67,12 +68,25 @@ async function hashOfWeights({ weights, model }: Recipe, { sources }: Reading): 
   return contentHash([sha256(pretrained.bytes), pretrained.options]);
 }
 
+/** What a run has measured so far. */
+interface Kept {
+  curve: TrainingCurve['curve'];
+  measured: Record<string, number>;
+  samples?: RunOutcome['samples'];
+}
+
 /** What evaluations measured beside the loss: the last of each, and the best. */
 class Evaluations {
   readonly measured: Record<string, number> = {};
   samples: RunOutcome['samples'];
 
   constructor(readonly hasMetric: boolean) {}
+
+  /** Goes on from what was measured before. */
+  restore({ measured, samples }: Kept): void {
+    Object.assign(this.measured, measured);
+    this.samples = samples;
+  }
 
   take({ step, validNll, bitsPerByte, metric, isBest, samples }: StepMetrics): void {
     const { measured } = this;
@@ -98,9 +112,16 @@ async function execute(spec: RecipeRun, environment: RunEnvironment): Promise<Ru
   const { options, model } = await prepareOn({ ...recipe, keepBest: false }, opened, environment.sources);
   const trainer = new Trainer({ ...options, signal: environment.signal });
   const evaluations = new Evaluations(recipe.metric !== undefined);
-  const trained = await trainCurve(trainer, recipe.steps, environment.onProgress, (metrics) =>
-    evaluations.take(metrics),
-  );
+  const kept = new KeptRun<unknown, Kept>(environment.checkpoints, trainer);
+  const before = await kept.restore();
+  const curve = before?.curve ?? [];
+  if (before) evaluations.restore(before);
+  const onStep = (metrics: StepMetrics): Promise<void> => {
+    evaluations.take(metrics);
+    const { measured, samples } = evaluations;
+    return kept.step(() => ({ curve, measured, ...(samples && { samples }) }));
+  };
+  const trained = await trainCurve(trainer, recipe.steps, environment.onProgress, onStep, curve);
   const { normPlacement = '' } = model.config as { normPlacement?: string };
   const tokenizerHash = hashOfTokenizer(opened);
   return {

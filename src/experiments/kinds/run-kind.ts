@@ -19,6 +19,16 @@ export interface RunProgress {
   text: string;
 }
 
+/** Where a run that is under way is kept, so that it goes on where the process that began it has ended. */
+export interface RunCheckpoints {
+  /** Whether it is time for the next one. */
+  isDue(): boolean;
+  /** The last one; undefined where there is none. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Keeps this one in place of the last. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
 /** What a run may ask of the process that carries it out. */
 export interface RunEnvironment {
   /** Called now and then while the run goes on. */
@@ -28,6 +38,8 @@ export interface RunEnvironment {
   sources: Sources;
   /** The module `prenorm/tokenizers`, for a tokenizer of others, or what loads it. Default: such a recipe is refused. */
   tokenizers?: TokenizerLoader;
+  /** Kept by the kinds that can go on: `recipe`. Default: a run that ends early begins anew. */
+  checkpoints?: RunCheckpoints;
 }
 
 /** A record without what the caller measures: the time it took, and the hash of what it read. */

@@ -16,22 +16,23 @@ export interface TrainingCurve {
  * Runs the trainer to its end. The curve holds the first step, every tenth and every evaluation, which is enough for a
  * plot; the trainer's hash covers all of them.
  * @param total what progress is counted against, where more than the training follows
- * @param onStep sees every step, after it is on the curve
+ * @param onStep sees every step, after it is on the curve, and is waited for
+ * @param curve of a run that goes on, as far as it is
  */
 export async function trainCurve<B>(
   trainer: Trainer<B>,
   total: number,
   onProgress: (progress: RunProgress) => void,
-  onStep: (metrics: StepMetrics) => void = () => {},
+  onStep: (metrics: StepMetrics) => void | Promise<void> = () => {},
+  curve: TrainingCurve['curve'] = [],
 ): Promise<TrainingCurve> {
-  const curve: TrainingCurve['curve'] = [];
   let diverged = false;
   try {
     for await (const m of trainer.run()) {
       if (m.validNll !== undefined || m.step % 10 === 0 || m.step === 1) {
         curve.push({ step: m.step, lr: m.lr, trainLoss: m.loss, validNll: m.validNll, gradNorm: m.gradNorm });
       }
-      onStep(m);
+      await onStep(m);
       onProgress({ done: m.step, total, text: `loss ${m.loss.toFixed(3)}` });
     }
   } catch (error) {
