@@ -13,8 +13,10 @@ export async function badInput() {
   const rows = [];
   const cwd = lab.place('asking');
   writeGrid(cwd, 2, 4);
+  let asked = 0;
+  // Who waits holds its folder.
   const sweep = (address, environment = {}) =>
-    prenorm(['sweep', 'grid.json', '--out', 'out', '--queue', address], cwd, [], environment);
+    prenorm(['sweep', 'grid.json', '--out', `out-${asked++}`, '--queue', address], cwd, [], environment);
   /** One line on standard error, and the exit code of bad input. */
   const refused = async (what, address, pattern, environment) => {
     const { code, stderr } = await sweep(address, environment);
@@ -124,7 +126,7 @@ export async function badInput() {
     writeGrid(cwd, 2, 4);
     void leave(large);
     while ((await large.queue.getWaitingCount()) < 2) await pause(50);
-    const narrow = await lab.worker('narrow', ['--concurrency', '1', '--memory', '100kB'], [], large.address);
+    const narrow = await lab.worker('narrow', ['--concurrency', '1', '--memory', '1kB'], [], large.address);
     await waits('a worker with too little memory', large.queue, narrow.said, /a step takes .* of memory/);
     await lab.kill(narrow);
     await large.close();
