@@ -89,6 +89,9 @@ function drawBar(share: number, columns: number): string {
   return '█'.repeat(full) + '░'.repeat(columns - full);
 }
 
+/** Milliseconds that a rate is told from: what is first heard of between two steps says nothing of how long they take. */
+const SHORTEST = 50;
+
 /** Steps per second over the last half minute, so that time left follows what happens now. */
 export class Pace {
   #seen: { at: number; done: number }[];
@@ -108,6 +111,6 @@ export class Pace {
     if (at - last.at >= 500) this.#seen.push({ at, done });
     while (this.#seen.length > 2 && at - this.#seen[1].at >= 30_000) this.#seen.shift();
     const [first] = this.#seen;
-    return at > first.at ? ((done - first.done) / (at - first.at)) * 1000 : Number.NaN;
+    return at - first.at >= SHORTEST ? ((done - first.done) / (at - first.at)) * 1000 : Number.NaN;
   }
 }

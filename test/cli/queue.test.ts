@@ -236,6 +236,7 @@ test('a worker that changes one bit of a loss is named, and its results are put 
   await close();
   assert.match(notes.join('\n'), `worker ${liar} computes otherwise than this machine`);
   assert.match(notes.join('\n'), /losses|curve\.0\.trainLoss/);
+  assert.match(notes.join('\n'), /[0-5] of 5 runs were repeated elsewhere, with the same numbers/);
   for (const spec of specs) {
     assert.is(
       records.get(spec.id)?.curve?.[0]?.trainLoss,

@@ -92,7 +92,7 @@ export class QueueRuns {
       });
     }
     const group: Group = { events, engine, folder };
-    const { server } = this;
+    const { server, repeated: before } = this;
     const orAborted = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, signal);
     try {
       for (const worker of await orAborted(server.redis.smembers(keys.aside(this.#queue.name))))
@@ -109,6 +109,10 @@ export class QueueRuns {
         await orAborted(this.#repeatHere(watch.workers, signal));
         if (finished.length === 0) await sleep(POLL, undefined, { signal });
       }
+      if (this.options.verify !== undefined)
+        events.onNote?.(
+          `${this.repeated - before} of ${specs.length} runs were repeated elsewhere, with the same numbers`,
+        );
     } catch (error) {
       throw serverError(error, server.address);
     }
