@@ -3,7 +3,7 @@
  * A byte-BPE language model is trained on one text, written as a folder of Hugging Face, and tuned from it on another: whole, by
  * low-rank pairs, norms, head, and from scratch, for equal steps, three seeds. Then a classifier of labelled texts (DIR with train.tsv
  * and valid.tsv) from a masked language model of the same texts, and from scratch. Writes docs/results/tuning.json and from it the tables
- * of docs/fine-tuning.md; --report only the tables.
+ * of docs/fine-tuning.md and README.md; --report only the tables.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,9 +16,9 @@ import { createRuntime } from '../src/runtime/init.ts';
 import { makeCurrent } from '../src/runtime/runtime.ts';
 import * as tokenizers from '../src/tokenizers/index.ts';
 import { plan, Trainer } from '../src/train/index.ts';
+import { writeTuningTables } from './tuning-tables.mjs';
 
 const RESULTS = 'docs/results/tuning.json';
-const PAGE = 'docs/fine-tuning.md';
 const SEEDS = [1, 2, 3];
 const { values } = parseArgs({
   options: {
@@ -257,58 +257,7 @@ async function classifiers(results) {
   results.classifier = { steps: TUNE, pretraining: PRETRAIN, rows };
 }
 
-const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
-const range = (numbers, digits) =>
-  `${mean(numbers).toFixed(digits)} (${Math.min(...numbers).toFixed(digits)} to ${Math.max(...numbers).toFixed(digits)})`;
-const mb = (bytes) => (bytes / 1e6).toFixed(1);
-
-function report({ lm, classifier }) {
-  const table = (head, rows) =>
-    [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
-  const ofLm = table(
-    ['trained', 'parameters', 'held-out NLL', 'MB, plan()', 'MB, used', 'seconds'],
-    lm.rows.map(({ method, runs }) => [
-      method,
-      runs[0].parameters.toLocaleString('en'),
-      range(
-        runs.map(({ validNll }) => validNll),
-        3,
-      ),
-      mb(runs[0].planned),
-      mb(runs[0].used),
-      mean(runs.map(({ seconds }) => seconds)).toFixed(0),
-    ]),
-  );
-  const quote = (text) => `\`${text.replace(/\s+/g, ' ').replace(/`/g, "'").trim()}\``;
-  const said = [
-    `Before, the base has ${lm.before.validNll.toFixed(3)} there. From ${quote(lm.prompt)} it goes on`,
-    `${quote(lm.before.text)}; tuned by pairs ${quote(lm.rows[1].runs[0].text)}.`,
-  ].join('\n');
-  const ofClasses = table(
-    ['labelled texts', 'begins', 'accuracy', 'held-out NLL'],
-    classifier.rows.map(({ method, texts, runs }) => [
-      texts.toLocaleString('en'),
-      method,
-      range(
-        runs.map(({ metric }) => metric),
-        3,
-      ),
-      range(
-        runs.map(({ validNll }) => validNll),
-        3,
-      ),
-    ]),
-  );
-  let page = readFileSync(PAGE, 'utf8');
-  for (const [name, text] of Object.entries({ lm: `${ofLm}\n\n${said}`, classifier: ofClasses })) {
-    const [begin, end] = [`<!-- tuning:${name} -->`, `<!-- /tuning:${name} -->`];
-    const [before, rest] = page.split(begin);
-    page = `${before}${begin}\n${text}\n${end}${rest.split(end)[1]}`;
-  }
-  writeFileSync(PAGE, page);
-}
-
-if (values.report) report(JSON.parse(readFileSync(values.out, 'utf8')));
+if (values.report) writeTuningTables(JSON.parse(readFileSync(values.out, 'utf8')));
 else {
   const results = existsSync(values.out) ? JSON.parse(readFileSync(values.out, 'utf8')) : {};
   const write = () => writeFileSync(values.out, `${JSON.stringify(results, null, 1)}\n`);
@@ -316,5 +265,5 @@ else {
   write();
   if (values.labels) await classifiers(results);
   write();
-  if (results.lm && results.classifier) report(results);
+  if (results.lm && results.classifier) writeTuningTables(results);
 }

@@ -1,9 +1,10 @@
 /**
  * Keeps the page for when there is no network, and adds the two headers that make it cross-origin isolated, for hosts
- * that cannot send them. vite.config.js puts the list of files in.
+ * that cannot send them. vite-service-worker.js puts the page's name and the list of files in.
  */
 const FILES = ['__FILES__'];
-const CACHE = 'prenorm-example-__VERSION__';
+const NAME = '__NAME__';
+const CACHE = `${NAME}-__VERSION__`;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
@@ -21,7 +22,7 @@ self.addEventListener('activate', (event) => {
       .then((names) =>
         Promise.all(
           names
-            .filter((name) => name.startsWith('prenorm-example-') && name !== CACHE)
+            .filter((name) => name.startsWith(`${NAME}-`) && name !== CACHE)
             .map((name) => caches.delete(name)),
         ),
       )

@@ -20,6 +20,13 @@ export function number(minimum: number, above = false, maximum = Number.POSITIVE
   };
 }
 
+/** One of several numbers, after those before it. */
+export function numbers(text: string, before: readonly number[] = []): number[] {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isFinite(value)) return [...before, value];
+  throw new InvalidArgumentError('must be numbers.');
+}
+
 export function threads(text: string): number | 'auto' {
   return text === 'auto' ? text : whole(1)(text);
 }

@@ -7,17 +7,17 @@ import type { LabelledBatch } from '../data/index.js';
 import { ConfigError, DataError } from '../errors.js';
 import { TextClassifier } from '../nn/index.js';
 import { EXIT, note } from './errors.js';
-import { noTokenizer, openRun, openRunData, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, openRunData, type TrainedRun, type UseOptions } from './open-run.js';
 import { start } from './start.js';
 import { print } from './train.js';
 import { type Common, inputLines } from './use-run.js';
 
 export async function classify(
   path: string,
-  options: Common & { input?: string; cut?: boolean; threshold?: number },
+  options: Common & UseOptions & { input?: string; cut?: boolean; threshold?: number },
 ): Promise<number> {
   await start(options);
-  const run = await openRun(path);
+  const run = await openRun(path, options);
   const { model } = run;
   if (!(model instanceof TextClassifier)) {
     throw new ConfigError(`this run is a ${run.kind}, which does not classify texts`, {

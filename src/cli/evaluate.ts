@@ -12,13 +12,13 @@ import { columnsOf, forOutput } from '../terminal/output.js';
 import { bitsPerByte, evaluateBatches, type Trainable } from '../train/index.js';
 import { judgeClasses } from './classify.js';
 import { EXIT, firstGiven, note } from './errors.js';
-import { noTokenizer, openRun, openRunData, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, openRunData, type TrainedRun, type UseOptions } from './open-run.js';
 import { progressBars } from './progress.js';
 import { start } from './start.js';
 import { print } from './train.js';
 import { type Common, checkDecoding, type Decoding, translateLines } from './use-run.js';
 
-export interface EvaluateOptions extends Common, Decoding {
+export interface EvaluateOptions extends Common, Decoding, UseOptions {
   split?: 'valid' | 'test';
   /** A file of one's own instead of the run's data. */
   input?: string;
@@ -41,7 +41,7 @@ interface Judged {
 export async function evaluate(folder: string, options: EvaluateOptions): Promise<number> {
   checkDecoding(options);
   await start(options);
-  const run = await openRun(folder);
+  const run = await openRun(folder, options);
   refuseUnused(run, options);
   const judged =
     options.input === undefined ? await heldOut(run, folder, options) : await ownFile(run, folder, options);

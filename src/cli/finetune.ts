@@ -1,13 +1,13 @@
 /**
- * @file `prenorm finetune BASE DATA`: tunes a model that is trained already, of a folder of Hugging Face or a run, on a text or
- * on labelled texts. It writes down a recipe and trains as `prenorm train` does.
+ * @file `prenorm finetune BASE DATA`: tunes a model that is trained already, of a folder of Hugging Face or a run, on a text, on
+ * labelled texts, or on images. It writes down a recipe and trains as `prenorm train` does.
  */
 import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../errors.js';
-import { factsOf } from '../fit/facts.js';
-import { findOrigin } from '../fit/origin.js';
-import { baseIsNew, type FinetuneTask, tuneRecipe } from '../fit/tune-recipe.js';
+import { type FinetuneTask, planTuning, tuningTask } from '../fit/index.js';
+import { hasClassHead } from '../fit/tune-recipe.js';
+import type { HalfType } from '../half.js';
 import { saveAdapter } from '../interop/adapter.js';
 import { writeFileAtomic } from '../io/files-node.js';
 import { decodeSafetensors } from '../io/safetensors.js';
@@ -19,21 +19,20 @@ import {
   completeModel,
   type LoraTuning,
   type OpenedData,
-  openData,
   type Recipe,
-  readData,
   type Selection,
 } from '../recipe/index.js';
+import { storageOf } from '../recipe/prepare.js';
+import { gammasOf } from '../recipe/rescale.js';
 import { put } from '../terminal/write.js';
 import { attachedAdapter, LoraAdapter } from '../tuning/lora.js';
 import { EXIT, firstGiven, inConfig } from './errors.js';
 import { makeFolder, readText, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
-import { openRun, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, type TrainedRun } from './open-run.js';
 import { refuseOtherData } from './run-data.js';
 import { RunFolder, readRecipe } from './run-folder.js';
 import { type EngineOptions, start } from './start.js';
-import { loadTokenizers } from './tokenizers.js';
 import { train } from './train.js';
 
 export interface FinetuneCommandOptions extends EngineOptions {
@@ -44,10 +43,14 @@ export interface FinetuneCommandOptions extends EngineOptions {
   alpha?: number;
   targets?: string[];
   loraDropout?: number;
+  /** How matrices that are not trained are stored. */
+  dtype?: HalfType;
+  /** How often the way of every gamma counts in the model, or several such numbers to choose from. */
+  rescale?: number[];
   lr?: number;
   steps?: number;
   epochs?: number;
-  out: string;
+  out?: string;
   logEvery?: number;
   open?: boolean;
   resume?: boolean;
@@ -56,14 +59,14 @@ export interface FinetuneCommandOptions extends EngineOptions {
 }
 
 export async function finetune(base: string, data: string, options: FinetuneCommandOptions): Promise<number> {
-  const path = join(options.out, 'recipe.json');
-  const { threads, arithmetic, simd, logEvery, open, json } = options;
-  const engine = { threads, arithmetic, simd, logEvery, open, json, out: options.out };
+  const { threads, arithmetic, simd, logEvery, open, json, out = outOf(base, data) } = options;
+  const path = join(out, 'recipe.json');
+  const engine = { threads, arithmetic, simd, logEvery, open, json, out };
   if (options.resume) {
     refuseWithResume(options);
     await refuseOtherData(data, path);
     const code = await train(path, { ...engine, resume: true });
-    return finish(code, base, path, options);
+    return finish(code, base, path, { out, json });
   }
   if (options.steps !== undefined && options.epochs !== undefined) {
     throw new ConfigError('it is steps or epochs, not both', {
@@ -72,11 +75,12 @@ export async function finetune(base: string, data: string, options: FinetuneComm
     });
   }
   const trainable = trainableOf(options);
-  const folder = new RunFolder(options.out);
+  const folder = new RunFolder(out);
   folder.check(false);
   await start(options);
-  if (!existsSync(data)) throw new DataError('there is no such file or folder', { path: data });
-  const run = await openRun(base);
+  const isThere = existsSync(data);
+  if (!isThere && data !== EMBEDDED) throw new DataError('there is no such file or folder', { path: data });
+  const run = await openRun(base, { dtype: options.dtype });
   const task = options.task ?? (await taskOf(run, data));
   const recipe = await inConfig(data, () => recipeOf(run, base, data, task, trainable, options));
   run.model.free();
@@ -95,14 +99,26 @@ export async function finetune(base: string, data: string, options: FinetuneComm
       `task: ${task}; trained: ${JSON.stringify(recipe.trainable)}; ${recipe.steps} steps; the recipe is in ${path}\n`,
     );
   const code = await train(path, engine);
-  return finish(code, base, path, options);
+  return finish(code, base, path, { out, json });
+}
+
+/** Images that come with the package. */
+const EMBEDDED = 'digits';
+
+/** Named after both: a file of a model is called as many others are, its folder is not. */
+function outOf(base: string, data: string): string {
+  const stem = (path: string) => basename(path, extname(path));
+  const path = resolve(base);
+  const isFile = existsSync(path) && !statSync(path).isDirectory();
+  const isCommon = isFile && /^(model|checkpoint)$/.test(stem(path));
+  return join('runs', `${stem(isCommon ? dirname(path) : path)}-${stem(resolve(data))}`);
 }
 
 /** The tokenizer of the base, in the folder of the run. */
 const TOKENIZER = 'base-tokenizer.json';
 
 function refuseWithResume(options: FinetuneCommandOptions): void {
-  const { task, trainable, rank, alpha, targets, loraDropout, lr, steps, epochs, seed } = options;
+  const { task, trainable, rank, alpha, targets, loraDropout, dtype, rescale, lr, steps, epochs, seed } = options;
   const given = {
     task,
     trainable,
@@ -110,6 +126,8 @@ function refuseWithResume(options: FinetuneCommandOptions): void {
     alpha,
     targets,
     'lora-dropout': loraDropout,
+    dtype,
+    rescale,
     lr,
     steps,
     epochs,
@@ -143,12 +161,11 @@ function trainableOf({
   return { lora: JSON.parse(JSON.stringify(lora)) };
 }
 
-/** A classifier is tuned on labelled texts; so is another model where lines have a tab. */
+/** Of a folder that has lines with labels: these. */
 async function taskOf({ kind }: TrainedRun, data: string): Promise<FinetuneTask> {
-  if (kind === 'textClassifier' || kind === 'maskedLM') return 'classify';
-  if (statSync(data).isDirectory()) return existsSync(join(data, 'train.tsv')) ? 'classify' : 'lm';
-  const lines = (await readText(data)).split('\n').filter((line) => line !== '');
-  return lines.length > 0 && lines.every((line) => line.includes('\t')) ? 'classify' : 'lm';
+  if (kind === 'visionTransformer' || !existsSync(data)) return 'images';
+  if (!statSync(data).isDirectory()) return tuningTask(kind, await readText(data));
+  return existsSync(join(data, 'train.tsv')) ? 'classify' : tuningTask(kind, '');
 }
 
 async function recipeOf(
@@ -157,54 +174,33 @@ async function recipeOf(
   data: string,
   task: FinetuneTask,
   trainable: Selection | LoraTuning,
-  options: FinetuneCommandOptions,
+  { dtype, rescale = [], seed = 0, lr, steps, epochs }: FinetuneCommandOptions,
 ): Promise<Recipe> {
-  const { seed = 0, lr, steps, epochs } = options;
-  const origin = await findOrigin(task, resolve(data));
-  const content = { kind: origin.kind, ...origin.content } as Recipe['data'];
-  const wanted = task === 'classify' ? { batchSize: 1, maxLen: 8 } : {};
-  const read = await readData(
-    { ...content, ...(origin.hasValid ? {} : { validation: 0 }), ...wanted } as Recipe['data'],
-    origin.sources,
-  );
-  const facts = factsOf(task, read, origin.hasValid);
-  const { tokenizer } = run;
-  if (!tokenizer) throw new ConfigError('the base has no tokenizer, so it reads no texts', { path: base });
-  const tokens =
-    task === 'lm' ? { tokens: tokenizer.encode((read as unknown as { whole: string }).whole).length } : {};
-  const parts = {
+  const isText = task !== 'images';
+  if (isText && !run.tokenizer) throw noTokenizer(run, base, 'it reads no texts');
+  const { recipe, data: opened } = await planTuning({
     base: run,
     weights: weightsOf(base),
-    trainable,
-    seed,
-    lr,
-    facts: { ...facts, ...tokens },
-    content,
-  };
-  const draft = tuneRecipe({ ...parts, steps: steps ?? 1 });
-  const opened = await openData(
-    { ...draft, tokenizer: undefined },
-    { sources: origin.sources, tokenizer, tokenizers: loadTokenizers },
-  );
-  const { maxSeqLen = 0 } = run.config as { maxSeqLen?: number };
-  // Both kinds of batches know how many an epoch has.
-  const { numBatches } = opened.train(seed, maxSeqLen) as unknown as { numBatches: number };
-  const all = steps ?? Math.max(1, Math.ceil((epochs ?? EPOCHS) * numBatches));
-  const recipe = tuneRecipe({ ...parts, steps: all });
-  checkTrainable(recipe, run, opened);
-  return checkRecipe({ ...recipe, tokenizer: { kind: 'saved', path: TOKENIZER } }, 'finetune');
+    data: existsSync(data) ? resolve(data) : data,
+    ...(rescale.length > 0 && { rescaleNorms: rescale.length === 1 ? rescale[0] : rescale }),
+    ...{ task, trainable, dtype, seed, lr, steps, epochs },
+  });
+  const tokenizer = isText && ({ kind: 'saved', path: TOKENIZER } as const);
+  const checked = checkRecipe({ ...recipe, ...(tokenizer && { tokenizer }) }, 'finetune');
+  checkTrainable(checked, run, opened);
+  return checked;
 }
 
 /** What is to be trained is there, and the pairs go onto its matrices: else nothing is written. */
-function checkTrainable(recipe: Recipe, { model, kind }: TrainedRun, { sizes }: OpenedData): void {
-  const isSame = recipe.model.kind === kind;
-  const probe = isSame ? model : buildModel(completeModel(recipe.model, sizes), 0);
+function checkTrainable(recipe: Recipe, { model, kind }: TrainedRun, data: OpenedData): void {
+  const isSame = recipe.model.kind === kind && recipe.dtype === undefined;
+  const complete = completeModel(recipe.model, data.sizes);
+  const probe = isSame ? model : buildModel(complete, 0, storageOf(recipe));
   buildOptimizer(recipe, probe).free();
+  gammasOf(recipe, probe, data);
   attachedAdapter(probe)?.free();
   if (!isSame) probe.free();
 }
-
-const EPOCHS = 3;
 
 /** The file, or folder of Hugging Face, that the recipe begins from. */
 function weightsOf(base: string): string {
@@ -221,14 +217,14 @@ async function finish(
   code: number,
   base: string,
   path: string,
-  { out, json }: FinetuneCommandOptions,
+  { out, json }: { out: string; json?: boolean },
 ): Promise<number> {
   if (code !== EXIT.done) return code;
   const { recipe } = await readRecipe(path);
   const { trainable } = recipe;
   if (typeof trainable !== 'object' || !('lora' in trainable) || trainable.also !== undefined) return code;
-  if (baseIsNew(recipe.model.kind)) return code;
-  const run = await openRun(base);
+  if (hasClassHead(recipe.model.kind)) return code;
+  const run = await openRun(base, { dtype: recipe.dtype });
   const adapter = new LoraAdapter(run.model, trainable.lora);
   adapter.loadStateDict(await bestParts(new RunFolder(out)));
   const files = saveAdapter(adapter, { base: resolve(base) });

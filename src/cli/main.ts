@@ -7,7 +7,7 @@ import { bytes, columns, limit, number, threads, whole } from './arguments.js';
 import { EXIT, note, oneLine, reportError } from './errors.js';
 import { SWEEP_HELP, TRAIN_HELP } from './help-texts.js';
 import { queueOption, statusOptions, verifyOption, workerOptions } from './queue-options.js';
-import { logEvery, openPage, tuning } from './run-options.js';
+import { drawing, logEvery, openPage, tuning, usage } from './run-options.js';
 import { packageVersion } from './version.js';
 
 /** What the commands take as a model. */
@@ -146,10 +146,10 @@ command(
     exitCode = await (await import('./fit.js')).fit(data, options);
   });
 
-tuning(command('finetune', 'engine and seed', 'tune a trained model on your text or labelled texts'))
+tuning(command('finetune', 'engine and seed', 'tune a trained model on your text, labelled texts or images'))
   .argument('<base>', RUN)
-  .argument('<data>', 'a text, lines text TAB label, or a folder that prepare has made')
-  .requiredOption('--out <dir>', 'folder of the run')
+  .argument('<data>', 'a text, lines text TAB label, a folder that prepare has made, or a table of images')
+  .option('--out <dir>', 'folder of the run (default: runs/BASE-DATA)')
   .option('--resume', 'go on from the last checkpoint')
   .addOption(logEvery())
   .addOption(openPage())
@@ -219,8 +219,14 @@ command(
     exitCode = await (await import('./compare.js')).compare(runs, options);
   });
 
-command('evaluate', 'engine', 'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies')
-  .argument('<run>', 'folder of the run')
+usage(
+  command(
+    'evaluate',
+    'engine',
+    'NLL of a run on held-out data, BLEU when it translates, F1 when it classifies',
+  ),
+)
+  .argument('<run>', RUN)
   .option('--beam <n>', 'beam size; 1 is greedy (default: 5)', whole(1))
   .option('--length-penalty <x>', 'exponent of the length in the score (default: 1.2)', number(0))
   .addOption(
@@ -255,36 +261,23 @@ command('translate', 'engine', 'translate lines of text with a run')
     exitCode = await (await import('./use-run.js')).translate(run, options);
   });
 
-command('generate', 'engine and seed', 'continue a text with a run, or a conversation in a terminal')
+drawing(
+  usage(
+    command('generate', 'engine and seed', 'continue a text with a run, or a conversation in a terminal'),
+  ),
+)
   .argument('<run>', RUN)
   .option('--prompt <text>', 'text to continue (default: standard input; in a terminal, what you type)')
-  .option('--length <n>', 'most tokens to generate', whole(1), 100)
-  .addOption(
-    new Option('--max-new-tokens <n>', 'the same as --length').argParser(whole(1)).conflicts('length'),
-  )
-  .option(
-    '--temperature <x>',
-    'below 1 keeps to what is likely, above 1 strays; 0 takes the likeliest',
-    number(0),
-    0.8,
-  )
-  .option('--top-k <n>', 'choose among the k most likely', whole(1))
-  .option('--top-p <x>', 'choose among the likeliest whose probabilities sum to x', number(0, true, 1))
-  .option(
-    '--min-p <x>',
-    'choose among those at least x times as likely as the likeliest',
-    number(0, false, 1),
-  )
-  .option('--repetition-penalty <x>', 'above 1 repeats less', number(0, true))
-  .option('--stop <text...>', 'end before the first of these')
   .action(async (run, options) => {
     exitCode = await (await import('./use-run.js')).generate(run, options);
   });
 
-command(
-  'classify',
-  'engine',
-  'label and probability of each line of text, by a run of labelled texts or pairs',
+usage(
+  command(
+    'classify',
+    'engine',
+    'label and probability of each line of text, by a run of labelled texts or pairs',
+  ),
 )
   .argument('<run>', RUN)
   .option('--input <file>', 'a text a line, or text TAB text for a run of pairs (default: standard input)')

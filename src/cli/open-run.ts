@@ -5,6 +5,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError, type PrenormError } from '../errors.js';
+import type { HalfType } from '../half.js';
+import { loadAdapter } from '../interop/adapter.js';
 import type { LoadedModel } from '../io/load-model.js';
 import { withoutFolders } from '../io/recipe-names.js';
 import { type OpenedData, openData, storedData } from '../recipe/index.js';
@@ -24,28 +26,39 @@ export interface TrainedRun extends LoadedModel {
   family?: string;
 }
 
+/** How a model is used. */
+export interface UseOptions {
+  /** Store its matrices in 16 bits. */
+  dtype?: HalfType;
+  /** Folder of an adapter to put on it. */
+  adapter?: string;
+}
+
 /**
  * The trained run at a path.
- * @throws DataError where there is none; CheckpointError for a file that is no whole model
+ * @throws DataError where there is none; CheckpointError for a file that is no whole model; ConfigError for an adapter
+ * that was trained on another
  */
-export async function openRun(path: string): Promise<TrainedRun> {
+export async function openRun(path: string, { dtype, adapter }: UseOptions = {}): Promise<TrainedRun> {
   if (!existsSync(path)) throw noRun(path);
-  return statSync(path).isDirectory() ? openFolder(path) : openFile(path);
+  const run = await (statSync(path).isDirectory() ? openFolder(path, dtype) : openFile(path, dtype));
+  if (adapter !== undefined) (await loadAdapter(run.model, adapter)).attach();
+  return run;
 }
 
 /** A folder has the names of its recipe, whatever its model says. */
-async function openFolder(path: string): Promise<TrainedRun> {
-  if (await isPretrainedFolder(path)) return { ...(await openPretrained(path)), recipeFile: null };
+async function openFolder(path: string, dtype?: HalfType): Promise<TrainedRun> {
+  if (await isPretrainedFolder(path)) return { ...(await openPretrained(path, dtype)), recipeFile: null };
   const folder = new RunFolder(path);
   const { config, model, checkpoint } = folder.files;
   for (const file of [config, existsSync(model) ? model : checkpoint])
     if (!existsSync(file)) throw noModel(path);
   const recipeFile = await folder.readConfig();
-  return { ...(await modelOfRun(folder, recipeFile)), recipeFile };
+  return { ...(await modelOfRun(folder, recipeFile, dtype)), recipeFile };
 }
 
-async function openFile(path: string): Promise<TrainedRun> {
-  const loaded = await loadModelFile(path).catch(async (error) => {
+async function openFile(path: string, dtype?: HalfType): Promise<TrainedRun> {
+  const loaded = await loadModelFile(path, dtype).catch(async (error) => {
     throw (await foreign(path)) ?? error;
   });
   return { ...loaded, recipeFile: (await ofFolder(path, loaded)) ?? (await ownRecipe(path, loaded)) };

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { brief, DataError, FormatError, type PrenormError } from '../errors.js';
+import type { HalfType } from '../half.js';
 import { fromPretrained } from '../interop/index.js';
 import { fileError } from '../io/files-node.js';
 import type { LoadedModel } from '../io/load-model.js';
@@ -82,8 +83,12 @@ export function noModel(path: string): PrenormError {
 }
 
 /** A folder as a model that nobody knows the training of. */
-export async function openPretrained(path: string): Promise<LoadedModel & { family: string }> {
+export async function openPretrained(
+  path: string,
+  dtype?: HalfType,
+): Promise<LoadedModel & { family: string }> {
   const { model, tokenizer, labels, family } = await fromPretrained(path, {
+    ...(dtype && { dtype }),
     tokenizers: await loadTokenizers(),
   });
   const unknown = { recipe: null, step: null, dataHash: null, version: null };
@@ -94,6 +99,7 @@ export async function openPretrained(path: string): Promise<LoadedModel & { fami
 export async function pretrainedWeights(
   path: string,
   kind: ModelRecipe['kind'],
+  dtype?: HalfType,
 ): Promise<PretrainedWeights | null> {
   if (!existsSync(path) || !statSync(path).isDirectory()) {
     const foreign = foreignFile(path, 'weights');
@@ -107,7 +113,7 @@ export async function pretrainedWeights(
       hint: 'give its model.safetensors, whose weights a training can begin from',
     });
   }
-  const { model } = await fromPretrained(path);
+  const { model } = await fromPretrained(path, dtype && { dtype });
   const { seed: _, ...config } = model.config as unknown as Record<string, unknown>;
   const bytes = encodeSafetensors(model.stateDict());
   const isSame = model.kind === kind || (kind === 'pairClassifier' && model instanceof TextClassifier);

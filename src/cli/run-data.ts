@@ -10,6 +10,8 @@ export async function refuseOtherData(input: string, path: string): Promise<void
   const { source } = recipe.data as { source?: string };
   const own = source === undefined ? 'what stands in the recipe' : resolve(sources.resolve(source));
   const real = (name: string): string => (existsSync(name) ? realpathSync(name) : name);
+  // Embedded data have a name and no file.
+  if (source === input && !existsSync(input)) return;
   if (source !== undefined && real(resolve(input)) === real(own)) return;
   throw new ConfigError('the run learns from other data than those given with --resume', {
     path: input,

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { PrenormError } from '../errors.js';
+import type { HalfType } from '../half.js';
 import { type LoadedModel, modelFrom } from '../io/load-model.js';
 import { stepOfBest, stepWanted } from '../io/model-path.js';
 import { pathTools } from '../io/path-tools.js';
@@ -17,15 +18,19 @@ import { loadModelFile, loadTokenizers } from './tokenizers.js';
  * The model of a run: with the best weights so far, or where none are kept the last.
  * @throws CheckpointError for a file that is not whole
  */
-export async function modelOfRun(folder: RunFolder, recipeFile: RecipeFile): Promise<LoadedModel> {
+export async function modelOfRun(
+  folder: RunFolder,
+  recipeFile: RecipeFile,
+  dtype?: HalfType,
+): Promise<LoadedModel> {
   const { model, checkpoint } = folder.files;
-  if (!existsSync(model)) return checkpointModel(folder, recipeFile);
+  if (!existsSync(model)) return checkpointModel(folder, recipeFile, dtype);
   // The file before the checkpoint: a training that goes on meanwhile then only makes it look old.
-  const loaded = await loadModelFile(model);
+  const loaded = await loadModelFile(model, dtype);
   const step = await otherStep(folder, loaded);
   if (step === null) return loaded;
   note(`${model} is of step ${loaded.step}, the model of the run of step ${step}: taken from ${checkpoint}`);
-  return checkpointModel(folder, recipeFile);
+  return checkpointModel(folder, recipeFile, dtype);
 }
 
 /** Says so when the file, which somebody wants and no other, is not the run's model. */
@@ -54,7 +59,11 @@ async function otherStep({ files }: RunFolder, { step }: LoadedModel): Promise<n
 }
 
 /** The model that lies in the checkpoint. */
-async function checkpointModel(folder: RunFolder, { recipe }: RecipeFile): Promise<LoadedModel> {
+async function checkpointModel(
+  folder: RunFolder,
+  { recipe }: RecipeFile,
+  dtype?: HalfType,
+): Promise<LoadedModel> {
   const { tokenizer, checkpoint: path } = folder.files;
   const bytes = await folder.checkpoint();
   const beside = {
@@ -62,5 +71,5 @@ async function checkpointModel(folder: RunFolder, { recipe }: RecipeFile): Promi
     recipe: recipe as unknown as Json,
     step: stepOfBest(readSafetensorsHeader(bytes, path), path, pathTools),
   };
-  return modelFrom({ bytes, path, beside }, { tokenizers: loadTokenizers, tuning });
+  return modelFrom({ bytes, path, beside }, { tokenizers: loadTokenizers, tuning, dtype });
 }

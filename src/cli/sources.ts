@@ -15,7 +15,7 @@ export function fileSources(folder: string): Sources {
     read: (path) => readFileChecked(path),
     moduleUrl: (name) => (/^[a-z]+:/.test(name) ? name : pathToFileURL(resolve(folder, name)).href),
     join,
-    pretrained: async (path, kind) => (await import('./pretrained-folder.js')).pretrainedWeights(path, kind),
+    pretrained: async (...asked) => (await import('./pretrained-folder.js')).pretrainedWeights(...asked),
   };
 }
 

@@ -12,7 +12,9 @@ import {
   type PreparedRun,
   prepareRun,
   type Recipe,
+  type Rescaled,
   readDecisive,
+  rescaledWeights,
   type Sources,
 } from '../recipe/index.js';
 import { exp64 } from '../runtime/math.js';
@@ -302,7 +304,8 @@ class Training {
     const nll = found?.validNll;
     const loss = trainer.losses[trainer.losses.length - 1];
     const perplexity = nll === undefined ? undefined : exp64(nll);
-    const scores = heldOutScores(this.run, best?.weights);
+    const rescaled = rescaledWeights(this.run, best?.weights ?? null);
+    const scores = heldOutScores(this.run, rescaled?.weights ?? best?.weights);
     const hash = trainer.hash();
     print(
       this.options,
@@ -315,12 +318,13 @@ class Training {
         metric: found?.metric,
         best: best && { step: best.step, metric: best.metric, value: best.value },
         ...(scores && { classification: scores }),
+        ...(rescaled && { rescaled: { lambda: rescaled.lambda, tried: rescaled.tried } }),
         stopped: stopped?.message,
         hash,
         out: this.folder.path,
       },
       forOutput(
-        `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}${scoresText(scores)}`,
+        `${trainer.step} steps, loss ${loss.toFixed(4)}${this.#validText(found, perplexity)}; the run is in ${this.folder.path}${rescaledText(rescaled)}${scoresText(scores)}`,
         process.stdout,
       ),
     );
@@ -356,6 +360,14 @@ class Training {
     const kept = isLast ? '' : `, best ${best.metric} ${best.value.toFixed(4)} at step ${best.step}`;
     return `, valid NLL ${validNll.toFixed(4)} (perplexity ${perplexity?.toFixed(2)}${bits})${value}${kept}`;
   }
+}
+
+/** How far the norms in the file of the model have gone, in a line of its own. */
+function rescaledText(rescaled: Rescaled | null): string {
+  if (!rescaled) return '';
+  const tried = rescaled.tried.map(({ lambda, validNll }) => `${lambda}: ${validNll.toFixed(4)}`);
+  const judged = tried.length > 0 ? ` (valid NLL of ${tried.join(', ')})` : '';
+  return `\nmodel.safetensors: norms rescaled by ${rescaled.lambda}${judged}`;
 }
 
 /** How good the file of the model is at classes, in a line of its own. */

@@ -10,7 +10,7 @@ import type { Tokenizer } from '../text/index.js';
 import { decodeText } from '../utf8.js';
 import { EXIT, firstGiven } from './errors.js';
 import { readText } from './files.js';
-import { noTokenizer, openRun, type TrainedRun } from './open-run.js';
+import { noTokenizer, openRun, type TrainedRun, type UseOptions } from './open-run.js';
 import { type EngineOptions, start } from './start.js';
 import { print } from './train.js';
 
@@ -117,7 +117,7 @@ function translationsOf(
   });
 }
 
-interface Continuing extends Omit<GenerateOptions, 'signal' | 'seed'> {
+interface Continuing extends UseOptions, Omit<GenerateOptions, 'signal' | 'seed'> {
   seed?: number;
   /** Default: what comes on standard input; in a terminal, line by line. */
   prompt?: string;
@@ -140,7 +140,7 @@ function checkDrawing({ temperature, topK, topP, minP }: Continuing): void {
 export async function generate(folder: string, options: Common & Continuing): Promise<number> {
   checkDrawing(options);
   await start(options);
-  const run = await openRun(folder);
+  const run = await openRun(folder, options);
   const { model, tokenizer, kind } = run;
   if (!(model instanceof CausalLM)) {
     throw new ConfigError(`this run is a ${kind}, which does not continue a text`, {

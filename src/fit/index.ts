@@ -9,3 +9,5 @@ export { describeRecipe, type FitMetrics, type FitResult, fit, type ModelOfTask 
 export { guessTask, type TaskGuess } from './guess-task.js';
 export type { FitBudget, FitData, FitOptions, FitProgress } from './options.js';
 export { type FitPlan, type FitPlanOptions, planFit } from './plan-fit.js';
+export { planTuning, type TuningOptions, type TuningPlan, tuningTask } from './plan-tuning.js';
+export type { FinetuneTask, TuneBase } from './tune-recipe.js';

@@ -142,7 +142,7 @@ function fromList(task: FitTask, list: readonly unknown[]): string {
 }
 
 /** Files of Node, or null where there are none. Names become absolute: the recipe serves wherever it is used. */
-function nodeFiles(): Sources | null {
+export function nodeFiles(): Sources | null {
   const fs = nodeBuiltin('node:fs') as typeof import('node:fs') | null;
   const paths = nodeBuiltin('node:path') as typeof import('node:path') | null;
   if (!fs || !paths) return null;

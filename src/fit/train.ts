@@ -13,7 +13,13 @@ export {
   type FitOptions,
   type FitProgress,
   type FitResult,
+  type FinetuneTask,
   type FitTask,
   fit,
   type ModelOfTask,
+  planTuning,
+  type TuneBase,
+  type TuningOptions,
+  type TuningPlan,
+  tuningTask,
 } from './index.js';

@@ -5,55 +5,92 @@ import type { LoraTuning, ModelKindName, Recipe, Selection } from '../recipe/ind
 import { chooseRecipe, type FitFacts } from './choose-recipe.js';
 
 /** What a trained model can be tuned for. */
-export type FinetuneTask = 'lm' | 'classify';
+export type FinetuneTask = 'lm' | 'classify' | 'images';
 
-/** The base: its kind, complete configuration, and names of its classes. */
+/** A trained model, as the rules look at it. */
 export interface TuneBase {
+  /** Name of its kind. */
   kind: ModelKindName;
+  /** Its own, complete. */
   config: object;
 }
 
-/** What the rules look at. */
-export interface TuneFacts {
+/** What is wanted of a tuning, whatever it is for. */
+export interface TuneWishes {
   base: TuneBase;
-  /** Where its weights are. */
-  weights: string;
+  /** Its weights, or where they are. */
+  weights: NonNullable<Recipe['weights']>;
   trainable: Selection | LoraTuning;
-  facts: Omit<FitFacts, 'steps' | 'seed' | 'largest'>;
-  /** The data's kind and where they are. */
-  content: Recipe['data'];
+  /** How what is frozen is stored. */
+  dtype?: Recipe['dtype'];
+  rescaleNorms?: Recipe['rescaleNorms'];
   steps: number;
   lr?: number;
   seed: number;
 }
 
-/** Whether a kind of model has a head that no base brings: one over classes. */
-export const baseIsNew = (kind: ModelKindName): boolean =>
-  kind === 'textClassifier' || kind === 'pairClassifier';
+/** What the rules look at. */
+export interface TuneFacts extends TuneWishes {
+  facts: Omit<FitFacts, 'steps' | 'seed' | 'largest'>;
+  /** The data's kind and where they are. */
+  content: Recipe['data'];
+}
+
+/** Whether a kind of model has a head over classes, which is always trained: another base has none, or other classes. */
+export const hasClassHead = (kind: ModelKindName): boolean =>
+  kind === 'textClassifier' || kind === 'pairClassifier' || kind === 'visionTransformer';
 
 /**
  * A recipe without its tokenizer, which is the base's: batches, evaluations and schedule as `chooseRecipe` has them, the
  * model of the base, and a rate by how much of it is trained. A head over classes is always trained, too.
  * @throws ConfigError for a base that cannot be tuned for the task
  */
-export function tuneRecipe({ base, weights, trainable, facts, content, steps, lr, seed }: TuneFacts): Recipe {
+export function tuneRecipe({ facts, content, ...wishes }: TuneFacts): Recipe {
+  const { base, steps, seed } = wishes;
   const { task } = facts;
   const chosen = chooseRecipe({ ...facts, steps, seed });
   const model = modelOf(base, task as FinetuneTask);
-  const { maxSeqLen, dModel } = base.config as { maxSeqLen: number; dModel: number };
+  const { maxSeqLen } = base.config as { maxSeqLen: number };
   const bound = (key: string): object => {
     const value = (chosen.data as unknown as Record<string, number>)[key];
     return value === undefined ? {} : { [key]: Math.min(value, maxSeqLen) };
   };
-  const isAll = trainable === 'all';
-  const withHead = baseIsNew(model.kind) && typeof trainable === 'string' && !isAll && trainable !== 'head';
-  const maxLr = lr ?? rateOf(trainable, dModel);
   const { tokenizer: _, ...rest } = chosen;
+  const data = { ...chosen.data, ...bound('seqLen'), ...bound('maxLen'), ...content } as Recipe['data'];
+  return { ...rest, model, data, ...howTuned(model.kind, wishes) };
+}
+
+const IMAGES = 32;
+
+/** As `tuneRecipe`, for images: all of it but the number of their classes is the base's. */
+export function tuneImages(source: string, numClasses: number, wishes: TuneWishes): Recipe {
+  const { base, steps, seed } = wishes;
+  if (base.kind !== 'visionTransformer') throw wrongBase(base.kind, 'images', 'a visionTransformer');
+  const { seed: _, ...own } = base.config as Record<string, unknown>;
+  const { channels = 1 } = own as { channels?: number };
   return {
-    ...rest,
-    model,
+    model: { kind: 'visionTransformer', ...own, numClasses } as Recipe['model'],
+    data: { kind: 'images', source, channels, batchSize: IMAGES, validation: 0.1, holdOut: 'spread' },
+    clipNorm: 1,
+    steps,
+    evalEvery: Math.ceil(steps / 10),
+    stopOnDivergence: true,
+    seed,
+    ...howTuned(base.kind, wishes),
+  };
+}
+
+/** What is trained, how fast, and how the rest lies in memory. */
+function howTuned(kind: ModelKindName, wishes: TuneWishes) {
+  const { base, weights, trainable, dtype, rescaleNorms, steps, lr } = wishes;
+  const { dModel } = base.config as { dModel: number };
+  const isAll = trainable === 'all';
+  const withHead = hasClassHead(kind) && typeof trainable === 'string' && !isAll && trainable !== 'head';
+  const maxLr = lr ?? rateOf(trainable, dModel);
+  return {
     weights,
-    data: { ...chosen.data, ...bound('seqLen'), ...bound('maxLen'), ...content } as Recipe['data'],
+    ...(dtype && { dtype }),
+    ...(rescaleNorms === undefined ? {} : { rescaleNorms }),
     trainable: withHead ? [trainable, 'head'] : trainable,
     optimizer: {
       kind: 'adamw',
@@ -63,7 +100,7 @@ export function tuneRecipe({ base, weights, trainable, facts, content, steps, lr
       ...(isAll ? { decay: 'matrices' } : {}),
     },
     schedule: { kind: 'cosine', maxLr, warmupSteps: Math.min(100, Math.ceil(steps / 10)), totalSteps: steps },
-  };
+  } satisfies Partial<Recipe>;
 }
 
 /** A part of the model takes larger steps than all of it; wider models smaller ones (docs/fine-tuning.md). */
@@ -76,12 +113,7 @@ function rateOf(trainable: Selection | LoraTuning, dModel: number): number {
 function modelOf({ kind, config }: TuneBase, task: FinetuneTask): Recipe['model'] {
   const { seed: _, ...own } = config as Record<string, unknown>;
   const refuse = (wanted: string): never => {
-    throw new ConfigError(`a ${kind} cannot be tuned for the task ${task}`, {
-      op: 'finetune',
-      expected: wanted,
-      actual: kind,
-      hint: `give a base that is ${wanted}`,
-    });
+    throw wrongBase(kind, task, wanted);
   };
   if (task === 'lm')
     return kind === 'causalLM' ? ({ kind, ...own } as Recipe['model']) : refuse('a causalLM');
@@ -92,6 +124,15 @@ function modelOf({ kind, config }: TuneBase, task: FinetuneTask): Recipe['model'
     return { kind: 'textClassifier', ...stack, numSegments: own.numSegments } as Recipe['model'];
   if (kind === 'causalLM')
     return { kind: 'textClassifier', ...stack, causal: true, pooling: 'last' } as Recipe['model'];
-  if (!baseIsNew(kind)) return refuse('a causalLM, a maskedLM or a textClassifier');
+  if (kind !== 'textClassifier' && kind !== 'pairClassifier')
+    return refuse('a causalLM, a maskedLM or a textClassifier');
   return { kind: 'textClassifier', ...own } as Recipe['model'];
 }
+
+const wrongBase = (kind: ModelKindName, task: FinetuneTask, wanted: string): ConfigError =>
+  new ConfigError(`a ${kind} cannot be tuned for the task ${task}`, {
+    op: 'finetune',
+    expected: wanted,
+    actual: kind,
+    hint: `give a base that is ${wanted}`,
+  });

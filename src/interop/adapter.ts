@@ -6,21 +6,19 @@ import { checkOptions, flag, optional, type Rules, text } from '../checks.js';
 import { brief, ConfigError, FormatError, formatShape } from '../errors.js';
 import { libraryKind } from '../io/model-file.js';
 import { decodeSafetensors, encodeSafetensors, type TensorEntry } from '../io/safetensors.js';
-import { sha256 } from '../io/sha256.js';
 import { JsonPart } from '../json-part.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
 import type { StateDict } from '../nn/module.js';
 import { LoraAdapter } from '../tuning/lora.js';
 import { chooseTargets, targetsOf } from '../tuning/targets.js';
 import { encodeBytes } from '../utf8.js';
+import { baseHashes, checkBase } from './adapter-base.js';
 import { type AdapterName, adapterNames, keyOf, namesFor, readKey } from './adapter-names.js';
 import { openFolder, type PretrainedSource } from './source.js';
 import { readJsonFile } from './weights.js';
 
 const CONFIG = 'adapter_config.json';
 const WEIGHTS = 'adapter_model.safetensors';
-/** Where the file says which base it is for. */
-const BASE = 'base_sha256';
 
 /** How an adapter is written. */
 export interface SaveAdapterOptions {
@@ -32,7 +30,7 @@ const saveRules: Rules<SaveAdapterOptions> = { base: optional(text) };
 
 /**
  * The files of an adapter as PEFT reads them, by their names: `adapter_config.json` and `adapter_model.safetensors`, which
- * also says the hash of the matrices it belongs to. A model of no known family has our own names in it.
+ * also says the hashes of the matrices it belongs to, as they are and in 16 bits. A model of no known family has our own names in it.
  * @throws ConfigError for an adapter that is merged, and for a target that its family has no module for
  */
 export function saveAdapter(
@@ -90,7 +88,7 @@ export function saveAdapter(
     init_lora_weights: true,
     modules_to_save: null,
   };
-  const metadata = { format: 'pt', [BASE]: baseHash(model, adapter.config.targets) };
+  const metadata = { format: 'pt', ...baseHashes(model, adapter.config.targets) };
   return new Map([
     [CONFIG, encodeBytes(`${JSON.stringify(config, null, 2)}\n`).slice()],
     [WEIGHTS, encodeSafetensors(tensors, metadata)],
@@ -144,15 +142,7 @@ export async function loadAdapter(
   const targets = shortNames(model, [
     ...new Set([...state.keys()].map((key) => key.replace(/\.lora_[ab]$/, ''))),
   ]);
-  const known = metadata[BASE];
-  if (known !== undefined && !options.otherBase && known !== baseHash(model, targets)) {
-    throw new ConfigError('the adapter was trained on a base with other weights', {
-      op,
-      path: file.path,
-      expected: known,
-      hint: 'load it into the model it was trained on; { otherBase: true } takes it all the same',
-    });
-  }
+  if (!options.otherBase) checkBase(metadata, model, targets, file.path);
   const adapter = new LoraAdapter(model, { ...read, targets });
   try {
     adapter.loadStateDict(state);
@@ -271,14 +261,3 @@ function shortNames(model: LibraryModel, paths: readonly string[]): string[] {
   return found.length === wanted.size && found.every((path) => wanted.has(path)) ? names : ordered;
 }
 
-/** SHA-256 over the matrices that the targets stand on. */
-function baseHash(model: LibraryModel, targets: readonly string[]): string {
-  const weights = new Set(
-    chooseTargets('saveAdapter', model, targets).map(({ projection }) => projection.weight),
-  );
-  const hash = [...weights].map((weight) => {
-    const values = weight.toArray();
-    return sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  });
-  return sha256(encodeBytes(hash.join('')));
-}

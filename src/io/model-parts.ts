@@ -26,7 +26,7 @@ export interface ModelParts {
   spareIds: number | null;
   /** Values of the weights, and how many tensors they are. */
   room: { elements: number; tensors: number };
-  /** Copies of the weights. */
+  /** The weights, to be read at once: they lie in the bytes of the file, where they can. */
   weights(): StateDict;
 }
 
@@ -115,7 +115,7 @@ function weightsOf(bytes: Uint8Array, header: SafetensorsHeader, prefix: string,
     room: { elements, tensors: records.length },
     weights: () => {
       const state: StateDict = new Map();
-      for (const [name, { shape, data }] of readTensors(bytes, header, prefix)) {
+      for (const [name, { shape, data }] of readTensors(bytes, header, prefix, true)) {
         if (!(data instanceof Float32Array || data instanceof Float64Array)) {
           throw new CheckpointError(`tensor ${brief(name)} does not hold floats`, { path });
         }

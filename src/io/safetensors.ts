@@ -149,15 +149,25 @@ export function decodeSafetensors(
   return { tensors: readTensors(bytes, header), metadata: header.metadata };
 }
 
-/** Copies of tensors of a file that is as long as its header says, in the order of its data: those with this prefix. */
+/**
+ * Copies of tensors of a file that is as long as its header says, in the order of its data: those with this prefix. With
+ * `inPlace` float32 values are not copied where they can be read as they lie, for whoever copies them elsewhere at once.
+ */
 export function readTensors(
   bytes: Uint8Array,
   header: SafetensorsHeader,
   prefix = '',
+  inPlace = false,
 ): Map<string, DecodedTensor> {
   const tensors = new Map<string, DecodedTensor>();
   for (const { name, dtype, shape, begin, end } of header.tensors) {
     if (!name.startsWith(prefix)) continue;
+    const at = bytes.byteOffset + header.dataStart + begin;
+    if (inPlace && dtype === 'F32' && at % 4 === 0) {
+      const data = new Float32Array(bytes.buffer as ArrayBuffer, at, (end - begin) / 4);
+      tensors.set(name, { dtype, shape, data });
+      continue;
+    }
     // A copy: aligned, and unshared even where the file lies in shared memory.
     const own = new Uint8Array(end - begin);
     own.set(bytes.subarray(header.dataStart + begin, header.dataStart + end));

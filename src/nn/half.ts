@@ -8,7 +8,10 @@ import { DataError } from '../errors.js';
 import type { HalfType } from '../half.js';
 import { halfStorage } from '../tensor/half-storage.js';
 import { sizeOf } from '../tensor/shape.js';
+import { persistentStorage } from '../tensor/tensor.js';
+import { draw } from './init.js';
 import { Embedding } from './layers.js';
+import type { LibraryModel } from './model-kinds.js';
 import type { Module } from './module.js';
 import { Projection } from './projection.js';
 
@@ -27,6 +30,20 @@ export function inHalf<T>(type: HalfType | undefined, make: () => T): T {
     2,
     make,
   );
+}
+
+/**
+ * Has matrices of a model made in 16 bits lie in float32 after all, with their initial values, because they are trained.
+ * @param paths of the parameters that are; others than matrices are in float32 anyway
+ */
+export function widen(model: LibraryModel, paths: ReadonlySet<string>, seed: number): void {
+  for (const [path, parameter] of model.namedParameters()) {
+    if (!paths.has(path) || parameter.dtype === 'f32') continue;
+    parameter.moveTo(persistentStorage(parameter.runtime, 'f32', parameter.size));
+    parameter.requiresGrad = true;
+    // Of a matrix nothing else decides them.
+    draw(parameter, model.config.init, seed, `init:${path}`, 1);
+  }
 }
 
 /** Numbers that are moved at a time. */

@@ -93,7 +93,8 @@ function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null 
   }
 }
 
-function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
+/** Draws one parameter of a model from the stream of this name. */
+export function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
   const law = lawOf(p, scheme, biasFanIn);
   if (law) fillBy(law, p, seed, stream);
 }

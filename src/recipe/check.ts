@@ -34,6 +34,7 @@ import type {
   TokenizerRecipe,
   TrainingRecipe,
 } from './recipe.js';
+import { rescaleRule } from './rescale.js';
 import { isLora, isSelection } from './selection.js';
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
@@ -76,6 +77,8 @@ const recipeRules: Rules<Recipe> = {
     wanted: 'bytes of safetensors, or the path of a file',
     holds: (value) => bytes.holds(value) || isPath(value),
   }),
+  dtype: optional(oneOf('f16', 'bf16')),
+  rescaleNorms: optional(rescaleRule),
   data: kinded,
   tokenizer: optional(kinded),
   metric: optional(named(metricModels)),
@@ -151,6 +154,7 @@ export function checkRecipe(value: unknown, path: string): Recipe {
   must(readers.includes(model.kind), 'model.kind', wanted, model.kind);
   checkTokenizer(recipe, path, must);
   checkTraining(recipe, must, path);
+  checkStorage(recipe, must);
   checkEvaluation(recipe, must, path);
   return recipe;
 }
@@ -241,6 +245,14 @@ function checkTraining(recipe: TrainingRecipe, must: Must, path: string): void {
   if (!earlyStopping) return;
   checkSection(path, 'earlyStopping', earlyStopping, stoppingRules);
   must(evalEvery !== undefined, 'evalEvery', 'given with earlyStopping, which counts evaluations', evalEvery);
+}
+
+function checkStorage({ dtype, rescaleNorms, weights, trainable = 'all' }: Recipe, must: Must): void {
+  const isTuned = rescaleNorms === undefined || weights !== undefined;
+  must(isTuned, 'rescaleNorms', 'left out without weights, from which norms move', rescaleNorms);
+  if (dtype === undefined) return;
+  must(weights !== undefined, 'dtype', 'left out without weights, as nothing is there to be stored', dtype);
+  must(trainable !== 'all', 'dtype', 'left out where all is trained: it is for what is not', dtype);
 }
 
 function checkEvaluation({ metric, samples, model }: Recipe, must: Must, path: string): void {

@@ -38,7 +38,7 @@ function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
   const model = withKindOfToday(recipe.model);
   const { trainable = 'all', schedule = null, accumulate = 1 } = recipe;
   const optimizer = withoutDefault(recipe.optimizer);
-  const { clipNorm = null, labelSmoothing = 0 } = recipe;
+  const { clipNorm = null, labelSmoothing = 0, dtype } = recipe;
   const seeds = seedsOf(recipe);
   const part = {
     recipe: 1,
@@ -50,6 +50,8 @@ function trainingPart(recipe: Omit<Recipe, 'data'>): Record<string, unknown> {
     clipNorm,
     labelSmoothing,
     seeds,
+    // Float32 goes without saying, too.
+    ...(dtype === undefined ? {} : { dtype }),
   };
   return { ...part, ...markOf(recipe.arithmetic ?? 'strict') };
 }

@@ -62,6 +62,7 @@ export {
   type TokenizerRecipe,
   type TrainingRecipe,
 } from './recipe.js';
+export { type Rescaled, type RescaledRun, rescaledWeights } from './rescale.js';
 export { noFiles, type PretrainedWeights, type Sources } from './sources.js';
 export { readTokenizer, type TextCodec } from './tokenizers.js';
 export { isVersion01, recipeOf01 } from './version-0.1.js';

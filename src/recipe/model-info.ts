@@ -8,6 +8,7 @@ import { dataKind } from './data/table.js';
 import type { DataRecipe } from './data-recipe.js';
 import type { RecipeModel } from './models.js';
 import type { Recipe } from './recipe.js';
+import { type RescaledRun, rescaledWeights } from './rescale.js';
 
 /** For `saveModel`, and for the checkpoints of a trainer. */
 export interface ModelInfo extends Pick<SaveModelOptions, 'tokenizer' | 'labels'> {
@@ -33,14 +34,16 @@ export function modelInfo(recipe: Recipe, { tokenizer, classes }: OpenedData): M
  * @param best as `Trainer.best`
  */
 export function encodeRun(
-  { recipe, data, model }: { recipe: Recipe; data: OpenedData; model: RecipeModel },
+  run: RescaledRun,
   { best, step }: { best: { weights: StateDict; step: number } | null; step: number },
 ): Uint8Array<ArrayBuffer> {
+  const { recipe, data, model } = run;
+  const rescaled = rescaledWeights(run, best?.weights ?? null);
   return encodeModel({
     ...modelInfo(recipe, data),
     kind: model.kind,
     config: model.config,
-    weights: withAdapter(model, best?.weights ?? model.stateDict()),
+    weights: withAdapter(model, rescaled?.weights ?? best?.weights ?? model.stateDict()),
     spareIds: true,
     step: best?.step ?? step,
     dataHash: data.sha256,

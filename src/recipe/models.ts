@@ -1,9 +1,11 @@
 /** @file A model from a recipe and what its data knows. */
 import { brief, ConfigError } from '../errors.js';
 import { decodeSafetensors } from '../io/index.js';
+import { inHalf, widen } from '../nn/half.js';
 import { type LibraryModel, type ModelKind, makeModel } from '../nn/model-kinds.js';
 import type { StateDict } from '../nn/module.js';
 import { TextClassifier } from '../nn/text-classifier.js';
+import { VisionTransformer } from '../nn/vision-transformer.js';
 import type { DataSizes } from './data/kind.js';
 import type { ModelRecipe } from './recipe.js';
 
@@ -71,14 +73,25 @@ export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecip
   return complete as ModelRecipe;
 }
 
-/** The model with its initial values. */
-export function buildModel(recipe: ModelRecipe, seed: number): RecipeModel {
+/** How a model is stored whose weights are to be loaded. */
+export interface Storage {
+  dtype: 'f16' | 'bf16';
+  /** Paths of what is trained, and stays float32. */
+  trained(model: RecipeModel): ReadonlySet<string>;
+}
+
+/** The model with its initial values; with `storage`, what is not trained has none, and is frozen. */
+export function buildModel(recipe: ModelRecipe, seed: number, storage?: Storage): RecipeModel {
   const { kind, ...options } = recipe;
-  return makeModel(kind, { seed, ...options });
+  const model = inHalf(storage?.dtype, () => makeModel(kind, { seed, ...options }));
+  if (storage) widen(model, storage.trained(model), seed);
+  return model;
 }
 
 /**
- * Puts weights from elsewhere in place of the initial values: those of `encodeSafetensors(model.stateDict())`, or of a checkpoint. A textClassifier also takes those of a maskedLM, and a causal one those of a causalLM.
+ * Puts weights from elsewhere in place of the initial values: those of `encodeSafetensors(model.stateDict())`, or of a
+ * checkpoint. A textClassifier also takes those of a maskedLM, and a causal one those of a causalLM; a visionTransformer
+ * those for another number of classes.
  * @throws FormatError for a damaged file, or one of another model
  */
 export function loadWeights(model: RecipeModel, bytes: Uint8Array, path = 'weights'): void {
@@ -90,7 +103,16 @@ export function loadWeights(model: RecipeModel, bytes: Uint8Array, path = 'weigh
     const isFloat = data instanceof Float32Array || data instanceof Float64Array;
     if (isFloat && name.startsWith(prefix)) state.set(name.slice(prefix.length), { shape, data });
   }
+  if (model instanceof VisionTransformer) keepOwnHead(model, state);
   const isPretrained = model instanceof TextClassifier && !state.has('head.classifier.weight');
   if (isPretrained) model.loadPretrained(state);
   else model.loadStateDict(state, { path });
+}
+
+/** A head over other classes is of no use. */
+function keepOwnHead(model: VisionTransformer, state: StateDict): void {
+  const given = state.get('head.weight');
+  if (!given || given.shape[0] === model.config.numClasses) return;
+  for (const [name, parameter] of model.head.namedParameters('head'))
+    state.set(name, { shape: parameter.shape, data: parameter.toArray() as Float32Array });
 }

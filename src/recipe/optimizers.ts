@@ -21,15 +21,18 @@ export function weightDecayOf({ kind, weightDecay }: OptimizerRecipe): number {
   return weightDecay ?? (kind === 'adamw' ? ADAMW_DECAY : 0);
 }
 
-/** Paths of what is trained, once the parts that a recipe wants on the model are there. */
-function chooseTrainable(
-  recipe: TrainingRecipe,
-  model: Module,
-  trainable: NonNullable<TrainingRecipe['trainable']>,
-): Set<string> {
+/** Paths of what a recipe trains of the model itself, without parts that it puts on. */
+export function trainedOf({ trainable = 'all' }: TrainingRecipe, model: Module): Set<string> {
   if (!isLora(trainable)) return select(model, trainable, 'trainable');
   const also = trainable.also ?? (hasClasses(model) ? 'head' : undefined);
-  const chosen = also === undefined ? new Set<string>() : select(model, also, 'trainable.also');
+  return also === undefined ? new Set() : select(model, also, 'trainable.also');
+}
+
+/** Paths of what is trained, once the parts that a recipe wants on the model are there. */
+function chooseTrainable(recipe: TrainingRecipe, model: Module): Set<string> {
+  const { trainable = 'all' } = recipe;
+  const chosen = trainedOf(recipe, model);
+  if (!isLora(trainable)) return chosen;
   const adapter = new LoraAdapter(model, { ...trainable.lora, seed: seedsOf(recipe).model }).attach();
   for (const { path } of adapter.parameters()) chosen.add(path);
   return chosen;
@@ -46,9 +49,9 @@ function hasClasses(model: Module): boolean {
  *   is empty because an earlier one took everything; for `decay: 'matrices'` where nothing would decay
  */
 export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer {
-  const { trainable = 'all', optimizer } = recipe;
+  const { optimizer } = recipe;
   const { kind, groups = [], decay, lr: _, ...options } = optimizer;
-  const chosen = chooseTrainable(recipe, model, trainable);
+  const chosen = chooseTrainable(recipe, model);
   model.setTrainable((path) => chosen.has(path));
   const left = new Map([...model.namedParameters()].filter(([path]) => chosen.has(path)));
   const made = groups.map(({ match, ...own }, g): ParamGroup => {

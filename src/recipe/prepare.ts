@@ -3,7 +3,7 @@ import { bytesOf } from '../checks.js';
 import type { BatchSource } from '../data/index.js';
 import { ConfigError, checkKeys } from '../errors.js';
 import type { TokenizerLoader } from '../io/saved-tokenizer.js';
-import { type CausalLM, placements, profileAdmin, recompute } from '../nn/index.js';
+import { type CausalLM, placements, profileAdmin, recompute, type StateDict } from '../nn/index.js';
 import { makeSchedule } from '../optim/index.js';
 import { markOf } from '../runtime/arithmetic.js';
 import { currentRuntime } from '../runtime/runtime.js';
@@ -14,9 +14,10 @@ import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
 import { metricOf } from './metrics.js';
 import { modelInfo } from './model-info.js';
-import { buildModel, completeModel, loadWeights, type RecipeModel } from './models.js';
-import { buildOptimizer } from './optimizers.js';
+import { buildModel, completeModel, loadWeights, type RecipeModel, type Storage } from './models.js';
+import { buildOptimizer, trainedOf } from './optimizers.js';
 import { type Recipe, seedsOf, type TrainingRecipe } from './recipe.js';
+import { gammasOf } from './rescale.js';
 import { samplesOf } from './samples.js';
 import { noFiles, type Sources } from './sources.js';
 import { makeTokenizer, type TextCodec } from './tokenizers.js';
@@ -27,6 +28,8 @@ export interface PreparedRun {
   recipe: Recipe;
   data: OpenedData;
   model: RecipeModel;
+  /** The gammas that a tuning begins with whose norms are rescaled at its end; null for any other. */
+  gammas: StateDict | null;
   /** For `new Trainer`; signals and checkpoints are the caller's. */
   options: TrainerOptions<unknown>;
 }
@@ -85,7 +88,7 @@ export async function prepareOn(
   const { weights, model } = recipe;
   if (typeof weights !== 'string') return buildRun(recipe, data);
   const path = sources.resolve(weights);
-  const pretrained = await sources.pretrained?.(path, model.kind);
+  const pretrained = await sources.pretrained?.(path, model.kind, recipe.dtype);
   if (pretrained) {
     const { bytes, options } = pretrained;
     return buildRun(
@@ -114,7 +117,7 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
     data: { ...recipe.data, ...data.decided },
   };
   currentRuntime().manualSeed(seeds.dropout);
-  const model = buildModel(complete.model, seeds.model);
+  const model = buildModel(complete.model, seeds.model, storageOf(recipe));
   const { maxSeqLen = 0 } = model.config as { maxSeqLen?: number };
   const batches = data.train(seeds.data, maxSeqLen);
   if (weights) loadWeights(model, weights, weightsPath);
@@ -131,12 +134,19 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
     recipe: complete,
     data,
     model,
+    gammas: gammasOf(complete, model, data),
     options: {
       ...options,
       ...evaluationOptions(complete, model, data, validation),
       companions: { tokenizer, labels },
     },
   };
+}
+
+/** How the model of a recipe is stored; undefined for float32. */
+export function storageOf(recipe: Recipe): Storage | undefined {
+  const { dtype } = recipe;
+  return dtype && { dtype, trained: (model) => trainedOf(recipe, model) };
 }
 
 /** @throws ConfigError for a recipe whose arithmetic is not that of the current runtime */

@@ -144,9 +144,19 @@ export interface Recipe extends TrainingRecipe {
   model: ModelRecipe;
   /**
    * Safetensors to begin from: bytes, or a file. A textClassifier also takes those of a maskedLM (a causal one: of a
-   * causalLM), and begins its own head anew. Default: initial values by `seed`.
+   * causalLM), and begins its own head anew, as a visionTransformer does where theirs has another number of classes. Default: initial values by `seed`.
    */
   weights?: ArrayBufferView | ArrayBufferLike | string;
+  /**
+   * How matrices that are not trained are stored: in 16 bits a number, half the memory, computing with the rounded weights;
+   * `f16` is the more exact, `bf16` has the range of float32. Needs `weights` and a `trainable`. Default: as float32.
+   */
+  dtype?: 'f16' | 'bf16';
+  /**
+   * Of a tuning of norms: how often the way of every gamma from where it began counts in the run's model, gamma' = before +
+   * lambda (after - before); of several values the one with the lowest held-out loss. Needs `weights`. Default 1: as trained.
+   */
+  rescaleNorms?: number | readonly number[];
   /** The data's `kind`, where it is, and how it becomes batches. */
   data: DataRecipe;
   /** How texts become ids; other kinds of texts than `text` need `bpe` or `saved`. Default: characters for `text`. */

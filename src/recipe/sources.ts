@@ -16,8 +16,15 @@ export interface Sources {
   moduleUrl(name: string): string;
   /** The file `name` in the folder `path`. */
   join(path: string, name: string): string;
-  /** What a model of others is, by its resolved name; null for any other file. Default: there are none. */
-  pretrained?(path: string, kind: ModelRecipe['kind']): Promise<PretrainedWeights | null>;
+  /**
+   * What a model of others is, by its resolved name, with matrices rounded to `dtype`; null for any other file. Default: there
+   * are none.
+   */
+  pretrained?(
+    path: string,
+    kind: ModelRecipe['kind'],
+    dtype?: 'f16' | 'bf16',
+  ): Promise<PretrainedWeights | null>;
 }
 
 /** A model of others to begin from. */

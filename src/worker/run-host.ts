@@ -12,6 +12,7 @@ import {
   type PreparedRun,
   prepareRun,
   readDecisive,
+  rescaledWeights,
 } from '../recipe/index.js';
 import { capabilities } from '../runtime/capabilities.js';
 import { init } from '../runtime/init.js';
@@ -124,7 +125,11 @@ export class RunHost {
         hint: 'hold out a share with data.validation',
       });
     },
-    scores: async () => heldOutScores(this.#started, this.#started.trainer.best?.weights),
+    scores: async () => {
+      const { best } = this.#started.trainer;
+      const rescaled = rescaledWeights(this.#started, best?.weights ?? null);
+      return heldOutScores(this.#started, rescaled?.weights ?? best?.weights);
+    },
     generate: (options) => this.#generate(options),
     hash: async () => this.#started.trainer.hash(),
   };
@@ -240,7 +245,7 @@ export class RunHost {
   }
 
   #snapshot(): Snapshot {
-    const { trainer, model, data, recipe } = this.#started;
+    const { trainer, model, data } = this.#started;
     const { best } = trainer;
     const encode = (weights: StateDict, step: number) =>
       encodeSafetensors(weights, { format: 'pt', step: String(step) });
@@ -249,7 +254,7 @@ export class RunHost {
       weights: encode(model.stateDict(), trainer.step),
       checkpoint: new Uint8Array(trainer.save()),
       tokenizer: data.tokenizer?.toJSON?.() ?? null,
-      model: encodeRun({ recipe, data, model }, trainer),
+      model: encodeRun(this.#started, trainer),
       best: best && { ...best, weights: encode(best.weights, best.step) },
     };
   }

@@ -1,4 +1,4 @@
-/** @file examples/browser, built and served as a static host would, and what its page has to arrive at. */
+/** @file Pages of examples/, built and served as a static host would, and what that of examples/browser has to arrive at. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { WorkerTrainer, type WorkerTrainerOptions } from '../../src/worker/index
 import { serve } from './static-server.js';
 
 const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..');
-const folder = join(root, 'examples/browser');
+const shared = join(root, 'examples/browser');
 const program = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 export interface Site {
@@ -16,24 +16,35 @@ export interface Site {
   close(): void;
 }
 
-/** Installs what the example needs unless it is there, builds it unless it is new, and serves it. */
-export async function serveExample(
+/** The page of examples/browser. */
+export function serveExample(
   headers: Record<string, string> = {},
   change?: Parameters<typeof serve>[2],
 ): Promise<Site> {
-  await alone(join(root, 'build/example-site.lock'), () => {
+  return serveSite('browser', headers, change);
+}
+
+/** Installs what an example needs unless it is there, builds it unless it is new, and serves it. */
+export async function serveSite(
+  name: 'browser' | 'fine-tune',
+  headers: Record<string, string> = {},
+  change?: Parameters<typeof serve>[2],
+): Promise<Site> {
+  const folder = join(root, 'examples', name);
+  await alone(join(root, `build/${name}-site.lock`), () => {
     if (!existsSync(join(folder, 'node_modules/vite'))) {
       execFileSync(program, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
         cwd: folder,
         stdio: 'pipe',
       });
     }
-    const sources = ['index.html', 'vite.config.js', 'service-worker.js', 'package-lock.json'];
-    for (const name of readdirSync(join(folder, 'src'))) sources.push(`src/${name}`);
+    const sources = ['index.html', 'vite.config.js', 'package-lock.json'].map((name) => join(folder, name));
+    // Parts of one page are those of the other, too.
+    const common = ['service-worker.js', 'vite-service-worker.js'].map((name) => join(shared, name));
+    for (const src of new Set([join(folder, 'src'), join(shared, 'src')]))
+      for (const name of readdirSync(src)) sources.push(join(src, name));
     const newest = Math.max(
-      ...[join(root, 'dist/index.js'), ...sources.map((name) => join(folder, name))].map(
-        (path) => statSync(path).mtimeMs,
-      ),
+      ...[join(root, 'dist/index.js'), ...common, ...sources].map((path) => statSync(path).mtimeMs),
     );
     const built = join(folder, 'dist/index.html');
     if (!existsSync(built) || statSync(built).mtimeMs < newest) {

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { toPretrained } from '../../src/interop/index.js';
 import { saveModel } from '../../src/io/index.js';
-import { CausalLM, MaskedLM } from '../../src/nn/index.js';
+import { CausalLM, MaskedLM, VisionTransformer } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
 import { writeCorpus } from './corpus.js';
@@ -128,6 +128,92 @@ test('a masked model becomes a classifier of labelled texts; what does not go to
       assert.is(stdout, '');
     }
     assert.not(existsSync(join(cwd, 'x')));
+  }));
+
+test('a base in 16 bits, and an adapter put on it where it is used; without --out the run is named after both', () =>
+  inFolder(async (cwd) => {
+    writeCorpus(cwd);
+    writeBases(cwd);
+    const tune = ['finetune', 'gpt2', 'text.txt', '--steps', '20', '--rank', '2', '--dtype', 'f16'];
+    const tuned = await prenorm([...tune, '--json'], { cwd });
+    assert.is(tuned.code, 0, tuned.stderr);
+    const run = join(cwd, 'runs/gpt2-text');
+    const { recipe } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+    assert.is(recipe.dtype, 'f16');
+    const adapter = join(run, 'adapter');
+    const judge = async (...args: string[]): Promise<number> => {
+      const { code, stdout, stderr } = await prenorm(
+        ['evaluate', ...args, '--input', 'text.txt', '--limit', '20', '--json'],
+        { cwd },
+      );
+      assert.is(code, 0, stderr);
+      return JSON.parse(stdout).nll;
+    };
+    const [base, half, put, merged] = [
+      await judge('gpt2'),
+      await judge('gpt2', '--dtype', 'f16', '--adapter', adapter),
+      await judge('gpt2', '--adapter', adapter),
+      await judge(run),
+    ];
+    assert.ok(half < base - 0.1, `${half} after, ${base} before`);
+    // The same weights with the parts in the matrices, or on the base before it was rounded.
+    assert.ok(Math.abs(half - merged) < 1e-4 && Math.abs(half - put) < 1e-2, `${half} ${merged} ${put}`);
+    const say = ['generate', 'gpt2', '--prompt', 'the ', '--length', '20', '--temperature', '0'];
+    const texts = await Promise.all(
+      [[], ['--adapter', adapter], ['--adapter', adapter, '--dtype', 'bf16']].map((more) =>
+        prenorm([...say, ...more], { cwd }),
+      ),
+    );
+    assert.equal([texts[0].code, texts[1].code], [0, 0], texts[1].stderr);
+    assert.is.not(texts[0].stdout, texts[1].stdout);
+    assert.is(texts[2].code, 2);
+    assert.match(texts[2].stderr, /was trained on a base in f16, and the model is in bf16/);
+    const wrong: [string[], RegExp][] = [
+      [['generate', 'gpt2', '--dtype', 'f8', '--prompt', 'a'], /--dtype/],
+      [['generate', 'gpt2', '--adapter', 'gpt2', '--prompt', 'a'], /there is no adapter_config\.json/],
+      [['classify', 'masked.safetensors', '--adapter', adapter], /the model has no module|does not classify/],
+      [[...tune, '--trainable', 'all', '--out', 'x'], /--rank is of low-rank parts/],
+      [
+        ['finetune', 'gpt2', 'text.txt', '--dtype', 'f16', '--trainable', 'all', '--out', 'x'],
+        /dtype must be left out where all is trained/,
+      ],
+      [
+        ['finetune', 'gpt2', 'text.txt', '--rescale', '0.5', '--out', 'x'],
+        /no norm of the model is trained/,
+      ],
+      [tune, /holds a run already/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, stderr } = await prenorm(args, { cwd, input: 'a\n' });
+      assert.is(code, 2, `${args}: ${stderr}`);
+      assert.match(stderr, message);
+    }
+    assert.not(existsSync(join(cwd, 'x')));
+  }));
+
+test('a vision transformer learns other images in its norms, which are rescaled', () =>
+  inFolder(async (cwd) => {
+    const sizes = { dModel: 16, numHeads: 2, numLayers: 2, dFF: 32, imageSize: 8, patchSize: 4 };
+    mkdirSync(join(cwd, 'vit'));
+    const model = new VisionTransformer({ ...sizes, numClasses: 3, seed: 1, finalNorm: true });
+    for (const [name, bytes] of toPretrained(model, { labels: ['a', 'b', 'c'] }))
+      writeFileSync(join(cwd, 'vit', name), bytes);
+    const tune = ['finetune', 'vit', 'digits', '--trainable', 'norms', '--steps', '30', '--out', 'run'];
+    const tuned = await prenorm([...tune, '--rescale', '0', '0.8', '1', '1.2'], { cwd });
+    assert.is(tuned.code, 0, tuned.stderr);
+    assert.match(tuned.stdout, /^task: images; trained: \["norms","head"\]; 30 steps/);
+    const told = /norms rescaled by (\S+) \(valid NLL of 0: (\S+), 0\.8: (\S+), 1: (\S+), 1\.2: (\S+)\)/.exec(
+      tuned.stdout,
+    ) as RegExpExecArray;
+    assert.ok(told, tuned.stdout);
+    const [lambda, ...losses] = told.slice(1).map(Number);
+    assert.is(lambda, [0, 0.8, 1, 1.2][losses.indexOf(Math.min(...losses))]);
+    const judged = await prenorm(['evaluate', 'run', '--json'], { cwd });
+    assert.ok(Math.abs(JSON.parse(judged.stdout).nll - Math.min(...losses)) < 1e-3, judged.stdout);
+    const again = await prenorm(['finetune', 'vit', 'digits', '--out', 'run', '--resume'], { cwd });
+    assert.is(again.code, 0, again.stderr);
+    const text = await prenorm(['finetune', 'vit', 'digits', '--task', 'lm', '--out', 'x'], { cwd });
+    assert.is(text.code, 2);
   }));
 
 test.run();

@@ -5,6 +5,7 @@ import { ConfigError, FormatError } from '../../src/errors.js';
 import { fromPretrained } from '../../src/interop/index.js';
 import { LoraAdapter, type LoraOptions, loadAdapter, saveAdapter } from '../../src/interop/tuning.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/io/index.js';
+import { storeInHalf } from '../../src/nn/half.js';
 import type { CausalLM, LibraryModel } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import { asyncRefusal, refusal } from '../support.js';
@@ -64,6 +65,35 @@ test('there and back: the same adapter, for every family and for a model of none
     for (const [name, bytes] of files)
       assert.is(Buffer.compare(again.get(name) as Uint8Array, bytes), 0, name);
   }
+});
+
+test('a base in 16 bits is known again, whichever of the two was trained on', async () => {
+  const full = () => languageModel();
+  const half = (type: 'f16' | 'bf16') => storeInHalf(full(), type);
+  const made = [full(), half('f16'), half('bf16')].map((model) => saveAdapter(shaken(model, {})));
+  const taken = async (files: ReadonlyMap<string, Uint8Array>, model: LibraryModel): Promise<boolean> =>
+    loadAdapter(model, files).then(
+      () => true,
+      (error) => {
+        assert.instance(error, ConfigError);
+        assert.match(error.message, /base (with other weights|in b?f16)/);
+        return false;
+      },
+    );
+  const found: boolean[][] = [];
+  for (const files of made) {
+    const row: boolean[] = [];
+    for (const model of [full(), half('f16'), half('bf16')]) row.push(await taken(files, model));
+    found.push(row);
+  }
+  // What was rounded in one way says nothing of the other.
+  assert.equal(found, [
+    [true, true, true],
+    [true, true, false],
+    [true, false, true],
+  ]);
+  const other = storeInHalf(languageModel({ seed: 9 }), 'f16');
+  for (const files of made) assert.is(await taken(files, other), false);
 });
 
 test('another base is refused, unless it is wanted; other models, kinds and damages are, too', async () => {

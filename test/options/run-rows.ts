@@ -2,12 +2,12 @@
 
 import { runConformance } from '../../src/conformance/index.js';
 import { makePreset, multi30kRuns, scoreTranslations, translateAll } from '../../src/experiments/index.js';
-import { chooseRecipe, cyclicTuning } from '../../src/fit/train.js';
+import { chooseRecipe, cyclicTuning, planTuning } from '../../src/fit/train.js';
 import * as prenorm from '../../src/index.js';
 import { openData, prepareRun } from '../../src/recipe/index.js';
 import { createReferenceRuntime } from '../../src/reference/runtime.js';
 import type { Row } from './row.js';
-import { bleu, bpe, imageRecipe, lm, pair, probe, probeKeys } from './samples.js';
+import { bleu, bpe, imageRecipe, lm, pair, probe, probeKeys, tunedBase } from './samples.js';
 
 const { theory, createRuntime } = prenorm;
 
@@ -37,6 +37,25 @@ export const runRows: Row[] = [
       seed: 'whole',
     },
     required: ['task', 'bytes', 'steps'],
+  },
+  {
+    of: ['planTuning'],
+    call: planTuning,
+    good: { base: tunedBase, weights: 'a', data: 'a b c d '.repeat(100), task: 'lm', steps: 1 },
+    keys: {
+      base: 'other',
+      weights: 'other',
+      data: 'other',
+      task: 'choice',
+      trainable: 'list',
+      dtype: 'choice',
+      rescaleNorms: 'list',
+      lr: 'positive',
+      steps: 'positiveWhole',
+      epochs: 'positive',
+      seed: 'whole',
+    },
+    required: ['base', 'task'],
   },
   ...(['openData', 'prepareRun'] as const).map(
     (name): Row => ({

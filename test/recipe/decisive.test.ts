@@ -81,6 +81,16 @@ test('does: weights, by their content', async () => {
   assert.not.equal(await decided({ ...text, weights: more }), from);
 });
 
+test('does, of a tuning: how what is frozen is stored; does not: what becomes of its norms afterwards', async () => {
+  const { model } = await prepareRun(checkRecipe(text, 'test'));
+  const tuned = { ...text, weights: encodeSafetensors(model.stateDict()), trainable: 'norms' };
+  const by = (changes: Partial<Recipe>) => decided({ ...tuned, ...changes });
+  const plain = await decided(tuned);
+  assert.not.equal(await by({ dtype: 'f16' }), plain);
+  assert.not.equal(await by({ dtype: 'f16' }), await by({ dtype: 'bf16' }));
+  assert.equal(await by({ rescaleNorms: [0.5, 2] }), plain);
+});
+
 test('does not: the name and the place of content', () =>
   inFolder(async (folder) => {
     mkdirSync(join(folder, 'b'));

@@ -8,7 +8,8 @@ const ROWS = 20;
 const font = '11px system-ui, sans-serif';
 const number = (value) => (value === null || value === undefined ? '–' : value.toFixed(3));
 
-export function lossChart({ element, legend, meaning, rows, details }) {
+/** @param unit what the model guesses: its loss is told as so many of them to choose from */
+export function lossChart({ element, legend, meaning, rows, details, unit = () => 'characters' }) {
   let curve = new Curve();
   let total = 100;
   let plot = null;
@@ -102,7 +103,7 @@ export function lossChart({ element, legend, meaning, rows, details }) {
         ? 'Loss by step: no steps yet'
         : `Loss by step: ${number(curve.smoothed[last])} at step ${curve.steps[last]}${held === null ? '' : `, on unseen text ${number(held)}`}`,
     );
-    meaning.textContent = last < 0 ? '' : inCharacters(held ?? curve.smoothed[last]);
+    meaning.textContent = last < 0 ? '' : inChoices(held ?? curve.smoothed[last], unit());
     if (details.open) tabulate();
   };
   const soon = () => {
@@ -160,7 +161,7 @@ export function lossChart({ element, legend, meaning, rows, details }) {
 }
 
 /** A loss is the logarithm of this number. */
-function inCharacters(loss) {
+function inChoices(loss, unit) {
   const choices = Math.exp(loss);
-  return `By now it is as unsure as if it had ${choices.toFixed(choices < 10 ? 1 : 0)} characters to choose from each time.`;
+  return `By now it is as unsure as if it had ${choices.toFixed(choices < 10 ? 1 : 0)} ${unit} to choose from each time.`;
 }

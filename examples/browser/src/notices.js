@@ -12,8 +12,9 @@ const meanings = {
   ENVIRONMENT: 'A part that the training needs could not be loaded. Reload the page, or try another browser.',
 };
 
-export function inPlainWords(error) {
-  return meanings[error.code] ?? 'Something went wrong that this page did not expect.';
+/** @param own what some kinds mean on this page */
+export function inPlainWords(error, own = {}) {
+  return own[error.code] ?? meanings[error.code] ?? 'Something went wrong that this page did not expect.';
 }
 
 export function noticeBoard(element) {

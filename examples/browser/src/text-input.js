@@ -5,7 +5,10 @@ export const MAX_CHARS = 4_000_000;
 const SHOWN_WHOLE = 200_000;
 const PREVIEW = 2_000;
 
-export function textInput({ area, file, section, size, notices, changed }) {
+/** Where a model belongs that was given as a text. */
+const MODEL_GOES = 'Open it below, with "Open a model".';
+
+export function textInput({ area, file, section, size, notices, changed, modelGoes = MODEL_GOES }) {
   let kept = null;
   let locked = false;
 
@@ -34,7 +37,7 @@ export function textInput({ area, file, section, size, notices, changed }) {
     const text = new TextDecoder().decode(head);
     if (text.slice(0, 10_000).includes('\0')) {
       const what = /\.safetensors$/.test(blob.name ?? '')
-        ? 'is a model and not a text. Open it below, with "Open a model".'
+        ? `is a model and not a text. ${modelGoes}`
         : 'is not a text. Choose a plain text file in UTF-8.';
       notices.say('file', `${blob.name || 'The file'} ${what}`, { seconds: 20 });
       return;
