@@ -124,13 +124,52 @@ export function record(
   }
 }
 
-/** What an op's backward sees: incoming gradients, and where to put outgoing ones. */
-export class BackwardContext {
+/**
+ * Gradients under way, and their memory: when the op that made a variable has had its gradient, nobody reads that any more,
+ * and the next gradient of the size lies there. So a backward takes the room of one layer and not of all.
+ */
+class Gradients {
+  readonly #sizes = new Map<Ptr, number>();
+  readonly #free = new Map<number, Ptr[]>();
+
   constructor(
     readonly runtime: Runtime,
-    private readonly node: TapeNode,
-    private readonly touched: Set<Variable>,
+    readonly touched: Set<Variable>,
   ) {}
+
+  make(size: number): Ptr {
+    const ptr = this.#free.get(size)?.pop() ?? this.runtime.allocate(size);
+    this.#sizes.set(ptr, size);
+    return ptr;
+  }
+
+  /** `ptr` was read for the last time, unless it, or a part of it, was handed on. */
+  release(ptr: Ptr): void {
+    const size = this.#sizes.get(ptr);
+    if (!size) return;
+    for (const { gradPtr } of this.touched) if (gradPtr >= ptr && gradPtr < ptr + 4 * size) return;
+    this.#sizes.delete(ptr);
+    const same = this.#free.get(size);
+    if (same) same.push(ptr);
+    else this.#free.set(size, [ptr]);
+  }
+}
+
+/** What an op's backward sees: incoming gradients, and where to put outgoing ones. */
+export class BackwardContext {
+  readonly runtime: Runtime;
+
+  constructor(
+    private readonly gradients: Gradients,
+    private readonly node: TapeNode,
+  ) {
+    this.runtime = gradients.runtime;
+  }
+
+  /** Room for a gradient, to be handed on with `pass`. */
+  make(size: number): Ptr {
+    return this.gradients.make(size);
+  }
 
   /** Address of the gradient of output `index`; 0 when none arrived. */
   dout(index = 0): Ptr {
@@ -150,21 +189,27 @@ export class BackwardContext {
   overwriteAll(inputs: readonly Variable[], write: (targets: Ptr[]) => void): void {
     const targets: Ptr[] = [];
     const pending: [Variable, Ptr][] = [];
+    const unwanted: Ptr[] = [];
     for (const input of inputs) {
       if (this.#isUnwritten(input)) {
         targets.push(this.#existing(input));
         continue;
       }
       const fresh = input.gradPtr === 0 && !(input instanceof Parameter) && input.requiresGrad;
-      const ptr = this.runtime.allocate(input.size);
+      const ptr = this.make(input.size);
       if (fresh) {
         input.gradPtr = ptr;
-        this.touched.add(input);
+        this.gradients.touched.add(input);
       } else if (input.requiresGrad) pending.push([input, ptr]);
+      else unwanted.push(ptr);
       targets.push(ptr);
     }
     write(targets);
-    for (const [input, ptr] of pending) this.runtime.kernels.addInto(this.#existing(input), ptr, input.size);
+    for (const [input, ptr] of pending) {
+      this.runtime.kernels.addInto(this.#existing(input), ptr, input.size);
+      unwanted.push(ptr);
+    }
+    for (const ptr of unwanted) this.gradients.release(ptr);
   }
 
   /** Address of a gradient that `input` has already, for kernels that add to it in their own pass; 0 when none. */
@@ -175,8 +220,8 @@ export class BackwardContext {
   /** For kernels that can add: `write` is told whether to accumulate (1) or overwrite (0). */
   accumulate(input: Variable, write: (dx: Ptr, accumulate: 0 | 1) => void): void {
     if (input.gradPtr === 0 && !(input instanceof Parameter)) {
-      input.gradPtr = this.runtime.allocate(input.size);
-      this.touched.add(input);
+      input.gradPtr = this.make(input.size);
+      this.gradients.touched.add(input);
       write(input.gradPtr, 0);
     } else if (this.#isUnwritten(input)) write(this.#existing(input), 0);
     else write(this.#existing(input), 1);
@@ -190,9 +235,9 @@ export class BackwardContext {
   /** For kernels that only add (scatter, norm parameters): the target is zeroed when new. */
   addTo(input: Variable, write: (dx: Ptr) => void): void {
     if (input.gradPtr === 0 && !(input instanceof Parameter)) {
-      input.gradPtr = this.runtime.allocate(input.size);
+      input.gradPtr = this.make(input.size);
       this.runtime.kernels.fill(input.gradPtr, 0, input.size);
-      this.touched.add(input);
+      this.gradients.touched.add(input);
     }
     write(this.#existing(input));
   }
@@ -201,7 +246,7 @@ export class BackwardContext {
   pass(input: Variable, ptr: Ptr, owned: boolean): void {
     if (owned && input.gradPtr === 0 && !(input instanceof Parameter)) {
       input.gradPtr = ptr;
-      this.touched.add(input);
+      this.gradients.touched.add(input);
     } else {
       this.accumulate(input, (dx, accumulate) => {
         if (accumulate) this.runtime.kernels.addInto(dx, ptr, input.size);
@@ -214,14 +259,14 @@ export class BackwardContext {
   again(outputs: readonly Variable[]): void {
     const touched = new Set<Variable>();
     walk(this.runtime, reachable(outputs), touched);
-    for (const variable of touched) if (variable instanceof Parameter) this.touched.add(variable);
+    for (const variable of touched) if (variable instanceof Parameter) this.gradients.touched.add(variable);
   }
 
   #existing(input: Variable): Ptr {
     if (input instanceof Parameter && (input.gradPtr === 0 || input.gradIsZero)) {
       // While planning, nothing may be bound to the parameter, and its gradient takes no room in the arena.
       input.gradPtr = this.runtime.planning ? 1 : input.gradAddress();
-      this.touched.add(input);
+      this.gradients.touched.add(input);
     }
     return input.gradPtr;
   }
@@ -283,12 +328,18 @@ export function backward(loss: Variable, options: BackwardOptions = {}): void {
 
 /** The backward of every node that a gradient has arrived at. */
 function walk(runtime: Runtime, order: readonly RecordedNode[], touched: Set<Variable>): void {
+  const gradients = new Gradients(runtime, touched);
   for (const node of order) {
     if (!node.outputs.some((output) => output.gradPtr !== 0)) continue;
     // Retained gradients are read now: the op below may hand their memory on to its inputs.
     for (const output of node.outputs) if (output.retain && output.gradPtr !== 0) settleGradient(output);
-    node.backward(new BackwardContext(runtime, node, touched));
+    node.backward(new BackwardContext(gradients, node));
     watcher?.(node);
+    for (const output of node.outputs) {
+      const { gradPtr } = output;
+      output.gradPtr = 0;
+      gradients.release(gradPtr);
+    }
   }
 }
 

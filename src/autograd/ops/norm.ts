@@ -172,7 +172,7 @@ function passBack(
     write(arrived, arrived);
     return;
   }
-  const dx = ctx.runtime.allocate(x.size);
+  const dx = ctx.make(x.size);
   write(dx, residual ? ctx.dout(1) : 0);
   if (residual && ctx.wants(residual)) ctx.pass(residual, dx, !ctx.wants(x));
   if (ctx.wants(x)) ctx.pass(x, dx, x !== residual);
