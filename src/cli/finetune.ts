@@ -118,7 +118,8 @@ function outOf(base: string, data: string): string {
 const TOKENIZER = 'base-tokenizer.json';
 
 function refuseWithResume(options: FinetuneCommandOptions): void {
-  const { task, trainable, rank, alpha, targets, loraDropout, dtype, rescale, lr, steps, epochs, seed } = options;
+  const { task, trainable, rank, alpha, targets, loraDropout, dtype, rescale, lr, steps, epochs, seed } =
+    options;
   const given = {
     task,
     trainable,

@@ -2,6 +2,7 @@
 import {
   anything,
   checkOptions,
+  checkValue,
   having,
   integer,
   oneOf,
@@ -9,9 +10,11 @@ import {
   positive,
   type Rules,
   seed,
+  text as textRule,
 } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import { isJsonObject } from '../json.js';
+import { isModelKind } from '../nn/model-kinds.js';
 import {
   type LoraTuning,
   type ModelKindName,
@@ -63,7 +66,10 @@ export interface TuningOptions {
 }
 
 const RULES: Rules<TuningOptions> = {
-  base: { wanted: 'an object with kind, config and tokenizer', holds: isJsonObject },
+  base: {
+    wanted: 'an object with kind, config and tokenizer',
+    holds: (value) => isJsonObject(value) && isJsonObject(value.config) && isModelKind(value.kind),
+  },
   weights: anything,
   data: anything,
   task: oneOf('lm', 'classify', 'images'),
@@ -95,6 +101,8 @@ export interface TuningPlan {
  * texts where all lines have a tab.
  */
 export function tuningTask(kind: ModelKindName, text: string): FinetuneTask {
+  checkValue('tuningTask', 'kind', kind, { wanted: 'the kind of a model', holds: isModelKind });
+  checkValue('tuningTask', 'text', text, textRule);
   if (kind === 'visionTransformer') return 'images';
   if (kind === 'textClassifier' || kind === 'pairClassifier' || kind === 'maskedLM') return 'classify';
   const lines = text.split('\n').filter((line) => line.trim() !== '');

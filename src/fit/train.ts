@@ -6,6 +6,7 @@ export * from '../train/index.js';
 export {
   type ChosenRecipe,
   chooseRecipe,
+  type FinetuneTask,
   type FitBudget,
   type FitData,
   type FitFacts,
@@ -13,7 +14,6 @@ export {
   type FitOptions,
   type FitProgress,
   type FitResult,
-  type FinetuneTask,
   type FitTask,
   fit,
   type ModelOfTask,

@@ -81,7 +81,10 @@ export function tuneImages(source: string, numClasses: number, wishes: TuneWishe
 }
 
 /** What is trained, how fast, and how the rest lies in memory. */
-function howTuned(kind: ModelKindName, wishes: TuneWishes) {
+function howTuned(
+  kind: ModelKindName,
+  wishes: TuneWishes,
+): Pick<Recipe, 'weights' | 'dtype' | 'rescaleNorms' | 'trainable' | 'optimizer' | 'schedule'> {
   const { base, weights, trainable, dtype, rescaleNorms, steps, lr } = wishes;
   const { dModel } = base.config as { dModel: number };
   const isAll = trainable === 'all';
@@ -100,7 +103,7 @@ function howTuned(kind: ModelKindName, wishes: TuneWishes) {
       ...(isAll ? { decay: 'matrices' } : {}),
     },
     schedule: { kind: 'cosine', maxLr, warmupSteps: Math.min(100, Math.ceil(steps / 10)), totalSteps: steps },
-  } satisfies Partial<Recipe>;
+  };
 }
 
 /** A part of the model takes larger steps than all of it; wider models smaller ones (docs/fine-tuning.md). */

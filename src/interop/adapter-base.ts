@@ -25,7 +25,8 @@ function storedAs(matrices: readonly Parameter[]): Stored {
 }
 
 /** What can be known of matrices that are stored so. */
-const knowable = (stored: Stored): readonly Stored[] => (stored === 'f32' ? ['f32', 'f16', 'bf16'] : [stored]);
+const knowable = (stored: Stored): readonly Stored[] =>
+  stored === 'f32' ? ['f32', 'f16', 'bf16'] : [stored];
 
 function hashOf(matrices: readonly Parameter[], as: Stored): string {
   const each = matrices.map((matrix) => {

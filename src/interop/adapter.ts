@@ -260,4 +260,3 @@ function shortNames(model: LibraryModel, paths: readonly string[]): string[] {
   const found = names.flatMap((name) => chooseTargets('loadAdapter', model, [name]).map(({ path }) => path));
   return found.length === wanted.size && found.every((path) => wanted.has(path)) ? names : ordered;
 }
-

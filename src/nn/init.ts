@@ -94,7 +94,13 @@ function lawOf(p: Parameter, scheme: InitScheme, biasFanIn: number): Law | null 
 }
 
 /** Draws one parameter of a model from the stream of this name. */
-export function draw(p: Parameter, scheme: InitScheme, seed: number, stream: string, biasFanIn: number): void {
+export function draw(
+  p: Parameter,
+  scheme: InitScheme,
+  seed: number,
+  stream: string,
+  biasFanIn: number,
+): void {
   const law = lawOf(p, scheme, biasFanIn);
   if (law) fillBy(law, p, seed, stream);
 }

@@ -76,12 +76,15 @@ export function rescaledWeights(run: RescaledRun, best: StateDict | null): Resca
     rescaleNorms(model, gammas, lambda);
   };
   try {
-    const tried = typeof wanted === 'number' ? [] : wanted.map((lambda) => {
-      rescale(lambda);
-      const batches = data.evaluation('valid', maxSeqLen);
-      const judged = model.eval() as Trainable<never> as Trainable<unknown>;
-      return { lambda, validNll: evaluateBatches(judged, batches).nll };
-    });
+    const tried =
+      typeof wanted === 'number'
+        ? []
+        : wanted.map((lambda) => {
+            rescale(lambda);
+            const batches = data.evaluation('valid', maxSeqLen);
+            const judged = model.eval() as Trainable<never> as Trainable<unknown>;
+            return { lambda, validNll: evaluateBatches(judged, batches).nll };
+          });
     const [first, ...others] = tried;
     const least = others.reduce((a, b) => (b.validNll < a.validNll ? b : a), first);
     const lambda = typeof wanted === 'number' ? wanted : least.lambda;

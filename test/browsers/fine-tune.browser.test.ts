@@ -10,15 +10,28 @@ import { loadModel, saveModel } from '../../src/io/index.js';
 import { CausalLM, MaskedLM } from '../../src/nn/index.js';
 import { init } from '../../src/runtime/init.js';
 import { trainBPE } from '../../src/text/index.js';
+import * as tokenizers from '../../src/tokenizers/index.js';
 import { findBrowser, skipMessage } from '../browser.js';
 import { prenorm } from '../cli/spawn.js';
-import { clickButton, fill, inBrowser, paste, reload, textOf, waitForStatus, waitForText } from './example-page.js';
+import {
+  clickButton,
+  fill,
+  inBrowser,
+  paste,
+  reload,
+  textOf,
+  waitForStatus,
+  waitForText,
+} from './example-page.js';
 import { type Site, serveSite, someText } from './example-site.js';
 import { violations } from './page-measures.js';
 
 const test = suite('browsers: fine-tune');
 const STEPS = 12;
-const ROWS = Array.from({ length: 60 }, (_, i) => `${i % 2 ? 'he shall be' : 'thou was not'} ${i}\t${i % 2 ? 'good' : 'bad'}`);
+const ROWS = Array.from(
+  { length: 60 },
+  (_, i) => `${i % 2 ? 'he shall be' : 'thou was not'} ${i}\t${i % 2 ? 'good' : 'bad'}`,
+);
 
 let site: Site;
 let folder: string;
@@ -103,8 +116,13 @@ for (const name of ['chromium', 'firefox'] as const) {
         await page.click('#tune');
         assert.match(await waitForStatus(page, '^Done'), `Done: ${STEPS} steps`);
         assert.is(await textOf(page, '#notices'), '');
-        assert.match(await textOf(page, '#facts'), /It learns your text\. [\d,]+ of [\d,]+ numbers are trained/);
-        const [before, after] = await Promise.all(['#score-before', '#score-after'].map((id) => textOf(page, id)));
+        assert.match(
+          await textOf(page, '#facts'),
+          /It learns your text\. [\d,]+ of [\d,]+ numbers are trained/,
+        );
+        const [before, after] = await Promise.all(
+          ['#score-before', '#score-after'].map((id) => textOf(page, id)),
+        );
         const loss = (text: string) => Number(/loss (\S+)/.exec(text)?.[1]);
         assert.ok(loss(after) < loss(before), `${before}, ${after}`);
         await waitForText(page, 'same', 'seed 0');
@@ -119,7 +137,8 @@ for (const name of ['chromium', 'firefox'] as const) {
         delete node.base_model_name_or_path;
         assert.equal(own, node);
         const model = await download(page, '#model', 'model.safetensors');
-        const [ours, theirs] = [await loadModel(model), await loadModel(inside('node/model.safetensors'))];
+        const load = (source: Buffer | string) => loadModel(source, { tokenizers });
+        const [ours, theirs] = [await load(model), await load(inside('node/model.safetensors'))];
         assert.equal(ours.model.stateDict(), theirs.model.stateDict());
         // Another beginning, other draws, and the same model as its own base.
         await fill(page, '#prompt', 'shall be');

@@ -177,10 +177,7 @@ test('a base in 16 bits, and an adapter put on it where it is used; without --ou
         ['finetune', 'gpt2', 'text.txt', '--dtype', 'f16', '--trainable', 'all', '--out', 'x'],
         /dtype must be left out where all is trained/,
       ],
-      [
-        ['finetune', 'gpt2', 'text.txt', '--rescale', '0.5', '--out', 'x'],
-        /no norm of the model is trained/,
-      ],
+      [['finetune', 'gpt2', 'text.txt', '--rescale', '0.5', '--out', 'x'], /no norm of the model is trained/],
       [tune, /holds a run already/],
     ];
     for (const [args, message] of wrong) {

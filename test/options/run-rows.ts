@@ -49,7 +49,7 @@ export const runRows: Row[] = [
       task: 'choice',
       trainable: 'list',
       dtype: 'choice',
-      rescaleNorms: 'list',
+      rescaleNorms: 'number',
       lr: 'positive',
       steps: 'positiveWhole',
       epochs: 'positive',

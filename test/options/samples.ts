@@ -185,4 +185,8 @@ export const imageRecipe = {
 } as const;
 
 export const continuing = { generate: textual.generate, generateText: textual.generateText };
-export const tunedBase = { kind: 'causalLM', config: { ...lm.config, maxSeqLen: 16 }, tokenizer: bpe } as const;
+export const tunedBase = {
+  kind: 'causalLM',
+  config: { ...lm.config, maxSeqLen: 16 },
+  tokenizer: bpe,
+} as const;

@@ -2,10 +2,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeSafetensors } from '../../src/io/index.js';
+import { storeInHalf } from '../../src/nn/half.js';
 import { buildModel, prepareRun, type Recipe } from '../../src/recipe/index.js';
 import { init } from '../../src/runtime/init.js';
 import { plan, Trainer } from '../../src/train/index.js';
-import { storeInHalf } from '../../src/nn/half.js';
 import { WorkerTrainer } from '../../src/worker/index.js';
 
 const test = suite('recipe: half');
@@ -38,7 +38,9 @@ test('it trains as on the rounded base in float32, in half the memory, and in a 
   assert.is(trainer.hash(), await hashOf({ ...lm, weights: rounded }));
   assert.not.equal(trainer.hash(), await hashOf({ ...lm, weights }));
   const full = await prepareRun({ ...lm, weights });
-  const [half, whole] = [run, full].map(({ model, data }) => plan(model as never, data.train(0, 8).next() as never));
+  const [half, whole] = [run, full].map(({ model, data }) =>
+    plan(model as never, data.train(0, 8).next() as never),
+  );
   assert.ok(half.parameters < 0.7 * whole.parameters, `${half.parameters} of ${whole.parameters}`);
   const worker = new WorkerTrainer(inHalf);
   await worker.run();
@@ -47,7 +49,9 @@ test('it trains as on the rounded base in float32, in half the memory, and in a 
 });
 
 test('matrices that are trained are in float32: a table of tokens, and a head that is new', async () => {
-  const weights = encodeSafetensors(buildModel({ ...lm.model, maxSeqLen: 8 } as Recipe['model'], 7).stateDict());
+  const weights = encodeSafetensors(
+    buildModel({ ...lm.model, maxSeqLen: 8 } as Recipe['model'], 7).stateDict(),
+  );
   const { model } = await prepareRun({ ...lm, weights, dtype: 'f16', trainable: 'head' });
   for (const [path, { dtype, requiresGrad, rank }] of model.namedParameters()) {
     const isHead = path === 'embedding.tokens.weight';

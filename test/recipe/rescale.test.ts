@@ -2,6 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeSafetensors, loadModel } from '../../src/io/index.js';
+import type { VisionTransformerOptions } from '../../src/nn/index.js';
 import { buildModel, encodeRun, type PreparedRun, prepareRun, type Recipe } from '../../src/recipe/index.js';
 import { init } from '../../src/runtime/init.js';
 import { evaluateBatches, rescaleNorms, Trainer } from '../../src/train/index.js';
@@ -13,10 +14,11 @@ test.before(async () => {
   await init();
 });
 
-const model = {
-  ...{ kind: 'visionTransformer', dModel: 16, numHeads: 2, numLayers: 2, patchSize: 4 },
+const model: VisionTransformerOptions & { kind: 'visionTransformer' } = {
+  kind: 'visionTransformer',
+  ...{ dModel: 16, numHeads: 2, numLayers: 2, patchSize: 4 },
   ...{ imageSize: 8, channels: 1, numClasses: 10 },
-} as const;
+};
 const weights = async () => encodeSafetensors(buildModel(model, 5).stateDict());
 const recipe: Recipe = {
   model,
@@ -40,7 +42,7 @@ test('the file of the run has the rescaled norms; the run itself, and its checkp
   assert.is(trainer.hash(), plain.trainer.hash());
   const { model: file } = await loadModel(encodeRun(run, trainer));
   const expected = plain.run.model;
-  expected.loadStateDict((plain.trainer.best as { weights: never }).weights);
+  expected.loadStateDict(plain.trainer.best!.weights);
   rescaleNorms(expected, buildModel(model, 5).stateDict(), 0.5);
   assert.equal(file.stateDict(), expected.stateDict());
   assert.is(trainer.hash(), (await trained({})).trainer.hash());
@@ -53,7 +55,7 @@ test('of several the one with the lowest held-out loss is taken, in a worker too
   const { model: file } = await loadModel(bytes);
   const nll = (one: unknown) => evaluateBatches(one as never, run.data.evaluation('valid', 0) as never).nll;
   const all = lambdas.map((lambda) => {
-    run.model.loadStateDict((trainer.best as { weights: never }).weights);
+    run.model.loadStateDict(trainer.best!.weights);
     rescaleNorms(run.model, buildModel(model, 5).stateDict(), lambda);
     return nll(run.model.eval());
   });

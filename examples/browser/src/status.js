@@ -9,7 +9,8 @@ export function lossesInWords(curve, whole = 'text') {
   const at = curve.length - 1;
   if (at < 0) return '';
   const held = curve.heldAt(at);
-  const unseen = held === null ? '' : `, and ${held.toFixed(2)} on the tenth of the ${whole} that it never sees`;
+  const unseen =
+    held === null ? '' : `, and ${held.toFixed(2)} on the tenth of the ${whole} that it never sees`;
   return `Loss ${curve.smoothed[at].toFixed(2)}${unseen}.`;
 }
 

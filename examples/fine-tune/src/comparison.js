@@ -36,7 +36,9 @@ export class Comparison {
     this.#seed = 0;
     this.clear();
     const isText = task === 'lm';
-    this.$('prompt-name').textContent = isText ? 'Begin with' : `To label${isPairs ? ', two texts with | between' : ''}`;
+    this.$('prompt-name').textContent = isText
+      ? 'Begin with'
+      : `To label${isPairs ? ', two texts with | between' : ''}`;
     this.$('compare').textContent = isText ? 'Write on' : 'Label it';
     const cells = text.trim().split('\n')[0].split('\t');
     const first = cells.slice(0, isPairs ? 2 : 1).join(BETWEEN);
@@ -74,7 +76,8 @@ export class Comparison {
         output.removeAttribute('aria-busy');
       }
       if (this.#task === 'lm')
-        $('same').textContent = `Both drew with temperature 0.8 and seed ${this.#seed}: any device writes the same.`;
+        $('same').textContent =
+          `Both drew with temperature 0.8 and seed ${this.#seed}: any device writes the same.`;
       notices.solved('compare');
     } catch (error) {
       notices.say('compare', 'It could not do that just now. Try other words.', { error, seconds: 20 });

@@ -16,10 +16,12 @@ const $ = (id) => document.getElementById(id);
 const MAX_STEPS = 100_000;
 /** What errors mean here and not in a training from nothing. */
 const MEANINGS = {
-  MEMORY: 'This device has not enough memory for that. Train the pairs or the norms, or take a smaller model.',
+  MEMORY:
+    'This device has not enough memory for that. Train the pairs or the norms, or take a smaller model.',
   DATA: 'There is too little to learn from, or it is no text or table that can be used.',
   CONFIG: 'This model cannot be tuned for that.',
-  FORMAT: 'This is no model that can be read here. A folder of one has config.json, model.safetensors and its tokenizer.',
+  FORMAT:
+    'This is no model that can be read here. A folder of one has config.json, model.safetensors and its tokenizer.',
   CHECKPOINT: 'This file is no model of Prenorm, or it is damaged.',
 };
 
@@ -216,7 +218,8 @@ if (reason) {
   $('tune').disabled = true;
 } else {
   const threads = threadsToUse();
-  $('host').textContent = `Computes with ${threads === 1 ? 'one thread' : `${threads} threads`}, in a worker of this page.`;
+  $('host').textContent =
+    `Computes with ${threads === 1 ? 'one thread' : `${threads} threads`}, in a worker of this page.`;
   await registerServiceWorker(() => opened === null && input.get() === '');
 }
 document.documentElement.dataset.ready = 'yes';

@@ -4,12 +4,15 @@ import { classify } from 'prenorm/classify';
 import { generate } from 'prenorm/generate';
 import { fromPretrained } from 'prenorm/interop';
 import { encodeSafetensors, loadModel } from 'prenorm/io';
+import { recompute } from 'prenorm/nn';
 import { encodeRun, heldOutScores, prepareRun } from 'prenorm/recipe';
 import * as tokenizers from 'prenorm/tokenizers';
 import { evaluateBatches, plan, planTuning, Trainer, tuningTask } from 'prenorm/train';
 import * as tuning from 'prenorm/tuning';
 
 const LENGTH = 60;
+/** Bytes of a step from which on memory is worth more than a fifth of the time. */
+const MUCH = 2.5e8;
 
 /** What is trained, by the names of the page's choices. */
 const TRAINABLE = { lora: { lora: {} }, norms: 'norms', all: 'all' };
@@ -23,7 +26,9 @@ async function load(files) {
 
 /** Copies of what is trained, by the names of the parameters. */
 const trainedOf = (model) =>
-  new Map([...model.namedParameters()].filter(([, p]) => p.requiresGrad).map(([name, p]) => [name, p.toArray()]));
+  new Map(
+    [...model.namedParameters()].filter(([, p]) => p.requiresGrad).map(([name, p]) => [name, p.toArray()]),
+  );
 
 export class Tuning {
   #files = null;
@@ -52,7 +57,7 @@ export class Tuning {
   }
 
   #forget() {
-    this.#base?.model.free();
+    this.#base?.model?.free();
     // With it the optimizer and its model.
     this.#trainer?.free();
     this.#base = this.#run = this.#trainer = this.#states = null;
@@ -60,7 +65,7 @@ export class Tuning {
 
   /** Tunes the base on a text, or on lines text TAB label. `report` is told how it stands before, and every step. */
   async tune({ text, what, steps }, report) {
-    if (!this.#base) await this.#reopen();
+    if (!this.#base?.model) await this.#reopen();
     const { model, tokenizer } = this.#base;
     const task = tuningTask(model.kind, text);
     const { recipe } = await planTuning({
@@ -76,17 +81,19 @@ export class Tuning {
     this.#base = { ...this.#base, model: null };
     const run = await prepareRun(recipe, { tokenizer });
     this.#abort = new AbortController();
-    this.#run = run;
+    // Its weights are in the model by now.
+    this.#run = { ...run, recipe: { ...run.recipe, weights: undefined } };
     this.#trainer = new Trainer({ ...run.options, signal: this.#abort.signal });
     const before = trainedOf(run.model);
     this.#states = { before, after: before };
+    const bytes = this.#fit();
     report({
       begun: {
         task,
         isPairs: recipe.data.kind === 'labelledPairs',
         parameters: run.model.numParameters(),
         trained: run.model.numParameters({ trainable: true }),
-        bytes: plan(run.model, run.data.train(0, run.model.config.maxSeqLen).next()).peakBytes,
+        bytes,
       },
     });
     report({ before: this.#measure() });
@@ -97,6 +104,14 @@ export class Tuning {
     this.#states.after = new Map(names.map((name) => [name, weights.get(name).data]));
     this.#put('after');
     return { step, bestStep: best?.step ?? step, after: this.#measure(), hasAdapter: this.#hasAdapter };
+  }
+
+  /** What a step takes; where that is much, layers are computed again instead of kept, which changes no bit. */
+  #fit() {
+    const { model, data } = this.#run;
+    const batch = data.train(0, model.config.maxSeqLen).next();
+    const { peakBytes } = plan(model, batch);
+    return peakBytes < MUCH ? peakBytes : plan(recompute(model, true), batch).peakBytes;
   }
 
   async #train(report) {
@@ -163,6 +178,7 @@ export class Tuning {
 
   /** The tuned model as one file, with low-rank parts in its matrices. */
   async model() {
+    this.#put('after');
     return encodeRun(this.#run, this.#trainer);
   }
 }
