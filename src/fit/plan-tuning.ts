@@ -36,7 +36,10 @@ import { type FinetuneTask, type TuneBase, type TuneWishes, tuneImages, tuneReci
 /** What a tuning is planned from. */
 export interface TuningOptions {
   /** The trained model: its `kind` and complete `config`, and the tokenizer that its ids are of. What `loadModel` gives fits. */
-  base: TuneBase & { tokenizer: TextCodec | null };
+  base: TuneBase & {
+    /** What its ids are of; null for a model of images. */
+    tokenizer: TextCodec | null;
+  };
   /** Its weights, which the recipe begins from: safetensors as bytes, or the name of a file or folder. */
   weights: NonNullable<Recipe['weights']>;
   /** What to learn from, as `fit` takes it: running text, or texts with labels. Of images, the name of their file, or `digits`. */

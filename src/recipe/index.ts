@@ -36,7 +36,7 @@ export type {
 export { type Decisive, decisive, readDecisive } from './decisive.js';
 export { type ClassScores, heldOutScores } from './metrics.js';
 export { encodeRun, storedData, storedRecipe } from './model-info.js';
-export { buildModel, completeModel, type RecipeModel } from './models.js';
+export { buildModel, completeModel, type ModelStorage, type RecipeModel } from './models.js';
 export { buildOptimizer } from './optimizers.js';
 export {
   buildRun,

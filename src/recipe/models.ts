@@ -74,14 +74,15 @@ export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecip
 }
 
 /** How a model is stored whose weights are to be loaded. */
-export interface Storage {
+export interface ModelStorage {
+  /** Of its matrices. */
   dtype: 'f16' | 'bf16';
   /** Paths of what is trained, and stays float32. */
   trained(model: RecipeModel): ReadonlySet<string>;
 }
 
 /** The model with its initial values; with `storage`, what is not trained has none, and is frozen. */
-export function buildModel(recipe: ModelRecipe, seed: number, storage?: Storage): RecipeModel {
+export function buildModel(recipe: ModelRecipe, seed: number, storage?: ModelStorage): RecipeModel {
   const { kind, ...options } = recipe;
   const model = inHalf(storage?.dtype, () => makeModel(kind, { seed, ...options }));
   if (storage) widen(model, storage.trained(model), seed);

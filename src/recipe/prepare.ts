@@ -14,7 +14,7 @@ import type { DataRecipe } from './data-recipe.js';
 import { decisive } from './decisive.js';
 import { metricOf } from './metrics.js';
 import { modelInfo } from './model-info.js';
-import { buildModel, completeModel, loadWeights, type RecipeModel, type Storage } from './models.js';
+import { buildModel, completeModel, loadWeights, type ModelStorage, type RecipeModel } from './models.js';
 import { buildOptimizer, trainedOf } from './optimizers.js';
 import { type Recipe, seedsOf, type TrainingRecipe } from './recipe.js';
 import { gammasOf } from './rescale.js';
@@ -144,7 +144,7 @@ export function buildRun(recipe: Recipe, data: OpenedData, weightsPath = 'weight
 }
 
 /** How the model of a recipe is stored; undefined for float32. */
-export function storageOf(recipe: Recipe): Storage | undefined {
+export function storageOf(recipe: Recipe): ModelStorage | undefined {
   const { dtype } = recipe;
   return dtype && { dtype, trained: (model) => trainedOf(recipe, model) };
 }
