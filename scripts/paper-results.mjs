@@ -29,17 +29,16 @@ const documents = [
   ['docs/paper.md', '<!-- claims:start -->', '<!-- claims:end -->', register()],
   ['docs/paper.md', '<!-- results:start -->', '<!-- results:end -->', `${claimTable()}\n\n${runTable()}`],
 ];
-// The longer preset has its own section, one table per experiment.
-if (existsSync(STANDARD)) {
-  const standard = JSON.parse(readFileSync(STANDARD, 'utf8'));
-  if (process.argv.includes('--print')) console.log(experimentTables(standard));
-  else
-    documents.push([
-      'docs/paper.md',
-      '<!-- standard:start -->',
-      '<!-- standard:end -->',
-      experimentTables(standard),
-    ]);
+// The longer presets have sections of their own, one table per experiment.
+for (const [name, path] of [
+  ['standard', STANDARD],
+  ['field', 'docs/results/field.json'],
+]) {
+  if (!existsSync(path)) continue;
+  const longer = JSON.parse(readFileSync(path, 'utf8'));
+  const text = experimentTables(longer, `docs/results/${name}.json`);
+  if (process.argv.includes('--print')) console.log(text);
+  else documents.push(['docs/paper.md', `<!-- ${name}:start -->`, `<!-- ${name}:end -->`, text]);
 }
 if (process.argv.includes('--print')) process.exit(0);
 let stale = false;
@@ -95,7 +94,7 @@ function register() {
   return `Made from the register by \`scripts/paper-results.mjs\`.\n\n${sections.join('\n\n')}`;
 }
 
-function experimentTables(standard) {
+function experimentTables(standard, path) {
   const names = [
     ...new Set([
       ...(standard.experiments ?? []).map(({ name }) => name),
@@ -125,7 +124,7 @@ function experimentTables(standard) {
       `### ${about?.title ?? name ?? 'Other'}${time}\n\n| the paper says | where | its number | measured: median (range), and what it is | bar | verdict | expected | control |\n|---|---|---|---|---|---|---|---|\n${rows.join('\n')}`,
     ];
   });
-  return `${source(standard)} ${inFourNumbers(standard.claims)} Made from \`docs/results/standard.json\` by \`scripts/paper-results.mjs\`.${missing(standard)}\n\n${sections.join('\n\n')}`;
+  return `${source(standard)} ${inFourNumbers(standard.claims)} Made from \`${path}\` by \`scripts/paper-results.mjs\`.${missing(standard)}\n\n${sections.join('\n\n')}`;
 }
 
 /** What the register has and a record of an earlier version has not, or has under another bar or expectation. */

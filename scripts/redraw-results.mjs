@@ -1,10 +1,10 @@
 /**
  * @file Draws what docs/results/ shows of its recorded runs anew, after the code that judges or draws has changed: the
- * claims' words and the figures in quick.json and standard.json, and the page standard.html. Runs stay as they are, and
+ * claims' words and the figures in quick.json, standard.json and field.json, and the pages of the longer two. Runs stay as they are, and
  * so do verdicts: where one would change, nothing is written. `npm run redraw`, or `npm run redraw -- --check`, which
  * writes nothing and fails when something is stale, the pages being built.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageVersion } from '../src/cli/version.ts';
@@ -18,15 +18,16 @@ const check = process.argv.includes('--check');
 await init();
 if (!check) await buildPages();
 const drawn = new Map();
-for (const name of ['quick', 'standard']) {
+for (const name of ['quick', 'standard', 'field']) {
   const path = `docs/results/${name}.json`;
+  if (!existsSync(path)) continue;
   const results = JSON.parse(readFileSync(path, 'utf8'));
   const again = redrawn(results, path);
   drawn.set(path, `${JSON.stringify(again)}\n`);
-  if (name === 'standard') drawn.set('docs/results/standard.html', renderReport(again, packageVersion()));
+  if (name !== 'quick') drawn.set(`docs/results/${name}.html`, renderReport(again, packageVersion()));
 }
 for (const [path, text] of drawn) {
-  if (readFileSync(path, 'utf8') === text) continue;
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
   if (check) {
     console.error(`${path} is stale: run \`npm run redraw\``);
     process.exitCode = 1;

@@ -64,13 +64,19 @@ command(
   'engine and seed',
   "run the paper's experiments, write results.json and report.html, print the claims with verdicts",
 )
-  .option('--preset <name>', 'quick, standard, multi30k or paper', 'quick')
+  .option(
+    '--preset <name>',
+    'quick, standard, field, own, multi30k or paper (default: quick, and own where --data stands alone)',
+  )
   .option('--only <names...>', 'only these experiments (fig2, fig3, …) or runs')
   .option('--out <dir>', 'folder for results (default: runs/PRESET)')
   .option('--resume', 'keep the runs that are finished already')
   .option('--dry-run', 'print the registered runs with steps, seeds, memory and time, and do nothing')
   .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
-  .option('--data <dir>', 'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs')
+  .option(
+    '--data <dir>',
+    'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs; of own: train.tsv or text.txt',
+  )
   .addOption(queueOption())
   .addOption(verifyOption())
   .action(async (options) => {

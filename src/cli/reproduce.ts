@@ -7,8 +7,11 @@ import {
   isPresetName,
   judgeRecords,
   makePreset,
+  type OwnData,
   type Preset,
   presetNames,
+  readOwnData,
+  refuseTooSmall,
   type Results,
   type RunRecord,
   type RunSpec,
@@ -26,12 +29,15 @@ import { makeFolder, writeText } from './files.js';
 import { holdFolder } from './folder-lock.js';
 import { computedBy, madeBy } from './machine.js';
 import { type QueueRuns, queueOf } from './queue-of.js';
+import { register } from './registration.js';
 import { RunStore } from './run-store.js';
+import { workingFolder } from './sources.js';
 import { type EngineOptions, start } from './start.js';
 import { packageVersion } from './version.js';
 
 export interface ReproduceOptions extends EngineOptions {
-  preset: string;
+  /** Default: `quick`; `own` where `data` is given and nothing else says what to run. */
+  preset?: string;
   only?: string[];
   out?: string;
   resume?: boolean;
@@ -48,8 +54,11 @@ export interface ReproduceOptions extends EngineOptions {
 
 export async function reproduce(options: ReproduceOptions): Promise<number> {
   const started = performance.now();
-  const preset = selectPreset(options);
+  const name = presetOf(options);
+  if (name !== 'own') selectPreset(name, options); // what is asked for wrongly is said before anything begins
   const arithmetic = await start(options);
+  const own = name === 'own' ? await ownDataOf(options) : undefined;
+  const preset = selectPreset(name, options, own);
   const out = options.out ?? join('runs', preset.name);
   const store = new RunStore(join(out, 'runs'), arithmetic);
   // Data that are not there are said before anything is written or waited for.
@@ -80,6 +89,7 @@ async function reproduceInto(
 ): Promise<number> {
   const out = dirname(store.folder);
   await makeFolder(store.folder);
+  if (preset.scale.own) await register(out, preset, await store.dataHash(preset.runs[0]));
   const processes = Math.max(1, options.processes ?? cpus().length);
   const { resume, json: quiet, threads } = options;
   const groups = [{ store, specs: preset.runs }];
@@ -115,18 +125,37 @@ async function reproduceInto(
   return asExpected ? EXIT.done : EXIT.failed;
 }
 
-function selectPreset(options: ReproduceOptions): Preset {
-  if (!isPresetName(options.preset)) {
-    throw new ConfigError(`there is no preset "${options.preset}"`, {
+/** The preset that is meant: with data and nothing else, the claims on that data. */
+function presetOf({ preset, data, only }: ReproduceOptions): string {
+  return preset ?? (data !== undefined && !only?.length ? 'own' : 'quick');
+}
+
+/** What lies in the folder of `--data`, where it is enough. */
+async function ownDataOf({ data }: ReproduceOptions): Promise<OwnData> {
+  if (data === undefined) {
+    throw new ConfigError('the own preset is about your data', {
+      op: 'reproduce',
+      hint: 'give a folder with train.tsv (pairs) or text.txt (a text) as --data DIR',
+    });
+  }
+  const own = await readOwnData(data, workingFolder);
+  refuseTooSmall(own);
+  return own;
+}
+
+function selectPreset(name: string, options: ReproduceOptions, own?: OwnData): Preset {
+  if (!isPresetName(name)) {
+    throw new ConfigError(`there is no preset "${name}"`, {
       op: 'reproduce',
       expected: presetNames,
-      actual: options.preset,
+      actual: name,
       hint: `use one of ${presetNames.join(', ')}`,
     });
   }
-  const preset = makePreset(options.preset, { seed: options.seed, data: options.data, only: options.only });
-  if (options.data !== undefined) refuseUnreadData(preset, options);
-  const needed = { multi30k: 'Multi30k De-En', paper: 'IWSLT14 De-En' }[options.preset as string];
+  const { seed, data, only } = options;
+  const preset = makePreset(name, { seed, data, only, ...(own && { own }) });
+  if (data !== undefined && !own) refuseUnreadData(preset, options);
+  const needed = { multi30k: 'Multi30k De-En', paper: 'IWSLT14 De-En' }[name as string];
   if (needed && !options.data) {
     throw new ConfigError(`the ${preset.name} preset needs your copy of ${needed}`, {
       op: 'reproduce',
@@ -155,9 +184,10 @@ function collect(
   processes: number,
   seconds: number,
 ): Results {
-  const { unigramNll, claims, figures } = judgeRecords(preset, runs);
+  const { unigramNll, claims, figures, advice } = judgeRecords(preset, runs);
   const how = arithmetic === 'strict' ? '' : ` --arithmetic ${arithmetic}`;
-  const command = `prenorm reproduce --preset ${preset.name}${how}`;
+  const data = preset.scale.own ? ` --data ${preset.scale.own.source}` : '';
+  const command = `prenorm reproduce --preset ${preset.name}${data}${how}`;
   const secondsOf = (own: readonly RunSpec[]) => {
     const ids = new Set(own.map(({ id }) => id));
     return runs.reduce((sum, run) => (ids.has(run.id) ? sum + run.seconds : sum), 0);
@@ -184,6 +214,7 @@ function collect(
       ...(whole ? { partial: true } : {}),
     })),
     claims,
+    ...(advice && { advice }),
     figures,
     runs,
   };
@@ -212,6 +243,14 @@ function settingsOf(preset: Preset, unigramNll: number | null): Results['setting
       },
       { name: 'common maximal rate', value: String(preset.commonRate) },
     );
+  }
+  const { own } = preset.scale;
+  if (own) {
+    const unit = own.kind === 'pairs' ? 'pairs of sentences' : 'windows of 64 characters';
+    settings.push({
+      name: 'your data',
+      value: `${own.source}: ${own.examples} ${unit}, ${own.heldOut} of them held out; the margin needs ${own.needed}`,
+    });
   }
   if (unigramNll !== null) settings.push({ name: 'unigram NLL U', value: unigramNll.toFixed(4) });
   return settings;

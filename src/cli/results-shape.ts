@@ -233,6 +233,7 @@ export const resultsFault = (value: unknown): string | undefined =>
       ),
     ),
     claims: listOf(claim),
+    advice: optional(listOf(text)),
     figures: listOf(figure),
     runs: listOf(run),
   })(value, '') ?? twice(value as { runs: { id: string }[] });

@@ -1,15 +1,23 @@
 /** @file What an experiment is: the runs, claims and figures that belong to one figure of the paper. */
 import type { Judged } from './judges/judged.js';
+import type { OwnData } from './kinds/own-data.js';
 import type { RunSpec } from './kinds/run-kind.js';
 import type { ClaimNature, Figure, RunRecord, Verdict } from './results.js';
 
 /**
- * Sizes to reproduce at: `quick` in minutes, `standard` in hours on the embedded data; `multi30k` and `paper` need
- * a folder of data.
+ * Sizes to reproduce at: `quick` in minutes, `standard` in hours on the embedded data; `field` asks the paper's question of
+ * what came after it; `own` asks the headline claims of any data; `own`, `multi30k` and `paper` need a folder of data.
  */
-export type PresetName = 'quick' | 'standard' | 'multi30k' | 'paper';
+export type PresetName = 'quick' | 'standard' | 'field' | 'own' | 'multi30k' | 'paper';
 /** All presets. */
-export const presetNames: readonly PresetName[] = ['quick', 'standard', 'multi30k', 'paper'];
+export const presetNames: readonly PresetName[] = [
+  'quick',
+  'standard',
+  'field',
+  'own',
+  'multi30k',
+  'paper',
+];
 
 /** What decides the sizes of an experiment. Presets change sizes and seeds, never the code path. */
 export interface Scale {
@@ -18,6 +26,8 @@ export interface Scale {
   seed: number;
   /** Folder of one's own data, in place of the embedded. */
   data?: string;
+  /** What the preset `own` knows of that folder. */
+  own?: OwnData;
 }
 
 /** What a claim is judged with, beside the runs. */
@@ -78,4 +88,11 @@ export interface Experiment {
   claims: readonly Claim[];
   /** Drawn from the experiment's own runs. */
   figures(runs: readonly RunRecord[], context: JudgeContext): Figure[];
+  /** What to do, in sentences, where the experiment is on one's own data. */
+  advice?(runs: readonly RunRecord[]): string[];
+}
+
+/** Claims that these presets judge and no other. */
+export function judgedIn(presets: readonly PresetName[], claims: readonly Claim[]): Claim[] {
+  return claims.map((claim) => ({ ...claim, presets }));
 }

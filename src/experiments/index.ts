@@ -19,6 +19,7 @@ export type { GradientsRecord, Judged } from './judges/judged.js';
 export { classifyRuns } from './judges/training.js';
 export type { FirstSteps } from './kinds/first-steps.js';
 export { runGradients } from './kinds/gradients.js';
+export { OWN_MARGIN, type OwnData, readOwnData, refuseTooSmall } from './kinds/own-data.js';
 export type {
   RunCheckpoints,
   RunEnvironment,

@@ -1,6 +1,7 @@
 /** @file All experiments in the order of the report, the runs of a preset, and the judgement of all claims. */
 import { checkOptions, integer, optional, text } from '../checks.js';
 import { ConfigError } from '../errors.js';
+import { isJsonObject } from '../json.js';
 import { log64 } from '../runtime/math.js';
 import {
   type Experiment,
@@ -9,6 +10,9 @@ import {
   presetNames,
   type Scale,
 } from './experiment.js';
+import { advice } from './figures/advice.js';
+import { curseOfDepth } from './figures/curse-of-depth.js';
+import { depth } from './figures/depth.js';
 import { fig2 } from './figures/fig2.js';
 import { fig3 } from './figures/fig3.js';
 import { fig4 } from './figures/fig4.js';
@@ -16,9 +20,13 @@ import { fig5 } from './figures/fig5.js';
 import { fig6 } from './figures/fig6.js';
 import { mechanism } from './figures/mechanism.js';
 import { multi30k, multi30kLarge } from './figures/multi30k.js';
+import { muon } from './figures/muon.js';
+import { ownData } from './figures/own.js';
 import { parity } from './figures/parity.js';
 import { peri } from './figures/peri.js';
 import { placementCurves } from './figures/placements.js';
+import { rateTolerance } from './figures/rate-tolerance.js';
+import { tan } from './figures/tan.js';
 import { theory } from './figures/theory.js';
 import { toy } from './figures/toy.js';
 import { translationGrid } from './figures/translation-grid.js';
@@ -28,6 +36,7 @@ import { wmt14 } from './figures/wmt14.js';
 import { judgedByPart, recordsOfPart } from './judges/asked.js';
 import { besideClaim, besideControl } from './judges/controls.js';
 import { classifyRuns } from './judges/training.js';
+import type { OwnData } from './kinds/own-data.js';
 import type { RunSpec } from './kinds/run-kind.js';
 import type { ClaimRow, Figure, Results, RunRecord } from './results.js';
 
@@ -46,6 +55,13 @@ export const experiments: readonly Experiment[] = [
   placementCurves,
   peri,
   vit,
+  advice,
+  rateTolerance,
+  depth,
+  curseOfDepth,
+  muon,
+  tan,
+  ownData,
   multi30k,
   multi30kLarge,
   wmt14,
@@ -66,6 +82,16 @@ const texts: Record<PresetName, PresetText> = {
   standard: {
     description: 'every figure on the embedded data, four rates, three to five seeds',
     budgetSeconds: 9000,
+  },
+  field: {
+    description:
+      "the paper's question asked of what came after: its advice, rates, depth, single layers, Muon, DyT, the tuning of norms",
+    budgetSeconds: 9000,
+  },
+  own: {
+    description:
+      'the headline claims on your pairs of sentences or your text, with what to do for it: give --data',
+    budgetSeconds: 3600,
   },
   multi30k: {
     description: 'translation at depth 6 on your copy of Multi30k De-En: give --data',
@@ -96,6 +122,8 @@ export interface PresetOptions {
   seed?: number;
   /** Folder with train.tsv, valid.tsv and test.tsv. Default: the preset's data. */
   data?: string;
+  /** What the preset `own` has to know of that folder, from `readOwnData`. Default: nothing, and it has no runs. */
+  own?: OwnData;
   /** Names of experiments, kinds or ids of runs. Default: all that are not run on request only. */
   only?: readonly string[];
 }
@@ -111,9 +139,10 @@ export function makePreset(name: PresetName, options: PresetOptions = {}): Prese
   checkOptions<PresetOptions>('makePreset', options, {
     seed: optional(integer(0)),
     data: optional(text),
+    own: optional({ wanted: 'what readOwnData gives', holds: isJsonObject }),
     only: optional({ wanted: 'a list of names', holds: Array.isArray }),
   });
-  const scale: Scale = { preset: name, seed: options.seed ?? 0, data: options.data };
+  const scale: Scale = { preset: name, seed: options.seed ?? 0, data: options.data, own: options.own };
   const all = experiments
     .map((experiment) => ({ experiment, runs: experiment.runs(scale) }))
     .filter(({ runs }) => runs.length > 0);
@@ -225,15 +254,19 @@ export function makeFigures(
 export function judgeRecords(
   preset: Pick<Preset, 'name' | 'scale' | 'commonRate' | 'experiments'>,
   records: RunRecord[],
-): Pick<Results, 'claims' | 'figures'> & { unigramNll: number | null } {
+): Pick<Results, 'claims' | 'figures' | 'advice'> & { unigramNll: number | null } {
   const unigramNll = records.find((run) => run.unigramNll !== undefined)?.unigramNll ?? null;
   if (unigramNll !== null) classifyRuns(records, unigramNll);
   const { name, commonRate } = preset;
   const context: JudgeContext = { preset: name, commonRate, unigramNll, log: log64 };
+  const advice = preset.experiments.flatMap(
+    ({ experiment, runs }) => experiment.advice?.(recordsOf(runs, records)) ?? [],
+  );
   return {
     unigramNll,
     claims: judgeClaims(preset, records, context),
     figures: makeFigures(preset, records, context),
+    ...(advice.length > 0 ? { advice } : {}),
   };
 }
 

@@ -256,6 +256,8 @@ export interface Results {
    */
   experiments?: { name: string; title: string; runs: string[]; seconds: number; partial?: boolean }[];
   claims: ClaimRow[];
+  /** What to do, in sentences, where the runs were on one's own data. */
+  advice?: string[];
   figures: Figure[];
   /** Where runs were carried out by a queue. */
   computedBy?: ComputedBy;

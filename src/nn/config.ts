@@ -92,10 +92,13 @@ export interface ModelConfig {
   seed: number;
 }
 
+/** `maxSeqLen` where nobody says. @internal */
+export const DEFAULT_MAX_SEQ_LEN = 256;
+
 const defaults = {
   numHeads: 4,
   numLayers: 6,
-  maxSeqLen: 256,
+  maxSeqLen: DEFAULT_MAX_SEQ_LEN,
   normPlacement: 'pre',
   finalNorm: 'auto',
   norm: 'layer',

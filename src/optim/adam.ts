@@ -111,7 +111,7 @@ export const ADAMW_DECAY = 0.01;
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019); default weightDecay 0.01. */
 export class AdamW extends AdamFamily {
-  readonly kind = 'adamw';
+  readonly kind: string = 'adamw';
 
   constructor(params: Iterable<Parameter> | ParamGroup[], options: AdamOptions) {
     super('AdamW', params, options, ADAMW_DECAY);

@@ -3,4 +3,6 @@
  * @module prenorm/optim
  */
 export { decayGroups } from './decay-groups.js';
+export { Muon, type MuonOptions } from './muon.js';
+export type { MuonGroup } from './muon-groups.js';
 export * from './optimizers.js';

@@ -63,7 +63,7 @@ const PAD = 16;
  * and when nothing is trainable.
  */
 export abstract class Optimizer {
-  /** `sgd`, `adam`, `adamw` or `radam`. */
+  /** `sgd`, `adam`, `adamw`, `radam` or `muon`. */
   abstract readonly kind: string;
   readonly runtime: Runtime;
   readonly groups: OptimizerGroup[];

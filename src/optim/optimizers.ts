@@ -1,4 +1,4 @@
-/** @file The part of this folder that `prenorm` has as `optim`: all but the groups of weight decay, which `prenorm/optim` adds. */
+/** @file The part of this folder that `prenorm` has as `optim`: all but Muon and the groups of weight decay, which `prenorm/optim` adds. */
 export { Adam, type AdamOptions, AdamW, RAdam } from './adam.js';
 export {
   clipGradNorm,

@@ -93,7 +93,12 @@ const recipeRules: Rules<Recipe> = {
 export const recipeKeys = Object.keys(recipeRules) as readonly (keyof Recipe)[];
 
 const seedRules = { model: optional(seed), data: optional(seed), dropout: optional(seed) };
-const groupRules: Rules<GroupRecipe> = { match: selection, lr: rate, weightDecay: rate };
+const groupRules: Rules<GroupRecipe> = {
+  match: selection,
+  lr: rate,
+  weightDecay: rate,
+  muon: optional(flag),
+};
 const tuningRules: Rules<LoraTuning> = {
   lora: object('rank, alpha, targets or dropout'),
   also: optional(selection),
@@ -287,11 +292,13 @@ function canSample(model: ModelRecipe): boolean {
   return model.kind !== 'maskedLM';
 }
 
-function checkGroups({ groups }: OptimizerRecipe, must: Must, path: string): void {
+function checkGroups({ kind, groups }: OptimizerRecipe, must: Must, path: string): void {
   must(groups === undefined || Array.isArray(groups), 'optimizer.groups', 'a list', groups);
   for (const [g, group] of (groups ?? []).entries()) {
     const at = `optimizer.groups[${g}]`;
     checkValueAt(must, at, group, object('match'));
     checkSection(path, at, group, groupRules);
+    const isKnown = kind === 'muon' || group.muon === undefined;
+    must(isKnown, at, `without muon, which the optimizer muon has and ${kind} has not`, group.muon);
   }
 }

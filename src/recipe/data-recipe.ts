@@ -70,7 +70,10 @@ export interface TokensData {
 /** Sentence pairs for a transformer: source TAB target. Embedded: `ui-de-en`. A folder has train.tsv, valid.tsv, test.tsv. */
 export interface PairsData extends RowOrigin {
   kind: 'pairs';
-  /** Bound of a batch's padded source and target tokens. Default 1000. */
+  /**
+   * Bound of a batch's padded source and target tokens. Default: 1000, or what the longest pair needs where that is more
+   * and none is left out.
+   */
   maxTokens?: number;
   /** Whether a pair that does not fit is an error (default), or left out. */
   onTooLong?: 'error' | 'drop';

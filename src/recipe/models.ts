@@ -12,7 +12,7 @@ import type { ModelRecipe } from './recipe.js';
 /** Which sizes of the data are options of a kind of model. */
 const sizesOf: Readonly<Record<ModelKind, readonly (keyof DataSizes)[]>> = {
   causalLM: ['vocabSize', 'maxSeqLen'],
-  transformer: ['vocabSize'],
+  transformer: ['vocabSize', 'maxSeqLen'],
   maskedLM: ['vocabSize', 'maxSeqLen', 'numSegments', 'nextSentence'],
   textClassifier: ['vocabSize', 'maxSeqLen', 'numClasses', 'multiLabel'],
   pairClassifier: ['vocabSize', 'maxSeqLen', 'numClasses', 'multiLabel'],
@@ -60,8 +60,10 @@ export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecip
       }
       continue;
     }
+    // A pair that is too long for it is refused where it stands, with its line.
+    const isRoom = recipe.kind === 'transformer' && key === 'maxSeqLen';
     const fits =
-      known === undefined || (EXACT.includes(key) ? given === known : (given as number) >= (known as number));
+      isRoom || known === undefined || (EXACT.includes(key) ? given === known : (given as number) >= (known as number));
     if (fits) continue;
     throw new ConfigError(`${key} is ${brief(given)}, the data has ${known}`, {
       op: 'model',

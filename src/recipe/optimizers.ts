@@ -3,13 +3,22 @@ import type { Parameter } from '../autograd/variable.js';
 import { ConfigError } from '../errors.js';
 import type { Module } from '../nn/index.js';
 import { ADAMW_DECAY } from '../optim/adam.js';
-import { Adam, AdamW, decayGroups, type Optimizer, type ParamGroup, RAdam, SGD } from '../optim/index.js';
+import {
+  Adam,
+  AdamW,
+  decayGroups,
+  Muon,
+  type MuonGroup,
+  type Optimizer,
+  RAdam,
+  SGD,
+} from '../optim/index.js';
 import { LoraAdapter } from '../tuning/lora.js';
 import { type OptimizerRecipe, seedsOf, type TrainingRecipe } from './recipe.js';
 import { isLora, select } from './selection.js';
 
 /** Kinds of optimizers by their names in recipes. */
-export const optimizerKinds = { adam: Adam, adamw: AdamW, radam: RAdam, sgd: SGD } as const;
+export const optimizerKinds = { adam: Adam, adamw: AdamW, radam: RAdam, sgd: SGD, muon: Muon } as const;
 
 /** The rate that options of an optimizer start from: what the schedule reaches, or the constant one. */
 export function baseRate({ optimizer, schedule }: Pick<TrainingRecipe, 'optimizer' | 'schedule'>): number {
@@ -18,7 +27,7 @@ export function baseRate({ optimizer, schedule }: Pick<TrainingRecipe, 'optimize
 
 /** The optimizer's own weight decay, written or not. */
 export function weightDecayOf({ kind, weightDecay }: OptimizerRecipe): number {
-  return weightDecay ?? (kind === 'adamw' ? ADAMW_DECAY : 0);
+  return weightDecay ?? (kind === 'adamw' || kind === 'muon' ? ADAMW_DECAY : 0);
 }
 
 /** Paths of what a recipe trains of the model itself, without parts that it puts on. */
@@ -46,7 +55,8 @@ function hasClasses(model: Module): boolean {
 /**
  * Freezes what the recipe does not train, and makes the optimizer over the rest.
  * @throws ConfigError for a selection that matches nothing, an option that the kind does not have, and a group that
- *   is empty because an earlier one took everything; for `decay: 'matrices'` where nothing would decay
+ *   is empty because an earlier one took everything; for `decay: 'matrices'` where nothing would decay, and for muon
+ *   where it has no hidden matrix, or is to update anything else
  */
 export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer {
   const { optimizer } = recipe;
@@ -54,7 +64,7 @@ export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer
   const chosen = chooseTrainable(recipe, model);
   model.setTrainable((path) => chosen.has(path));
   const left = new Map([...model.namedParameters()].filter(([path]) => chosen.has(path)));
-  const made = groups.map(({ match, ...own }, g): ParamGroup => {
+  const made = groups.map(({ match, ...own }, g): MuonGroup => {
     const op = `optimizer.groups[${g}]`;
     const params: Parameter[] = [];
     for (const path of select(model, match, op)) {
@@ -71,6 +81,6 @@ export function buildOptimizer(recipe: TrainingRecipe, model: Module): Optimizer
   });
   const rest = left.size > 0 ? [{ params: [...left.values()] }] : [];
   const params = groups.length > 0 ? [...made, ...rest] : [...left.values()];
-  const own = decay === 'matrices' ? decayGroups(params as ParamGroup[], weightDecayOf(optimizer)) : params;
+  const own = decay === 'matrices' ? decayGroups(params as MuonGroup[], weightDecayOf(optimizer)) : params;
   return new optimizerKinds[kind](own, { ...options, lr: baseRate(recipe) } as never);
 }

@@ -8,7 +8,7 @@ import type {
   TextClassifierOptions,
   VisionTransformerOptions,
 } from '../nn/index.js';
-import type { AdamOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
+import type { AdamOptions, MuonOptions, ScheduleConfig, SGDOptions } from '../optim/index.js';
 import type { Arithmetic } from '../runtime/arithmetic.js';
 import type { EarlyStopping } from '../train/index.js';
 import type { DataRecipe } from './data-recipe.js';
@@ -18,7 +18,8 @@ export type Sized<O, K extends keyof O> = Omit<O, K | 'seed'> & Partial<Pick<O, 
 
 /**
  * The model and its options. What the data knows may be left out: `vocabSize` (the tokenizer's), `maxSeqLen` of
- * models of one text (as long as its rows), `numClasses`, and `imageSize` and `channels` of images.
+ * models of one text (as long as its rows; of a transformer, 256 or what its longest line needs), `numClasses`, and
+ * `imageSize` and `channels` of images.
  */
 export type ModelRecipe =
   | ({ kind: 'causalLM' | 'transformer' } & Sized<ModelOptions, 'vocabSize'>)
@@ -65,6 +66,11 @@ export interface GroupRecipe {
   lr?: number;
   /** Default: the optimizer's. */
   weightDecay?: number;
+  /**
+   * Of `muon` alone: whether it updates the group (true, for matrices of hidden layers only) or AdamW does. Default: each
+   * what it is for.
+   */
+  muon?: boolean;
 }
 
 /** The optimizer and its options. The rate is `schedule.maxLr`, or `lr` where there is no schedule. */
@@ -75,7 +81,11 @@ export type OptimizerRecipe = {
    * (a tied output projection is one) and positions. Groups with a `weightDecay` of their own keep it.
    */
   decay?: 'all' | 'matrices';
-} & (({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>) | ({ kind: 'sgd' } & Partial<SGDOptions>));
+} & (
+  | ({ kind: 'adam' | 'adamw' | 'radam' } & Partial<AdamOptions>)
+  | ({ kind: 'sgd' } & Partial<SGDOptions>)
+  | ({ kind: 'muon' } & Partial<MuonOptions>)
+);
 
 /** How a text becomes ids. */
 export type TokenizerRecipe =

@@ -69,6 +69,7 @@ export function renderClaims(results: Results, options: TerminalOptions): string
   const numbers = inFourNumbers(results.claims);
   if (numbers) lines.push(...wrap(numbers, width));
   lines.push(...wrap(timing(results), width));
+  for (const sentence of results.advice ?? []) lines.push('', ...wrap(sentence, width));
   return `${lines.join('\n')}\n`;
 }
 

@@ -304,11 +304,18 @@ test('reproduce', async () => {
   const options = { simd, preset: 'quick', out: at('results') };
   await refused(
     () => reproduce({ ...options, preset: 'fast' }),
-    /no preset "fast" \(use one of quick, standard, multi30k, paper\)/,
+    /no preset "fast" \(use one of quick, standard, field, own, multi30k, paper\)/,
   );
   await refused(() => reproduce({ ...options, only: ['fig9'] }), /--only does not know "fig9"/);
   await refused(() => reproduce({ ...options, preset: 'paper' }), /paper preset needs your copy/);
   await refused(() => reproduce({ ...options, data: at('none') }), /none\/train\.tsv: there is no such file/);
+  const { preset: _, ...own } = options;
+  for (const preset of [undefined, 'own'])
+    await refused(
+      () => reproduce({ ...own, preset, data: at('none') }),
+      /none: there is neither train\.tsv \(pairs of sentences\) nor text\.txt/,
+    );
+  await refused(() => reproduce({ ...own, preset: 'own' }), /the own preset is about your data .*--data DIR/);
   await refused(
     () => reproduce({ ...options, out: at('text.txt/x') }),
     /text\.txt\/x: cannot create the folder/,

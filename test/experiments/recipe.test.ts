@@ -9,6 +9,7 @@ import {
   executeRun,
   kindOf,
   makePreset,
+  presetNames,
   type RunSpec,
   type TextRecipe,
   type TranslationRecipe,
@@ -152,7 +153,7 @@ test('pre-training: every file of the folder counts', async () => {
 });
 
 test('every registered run is a specification that its kind takes', () => {
-  for (const preset of ['quick', 'standard', 'multi30k', 'paper'] as const) {
+  for (const preset of presetNames) {
     for (const { id, config } of makePreset(preset, { data: 'x' }).runs.map((run) => ({
       id: run.id,
       config: JSON.parse(JSON.stringify(run)) as RunSpec,

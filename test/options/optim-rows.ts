@@ -1,7 +1,8 @@
 /** @file Options of optimizers and schedules. */
 import * as prenorm from '../../src/index.js';
+import { Muon } from '../../src/optim/index.js';
 import type { Row } from './row.js';
-import { rates, w, warmup } from './samples.js';
+import { lm, rates, w, warmup } from './samples.js';
 
 const { optim } = prenorm;
 
@@ -23,6 +24,27 @@ export const optimRows: Row[] = [
     good: { lr: 1 },
     keys: { lr: 'notNegative', momentum: 'share', nesterov: 'flag', weightDecay: 'notNegative' },
     required: ['lr'],
+  },
+  {
+    of: ['Muon'],
+    call: (o) => new Muon(lm.parameters(), o),
+    good: { lr: 1 },
+    keys: {
+      ...rates,
+      adamLr: 'notNegative',
+      momentum: 'share',
+      nesterov: 'flag',
+      nsSteps: 'positiveWhole',
+      adjustLr: 'choice',
+    },
+    required: ['lr'],
+  },
+  {
+    of: [],
+    op: 'optimizer',
+    call: (group) => new Muon([group], { lr: 1 }),
+    good: { params: lm.parameters() },
+    keys: { params: 'other', lr: 'notNegative', weightDecay: 'notNegative', muon: 'flag' },
   },
   {
     of: [],

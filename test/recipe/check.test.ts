@@ -80,7 +80,7 @@ const values: [object, string, string, unknown[]][] = [
   [lora, 'trainable.lora.targets', 'a list of names of projections', ['q_proj', [], [1], null]],
   [lora, 'trainable.also', selection, selections],
   [text, 'optimizer', 'an object with a kind', objects],
-  [text, 'optimizer.kind', 'one of adam, adamw, radam, sgd', ['toString', 1, null]],
+  [text, 'optimizer.kind', 'one of adam, adamw, radam, sgd, muon', ['toString', 1, null]],
   [text, 'optimizer.betas', 'two numbers', [[0.9], 0.9, [0.9, '1'], null]],
   [text, 'optimizer.groups', 'a list', [1, {}, null]],
   [text, 'optimizer.groups[0]', 'an object with match', [[1], [null], [[]]].map((item) => item)],
@@ -343,6 +343,19 @@ test('decay says what a weight decay above 0 is for', () => {
       make({ decay: 'matrices', weightDecay }),
       /optimizer\.decay must be left out where weightDecay is 0, as nothing decays, got "matrices"/,
     );
+});
+
+test('muon is a key of the groups of muon alone', () => {
+  const make = (kind: string, muon: unknown) =>
+    change(text, { optimizer: { kind, groups: [{ match: '*linear1*', muon }] } });
+  for (const muon of [true, false, undefined]) assert.ok(checkRecipe(make('muon', muon), 'r.json'));
+  for (const muon of ['yes', 1, null])
+    refused(make('muon', muon), /optimizer\.groups\[0\]\.muon must be true or false/);
+  refused(
+    make('adamw', false),
+    /optimizer\.groups\[0\] must be without muon, which the optimizer muon has and adamw has not/,
+  );
+  assert.ok(checkRecipe(change(text, { optimizer: { kind: 'muon', decay: 'matrices' } }), 'r.json'));
 });
 
 test('what reads data of its own has the training part alone', () => {

@@ -56,6 +56,33 @@ for (const kind of kinds) {
   });
 }
 
+test('pairs: a line longer than the defaults raises them where the recipe does not say, and is refused where it does', async () => {
+  const long = Array.from({ length: 500 }, (_, i) => `w${i}`).join(' ');
+  const content = `${long}\t${long}\n${contents.pairs}`;
+  const prepared = (data: Record<string, unknown>, model: Record<string, unknown> = {}) => {
+    const recipe = withData('pairs', { text: content, maxTokens: undefined, ...data });
+    const { maxSeqLen: _, ...sizes } = recipe.model as { maxSeqLen?: number };
+    return prepareRun(checkRecipe({ ...recipe, model: { ...sizes, ...model } } as Recipe, 'test'));
+  };
+  const { model, recipe, options } = await prepared({});
+  const { maxSeqLen } = model.config as { maxSeqLen: number };
+  const { maxTokens } = recipe.data as { maxTokens: number };
+  assert.ok(maxSeqLen > 500 && maxTokens > 1000 && maxTokens > maxSeqLen, `${maxSeqLen} ${maxTokens}`);
+  for await (const { loss } of new Trainer(options).run()) assert.ok(loss > 0);
+  const tight = { maxSeqLen: maxSeqLen - 1 };
+  assert.match((await rejection(prepared({}, tight))).message, new RegExp(`maxSeqLen is ${maxSeqLen - 1}`));
+  assert.is(((await prepared({}, { maxSeqLen })).model.config as { maxSeqLen: number }).maxSeqLen, maxSeqLen);
+  const bound = await rejection(prepared({ maxTokens: maxTokens - 1 }));
+  assert.match(bound.message, new RegExp(`the pair has \\d+ tokens, more than a batch may have`));
+  const dropped = await prepared({ onTooLong: 'drop' });
+  assert.is((dropped.model.config as { maxSeqLen: number }).maxSeqLen, 256);
+  assert.is((dropped.recipe.data as { maxTokens?: number }).maxTokens, undefined);
+  // What fits is as it was: nothing is said that was not said before.
+  const short = await prepared({ text: contents.pairs });
+  assert.is((short.model.config as { maxSeqLen: number }).maxSeqLen, 256);
+  assert.is((short.recipe.data as { maxTokens?: number }).maxTokens, undefined);
+});
+
 const textual = ['text', 'pairs', 'labelledPairs', 'labelledTexts', 'masked'] as const;
 const fileOf = { text: 'text.txt', masked: 'text.txt' } as Record<string, string>;
 

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mul, noGrad, tensor } from '../../src/autograd/index.js';
 import { type CausalLM, type LmInput, type ModelOptions, Transformer } from '../../src/nn/index.js';
-import { Adam, inverseSqrt, RAdam, SGD } from '../../src/optim/index.js';
+import { Adam, inverseSqrt, Muon, RAdam, SGD } from '../../src/optim/index.js';
 import { RandomStream } from '../../src/random.js';
 import { createRuntime, init } from '../../src/runtime/init.js';
 import { withRuntime } from '../../src/runtime/runtime.js';
@@ -36,6 +36,7 @@ const optimizers = {
   adam: (model: CausalLM) => new Adam(model.parameters(), { lr: 0.01 }),
   sgd: (model: CausalLM) => new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 }),
   radam: (model: CausalLM) => new RAdam(model.parameters(), { lr: 0.01 }),
+  muon: (model: CausalLM) => new Muon(model.parameters(), { lr: 0.01 }),
 };
 
 /** Dropout, clipping, a changing rate, accumulation, smoothing and three lengths, over 200 steps. */
@@ -79,7 +80,7 @@ async function train(
 }
 
 const eager = new Map<string, string>();
-for (const optimizer of ['adam', 'sgd', 'radam'] as const) {
+for (const optimizer of ['adam', 'sgd', 'radam', 'muon'] as const) {
   test(`${optimizer}: replay equals eager over 200 steps`, async () => {
     const expected = await train(1, false, optimizer);
     eager.set(optimizer, expected);
@@ -95,6 +96,13 @@ for (const threads of [2, 3, 4]) {
     assert.is(await train(threads, false), expected);
   });
 }
+
+test('muon: the products of Newton-Schulz, divided among 2 and 3 threads, give the bits of one', async () => {
+  const wide = { dModel: 48, dFF: 112 };
+  const expected = await train(1, false, 'muon', wide);
+  assert.is(await train(2, true, 'muon', wide), expected);
+  assert.is(await train(3, false, 'muon', wide), expected);
+});
 
 const MODERN: [string, Partial<ModelOptions>][] = [
   [

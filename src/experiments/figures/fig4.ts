@@ -15,7 +15,7 @@ import { closeTo, parity, speedUp } from '../judges/pre-ln.js';
 import { armClaim } from '../judges/training.js';
 import type { TranslationArm, TranslationRecipe, TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
-import { armsOf, gridRun, type TranslationGrid, translationGrid } from './translation-grid.js';
+import { armsOf, gridRun, hasGrid, type TranslationGrid, translationGrid } from './translation-grid.js';
 
 const LONG_STEPS = 2100;
 const NEEDS_SIZE = 'this size and number of seeds cannot decide it';
@@ -81,7 +81,7 @@ export const fig4: Experiment = {
   name: 'fig4',
   title: 'Pre-LN trains without warm-up',
   runs(scale: Scale) {
-    if (scale.preset === 'multi30k') return [];
+    if (!hasGrid(scale)) return [];
     const grid = translationGrid(scale);
     // Post-LN with warm-up is the scale of p, without it the control.
     const base = [

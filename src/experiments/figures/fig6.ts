@@ -10,13 +10,13 @@
 import { curves } from '../drawing/training.js';
 import type { Experiment, Scale } from '../experiment.js';
 import { lowerRate, smallRate } from '../judges/rates.js';
-import { armsOf, gridRun, translationGrid } from './translation-grid.js';
+import { armsOf, gridRun, hasGrid, translationGrid } from './translation-grid.js';
 
 export const fig6: Experiment = {
   name: 'fig6',
   title: 'Post-LN at small rates',
   runs(scale: Scale) {
-    if (scale.preset === 'multi30k') return [];
+    if (!hasGrid(scale)) return [];
     const grid = translationGrid(scale);
     const base = [...armsOf(grid, 'post', false), ...armsOf(grid, 'post', true)];
     const maxLr = grid.commonRate / 10;

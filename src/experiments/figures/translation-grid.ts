@@ -70,6 +70,15 @@ export function translationGrid(scale: Scale): TranslationGrid {
         headlineSeeds: seeds(61, 62, 63, 64, 65),
         decode: { beamSize: 5, lengthPenalty: 1.2, sentences: 450 },
       };
+    case 'field':
+      return {
+        ...small,
+        recipe: { ...smallRecipe, evalEvery: 50 },
+        rates: [0.008, 0.004, 0.002, 0.001],
+        seeds: seeds(811, 812, 813, 814, 815),
+        headlineSeeds: seeds(811, 812, 813, 814, 815),
+        decode: { beamSize: 1, lengthPenalty: 1, sentences: 450 },
+      };
     case 'paper':
       return {
         recipe: {
@@ -98,6 +107,10 @@ export function translationGrid(scale: Scale): TranslationGrid {
       };
   }
 }
+
+/** Whether a preset runs the paper's grid of translations. */
+export const hasGrid = ({ preset }: Scale): boolean =>
+  preset === 'quick' || preset === 'standard' || preset === 'paper';
 
 type Change = Partial<Pick<TranslationRecipe, 'schedule' | 'optimizer' | 'steps'>> & {
   firstSteps?: TranslationRun['firstSteps'];

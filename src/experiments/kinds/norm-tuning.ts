@@ -4,6 +4,7 @@
  * from the same source weights.
  */
 import { crossEntropy, noGrad, tensor } from '../../autograd/index.js';
+import { checkValue, flag, optional, positive } from '../../checks.js';
 import { loadDigits } from '../../data/index.js';
 import { sha256 } from '../../io/sha256.js';
 import { type StateDict, VisionTransformer } from '../../nn/index.js';
@@ -38,11 +39,20 @@ export interface NormTuningRun extends RunSpec {
   /** How every arm is tuned; the cyclic one divides the steps by its 2 x cycles phases. */
   tuning: TrainingRecipe;
   cycles: number;
+  /** The cyclic arm gives head and norms as many updates each as the joint one gives both. Default: half as many. */
+  equalUpdates?: boolean;
+  /** The grid that lambda is chosen from, 1 among them. Default: that of `lambdas`. */
+  lambdaGrid?: number[];
   /** Images per split of the shuffled digits. */
   sizes: { source: number; target: number; valid: number; test: number };
   /** Shares of the target images to tune on, rising; the last is 1 (T* of FSR). */
   fractions: number[];
 }
+
+const gridRule = {
+  wanted: 'a list of numbers above 0, 1 among them',
+  holds: (grid: unknown) => Array.isArray(grid) && grid.includes(1) && grid.every(positive.holds),
+};
 
 const PIXELS = 64;
 
@@ -88,12 +98,18 @@ const tuned = { probe: HEAD, joint: ['norms', HEAD], full: 'all' } as const;
 export const normTuningKind: RunKind<NormTuningRun> = {
   kind: 'norm-tuning',
   version: 2,
-  keys: ['seed', 'dModel', 'numLayers', 'batchSize', 'source', 'tuning', 'cycles', 'sizes', 'fractions'],
-  check({ id, source, tuning }) {
+  keys: [
+    ...['seed', 'dModel', 'numLayers', 'batchSize', 'source', 'tuning', 'cycles', 'sizes', 'fractions'],
+    ...['equalUpdates?', 'lambdaGrid?'],
+  ],
+  check({ id, source, tuning, equalUpdates, lambdaGrid }) {
     for (const recipe of [source, tuning]) checkTrainingRecipe(recipe, id);
+    checkValue(id, 'equalUpdates', equalUpdates, optional(flag));
+    checkValue(id, 'lambdaGrid', lambdaGrid, optional(gridRule));
   },
   async execute(run, { onProgress, signal }): Promise<RunOutcome> {
-    const { seed, sizes, batchSize, tuning, cycles, fractions } = run;
+    const { seed, sizes, batchSize, tuning, cycles, fractions, equalUpdates, lambdaGrid = lambdas } = run;
+    const phases = equalUpdates ? cycles : 2 * cycles;
     currentRuntime().manualSeed(seed);
     const digits = await loadDigits();
     const order = new RandomStream(seed, 'data:split').shuffle(
@@ -163,7 +179,7 @@ export const normTuningKind: RunKind<NormTuningRun> = {
                   sample,
                   {
                     ...tuning,
-                    steps: tuning.steps / (2 * cycles),
+                    steps: tuning.steps / phases,
                     trainable: part === 'norms' ? 'norms' : HEAD,
                   },
                   seed + 2 * cycle + (part === 'norms' ? 1 : 0),
@@ -190,7 +206,7 @@ export const normTuningKind: RunKind<NormTuningRun> = {
       function chooseLambda(key: string): number {
         const end = model.stateDict();
         let best = { lambda: 1, accuracy: -1, nll: 0, test: 0 };
-        const curve = lambdas.map((lambda) => {
+        const curve = lambdaGrid.map((lambda) => {
           model.loadStateDict(end);
           rescaleNorms(model, source, lambda);
           if (lambda === 1)
@@ -229,8 +245,8 @@ export const normTuningKind: RunKind<NormTuningRun> = {
     };
   },
   cost: (run) => normTuningKind.steps(run) * run.batchSize * run.numLayers * (run.dModel / 32) * 1e-4,
-  steps: ({ source, tuning, fractions }) =>
-    source.steps + shifts.length * fractions.length * arms.length * tuning.steps,
+  steps: ({ source, tuning, fractions, equalUpdates }) =>
+    source.steps + shifts.length * fractions.length * (arms.length + (equalUpdates ? 1 : 0)) * tuning.steps,
   seeds: ({ seed }) => [seed],
 };
 

@@ -12,6 +12,7 @@ import { bertKind } from './bert.js';
 import { gradientsKind } from './gradients.js';
 import { growthKind } from './growth.js';
 import { lawKind, lawNames } from './law.js';
+import { layerDropKind } from './layer-drop.js';
 import { markovKind } from './markov.js';
 import { normTuningKind } from './norm-tuning.js';
 import { placementKind } from './placement.js';
@@ -30,6 +31,7 @@ export const runKinds: readonly RunKind[] = [
   toyKind,
   markovKind,
   placementKind,
+  layerDropKind,
   growthKind as RunKind,
   normTuningKind as RunKind,
   recipeKind as RunKind,

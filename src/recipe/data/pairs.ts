@@ -9,6 +9,7 @@ import {
 } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { encodeSource } from '../../generate/source.js';
+import { DEFAULT_MAX_SEQ_LEN } from '../../nn/config.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
@@ -82,7 +83,7 @@ async function openPairs(
   { content, pairs: texts, lineOf, sha256 }: ReadPairs,
   make: TokenizerMaker,
 ): Promise<OpenedPairs> {
-  const { maxTokens = MAX_TOKENS, onTooLong = 'error' } = data;
+  const { onTooLong = 'error' } = data;
   const tokenizer = withMarks(await make(texts.train.flat(), content.source), 'pairs');
   const encode = (part: Pair[]): TokenPair[] =>
     part.map(([source, target]) => ({
@@ -95,6 +96,10 @@ async function openPairs(
     ...(valid && { valid: encode(valid) }),
     ...(test && { test: encode(test) }),
   };
+  const needed = onTooLong === 'error' ? neededFor(Object.values(pairs)) : { tokens: 0, length: 0 };
+  const decided =
+    data.maxTokens === undefined && needed.tokens > MAX_TOKENS ? { maxTokens: needed.tokens } : undefined;
+  const { maxTokens = MAX_TOKENS } = { ...data, ...decided };
   const options = (maxLen: number) => ({
     maxTokens,
     onTooLong,
@@ -116,7 +121,11 @@ async function openPairs(
     texts,
     pairs,
     tokens: pairs.train.reduce((sum, { target }) => sum + target.length + 1, 0),
-    sizes: { vocabSize: tokenizer.vocabSize },
+    ...(decided && { decided }),
+    sizes: {
+      vocabSize: tokenizer.vocabSize,
+      ...(needed.length > DEFAULT_MAX_SEQ_LEN && { maxSeqLen: needed.length }),
+    },
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
     evaluation: (part, maxLen, count) => [
@@ -130,6 +139,16 @@ async function openPairs(
     examples: (count) => (valid ?? []).slice(0, count).map(([text, reference]) => ({ text, reference })),
     oldHashes: () => [sha256],
   };
+}
+
+/** What the longest pair of all parts needs: in a batch, and in a row of the model, bos or eos included. */
+function neededFor(parts: readonly (readonly TokenPair[])[]): { tokens: number; length: number } {
+  const needed = { tokens: 0, length: 0 };
+  for (const { source, target } of parts.flat()) {
+    needed.tokens = Math.max(needed.tokens, source.length + target.length + 1);
+    needed.length = Math.max(needed.length, source.length, target.length + 1);
+  }
+  return needed;
 }
 
 /** A pair that does not fit is an error with file and line: what is left out silently is missed later. */
