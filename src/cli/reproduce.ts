@@ -10,11 +10,11 @@ import {
   type OwnData,
   type Preset,
   presetNames,
-  readOwnData,
-  refuseTooSmall,
   type Results,
   type RunRecord,
   type RunSpec,
+  readOwnData,
+  refuseTooSmall,
   type TranslationRun,
 } from '../experiments/index.js';
 import { renderClaims, renderReport, renderRuns } from '../report/index.js';

@@ -10,14 +10,7 @@ import type { ClaimNature, Figure, RunRecord, Verdict } from './results.js';
  */
 export type PresetName = 'quick' | 'standard' | 'field' | 'own' | 'multi30k' | 'paper';
 /** All presets. */
-export const presetNames: readonly PresetName[] = [
-  'quick',
-  'standard',
-  'field',
-  'own',
-  'multi30k',
-  'paper',
-];
+export const presetNames: readonly PresetName[] = ['quick', 'standard', 'field', 'own', 'multi30k', 'paper'];
 
 /** What decides the sizes of an experiment. Presets change sizes and seeds, never the code path. */
 export interface Scale {

@@ -92,13 +92,10 @@ export interface ModelConfig {
   seed: number;
 }
 
-/** `maxSeqLen` where nobody says. @internal */
-export const DEFAULT_MAX_SEQ_LEN = 256;
-
 const defaults = {
   numHeads: 4,
   numLayers: 6,
-  maxSeqLen: DEFAULT_MAX_SEQ_LEN,
+  maxSeqLen: 256,
   normPlacement: 'pre',
   finalNorm: 'auto',
   norm: 'layer',

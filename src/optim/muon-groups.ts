@@ -1,5 +1,5 @@
 /** @file Which parameters Muon orthogonalizes: the matrices of hidden layers. Everything else is AdamW's. */
-import type { Parameter } from '../autograd/variable.js';
+import { Parameter } from '../autograd/variable.js';
 import { checkOptions, flag, iterable, notNegative, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { ParamGroup } from './optimizer.js';
@@ -69,7 +69,9 @@ export function divideForMuon(params: Iterable<Parameter> | readonly MuonGroup[]
     if (rest.length > 0) divided.adam.push({ ...own, params: rest });
   }
   const isTrained = ({ params: own }: ParamGroup): boolean => [...own].some((p) => p.requiresGrad);
-  if (divided.muon.some(isTrained)) return divided;
+  const isPlain = groups.every(({ params: own }) => [...own].every((p) => p instanceof Parameter));
+  // What is no parameter is refused where every optimizer refuses it.
+  if (divided.muon.some(isTrained) || !isPlain) return divided;
   throw new ConfigError('there is no trainable matrix of a hidden layer, which is all that Muon updates', {
     op: 'Muon',
     expected: "a two-dimensional parameter with the role 'weight' or 'inProj' in layers.0, layers.1, …",

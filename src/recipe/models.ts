@@ -63,7 +63,9 @@ export function completeModel(recipe: ModelRecipe, sizes: DataSizes): ModelRecip
     // A pair that is too long for it is refused where it stands, with its line.
     const isRoom = recipe.kind === 'transformer' && key === 'maxSeqLen';
     const fits =
-      isRoom || known === undefined || (EXACT.includes(key) ? given === known : (given as number) >= (known as number));
+      isRoom ||
+      known === undefined ||
+      (EXACT.includes(key) ? given === known : (given as number) >= (known as number));
     if (fits) continue;
     throw new ConfigError(`${key} is ${brief(given)}, the data has ${known}`, {
       op: 'model',

@@ -8,10 +8,10 @@ import {
   makePreset,
   OWN_MARGIN,
   type OwnData,
-  readOwnData,
-  refuseTooSmall,
   type RunRecord,
   type RunSpec,
+  readOwnData,
+  refuseTooSmall,
 } from '../../src/experiments/index.js';
 import { sentencesNeeded } from '../../src/experiments/kinds/own-data.js';
 import { RandomStream } from '../../src/random.js';
@@ -106,12 +106,19 @@ const NLL: Record<string, number[]> = {
   'pre warm': [3.7, 3.4, 3.6, 4.2],
 };
 
-function recordsOf(preset: ReturnType<typeof makePreset>, change: (key: string, i: number) => number = () => 0) {
+function recordsOf(
+  preset: ReturnType<typeof makePreset>,
+  change: (key: string, i: number) => number = () => 0,
+) {
   return preset.runs.map((spec): RunRecord => {
     const { recipe } = spec as RunSpec & { recipe: Recipe };
-    const [, , placement, warm] = spec.id.startsWith('own') ? spec.id.split('-') : ['', ...spec.id.split('-')];
+    const [, , placement, warm] = spec.id.startsWith('own')
+      ? spec.id.split('-')
+      : ['', ...spec.id.split('-')];
     const key = `${placement} ${warm === 'none' ? 'none' : 'warm'}`;
-    const rates = [...new Set(preset.runs.map((run) => (run as typeof spec & { recipe: Recipe }).recipe.schedule!.maxLr))];
+    const rates = [
+      ...new Set(preset.runs.map((run) => (run as typeof spec & { recipe: Recipe }).recipe.schedule!.maxLr)),
+    ];
     const i = rates.sort((a, b) => b - a).indexOf(recipe.schedule!.maxLr);
     const seed = kindOf(spec).seeds(spec)[0];
     const validNll = NLL[key][i] + change(key, i) + 0.001 * (seed % 3);
@@ -128,20 +135,27 @@ function recordsOf(preset: ReturnType<typeof makePreset>, change: (key: string, 
       steps: 10,
       seconds: 1,
       hash: `hash-${spec.id}`,
-      curve: [{ step: 5, lr: 1, trainLoss: 1, validNll }, { step: 10, lr: 1, trainLoss: 1, validNll: validNll + 0.3 }],
+      curve: [
+        { step: 5, lr: 1, trainLoss: 1, validNll },
+        { step: 10, lr: 1, trainLoss: 1, validNll: validNll + 0.3 },
+      ],
     };
   });
 }
 
 for (const kind of ['pairs', 'text'] as const) {
   const preset = makePreset('own', { data: kind, own: { ...own, kind, source: kind } });
-  const judged = (change?: (key: string, i: number) => number) => judgeRecords(preset, recordsOf(preset, change));
+  const judged = (change?: (key: string, i: number) => number) =>
+    judgeRecords(preset, recordsOf(preset, change));
   const verdicts = (change?: (key: string, i: number) => number) =>
     judged(change).claims.map(({ claim, verdict }) => [claim.replace('own-', ''), verdict]);
 
   test(`${kind}: four arms at four rates and three seeds, within an hour on two cores`, () => {
     assert.is(preset.runs.length, 48);
-    assert.equal(preset.experiments.map(({ experiment }) => experiment.name), ['own']);
+    assert.equal(
+      preset.experiments.map(({ experiment }) => experiment.name),
+      ['own'],
+    );
     const seconds = preset.runs.reduce((sum, run) => sum + kindOf(run).cost(run), 0);
     assert.ok(seconds / 2 < preset.budgetSeconds, String(seconds));
     for (const run of preset.runs) assert.ok(kindOf(run).seeds(run)[0] < 1000);
@@ -168,14 +182,25 @@ for (const kind of ['pairs', 'text'] as const) {
   test(`${kind}: the advice names placement, warm-up and rate, and how sure it is`, () => {
     const rate = kind === 'pairs' ? '0.002' : '0.006';
     const [use, sure, avoid, size] = judged((key) => (key === 'pre none' ? 0.25 : 0)).advice!;
-    assert.match(use, new RegExp(`^Use Pre-LN with a warm-up of \\d+ steps at a maximal rate of ${rate}: it gets to 3\\.40`));
-    assert.match(sure, /^Sure: in all 3 seeds it is ahead of Pre-LN without warm-up at .* by at least 0\.300 nats/);
+    assert.match(
+      use,
+      new RegExp(`^Use Pre-LN with a warm-up of \\d+ steps at a maximal rate of ${rate}: it gets to 3\\.40`),
+    );
+    assert.match(
+      sure,
+      /^Sure: in all 3 seeds it is ahead of Pre-LN without warm-up at .* by at least 0\.300 nats/,
+    );
     assert.match(avoid, /^Keep away from Post-LN without warm-up: .* 1\.5\d\d nats higher at least/);
     assert.match(size, /a model of this size on this data/);
     const close = judged().advice!;
-    assert.match(close[1], /^Not sure: .* is within the margin of 0\.1 nats in 3 of 3 seeds .*Either will do/);
+    assert.match(
+      close[1],
+      /^Not sure: .* is within the margin of 0\.1 nats in 3 of 3 seeds .*Either will do/,
+    );
     const edge = judged((key, i) => (key === 'pre warm' && i === 0 ? -1 : 0)).advice!;
-    assert.ok(edge.some((line) => /is the highest rate that was tried: the best may lie beyond it/.test(line)));
+    assert.ok(
+      edge.some((line) => /is the highest rate that was tried: the best may lie beyond it/.test(line)),
+    );
   });
 }
 

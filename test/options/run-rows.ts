@@ -70,7 +70,7 @@ export const runRows: Row[] = [
     of: ['makePreset'],
     call: (o) => makePreset('quick', o),
     good: {},
-    keys: { seed: 'whole', data: 'text', only: 'list' },
+    keys: { seed: 'whole', data: 'text', own: 'other', only: 'list' },
   },
   {
     of: ['multi30kRuns'],

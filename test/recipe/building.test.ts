@@ -242,7 +242,10 @@ test('sizes: left out they are the data’s; the recipe may repeat them or leave
     completeModel(model as Recipe['model'], sizes) as Record<string, unknown>;
   const classifier = { kind: 'textClassifier', ...shape };
   assert.equal(complete(classifier), { ...classifier, vocabSize: 20, maxSeqLen: 8, numClasses: 3 });
-  assert.equal(complete({ kind: 'transformer', ...shape }), { kind: 'transformer', ...shape, vocabSize: 20 });
+  const transformer = { kind: 'transformer', ...shape };
+  assert.equal(complete(transformer), { ...transformer, vocabSize: 20, maxSeqLen: 8 });
+  // A line that is too long for what the recipe says is refused where it stands.
+  assert.is(complete({ ...transformer, maxSeqLen: 7 }).maxSeqLen, 7);
   const vision = { kind: 'visionTransformer', ...shape, patchSize: 2 };
   assert.equal(complete(vision), { ...vision, imageSize: 4, channels: 1, numClasses: 3 });
   assert.is(complete({ ...classifier, vocabSize: 21, maxSeqLen: 9, numClasses: 4 }).vocabSize, 21);

@@ -73,7 +73,7 @@ test('pairs: a line longer than the defaults raises them where the recipe does n
   assert.match((await rejection(prepared({}, tight))).message, new RegExp(`maxSeqLen is ${maxSeqLen - 1}`));
   assert.is(((await prepared({}, { maxSeqLen })).model.config as { maxSeqLen: number }).maxSeqLen, maxSeqLen);
   const bound = await rejection(prepared({ maxTokens: maxTokens - 1 }));
-  assert.match(bound.message, new RegExp(`the pair has \\d+ tokens, more than a batch may have`));
+  assert.match(bound.message, /the pair has \d+ tokens, more than a batch may have/);
   const dropped = await prepared({ onTooLong: 'drop' });
   assert.is((dropped.model.config as { maxSeqLen: number }).maxSeqLen, 256);
   assert.is((dropped.recipe.data as { maxTokens?: number }).maxTokens, undefined);

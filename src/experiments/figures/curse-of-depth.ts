@@ -91,7 +91,9 @@ function profile(runs: Records): Figure {
     xScale: 'linear',
     yScale: 'log',
     series: PLACEMENTS.flatMap((placement): Series[] => {
-      const own = of(runs, placement).map(dropped).filter(({ length }) => length === LAYERS);
+      const own = of(runs, placement)
+        .map(dropped)
+        .filter(({ length }) => length === LAYERS);
       if (own.length === 0) return [];
       // A layer whose absence helps has no place on a logarithmic axis.
       const at = (i: number) => own.map((values) => values[i]).filter((value) => value > 0);
@@ -121,41 +123,44 @@ export const curseOfDepth: Experiment = {
     preset === 'field'
       ? [841, 842, 843].flatMap((first) => PLACEMENTS.map((placement) => dropRun(placement, first + seed)))
       : [],
-  claims: judgedIn(['field'], [
-    {
-      claim: 'pre-late-layers-cheap',
-      statement: 'In Pre-LN a late layer can be left out at less cost than the average one',
-      paper: 'deep layers of Pre-LN contribute little',
-      figure: 'Sun et al. 2025, section 2',
-      drawnIn: 'layer-drop',
-      protocol,
-      expected: 'holds',
-      judge: (runs) => lateIsCheap(runs, 'pre'),
-      nature: 'training',
-      control: { factor: 'Post-LN in place of Pre-LN', judge: (runs) => lateIsCheap(runs, 'post') },
-    },
-    {
-      claim: 'lns-late-layers-count',
-      statement: 'With LayerNorm Scaling the late layers are worth more than those of Pre-LN',
-      figure: 'Sun et al. 2025, section 4',
-      drawnIn: 'layer-drop',
-      protocol: `the same share, less that of Pre-LN, paired by seed`,
-      expected: 'holds',
-      judge: (runs) => above(runs, 'lns'),
-      nature: 'training',
-      control: { ...exchanged, judge: (runs) => above(runs, 'lns', 'early') },
-    },
-    {
-      claim: 'mix-late-layers-count',
-      statement: 'So are those of Mix-LN',
-      figure: 'Li et al. 2024',
-      drawnIn: 'layer-drop',
-      protocol: `the same share, less that of Pre-LN, paired by seed`,
-      expected: 'holds',
-      judge: (runs) => above(runs, 'mix'),
-      nature: 'training',
-      control: { ...exchanged, judge: (runs) => above(runs, 'mix', 'early') },
-    },
-  ]),
+  claims: judgedIn(
+    ['field'],
+    [
+      {
+        claim: 'pre-late-layers-cheap',
+        statement: 'In Pre-LN a late layer can be left out at less cost than the average one',
+        paper: 'deep layers of Pre-LN contribute little',
+        figure: 'Sun et al. 2025, section 2',
+        drawnIn: 'layer-drop',
+        protocol,
+        expected: 'holds',
+        judge: (runs) => lateIsCheap(runs, 'pre'),
+        nature: 'training',
+        control: { factor: 'Post-LN in place of Pre-LN', judge: (runs) => lateIsCheap(runs, 'post') },
+      },
+      {
+        claim: 'lns-late-layers-count',
+        statement: 'With LayerNorm Scaling the late layers are worth more than those of Pre-LN',
+        figure: 'Sun et al. 2025, section 4',
+        drawnIn: 'layer-drop',
+        protocol: `the same share, less that of Pre-LN, paired by seed`,
+        expected: 'holds',
+        judge: (runs) => above(runs, 'lns'),
+        nature: 'training',
+        control: { ...exchanged, judge: (runs) => above(runs, 'lns', 'early') },
+      },
+      {
+        claim: 'mix-late-layers-count',
+        statement: 'So are those of Mix-LN',
+        figure: 'Li et al. 2024',
+        drawnIn: 'layer-drop',
+        protocol: `the same share, less that of Pre-LN, paired by seed`,
+        expected: 'holds',
+        judge: (runs) => above(runs, 'mix'),
+        nature: 'training',
+        control: { ...exchanged, judge: (runs) => above(runs, 'mix', 'early') },
+      },
+    ],
+  ),
   figures: (runs) => (runs.length === 0 ? [] : [profile(runs)]),
 };

@@ -35,7 +35,8 @@ function depthRun(placement: NormPlacement, numLayers: number, seed: number): Pl
 
 type Records = readonly RunRecord[];
 
-const depthOf = (run: RunRecord): number => (run.config.recipe as PlacementRun['recipe']).model.numLayers ?? 6;
+const depthOf = (run: RunRecord): number =>
+  (run.config.recipe as PlacementRun['recipe']).model.numLayers ?? 6;
 
 /** How far a run ends below what character frequencies give. */
 const below = (run: RunRecord): number => (run.measured?.unigramNll as number) - finalNll(run);
@@ -114,40 +115,43 @@ export const depth: Experiment = {
           ),
         )
       : [],
-  claims: judgedIn(['field'], [
-    {
-      claim: 'depth-post-fails',
-      statement: 'Without warm-up Post-LN fails at 6, 12 and 24 layers',
-      figure: 'section 3',
-      drawnIn: 'depth-map',
-      protocol: `200 steps at maxLr ${MAX_LR}; the deepest drop of the three depths below the unigram level, every seed`,
-      expected: 'holds',
-      judge: (runs) => most(runs, ['post']),
-      nature: 'training',
-      control: { factor: 'Pre-LN in place of Post-LN', judge: (runs) => most(runs, ['pre']) },
-    },
-    {
-      claim: 'depth-pre-trains',
-      statement: 'Pre-LN trains without warm-up at 6, 12 and 24 layers alike',
-      figure: 'section 3',
-      drawnIn: 'depth-map',
-      protocol: 'the same runs with Pre-LN; the least of the three depths, every seed',
-      expected: 'holds',
-      judge: (runs) => least(runs, ['pre'], DEPTHS),
-      nature: 'training',
-      control: { factor: 'Post-LN in place of Pre-LN', judge: (runs) => least(runs, ['post'], DEPTHS) },
-    },
-    {
-      claim: 'depth-who-trains',
-      statement: `At 24 layers ${DEEP.map(placementName).join(', ')} train without warm-up`,
-      figure: 'beyond the paper',
-      drawnIn: 'depth-map',
-      protocol: 'the same runs at 24 layers; the least of these placements, every seed',
-      expected: 'holds',
-      judge: (runs) => least(runs, DEEP, [24]),
-      nature: 'training',
-      control: { factor: 'Post-LN in place of these', judge: (runs) => least(runs, ['post'], [24]) },
-    },
-  ]),
+  claims: judgedIn(
+    ['field'],
+    [
+      {
+        claim: 'depth-post-fails',
+        statement: 'Without warm-up Post-LN fails at 6, 12 and 24 layers',
+        figure: 'section 3',
+        drawnIn: 'depth-map',
+        protocol: `200 steps at maxLr ${MAX_LR}; the deepest drop of the three depths below the unigram level, every seed`,
+        expected: 'holds',
+        judge: (runs) => most(runs, ['post']),
+        nature: 'training',
+        control: { factor: 'Pre-LN in place of Post-LN', judge: (runs) => most(runs, ['pre']) },
+      },
+      {
+        claim: 'depth-pre-trains',
+        statement: 'Pre-LN trains without warm-up at 6, 12 and 24 layers alike',
+        figure: 'section 3',
+        drawnIn: 'depth-map',
+        protocol: 'the same runs with Pre-LN; the least of the three depths, every seed',
+        expected: 'holds',
+        judge: (runs) => least(runs, ['pre'], DEPTHS),
+        nature: 'training',
+        control: { factor: 'Post-LN in place of Pre-LN', judge: (runs) => least(runs, ['post'], DEPTHS) },
+      },
+      {
+        claim: 'depth-who-trains',
+        statement: `At 24 layers ${DEEP.map(placementName).join(', ')} train without warm-up`,
+        figure: 'beyond the paper',
+        drawnIn: 'depth-map',
+        protocol: 'the same runs at 24 layers; the least of these placements, every seed',
+        expected: 'holds',
+        judge: (runs) => least(runs, DEEP, [24]),
+        nature: 'training',
+        control: { factor: 'Post-LN in place of these', judge: (runs) => least(runs, ['post'], [24]) },
+      },
+    ],
+  ),
   figures: (runs) => (runs.length === 0 ? [] : [map(runs)]),
 };

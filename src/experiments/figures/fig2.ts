@@ -16,7 +16,14 @@ import { armClaim } from '../judges/training.js';
 import { bestRate, initTable, sgdControl, warmupOrder } from '../judges/warmup.js';
 import type { TranslationArm, TranslationRun } from '../kinds/run-spec.js';
 import type { RunRecord } from '../results.js';
-import { armsOf, commonTail, gridRun, hasGrid, type TranslationGrid, translationGrid } from './translation-grid.js';
+import {
+  armsOf,
+  commonTail,
+  gridRun,
+  hasGrid,
+  type TranslationGrid,
+  translationGrid,
+} from './translation-grid.js';
 
 /** Plain SGD's rate: the largest of a planning grid (0.05 to 1.6) at which the arm with warm-up passes p = 0.25. */
 export const SGD_RATES = [0.2];

@@ -183,48 +183,51 @@ export const muon: Experiment = {
           ),
         )
       : [],
-  claims: judgedIn(['field'], [
-    {
-      claim: 'muon-post-needs-warmup',
-      statement: 'Under orthogonal updates Post-LN needs warm-up as well',
-      figure: 'beyond the paper',
-      drawnIn: 'wsd-muon',
-      protocol: `Muon, ${setting}; more than ${TOLERANCE} nats`,
-      expected: 'holds',
-      judge: (runs) => needsWarmup(runs, MUON_POST),
-      nature: 'training',
-      control: {
-        factor: 'Pre-LN in place of Post-LN',
-        judge: (runs) => needsWarmup(runs, { ...MUON_POST, placement: 'pre' }),
+  claims: judgedIn(
+    ['field'],
+    [
+      {
+        claim: 'muon-post-needs-warmup',
+        statement: 'Under orthogonal updates Post-LN needs warm-up as well',
+        figure: 'beyond the paper',
+        drawnIn: 'wsd-muon',
+        protocol: `Muon, ${setting}; more than ${TOLERANCE} nats`,
+        expected: 'holds',
+        judge: (runs) => needsWarmup(runs, MUON_POST),
+        nature: 'training',
+        control: {
+          factor: 'Pre-LN in place of Post-LN',
+          judge: (runs) => needsWarmup(runs, { ...MUON_POST, placement: 'pre' }),
+        },
       },
-    },
-    {
-      claim: 'muon-post-trains-without',
-      statement: 'Under orthogonal updates Post-LN trains without warm-up where it does not under AdamW',
-      figure: 'beyond the paper',
-      drawnIn: 'wsd-muon',
-      protocol: `Muon, no warm-up, ${setting}; ${MARGIN} nats below the unigram level`,
-      expected: 'holds',
-      judge: (runs) => trains(runs, MUON_POST, false),
-      nature: 'training',
-      control: {
-        factor: 'AdamW in place of Muon',
-        judge: (runs) => trains(runs, { ...MUON_POST, optimizer: 'adamw' }, false),
+      {
+        claim: 'muon-post-trains-without',
+        statement: 'Under orthogonal updates Post-LN trains without warm-up where it does not under AdamW',
+        figure: 'beyond the paper',
+        drawnIn: 'wsd-muon',
+        protocol: `Muon, no warm-up, ${setting}; ${MARGIN} nats below the unigram level`,
+        expected: 'holds',
+        judge: (runs) => trains(runs, MUON_POST, false),
+        nature: 'training',
+        control: {
+          factor: 'AdamW in place of Muon',
+          judge: (runs) => trains(runs, { ...MUON_POST, optimizer: 'adamw' }, false),
+        },
       },
-    },
-    {
-      claim: 'dyt-pre-trains-without',
-      statement: 'With DyT in place of LayerNorm the Pre slots train without warm-up',
-      figure: 'Zhu et al. 2025',
-      protocol: `AdamW, no warm-up, ${setting}; ${MARGIN} nats below the unigram level`,
-      expected: 'holds',
-      judge: (runs) => trains(runs, { optimizer: 'adamw', placement: 'pre', norm: 'dyt' }, false),
-      nature: 'training',
-      control: {
-        factor: 'the Post slots in place of the Pre slots',
-        judge: (runs) => trains(runs, { optimizer: 'adamw', placement: 'post', norm: 'dyt' }, false),
+      {
+        claim: 'dyt-pre-trains-without',
+        statement: 'With DyT in place of LayerNorm the Pre slots train without warm-up',
+        figure: 'Zhu et al. 2025',
+        protocol: `AdamW, no warm-up, ${setting}; ${MARGIN} nats below the unigram level`,
+        expected: 'holds',
+        judge: (runs) => trains(runs, { optimizer: 'adamw', placement: 'pre', norm: 'dyt' }, false),
+        nature: 'training',
+        control: {
+          factor: 'the Post slots in place of the Pre slots',
+          judge: (runs) => trains(runs, { optimizer: 'adamw', placement: 'post', norm: 'dyt' }, false),
+        },
       },
-    },
-  ]),
+    ],
+  ),
   figures: (runs) => (runs.length === 0 ? [] : [overRates(runs, 'muon'), overRates(runs, 'adamw')]),
 };

@@ -113,9 +113,7 @@ function trainsWithout(runs: Records, placement: 'post' | 'pre'): Judged {
 function lessTuning(runs: Records, [less, more]: readonly ['pre' | 'post', 'pre' | 'post']): Judged {
   const seeds = [...new Set(runs.map(({ seed }) => seed))];
   const spread = (placement: string, seed: number): number => {
-    const found = runs
-      .filter((run) => run.seed === seed && armOf(run).placement === placement)
-      .map(bestNll);
+    const found = runs.filter((run) => run.seed === seed && armOf(run).placement === placement).map(bestNll);
     return found.length > 1 ? Math.max(...found) - Math.min(...found) : Number.NaN;
   };
   const perSeed = seeds.map((seed) => spread(less, seed) - spread(more, seed));

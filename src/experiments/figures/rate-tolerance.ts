@@ -7,7 +7,7 @@
  * (a loss above 1.25 times the mean of the ten before, a gradient above 3 times), the largest |x| in any layer. Cost: 40 s a
  * run on one core. Expected: see the claims.
  */
-import { type NormPlacement, placementName } from '../../nn/index.js';
+import type { NormPlacement } from '../../nn/index.js';
 import { bySeedCount } from '../drawing/captions.js';
 import { type Experiment, judgedIn, type Scale } from '../experiment.js';
 import { acrossSeeds } from '../judges/across-seeds.js';
@@ -117,13 +117,7 @@ const outgrows = (runs: Records, [more, less]: [Arm, Arm], lr: number): Judged =
   );
 
 const leavesRange = (runs: Records, arm: Arm): Judged =>
-  everyRun(
-    cell(runs, arm, HIGH),
-    'largest |x|',
-    `> ${FP16_MAX}`,
-    largestOf,
-    (value) => value > FP16_MAX,
-  );
+  everyRun(cell(runs, arm, HIGH), 'largest |x|', `> ${FP16_MAX}`, largestOf, (value) => value > FP16_MAX);
 
 const spiky = (runs: Records, [more, less]: [Arm, Arm]): Judged =>
   acrossSeeds(
@@ -178,104 +172,107 @@ export const rateTolerance: Experiment = {
           arms.flatMap((arm) => RATES.map((lr) => toleranceRun(arm, lr, first + seed))),
         )
       : [],
-  claims: judgedIn(['field'], [
-    {
-      claim: 'peri-bears-rates',
-      statement: 'At a high rate Peri-LN ends lower than Pre-LN',
-      figure: source,
-      drawnIn: 'tolerance-loss',
-      protocol: `constant rate ${HIGH}, ${STEPS} steps, mean loss of the last ten; more than ${MARGIN} nats, every seed`,
-      expected: 'holds',
-      judge: (runs) => ahead(runs, ['pre', 'peri'], HIGH),
-      nature: 'training',
-      control: { factor: 'a tenth of the rate', judge: (runs) => ahead(runs, ['pre', 'peri'], LOW) },
-    },
-    {
-      claim: 'olmo2-bears-rates',
-      statement: 'Tenfold the rate costs OLMo 2 less than Pre-LN',
-      figure: 'OLMo 2, section 3',
-      drawnIn: 'tolerance-loss',
-      protocol: `final loss at ${HIGH} less that at ${LOW}, Pre-LN less OLMo 2, every seed`,
-      expected: 'holds',
-      judge: (runs) => bears(runs, ['pre', 'olmo2']),
-      nature: 'training',
-      control: { factor: 'the two placements exchanged', judge: (runs) => bears(runs, ['olmo2', 'pre']) },
-    },
-    {
-      claim: 'lns-bears-rates',
-      statement: 'Tenfold the rate costs LayerNorm Scaling less than Pre-LN',
-      figure: 'Sun et al. 2025',
-      drawnIn: 'tolerance-loss',
-      protocol: `final loss at ${HIGH} less that at ${LOW}, Pre-LN less LN Scaling, every seed`,
-      expected: 'holds',
-      judge: (runs) => bears(runs, ['pre', 'lns']),
-      nature: 'training',
-      control: { factor: 'the two placements exchanged', judge: (runs) => bears(runs, ['lns', 'pre']) },
-    },
-    {
-      claim: 'post-bears-less',
-      statement: 'Even with warm-up Post-LN bears less rate than Pre-LN without',
-      figure: 'beyond the paper',
-      drawnIn: 'tolerance-loss',
-      protocol: `final loss at ${HIGH}, Post-LN with a warm-up of ${WARMUP} less Pre-LN; more than ${MARGIN} nats, every seed`,
-      expected: 'holds',
-      judge: (runs) => ahead(runs, ['post', 'pre'], HIGH),
-      nature: 'training',
-      control: {
-        factor: 'the two placements exchanged',
-        judge: (runs) => ahead(runs, ['pre', 'post'], HIGH),
+  claims: judgedIn(
+    ['field'],
+    [
+      {
+        claim: 'peri-bears-rates',
+        statement: 'At a high rate Peri-LN ends lower than Pre-LN',
+        figure: source,
+        drawnIn: 'tolerance-loss',
+        protocol: `constant rate ${HIGH}, ${STEPS} steps, mean loss of the last ten; more than ${MARGIN} nats, every seed`,
+        expected: 'holds',
+        judge: (runs) => ahead(runs, ['pre', 'peri'], HIGH),
+        nature: 'training',
+        control: { factor: 'a tenth of the rate', judge: (runs) => ahead(runs, ['pre', 'peri'], LOW) },
       },
-    },
-    {
-      claim: 'frozen-gains-hurt',
-      statement: "Freezing the gains of Peri-LN's output norms hurts",
-      figure: source,
-      drawnIn: 'tolerance-loss',
-      protocol: `constant rate ${LOW}, frozen less trained, more than ${MARGIN} nats, every seed`,
-      expected: 'holds',
-      judge: (runs) => ahead(runs, ['frozen', 'peri'], LOW),
-      nature: 'training',
-      control: { factor: 'the two arms exchanged', judge: (runs) => ahead(runs, ['peri', 'frozen'], LOW) },
-    },
-    {
-      claim: 'pre-outgrows-peri',
-      statement: 'The activations of Pre-LN grow beyond those of Peri-LN',
-      figure: source,
-      drawnIn: 'tolerance-largest',
-      protocol: `largest |x| in any layer after ${STEPS} steps at ${HIGH}, Pre-LN over Peri-LN, above 1.5 in every seed`,
-      expected: 'holds',
-      judge: (runs) => outgrows(runs, ['pre', 'peri'], HIGH),
-      nature: 'training',
-      control: {
-        factor: 'Post-LN in place of Pre-LN',
-        judge: (runs) => outgrows(runs, ['post', 'peri'], HIGH),
+      {
+        claim: 'olmo2-bears-rates',
+        statement: 'Tenfold the rate costs OLMo 2 less than Pre-LN',
+        figure: 'OLMo 2, section 3',
+        drawnIn: 'tolerance-loss',
+        protocol: `final loss at ${HIGH} less that at ${LOW}, Pre-LN less OLMo 2, every seed`,
+        expected: 'holds',
+        judge: (runs) => bears(runs, ['pre', 'olmo2']),
+        nature: 'training',
+        control: { factor: 'the two placements exchanged', judge: (runs) => bears(runs, ['olmo2', 'pre']) },
       },
-    },
-    {
-      claim: 'pre-leaves-fp16',
-      statement: 'They leave the range of 16-bit floats',
-      paper: 'Pre-LN exceeds the largest fp16 number within 0.5B tokens, Peri-LN never',
-      figure: source,
-      drawnIn: 'tolerance-largest',
-      protocol: `largest |x| of Pre-LN after ${STEPS} steps at ${HIGH}, above ${FP16_MAX}`,
-      expected: 'does not hold',
-      reason: 'half a million tokens of a small model are too few',
-      judge: (runs) => leavesRange(runs, 'pre'),
-      nature: 'training',
-      control: { none: 'the claim fails its bar itself' },
-    },
-    {
-      claim: 'pre-spikes-more',
-      statement: 'Gradients of Pre-LN have more spikes than those of Peri-LN',
-      figure: source,
-      drawnIn: 'tolerance-spikes',
-      protocol: `steps whose gradient norm is above 3 times the mean of the ten before, of ${STEPS} at ${HIGH}, every seed`,
-      expected: 'holds',
-      judge: (runs) => spiky(runs, ['pre', 'peri']),
-      nature: 'training',
-      control: { factor: 'the two placements exchanged', judge: (runs) => spiky(runs, ['peri', 'pre']) },
-    },
-  ]),
+      {
+        claim: 'lns-bears-rates',
+        statement: 'Tenfold the rate costs LayerNorm Scaling less than Pre-LN',
+        figure: 'Sun et al. 2025',
+        drawnIn: 'tolerance-loss',
+        protocol: `final loss at ${HIGH} less that at ${LOW}, Pre-LN less LN Scaling, every seed`,
+        expected: 'holds',
+        judge: (runs) => bears(runs, ['pre', 'lns']),
+        nature: 'training',
+        control: { factor: 'the two placements exchanged', judge: (runs) => bears(runs, ['lns', 'pre']) },
+      },
+      {
+        claim: 'post-bears-less',
+        statement: 'Even with warm-up Post-LN bears less rate than Pre-LN without',
+        figure: 'beyond the paper',
+        drawnIn: 'tolerance-loss',
+        protocol: `final loss at ${HIGH}, Post-LN with a warm-up of ${WARMUP} less Pre-LN; more than ${MARGIN} nats, every seed`,
+        expected: 'holds',
+        judge: (runs) => ahead(runs, ['post', 'pre'], HIGH),
+        nature: 'training',
+        control: {
+          factor: 'the two placements exchanged',
+          judge: (runs) => ahead(runs, ['pre', 'post'], HIGH),
+        },
+      },
+      {
+        claim: 'frozen-gains-hurt',
+        statement: "Freezing the gains of Peri-LN's output norms hurts",
+        figure: source,
+        drawnIn: 'tolerance-loss',
+        protocol: `constant rate ${LOW}, frozen less trained, more than ${MARGIN} nats, every seed`,
+        expected: 'holds',
+        judge: (runs) => ahead(runs, ['frozen', 'peri'], LOW),
+        nature: 'training',
+        control: { factor: 'the two arms exchanged', judge: (runs) => ahead(runs, ['peri', 'frozen'], LOW) },
+      },
+      {
+        claim: 'pre-outgrows-peri',
+        statement: 'The activations of Pre-LN grow beyond those of Peri-LN',
+        figure: source,
+        drawnIn: 'tolerance-largest',
+        protocol: `largest |x| in any layer after ${STEPS} steps at ${HIGH}, Pre-LN over Peri-LN, above 1.5 in every seed`,
+        expected: 'holds',
+        judge: (runs) => outgrows(runs, ['pre', 'peri'], HIGH),
+        nature: 'training',
+        control: {
+          factor: 'Post-LN in place of Pre-LN',
+          judge: (runs) => outgrows(runs, ['post', 'peri'], HIGH),
+        },
+      },
+      {
+        claim: 'pre-leaves-fp16',
+        statement: 'They leave the range of 16-bit floats',
+        paper: 'Pre-LN exceeds the largest fp16 number within 0.5B tokens, Peri-LN never',
+        figure: source,
+        drawnIn: 'tolerance-largest',
+        protocol: `largest |x| of Pre-LN after ${STEPS} steps at ${HIGH}, above ${FP16_MAX}`,
+        expected: 'does not hold',
+        reason: 'half a million tokens of a small model are too few',
+        judge: (runs) => leavesRange(runs, 'pre'),
+        nature: 'training',
+        control: { none: 'the claim fails its bar itself' },
+      },
+      {
+        claim: 'pre-spikes-more',
+        statement: 'Gradients of Pre-LN have more spikes than those of Peri-LN',
+        figure: source,
+        drawnIn: 'tolerance-spikes',
+        protocol: `steps whose gradient norm is above 3 times the mean of the ten before, of ${STEPS} at ${HIGH}, every seed`,
+        expected: 'holds',
+        judge: (runs) => spiky(runs, ['pre', 'peri']),
+        nature: 'training',
+        control: { factor: 'the two placements exchanged', judge: (runs) => spiky(runs, ['peri', 'pre']) },
+      },
+    ],
+  ),
   figures: (runs) => [
     overRates(
       runs,
@@ -289,7 +286,12 @@ export const rateTolerance: Experiment = {
     ),
     overRates(
       runs,
-      { id: 'tolerance-largest', title: 'Largest |x| over a constant rate', yLabel: 'largest |x|', yScale: 'log' },
+      {
+        id: 'tolerance-largest',
+        title: 'Largest |x| over a constant rate',
+        yLabel: 'largest |x|',
+        yScale: 'log',
+      },
       largestOf,
     ),
     overRates(

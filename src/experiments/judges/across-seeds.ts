@@ -51,7 +51,11 @@ export function byRate(
 }
 
 /** Whether a rate is the lowest or the highest of those tried: an optimum there is none. */
-export function isEdge(rate: number, runs: readonly RunRecord[], rateOf: (run: RunRecord) => number): boolean {
+export function isEdge(
+  rate: number,
+  runs: readonly RunRecord[],
+  rateOf: (run: RunRecord) => number,
+): boolean {
   const rates = runs.map(rateOf);
   return rate === Math.min(...rates) || rate === Math.max(...rates);
 }

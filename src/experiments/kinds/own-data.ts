@@ -21,6 +21,7 @@ const WINDOW = 64;
 
 /** What `reproduce --data` knows of a folder before it runs anything. */
 export interface OwnData {
+  /** Pairs of sentences, or a text. */
   kind: 'pairs' | 'text';
   /** Folder or file. */
   source: string;

@@ -32,10 +32,14 @@ export const placementKind: RunKind<PlacementRun> = {
     const record = trainedRecord(spec, { placement, seed: recipe.seed }, trainer, trained);
     return { ...record, measured: { unigramNll: entropy((data as OpenedText).ids) } };
   },
-  cost: ({ recipe: { model, data, steps } }) => {
+  cost: ({ recipe: { model, data, steps, optimizer } }) => {
     const { dModel, numLayers = 6 } = model;
     const { batchSize = 16, seqLen = 64 } = data;
-    return steps * 0.025 * (dModel / 64) * (dModel / 64) * (numLayers / 6) * ((batchSize * seqLen) / 512);
+    // Five Newton-Schulz iterations a step take longer than the step itself at this size.
+    const update = optimizer.kind === 'muon' ? 2.2 : 1;
+    return (
+      update * steps * 0.025 * (dModel / 64) * (dModel / 64) * (numLayers / 6) * ((batchSize * seqLen) / 512)
+    );
   },
   steps: ({ recipe }) => recipe.steps,
   seeds: ({ recipe }) => [recipe.seed],

@@ -9,7 +9,7 @@ import {
 } from '../../data/index.js';
 import { DataError } from '../../errors.js';
 import { encodeSource } from '../../generate/source.js';
-import { DEFAULT_MAX_SEQ_LEN } from '../../nn/config.js';
+import { resolveConfig } from '../../nn/config.js';
 import type { Tokenizer } from '../../text/index.js';
 import type { PairsData } from '../data-recipe.js';
 import type { Sources } from '../sources.js';
@@ -124,7 +124,7 @@ async function openPairs(
     ...(decided && { decided }),
     sizes: {
       vocabSize: tokenizer.vocabSize,
-      ...(needed.length > DEFAULT_MAX_SEQ_LEN && { maxSeqLen: needed.length }),
+      ...(needed.length > defaultMaxSeqLen() && { maxSeqLen: needed.length }),
     },
     heldOut: (['valid', 'test'] as const).filter((part) => pairs[part]),
     train: (seed, maxLen) => new PairBatches(fitting('train', maxLen), { ...options(maxLen), seed }),
@@ -140,6 +140,9 @@ async function openPairs(
     oldHashes: () => [sha256],
   };
 }
+
+/** What a model takes that is not told how long its rows are. */
+const defaultMaxSeqLen = (): number => resolveConfig('pairs', { vocabSize: 1, dModel: 4 }).maxSeqLen;
 
 /** What the longest pair of all parts needs: in a batch, and in a row of the model, bos or eos included. */
 function neededFor(parts: readonly (readonly TokenPair[])[]): { tokens: number; length: number } {

@@ -62,7 +62,10 @@ const outcomes: Record<string, (parts: string[], spec: RunSpec) => Outcome> = {
     measured: { unigramNll: UNIGRAM },
   }),
   layer: ([, , placement]) => ({
-    measured: { unigramNll: UNIGRAM, dropped: Array.from({ length: 12 }, (_, i) => DROPPED[placement](i + 1)) },
+    measured: {
+      unigramNll: UNIGRAM,
+      dropped: Array.from({ length: 12 }, (_, i) => DROPPED[placement](i + 1)),
+    },
   }),
   wsd: (parts) => {
     const [optimizer, placement] = parts.slice(1);
@@ -119,7 +122,10 @@ const judge = (runs: RunRecord[]): Map<string, ClaimRow> =>
 
 test('runs as they are expected give every claim its expected verdict, and fail every control', () => {
   const rows = judge(records());
-  assert.is(rows.size, preset.experiments.reduce((n, { experiment }) => n + experiment.claims.length, 0));
+  assert.is(
+    rows.size,
+    preset.experiments.reduce((n, { experiment }) => n + experiment.claims.length, 0),
+  );
   for (const [claim, { verdict, expected, control, uncontrolled, runHashes }] of rows) {
     assert.is(verdict, expected, claim);
     assert.ok(runHashes.length > 0, claim);
@@ -162,17 +168,35 @@ const turns: [claims: string, change: (runs: RunRecord[]) => void, verdict: stri
   ['depth-who-trains', set(/depth-lns-24/, nll(2.9)), 'does not hold'],
   [
     'pre-late-layers-cheap',
-    set(/layer-drop-pre/, measure('dropped', Array.from({ length: 12 }, (_, i) => i + 1))),
+    set(
+      /layer-drop-pre/,
+      measure(
+        'dropped',
+        Array.from({ length: 12 }, (_, i) => i + 1),
+      ),
+    ),
     'does not hold',
   ],
   [
     'lns-late-layers-count',
-    set(/layer-drop-lns/, measure('dropped', Array.from({ length: 12 }, (_, i) => 12 - i + 20 / (i + 1)))),
+    set(
+      /layer-drop-lns/,
+      measure(
+        'dropped',
+        Array.from({ length: 12 }, (_, i) => 12 - i + 20 / (i + 1)),
+      ),
+    ),
     'does not hold',
   ],
   [
     'mix-late-layers-count',
-    set(/layer-drop-mix-s841/, measure('dropped', Array.from({ length: 12 }, (_, i) => 1 / (i + 1) ** 3))),
+    set(
+      /layer-drop-mix-s841/,
+      measure(
+        'dropped',
+        Array.from({ length: 12 }, (_, i) => 1 / (i + 1) ** 3),
+      ),
+    ),
     'not decided',
   ],
   ['muon-post-needs-warmup', set(/wsd-muon-post-none-0\.006/, nll(2.35)), 'does not hold'],
