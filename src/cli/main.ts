@@ -64,19 +64,13 @@ command(
   'engine and seed',
   "run the paper's experiments, write results.json and report.html, print the claims with verdicts",
 )
-  .option(
-    '--preset <name>',
-    'quick, standard, field, own, multi30k or paper (default: quick, and own where --data stands alone)',
-  )
+  .option('--preset <name>', 'quick (default), standard, field, multi30k, paper; own, where --data is alone')
   .option('--only <names...>', 'only these experiments (fig2, fig3, …) or runs')
   .option('--out <dir>', 'folder for results (default: runs/PRESET)')
   .option('--resume', 'keep the runs that are finished already')
   .option('--dry-run', 'print the registered runs with steps, seeds, memory and time, and do nothing')
   .option('--processes <n>', 'runs at once (default: one per core)', whole(1))
-  .option(
-    '--data <dir>',
-    'folder with train.tsv, valid.tsv and test.tsv instead of the embedded pairs; of own: train.tsv or text.txt',
-  )
+  .option('--data <dir>', 'folder with your train.tsv (pairs) or text.txt in place of the embedded pairs')
   .addOption(queueOption())
   .addOption(verifyOption())
   .action(async (options) => {

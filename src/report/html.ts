@@ -75,8 +75,7 @@ ${sections.map(
 function opening(results: Results, first: Headline | undefined): Markup {
   return html`<h1>Layer-norm placement, reproduced</h1>
 <p class="lead">After ${paper}.</p>
-${adviceOf(results)}
-<div class="opening">
+${adviceOf(results)}<div class="opening">
 ${first ? figureMarkup(first.figure, { index: 0, level: 2, height: 290, caption: heroCaption(first) }) : ''}
 ${summary(results)}
 </div>
@@ -86,10 +85,11 @@ ${summary(results)}
 /** What to do, where the runs were on one's own data. */
 function adviceOf({ advice = [] }: Results): Markup | '' {
   if (advice.length === 0) return '';
-  return html`<section class="advice" aria-labelledby="advice-title">
+  return html`<section aria-labelledby="advice-title">
 <h2 id="advice-title">What to do with this data</h2>
 ${advice.map((sentence) => html`<p>${sentence}</p>`)}
-</section>`;
+</section>
+`;
 }
 
 function heroCaption({ sentence, figure }: Headline): Markup {

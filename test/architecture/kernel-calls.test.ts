@@ -16,6 +16,8 @@ const MAY: Record<string, string> = {
   'optim/optimizer.ts': 'one call for all gradients, which lie in one block',
   'optim/adam.ts': 'its step is a kernel',
   'optim/sgd.ts': 'its step is a kernel',
+  'optim/muon.ts': 'its momentum and its steps are kernels, over one block',
+  'optim/newton-schulz.ts': 'its products are kernels, on memory of the optimizer',
   'conformance/ops-item.ts': 'pins kernels that no op shows',
   'bench/measure-kernels.ts': 'measures them',
 };

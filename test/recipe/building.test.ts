@@ -187,6 +187,37 @@ test("decay 'matrices' spares the rest, within groups too, and resumes", async (
   assert.is.not(finish(all as never), whole);
 });
 
+test('muon from a recipe: hidden matrices are its own, the rest AdamW’s, and a resumed run is the whole one', async () => {
+  const optimizer = { kind: 'muon', adamLr: 0.003, groups: [{ match: '*linear1*', muon: false }] } as const;
+  const model = small();
+  const { groups } = buildOptimizer({ ...base, optimizer: { ...optimizer, lr: 0.1 } }, model);
+  const paths = (g: number) => groups[g].params.map(({ path }) => path);
+  assert.ok(paths(0).length > 0 && paths(0).every((path) => /layers\.\d+\..*(linear2|attn)/.test(path)));
+  assert.ok(paths(1).length > 0 && paths(1).every((path) => path.includes('linear1')));
+  assert.equal(
+    groups.map(({ lr }) => lr),
+    [0.1, 0.003, 0.003],
+  );
+  const error = refusal(() =>
+    buildOptimizer({ ...base, optimizer: { kind: 'muon', lr: 1 }, trainable: 'norms' }, small()),
+  );
+  assert.match(error.message, /no trainable matrix of a hidden layer/);
+  const wrong = { kind: 'muon', lr: 1, groups: [{ match: 'norms', muon: true }] } as const;
+  assert.match(
+    refusal(() => buildOptimizer({ ...base, optimizer: wrong }, small())).message,
+    /is no matrix of a hidden layer, and Muon updates no other/,
+  );
+  const schedule = { kind: 'wsd', maxLr: 0.01, warmupSteps: 1, totalSteps: 5, decaySteps: 2 } as const;
+  const run = async () =>
+    new Trainer((await prepare(recipes.text, { optimizer: { kind: 'muon' }, schedule, steps: 4 })).options);
+  const [whole, donor, resumed] = [await run(), await run(), await run()];
+  while (whole.step < 4) whole.trainStep();
+  for (let i = 0; i < 2; i++) donor.trainStep();
+  resumed.restore(donor.save());
+  while (resumed.step < 4) resumed.trainStep();
+  assert.is(resumed.hash(), whole.hash());
+});
+
 test('groups keep their ratio to the schedule', async () => {
   const optimizer = { kind: 'sgd', groups: [{ match: 'biases', lr: 0.03 }] } as const;
   const schedule = { kind: 'linearDecay', maxLr: 0.01, warmupSteps: 2, totalSteps: 4 } as const;
