@@ -59,10 +59,10 @@ test('the longest line is taken, not left out', async () => {
 });
 
 test('how many are needed: two standard errors of a ratio within the margin, and a quarter for half of them', () => {
-  // One token of frequency 1/2 and one of 1/2 have the same NLL: nothing varies, and one sentence would do.
+  // One token of frequency 1/2 and one of 1/2 have the same NLL: nothing varies, and only the least number is needed.
   const flat = { train: [Int32Array.of(0, 1)], vocabSize: 2 };
   const same = sentencesNeeded({ ...flat, heldOut: [Int32Array.of(0), Int32Array.of(1, 0)] });
-  assert.equal([same.needed, same.standardError], [0, 0]);
+  assert.equal([same.needed, same.standardError], [100, 0]);
   // NLLs of ln 4/3 and ln 4, one token a sentence, half each: standard deviation ln 3 / 2.
   const train = [Int32Array.of(0, 0)];
   const heldOut = Array.from({ length: 100 }, (_, i) => Int32Array.of(i % 2));
@@ -87,7 +87,10 @@ test('too little stops with how many sentences are needed', async () => {
     /windows of 64 characters are held out .*too few/,
   );
   const one = await readOwnData('one', files);
-  assert.match(refusal(() => refuseTooSmall(one)).message, /needs at least 2 sentences held out/);
+  assert.match(
+    refusal(() => refuseTooSmall(one)).message,
+    /0 sentences are held out of 1, .* it needs 100 sentences held out, some 1000 in all/,
+  );
   const enough = { ...few, heldOut: few.needed, examples: 10 * few.needed };
   refuseTooSmall(enough);
   assert.match(refusal(() => refuseTooSmall({ ...enough, heldOut: few.needed - 1 })).message, /too few/);

@@ -4,7 +4,7 @@
  *
  * How much is enough: the mean NLL of n held-out sentences has a standard error that falls as 1 / sqrt(n). It is taken from
  * the losses of a model that knows how frequent each token is, and no more (a ratio estimate over sentences). Two standard
- * errors have to fit into the margin. Arms are compared on the same sentences, so their differences vary less: the number
+ * errors have to fit into the margin, and fewer than 100 sentences do not tell their own spread. Arms are compared on the same sentences, so their differences vary less: the number
  * errs on the safe side.
  */
 import { DataError } from '../../errors.js';
@@ -13,6 +13,8 @@ import { log64 } from '../../runtime/math.js';
 
 /** What counts as a difference on one's own data, in nats per token. */
 export const OWN_MARGIN = 0.1;
+/** Fewer sentences than these do not tell their own spread. */
+const LEAST = 100;
 /** Tokens of a batch of pairs, unless the longest line needs more. */
 const MAX_TOKENS = 700;
 const VOCAB = 1900;
@@ -80,7 +82,8 @@ export function sentencesNeeded({ train, heldOut, vocabSize }: Measured): {
 } {
   const standardError = standardErrorOf(heldOut, unigram(train, vocabSize));
   const ratio = (2 * standardError) / OWN_MARGIN;
-  return { needed: Math.ceil(heldOut.length * ratio * ratio), standardError };
+  const needed = Math.ceil(heldOut.length * ratio * ratio);
+  return { needed: needed < LEAST ? LEAST : needed, standardError };
 }
 
 async function readPairs(source: string, sources: Sources): Promise<OwnData> {
@@ -142,15 +145,13 @@ export async function readOwnData(source: string, sources: Sources): Promise<Own
  * @throws DataError that says how many sentences are needed
  */
 export function refuseTooSmall({ kind, source, heldOut, needed, examples }: OwnData): void {
-  if (heldOut >= needed && heldOut > 1) return;
+  if (heldOut >= needed) return;
   const share = heldOut / examples;
-  const least = Number.isFinite(needed) && heldOut > 1 ? needed : undefined;
-  const inAll = least === undefined ? undefined : Math.ceil(least / share);
+  const least = Number.isFinite(needed) ? needed : LEAST;
+  const inAll = Math.ceil(least / (share > 0 ? share : 0.1));
   const unit = kind === 'pairs' ? 'sentences' : `windows of ${WINDOW} characters`;
-  const wanted =
-    least === undefined ? `at least 2 ${unit} held out` : `${least} ${unit} held out, some ${inAll} in all`;
   throw new DataError(
-    `${heldOut} ${unit} are held out of ${examples}, too few for a margin of ${OWN_MARGIN} nats: it needs ${wanted}`,
+    `${heldOut} ${unit} are held out of ${examples}, too few for a margin of ${OWN_MARGIN} nats: it needs ${least} ${unit} held out, some ${inAll} in all`,
     {
       op: '--data',
       path: source,
