@@ -47,9 +47,9 @@ export class Comparison {
   }
 
   /** How many mistakes it makes on what it has not seen. */
-  score(when, { nll, accuracy }) {
+  score(when, { nll, accuracy }, note = '') {
     const share = accuracy === null ? '' : `, ${(100 * accuracy).toFixed(0)} % right`;
-    this.$(`score-${when}`).textContent = `loss ${nll.toFixed(3)}${share} on what it never saw`;
+    this.$(`score-${when}`).textContent = `loss ${nll.toFixed(3)}${share} on what it never saw${note}`;
   }
 
   async run() {

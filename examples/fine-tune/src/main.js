@@ -57,6 +57,10 @@ const base = baseInput({
   chosen: (files, name) => attempt('base', () => open(files, name)),
 });
 
+const adapterHelp = $('adapter-help').innerHTML;
+const WHOLE_ONLY =
+  'More was trained than pairs: a table trains a head for its labels, too. So the whole model is what can be taken.';
+
 /** The model that is open; null while there is none. */
 let opened = null;
 let running = false;
@@ -76,6 +80,7 @@ function show() {
   const isDone = tuned !== null && !running;
   for (const id of ['adapter', 'adapter-config']) $(id).disabled = !isDone || !tuned.hasAdapter;
   $('model').disabled = !isDone;
+  $('adapter-help').innerHTML = isDone && !tuned.hasAdapter ? WHOLE_ONLY : adapterHelp;
   comparison.setReady(isDone);
 }
 
@@ -149,8 +154,8 @@ async function tune() {
   });
   tuned = result;
   running = false;
-  comparison.score('after', tuned.after);
-  const { step } = tuned;
+  const { step, bestStep } = tuned;
+  comparison.score('after', tuned.after, bestStep < step ? `, as it was after step ${bestStep}` : '');
   const end = step < steps ? `Stopped after step ${step}.` : `Done: ${step} steps.`;
   say(`${end} ${lossesInWords(chart.curve, whole())}`);
   show();
