@@ -82,7 +82,7 @@ export async function finetune(base: string, data: string, options: FinetuneComm
   if (!isThere && data !== EMBEDDED) throw new DataError('there is no such file or folder', { path: data });
   const run = await openRun(base, { dtype: options.dtype });
   const task = options.task ?? (await taskOf(run, data));
-  const recipe = await inConfig(data, () => recipeOf(run, base, data, task, trainable, options));
+  const recipe = await recipeOf(run, base, data, task, trainable, options);
   run.model.free();
   const release = await holdFolder(folder.path);
   try {
@@ -179,13 +179,16 @@ async function recipeOf(
 ): Promise<Recipe> {
   const isText = task !== 'images';
   if (isText && !run.tokenizer) throw noTokenizer(run, base, 'it reads no texts');
-  const { recipe, data: opened } = await planTuning({
-    base: run,
-    weights: weightsOf(base),
-    data: existsSync(data) ? resolve(data) : data,
-    ...(rescale.length > 0 && { rescaleNorms: rescale.length === 1 ? rescale[0] : rescale }),
-    ...{ task, trainable, dtype, seed, lr, steps, epochs },
-  });
+  const planned = inConfig(data, () =>
+    planTuning({
+      base: run,
+      weights: weightsOf(base),
+      data: existsSync(data) ? resolve(data) : data,
+      ...(rescale.length > 0 && { rescaleNorms: rescale.length === 1 ? rescale[0] : rescale }),
+      ...{ task, trainable, dtype, seed, lr, steps, epochs },
+    }),
+  );
+  const { recipe, data: opened } = await planned;
   const tokenizer = isText && ({ kind: 'saved', path: TOKENIZER } as const);
   const checked = checkRecipe({ ...recipe, ...(tokenizer && { tokenizer }) }, 'finetune');
   checkTrainable(checked, run, opened);

@@ -119,7 +119,8 @@ export async function loadAdapter(
   const op = 'loadAdapter';
   checkOptions(op, options, loadRules);
   libraryKind(op, model, true);
-  const folder = await openFolder(source);
+  const hint = 'give the folder of an adapter, as save_pretrained of PEFT writes it';
+  const folder = await openFolder(source, hint);
   const json = await readJsonFile(folder, CONFIG);
   const file = await folder.open(WEIGHTS);
   if (!json || !file) {
@@ -127,7 +128,7 @@ export async function loadAdapter(
     throw new FormatError(`there is no ${json ? WEIGHTS : CONFIG}`, {
       path: folder.path,
       expected: [CONFIG, WEIGHTS],
-      hint: 'give the folder of an adapter, as save_pretrained of PEFT writes it',
+      hint,
     });
   }
   let bytes: Uint8Array;

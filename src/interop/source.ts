@@ -54,11 +54,16 @@ export function checkName(name: string, path: string): void {
 }
 
 /**
+ * @param hint what folder is wanted, for messages
  * @throws ConfigError for what is no source; EnvironmentError for a path where there are no files; FormatError for a path
  * that is no folder
  */
-export async function openFolder(source: PretrainedSource): Promise<Folder> {
-  if (typeof source === 'string' || hostObject(source, 'URL')) return diskFolder(source as string | URL);
+export async function openFolder(
+  source: PretrainedSource,
+  hint = 'give the folder with config.json and *.safetensors',
+): Promise<Folder> {
+  if (typeof source === 'string' || hostObject(source, 'URL'))
+    return diskFolder(source as string | URL, hint);
   if (typeof source === 'function')
     return { path: 'model', names: null, open: async (name) => opened(name, await source(name)) };
   if (hostObject(source, 'Map')) return namedFolder(source as ReadonlyMap<string, PretrainedFile>);
@@ -150,7 +155,7 @@ const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> =
 type FileSystem = Pick<typeof import('node:fs/promises'), 'open' | 'stat' | 'readdir'>;
 
 /** Links are followed: the cache of Hugging Face is made of them. What is no file in the end is refused, unopened. */
-async function diskFolder(source: string | URL): Promise<Folder> {
+async function diskFolder(source: string | URL, hint: string): Promise<Folder> {
   const fs = (await nodeModule('node:fs/promises')) as FileSystem | null;
   if (!fs) {
     throw new EnvironmentError('there are no files here, so a model cannot be loaded by its path', {
@@ -166,7 +171,7 @@ async function diskFolder(source: string | URL): Promise<Folder> {
       foreignFile(path, 'weights') ??
       new FormatError(what[cause.code] ?? `cannot be read: ${cause.code}`, {
         path,
-        hint: 'give the folder with config.json and *.safetensors',
+        hint,
         cause,
       })
     );

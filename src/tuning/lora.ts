@@ -106,6 +106,7 @@ export class LoraAdapter {
         op: 'LoraAdapter',
         expected: `<= ${most}`,
         actual: rank,
+        hint: 'take a smaller rank, or targets whose matrices are larger',
       });
     }
     this.config = { rank, alpha, targets: [...wanted], dropout };

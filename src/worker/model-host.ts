@@ -24,8 +24,8 @@ export class ModelHost {
   }
 
   readonly handlers: Handlers = {
-    load: async (read) => {
-      this.#loaded = await modelFrom(read, { tokenizers: loadTokenizers, tuning });
+    load: async ({ dtype, ...read }) => {
+      this.#loaded = await modelFrom(read, { tokenizers: loadTokenizers, tuning, dtype });
       const { model, tokenizer, ...rest } = this.#loaded;
       const ready = { ...rest, tokenizer: tokenizer?.toJSON() ?? null, parameters: model.numParameters() };
       return ready as Omit<WorkerModelReady, 'capabilities'>;

@@ -8,6 +8,7 @@ import type {
   TranslateOptions,
   Translation,
 } from '../generate/index.js';
+import type { HalfType } from '../half.js';
 import type { LoadedModel } from '../io/load-model.js';
 import type { ReadSource } from '../io/model-parts.js';
 import type { LibraryModel } from '../nn/model-kinds.js';
@@ -40,7 +41,7 @@ export interface Logits {
 
 /** Name of a request: what goes, what comes back. `call` is the number by which it can be aborted. */
 export interface ModelRequests {
-  load: [read: ReadSource, ready: Omit<WorkerModelReady, 'capabilities'>];
+  load: [read: ReadSource & { dtype?: HalfType }, ready: Omit<WorkerModelReady, 'capabilities'>];
   /** The text is computed piece by piece, as it is asked for: who stops asking stops the work. */
   beginText: [
     from: { call: number; prompt: Prompt | readonly Prompt[]; options: Omit<GenerateOptions, 'signal'> },

@@ -1,6 +1,6 @@
 /** @file A model out of a file in a worker of its own: the page stays free while it computes, and needs no data set. */
 
-import { abortSignal, checkValue, optional } from '../checks.js';
+import { abortSignal, checkValue, oneOf, optional } from '../checks.js';
 import type { Classification, ClassifyOptions, TextOrPair } from '../classify/index.js';
 import { checkKeys } from '../errors.js';
 import type {
@@ -11,6 +11,7 @@ import type {
   TranslateOptions,
   Translation,
 } from '../generate/index.js';
+import type { HalfType } from '../half.js';
 import type { ModelSource } from '../io/load-model.js';
 import { readSource } from '../io/model-source.js';
 import type { Logits, ModelBatch, WorkerModelReady } from './model-protocol.js';
@@ -21,6 +22,11 @@ import type { WorkerSource } from './worker-port.js';
 
 /** Where the model computes. */
 export interface WorkerModelOptions {
+  /**
+   * Store the matrices in 16 bits a number: half the memory, computing with the rounded weights, as `loadModel` does. Default:
+   * as float32.
+   */
+  dtype?: 'f16' | 'bf16';
   /** What `init` takes in the worker. Default: its defaults. */
   runtime?: RuntimeOptions;
   /** Where trainer-worker.js lies when a bundler has moved it, or a function that makes the worker. Default: beside this module. */
@@ -42,19 +48,20 @@ export class WorkerModel {
    * @throws ConfigError for an unknown option, or one that cannot cross
    */
   constructor(source: ModelSource, options: WorkerModelOptions = {}) {
-    checkKeys('WorkerModel', options, ['runtime', 'worker']);
-    const { runtime, worker } = options;
+    checkKeys('WorkerModel', options, ['runtime', 'worker', 'dtype']);
+    const { runtime, worker, dtype } = options;
+    checkValue('WorkerModel', 'dtype', dtype, optional(oneOf('f16', 'bf16')));
     checkPlain('WorkerModel', runtime, 'runtime');
     this.#link = new WorkerLink('WorkerModel', worker, runtime, () => {});
-    this.ready = this.#load(source);
+    this.ready = this.#load(source, dtype);
     this.ready.catch(() => {}); // told again to whoever asks for anything
   }
 
-  async #load(source: ModelSource): Promise<WorkerModelReady> {
+  async #load(source: ModelSource, dtype?: HalfType): Promise<WorkerModelReady> {
     try {
       const read = await readSource(source, undefined);
       const capabilities = await this.#link.up;
-      return { capabilities, ...(await this.#link.ask('load', read)) };
+      return { capabilities, ...(await this.#link.ask('load', { ...read, dtype })) };
     } catch (error) {
       this.#link.end(error as Error);
       throw error;

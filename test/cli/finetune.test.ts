@@ -171,6 +171,14 @@ test('a base in 16 bits, and an adapter put on it where it is used; without --ou
     const wrong: [string[], RegExp][] = [
       [['generate', 'gpt2', '--dtype', 'f8', '--prompt', 'a'], /--dtype/],
       [['generate', 'gpt2', '--adapter', 'gpt2', '--prompt', 'a'], /there is no adapter_config\.json/],
+      [
+        ['generate', 'gpt2', '--adapter', 'nowhere', '--prompt', 'a'],
+        /nowhere: .*give the folder of an adapter/,
+      ],
+      [
+        ['finetune', 'gpt2', 'text.txt', '--rank', '99', '--out', 'x'],
+        /^prenorm: LoraAdapter: rank 99 is larger/,
+      ],
       [['classify', 'masked.safetensors', '--adapter', adapter], /the model has no module|does not classify/],
       [[...tune, '--trainable', 'all', '--out', 'x'], /--rank is of low-rank parts/],
       [

@@ -1,7 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FormatError } from '../../src/errors.js';
-import { decodeSafetensors, encodeSafetensors, type TensorEntry } from '../../src/io/safetensors.js';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  readSafetensorsHeader,
+  readTensors,
+  type TensorEntry,
+} from '../../src/io/safetensors.js';
 import { RandomStream } from '../../src/random.js';
 
 const PATH = 'runs/model.safetensors';
@@ -260,6 +266,18 @@ test('the encoder refuses what it could not read back', () => {
   refuses({ w: { shape: [4], data: [1, 2, 3, 4] } }, {}, /typed array/);
   refuses({ __metadata__: { shape: [4], data } }, {}, /cannot be a tensor name/);
   refuses({ w: { shape: [4], data } }, { step: 5 }, /metadata "step" must be a string/);
+});
+
+test('values are read in place only where whoever asks copies them at once', () => {
+  const bytes = encodeSafetensors({ a: { shape: [2], data: Float32Array.of(1, 2) } });
+  const header = readSafetensorsHeader(bytes, 'x');
+  const values = (inPlace: boolean) => readTensors(bytes, header, '', inPlace).get('a')!.data;
+  assert.is(values(true).buffer, bytes.buffer);
+  assert.is.not(values(false).buffer, bytes.buffer);
+  const shifted = new Uint8Array(bytes.length + 1);
+  shifted.set(bytes, 1);
+  const elsewhere = readTensors(shifted.subarray(1), header, '', true).get('a')!.data;
+  assert.equal([...elsewhere], [1, 2]);
 });
 
 test.run();

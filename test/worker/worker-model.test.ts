@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { classify } from '../../src/classify/index.js';
 import { CheckpointError, ConfigError, DataError, EnvironmentError } from '../../src/errors.js';
 import { generate, logProbabilities, translate } from '../../src/generate/index.js';
-import { saveModel } from '../../src/io/index.js';
+import { loadModel, saveModel } from '../../src/io/index.js';
 import { init } from '../../src/runtime/init.js';
 import { WorkerModel } from '../../src/worker/index.js';
 import { bpe, labels, optionsOf, rewritten, trainedModel } from '../io/model-setup.js';
@@ -46,6 +46,17 @@ test('says what it is, and leaves the bytes where they are', async () => {
   assert.is(ready.parameters, lm.numParameters());
   assert.is(ready.capabilities.simd, 'strict');
   assert.is(bytes.length, length);
+});
+
+test('in 16 bits it computes as the rounded model here does', async () => {
+  const model = new WorkerModel(bytes, { dtype: 'bf16' });
+  open.push(model);
+  const batch = { ids: Int32Array.of(5, 6, 7, 8), batchSize: 1, seqLen: 4 };
+  const { values } = await model.logits(batch);
+  const { model: rounded } = await loadModel(bytes, { dtype: 'bf16' });
+  assert.equal([...values], [...rounded.forward(batch as never).toArray()]);
+  assert.not.equal([...values], [...lm.forward(batch).toArray()]);
+  assert.throws(() => new WorkerModel(bytes, { dtype: 'f32' as never }), /WorkerModel: dtype must be .*f16/);
 });
 
 test('continues texts as the library does, one and several, past the context', async () => {
