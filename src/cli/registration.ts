@@ -13,7 +13,7 @@ import { packageVersion } from './version.js';
 /** Writes `registration.json` into `out`, or makes sure that what is there is the same. @throws ConfigError */
 export async function register(
   out: string,
-  { name, scale, experiments, runs }: Preset,
+  { name, scale, experiments }: Preset,
   dataHash: string | undefined,
 ): Promise<void> {
   const path = join(out, 'registration.json');
@@ -32,7 +32,8 @@ export async function register(
         control: 'factor' in control ? control.factor : control.none,
       })),
     ),
-    runs: runs.map(({ id, label }) => ({ id, label })),
+    // All of them, whichever were asked for.
+    runs: experiments.flatMap(({ runs, whole = runs }) => whole.map(({ id, label }) => ({ id, label }))),
   };
   if (!existsSync(path)) {
     await writeText(path, `${JSON.stringify(registration, null, 1)}\n`);

@@ -207,6 +207,15 @@ for (const kind of ['pairs', 'text'] as const) {
   });
 }
 
+test('two seeds, or one arm alone, advise nothing', () => {
+  const preset = makePreset('own', { data: 'pairs', own });
+  const all = recordsOf(preset);
+  const advice = (runs: RunRecord[]) => judgeRecords(preset, runs).advice;
+  assert.ok(advice(all));
+  assert.is(advice(all.filter(({ seed }) => seed !== 872)), undefined);
+  assert.is(advice(all.filter(({ id }) => id.includes('pre-none'))), undefined);
+});
+
 test('without data the preset has no runs, and no other preset gives advice', () => {
   assert.equal(makePreset('own').runs, []);
   assert.is(judgeRecords(makePreset('quick'), []).advice, undefined);

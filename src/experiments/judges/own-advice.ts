@@ -26,6 +26,9 @@ export function armOf({ config }: RunRecord): Arm {
   };
 }
 
+/** Fewer seeds than these advise nothing. */
+const FEWEST = 3;
+
 const rateOf = (run: RunRecord): number => armOf(run).maxLr;
 
 /** A placement with or without warm-up, at its own best rate. */
@@ -77,10 +80,11 @@ export function adviceOn(runs: readonly RunRecord[], margin: number): string[] {
   const next = others[0];
   if (!best || !next) return [];
   const apart = distances(best, next);
+  if (apart.length < FEWEST) return [];
   const clear = apart.filter((value) => value > margin).length;
   const seeds = apart.length;
   const sure =
-    clear === seeds && seeds > 0
+    clear === seeds
       ? `Sure: in all ${seeds} seeds it is ahead of ${next.name} at ${next.rate}, the next best, by at least ${nats(Math.min(...apart))} nats, more than the margin of ${margin}.`
       : `Not sure: ${next.name} at ${next.rate} is within the margin of ${margin} nats in ${seeds - clear} of ${seeds} seeds (apart by ${apart.map(nats).join(', ')}). Either will do.`;
   const worst = ranked[ranked.length - 1];
