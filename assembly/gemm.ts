@@ -12,7 +12,7 @@
  */
 import { NR, PANEL_ROW, groupsTimesPanel, rowsTimesPanel, storePart } from './gemm-kernel';
 import { packGroups, packPanel } from './gemm-pack';
-import { ROWS, rowTimesRows } from './gemm-row';
+import { FEW, ROWS, fewRows, fewTimesHalves, packFew, rowTimesRows } from './gemm-row';
 import { widenPanel } from './half';
 import { storeUpTo } from './simd';
 
@@ -32,6 +32,9 @@ const DIRECT_SPAN: i64 = 16384;
 const TILES_BYTES: i32 = MC * NR * 4;
 const A_BYTES: i32 = MC * KC * 4;
 const B_BYTES: i32 = KC * NC * 4;
+
+/** So deep are a few rows, at most, that lie where A is packed. */
+const FEW_DEPTH: i32 = A_BYTES / 16;
 
 /** Bytes of workspace that sgemm and sgemmBatched need at most. */
 export function gemmWorkspaceBytes(): i32 {
@@ -66,9 +69,15 @@ function product(
   // Of a number of B, as a shift of bytes.
   const wide: usize = format ? 1 : 2;
   const rowB = <usize>ldb << wide;
-  if (m == 1 && format == 0 && transA == 0 && transB != 0 && (k & 3) == 0 && n >= ROWS) {
+  if (m > 0 && m <= FEW && transA == 0 && transB != 0 && (k & 3) == 0 && n >= ROWS && (m == 1 || k <= FEW_DEPTH)) {
     const whole = n & -ROWS;
-    rowTimesRows(c, a, b, rowB, whole, k, KC, accumulate);
+    const packed = workspace + TILES_BYTES;
+    const few = m == 1 ? a : packed;
+    if (m > 1) packFew(packed, a, rowA, m, k);
+    const step = <usize>ldc << 2;
+    if (format) fewTimesHalves(c, step, few, m, b, rowB, whole, k, KC, accumulate, format, packed + A_BYTES);
+    else if (m == 1) rowTimesRows(c, a, b, rowB, whole, k, KC, accumulate);
+    else fewRows(c, step, packed, m, b, rowB, whole, k, KC, accumulate);
     if (whole == n) return;
     c += <usize>whole << 2;
     b += <usize>whole * rowB;

@@ -23,7 +23,7 @@ function widen(x: v128, format: i32): v128 {
 }
 
 /** `count` numbers. */
-function widenRow(to: usize, from: usize, count: i32, format: i32): void {
+export function widenRow(to: usize, from: usize, count: i32, format: i32): void {
   const whole = count & -LANES;
   const zero = i32x4.splat(0);
   for (let j = 0; j < whole; j += LANES) {

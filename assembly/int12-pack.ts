@@ -3,9 +3,12 @@
  * int16 each: one vector of a quad. What is missing of lines or of a pair is zero. Nothing beyond the matrices is
  * read. Strides are in bytes.
  */
+import { NR, PANEL_ROW } from './gemm-kernel';
 import { opaque } from './math';
 import { loadUpTo } from './simd';
 
+/** Depth of a block of k, which shares scales: part of the bits, never change it. */
+export const KC: i32 = 256;
 /** Lines of a quad. */
 export const QUAD: i32 = 4;
 
@@ -240,5 +243,21 @@ function packPart(
     v128.store(to, pair(first, p + 1 < k ? loadUpTo(from, lines) : f32x4.splat(0), inverse, round));
     from += ld;
     to += step;
+  }
+}
+
+/** One panel of 16 columns of op(B): panel[pair of k][16 columns][2]; `cols` of them exist. */
+export function packColumns(
+  to: usize, scales: usize, b: usize, ld: usize, cols: i32, k: i32, transB: i32, mask: usize, nextMask: usize,
+  tail: usize,
+): void {
+  if (!transB) {
+    packAcross(to, PANEL_ROW, 16, scales, b, ld, cols, k, mask, nextMask);
+    return;
+  }
+  for (let j = 0; j < NR; j += QUAD) {
+    packAlong(to, PANEL_ROW, scales + (<usize>j << 2), b, ld, cols - j, k, tail);
+    to += 16;
+    b += ld * QUAD;
   }
 }

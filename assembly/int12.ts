@@ -17,10 +17,8 @@ import { clear } from './gemm';
 import { widenPanel } from './half';
 import { dotTiles, dotTrial } from './int12-dot';
 import { extmulTiles, extmulTrial } from './int12-extmul';
-import { QUAD, TAIL_BYTES, packAcross, packAlong } from './int12-pack';
+import { KC, QUAD, TAIL_BYTES, packAcross, packAlong, packColumns } from './int12-pack';
 
-/** Depth of a block of k, which shares scales: part of the bits, never change it. */
-const KC: i32 = 256;
 /** Rows of A that are quantised at a time: 64 KiB. */
 const MC: i32 = 128;
 /** Columns of B that are quantised at a time: 512 KiB. */
@@ -220,21 +218,5 @@ function packRows(
     packAlong(to, 16, scales + (<usize>i << 2), a, ld, rows - i, k, tail);
     to += quadBytes;
     a += ld * QUAD;
-  }
-}
-
-/** One panel of 16 columns of op(B): panel[pair of k][16 columns][2]; `cols` of them exist. */
-function packColumns(
-  to: usize, scales: usize, b: usize, ld: usize, cols: i32, k: i32, transB: i32, mask: usize, nextMask: usize,
-  tail: usize,
-): void {
-  if (!transB) {
-    packAcross(to, PANEL_ROW, 16, scales, b, ld, cols, k, mask, nextMask);
-    return;
-  }
-  for (let j = 0; j < NR; j += QUAD) {
-    packAlong(to, PANEL_ROW, scales + (<usize>j << 2), b, ld, cols - j, k, tail);
-    to += 16;
-    b += ld * QUAD;
   }
 }

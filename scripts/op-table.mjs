@@ -201,7 +201,7 @@ function renderOpTable({ ops, kernels }) {
     return `| \`${name}\` | \`${file}\` | ${called.join(' | ')} | ${gradcheck ? 'yes' : '**no**'} | ${compared} |`;
   });
   const kernelRows = kernels.map(({ name, file, reference, tests }) => {
-    const test = code(tests) || (name.endsWith('WorkspaceBytes') ? 'host only' : '**none**');
+    const test = code(tests) || (name.endsWith('Bytes') ? 'host only' : '**none**');
     return `| \`${name}\` | \`${file}\` | \`${reference}\` | ${test} |`;
   });
 

@@ -123,7 +123,7 @@ async function main() {
     rows.push([name, kb(added), `${limit / 1000} KB`, added <= limit]);
   }
   const unpacked = unpackedSize();
-  rows.push(['package, unpacked', `${(unpacked / 1e6).toFixed(2)} MB`, '3.02 MB', unpacked <= 3.02e6]);
+  rows.push(['package, unpacked', `${(unpacked / 1e6).toFixed(2)} MB`, '3.1 MB', unpacked <= 3.1e6]);
   const table = [
     '| what | measured | budget | |',
     '|---|---|---|---|',

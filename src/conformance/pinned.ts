@@ -24,12 +24,15 @@ export interface Pinned extends PinnedHashes {
 /** The hashes of this version; docs/determinism.md says when they change. */
 export const pinned: Pinned = {
   kernels: {
-    strict: '117050e935068bd6dff749f05f5311ace7bf898c53a4e14d0318c77ebcbbe336',
-    relaxed: '4faa4c7c42f85111edd6a98a984bb6ed3ff023de8a91582b0f3ce8277fba43cb',
+    strict: 'f001589738b7f80b36397dedd57c11eb813d4fc9b423ba83468d4c835b8d5153',
+    relaxed: '9f9e65474e84048c407d9b337a9a783b308f2a443960f03c754fca308f84e9a7',
   },
-  list: 3,
-  total: 'b96281cc45770da6229565f3b179ae9931a0e7a335f47f84f5310d676b9a532f',
-  earlier: ['65313642630706df312d65140b929de6f52ea3ce09d357b46fe73ace6d6e2328'],
+  list: 4,
+  total: 'ce88452bde7dc17b8cfd7612e3bfe8bd637b02975f886315d89e08c3142cdbe7',
+  earlier: [
+    '65313642630706df312d65140b929de6f52ea3ce09d357b46fe73ace6d6e2328',
+    'b96281cc45770da6229565f3b179ae9931a0e7a335f47f84f5310d676b9a532f',
+  ],
   items: {
     tokenizer: 'def7c97a5d75f5f7aaadcdde5944f97e1ea93f513ba7ff1657276032b4b5e46c',
     'causal-lm': '015cd37424f34015155fbfcb4e3a3b6617b44f6939c0f192d0e310dfb7a57f8c',
@@ -42,9 +45,10 @@ export const pinned: Pinned = {
     ops: '46762b3b7fc8c7b0febbad18ddb7e4b1c75a189f5f3c25093c05a5f19aa1496b',
     large: '12a6e48cdd1755eca5ece3f3212ebd1c0705ba78f9438f990a2d16a1d5f63c25',
     rotary: '6f91dd593f9fc7cb55f9b815d76eb3ad143af2389c5fa982ef2bbad83a6a6952',
+    decoding: '749870f5675a17fd5b0547103f8d52506b6b2c1de294da611f7fc8630c7c36c4',
   },
   int12: {
-    total: 'f183d185a366ee07ed9fcce40bef90e8abe56f9fe1c3ef2683357be645234072',
+    total: '4945e5388fb1427f30e415c8d3ed955a555c3d77b6cd21a030b6ff9327a056a7',
     items: {
       tokenizer: 'def7c97a5d75f5f7aaadcdde5944f97e1ea93f513ba7ff1657276032b4b5e46c',
       'causal-lm': 'b5e510126f82e1ca96c0e1b5c1dc5dffde677a9288bd3f37f162076a6c0ace8d',
@@ -57,6 +61,7 @@ export const pinned: Pinned = {
       ops: '0e149f52be3319621f0ed7101119819cf048280157fc02be4ae2e58412335485',
       large: 'c56d995ee5cb25d3967fa8abb34cf859e4227799dffe5bf620db59520b6ba4b9',
       rotary: '4709625d5673c5aa5a6c1d5d8a7d2e8773dd39e270312e709aba8d2a10f001c5',
+      decoding: 'ccc36e1bad239fe52c5adc45b43be6469027c30e82c6d57509a479850a60d738',
     },
   },
 };

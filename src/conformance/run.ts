@@ -6,6 +6,7 @@ import { callback, checkOptions, flag, optional } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { ArithmeticName } from '../runtime/arithmetic.js';
 import { currentRuntime } from '../runtime/runtime.js';
+import { decoding } from './decoding-item.js';
 import { hashText } from './digest.js';
 import type { Item, ItemOptions, Parts } from './item.js';
 import { alternating, causalLM, large } from './language-items.js';
@@ -20,7 +21,7 @@ import { visionItem } from './vision-item.js';
  * Version of the list below. A new item makes a new list and leaves the hashes of the others alone: since list 2
  * (version 0.2.0) no item's hash changes.
  */
-export const LIST = 3;
+export const LIST = 4;
 
 /** In the order in which they run and are hashed. */
 export const items: readonly Item[] = [
@@ -35,6 +36,7 @@ export const items: readonly Item[] = [
   opsItem,
   large,
   rotary,
+  decoding,
 ];
 
 /** Names of the items, in the order in which they run. */

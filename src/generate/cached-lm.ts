@@ -3,61 +3,127 @@
  * piece by piece. Dropout is off, whatever mode the model is in, and the mode stays.
  */
 import { slice } from '../autograd/ops/index.js';
-import { KeyValueCache } from '../autograd/ops/key-value-cache.js';
-import { noGrad } from '../autograd/tape.js';
-import { tensor, type Variable } from '../autograd/variable.js';
+import type { Variable } from '../autograd/variable.js';
 import type { CausalLM } from '../nn/models.js';
+import type { HostArray } from '../tensor/tensor.js';
+import { DecoderCache } from './decoder-cache.js';
+import { inputTensor, RecordedTokens } from './recorded-tokens.js';
+import { NOTHING, type Reading } from './scores.js';
+
+/** Tokens of a prompt that are read at once, so that the host may breathe in between and memory stays small. */
+export const READ_AT_ONCE = 128;
 
 /** `rows` texts that stand at the same position. */
 export class CachedLM {
-  rows: number;
-  /** Tokens that every row has read. */
-  length = 0;
   readonly #model: CausalLM;
-  #caches: KeyValueCache[];
+  readonly #cache: DecoderCache;
+  readonly #tokens: RecordedTokens;
 
   constructor(model: CausalLM, rows: number) {
     const runtime = model.runtime();
     this.#model = model;
-    this.rows = rows;
-    this.#caches = model.encoder.layers.map(
-      ({ selfAttn }) => new KeyValueCache(runtime, rows, selfAttn.kvWidth),
-    );
+    this.#cache = new DecoderCache(runtime, rows, model.encoder.layers);
+    this.#tokens = new RecordedTokens(runtime);
+  }
+
+  get rows(): number {
+    return this.#cache.rows;
+  }
+
+  /** Tokens that every row has read. */
+  get length(): number {
+    return this.#cache.length;
+  }
+
+  /** Bytes of keys and values. */
+  get cacheBytes(): number {
+    return this.#cache.bytes;
+  }
+
+  /** Bytes of matrices quantised for decoding. */
+  get packedBytes(): number {
+    return this.#tokens.packedBytes;
+  }
+
+  /** Room for texts of so many tokens. */
+  reserve(tokens: number): void {
+    this.#cache.reserve(tokens);
   }
 
   /**
-   * Reads the next tokens of every row, ids (rows, T), and hands the logits behind the last (rows, 1, vocabSize) to
-   * `read`. The bits do not depend on how many come at once.
+   * Reads the next tokens of every row, ids (rows, T), and gives what `reading` makes of the logits behind the last. The bits
+   * do not depend on how many come at once.
+   * @throws DataError beyond the model's maxSeqLen
    */
-  feed<T>(ids: Int32Array, read: (logits: Variable) => T, count = ids.length / this.rows): T {
+  feed(ids: Int32Array, reading: Reading, count = ids.length / this.rows): HostArray[] {
+    this.#model.embedding.positions.check(this.length, count);
+    // Rows that follow one another are read one token at a time.
+    if (count > 1 && this.#cache.paged) return this.#oneByOne(ids, reading, count);
+    return count === 1 ? this.#one(ids, reading) : this.#block(ids, reading, count);
+  }
+
+  #oneByOne(ids: Int32Array, reading: Reading, count: number): HostArray[] {
+    let found: HostArray[] = [];
+    for (let t = 0; t < count; t++) {
+      const next = Int32Array.from({ length: this.rows }, (_, row) => ids[row * count + t]);
+      found = this.#one(next, t + 1 < count ? NOTHING : reading);
+    }
+    return found;
+  }
+
+  #one(ids: Int32Array, reading: Reading): HostArray[] {
     const model = this.#model;
-    return model.evaluating(() =>
-      noGrad(() => {
-        const x = model.embedding.forward(
-          tensor(ids, { shape: [this.rows, count], dtype: 'i32' }),
-          this.length,
-        );
-        const h = model.encoder.forwardCached(x, this.#caches); // (rows, T, C)
-        this.length += count;
-        return read(model.output.forward(count === 1 ? h : slice(h, 1, count - 1, count)));
-      }, model.runtime()),
+    const cache = this.#cache;
+    const { runtime, rows, length } = cache;
+    const { place, inputs, shape, key } = cache.next();
+    const found = this.#tokens.run(`${shape} ${reading.name}`, key, [ids, ...inputs], () =>
+      model.evaluating(() => {
+        const at = place();
+        const x = model.embedding.forward(inputTensor(runtime, ids, [rows, 1]), length, null, at.position);
+        return this.#read(reading, model.encoder.forwardCached(x, cache.layers, at));
+      }),
     );
+    cache.advance();
+    return found;
+  }
+
+  #block(ids: Int32Array, reading: Reading, count: number): HostArray[] {
+    const model = this.#model;
+    const cache = this.#cache;
+    const { runtime, rows, length } = cache;
+    const found = this.#tokens.once(() =>
+      model.evaluating(() => {
+        const x = model.embedding.forward(inputTensor(runtime, ids, [rows, count]), length);
+        const h = model.encoder.forwardCached(x, cache.layers); // (rows, T, C)
+        return reading.of ? this.#read(reading, slice(h, 1, count - 1, count)) : [];
+      }),
+    );
+    cache.moveTo(length + count);
+    return found;
+  }
+
+  #read(reading: Reading, h: Variable): readonly Variable[] {
+    return reading.of?.(this.#model.output.forward(h)) ?? [];
   }
 
   /** Row i goes on from the former row order[i]; rows may be dropped or repeated. */
+  follow(order: Int32Array): void {
+    this.#cache.follow(order);
+  }
+
+  /** The same before `follow`, with a copy of what they have read, so that what is dropped gives its memory back. */
   reorder(order: Int32Array): void {
-    this.#caches = this.#caches.map((cache) => cache.reorder(order));
-    this.rows = order.length;
+    this.#cache.reorder(order);
   }
 
   /** Forgets what it has read. */
   restart(): void {
-    for (const cache of this.#caches) cache.length = 0;
-    this.length = 0;
+    this.#cache.restart();
   }
 
   /** Gives the caches back. */
   release(): void {
-    for (const cache of this.#caches) cache.release();
+    this.#tokens.release();
+    this.#cache.release();
   }
 }

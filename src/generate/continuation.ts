@@ -4,9 +4,10 @@
  */
 import type { CausalLM } from '../nn/models.js';
 import { RandomStream } from '../random.js';
-import { CachedLM } from './cached-lm.js';
+import { CachedLM, READ_AT_ONCE } from './cached-lm.js';
 import type { TextCodec } from './codec.js';
 import { draw, type Filters, mostProbable } from './draw.js';
+import { LOGITS, NOTHING } from './scores.js';
 import { TextStream } from './text-stream.js';
 import { windowStart, windowStep } from './window.js';
 
@@ -37,9 +38,6 @@ export interface Plan {
 
 /** What has become certain of the text of prompt `index`. */
 export type Piece = { index: number; text: string } | { index: number; id: number };
-
-/** Tokens of a prompt that are read at once, so that the host may breathe in between and memory stays small. */
-const READ_AT_ONCE = 128;
 
 interface Row {
   index: number;
@@ -98,10 +96,10 @@ export class Continuation {
       for (let i = 0; i < count; i++) fed[row * count + i] = ids[start + at + i];
     });
     if (!known.includes(count)) {
-      cached.feed(fed, () => null);
+      cached.feed(fed, NOTHING, count);
       return [];
     }
-    const logits = cached.feed(fed, (out) => out.toArray() as Float32Array);
+    const [logits] = cached.feed(fed, LOGITS, count) as Float32Array[];
     const { vocabSize } = this.#model.config;
     const pieces: Piece[] = [];
     live.forEach((row, i) => {

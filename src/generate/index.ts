@@ -12,6 +12,7 @@ export type { TextCodec } from './codec.js';
 export type { Generated } from './continuation.js';
 export { type GenerateOptions, generate, generateText, type Prompt } from './generate.js';
 export { logProbabilities, type TextProbability } from './log-probabilities.js';
+export { type GenerationPlan, type GenerationShape, planGeneration } from './plan.js';
 export { type NBestOptions, nBestSearch, type ScoredHypothesis } from './search.js';
 export * from './searches.js';
 export type { MarkedCodec } from './source.js';

@@ -12,8 +12,8 @@ import {
 import { ConfigError } from '../errors.js';
 import { RandomStream } from '../random.js';
 import { pow64 } from '../runtime/math.js';
-import { argmax, draw } from './draw.js';
-import type { Stepper } from './stepper.js';
+import { draw, ranked } from './draw.js';
+import type { BestTokens, Stepper } from './stepper.js';
 
 /** Ids of the marks, and where a search ends. */
 export interface SearchOptions {
@@ -66,6 +66,27 @@ type Limits = { maxLength: number | Int32Array };
 const limitOf = ({ maxLength }: Limits, row: number): number =>
   typeof maxLength === 'number' ? maxLength : maxLength[row];
 
+/** `stepper.best`, by way of `step` where there is none. */
+function bestTokens(stepper: Stepper, next: Int32Array, count: number, also: number): BestTokens {
+  if (stepper.best) return stepper.best(next, count, also);
+  const { vocabSize, batch } = stepper;
+  const logProbs = stepper.step(next);
+  const found = {
+    ids: new Int32Array(batch * count),
+    logProbs: new Float32Array(batch * count),
+    also: new Float32Array(batch),
+  };
+  for (let row = 0; row < batch; row++) {
+    const own = logProbs.subarray(row * vocabSize, (row + 1) * vocabSize);
+    ranked(own, count).forEach((id, i) => {
+      found.ids[row * count + i] = id;
+      found.logProbs[row * count + i] = own[id];
+    });
+    found.also[row] = own[also];
+  }
+  return found;
+}
+
 /** All steps at once. */
 export function drained<T>(steps: Generator<void, T, void>): T {
   for (;;) {
@@ -84,18 +105,16 @@ export function* greedySteps(
   let next = new Int32Array(rows).fill(options.bos);
   const goesOn = (t: number): boolean => out.some(({ done }, row) => !done && t <= limitOf(options, row));
   for (let t = 0; goesOn(t); t++) {
-    const logProbs = stepper.step(next);
+    const best = bestTokens(stepper, next, 1, options.eos);
     next = new Int32Array(rows);
     for (let row = 0; row < rows; row++) {
       const ends = out[row].done || t >= limitOf(options, row);
-      const best = ends
-        ? options.eos
-        : argmax(logProbs.subarray(row * stepper.vocabSize, (row + 1) * stepper.vocabSize));
-      next[row] = best;
+      const id = ends ? options.eos : best.ids[row];
+      next[row] = id;
       if (out[row].done) continue;
-      out[row].logProb += logProbs[row * stepper.vocabSize + best];
-      if (best === options.eos) out[row].done = true;
-      else out[row].ids.push(best);
+      out[row].logProb += ends ? best.also[row] : best.logProbs[row];
+      if (id === options.eos) out[row].done = true;
+      else out[row].ids.push(id);
     }
     yield;
   }
@@ -147,8 +166,10 @@ export function sample(stepper: Stepper, options: SampleOptions): Int32Array {
     });
   }
   const random = new RandomStream(options.seed, 'sample');
-  let logProbs = new Float32Array(0);
-  for (let i = 0; i < prompt.length; i++) logProbs = new Float32Array(stepper.step(Int32Array.of(prompt[i])));
+  const [before, last] = [Int32Array.from(prompt).subarray(0, -1), prompt[prompt.length - 1]];
+  if (stepper.read) stepper.read(before);
+  else for (const id of before) stepper.step(Int32Array.of(id));
+  let logProbs = new Float32Array(stepper.step(Int32Array.of(last)));
   const out: number[] = [];
   while (out.length < options.length) {
     const id = draw(logProbs, { temperature, topK }, random.nextFloat());
@@ -213,7 +234,6 @@ export function nBestSearch(stepper: Stepper, options: NBestOptions): ScoredHypo
 export function* beamSteps(stepper: Stepper, options: Omit<BeamOptions, 'maxLength'> & Limits): SearchSteps {
   const { beamSize, lengthPenalty = 1, bos, eos } = options;
   const sentences = stepper.batch;
-  const vocab = stepper.vocabSize;
   const score = (logProb: number, length: number): number => logProb / pow64(length, lengthPenalty);
   const finished: (Beam & { score: number })[][] = Array.from({ length: sentences }, () => []);
   // Live rows of the stepper, grouped by sentence; a finished sentence leaves the batch.
@@ -223,7 +243,9 @@ export function* beamSteps(stepper: Stepper, options: Omit<BeamOptions, 'maxLeng
   }));
   let next = new Int32Array(sentences).fill(bos);
   for (let t = 0; live.length > 0; t++) {
-    const logProbs = stepper.step(next);
+    // A candidate of a sentence is among the best of its row.
+    const count = Math.min(2 * beamSize, stepper.vocabSize);
+    const best = bestTokens(stepper, next, count, eos);
     const chosen: { sentence: number; beam: Beam; row: number; id: number }[] = [];
     for (let from = 0; from < live.length; ) {
       const { sentence } = live[from];
@@ -233,14 +255,13 @@ export function* beamSteps(stepper: Stepper, options: Omit<BeamOptions, 'maxLeng
       const finish = ({ ids }: Beam, logProb: number) =>
         done.push({ ids, logProb, score: score(logProb, ids.length + 1) });
       if (t === limitOf(options, sentence)) {
-        for (let row = from; row < to; row++)
-          finish(live[row].beam, live[row].beam.logProb + logProbs[row * vocab + eos]);
+        for (let row = from; row < to; row++) finish(live[row].beam, live[row].beam.logProb + best.also[row]);
         from = to;
         continue;
       }
       let kept = 0;
-      const best = candidates(logProbs, vocab, live, from, to, 2 * beamSize);
-      for (const [rank, { row, id, logProb }] of best.entries()) {
+      const found = candidates(best, count, live, from, to, 2 * beamSize);
+      for (const [rank, { row, id, logProb }] of found.entries()) {
         if (kept === beamSize || done.length >= beamSize) break;
         const { beam } = live[row];
         if (id === eos) {
@@ -273,8 +294,8 @@ export function* beamSteps(stepper: Stepper, options: Omit<BeamOptions, 'maxLeng
 
 /** The best continuations of one sentence's beams, best first. */
 function candidates(
-  logProbs: Float32Array,
-  vocab: number,
+  { ids, logProbs }: BestTokens,
+  perRow: number,
   live: readonly { beam: Beam }[],
   from: number,
   to: number,
@@ -283,12 +304,12 @@ function candidates(
   const best: { row: number; id: number; logProb: number }[] = [];
   for (let row = from; row < to; row++) {
     const before = live[row].beam.logProb;
-    for (let id = 0; id < vocab; id++) {
-      const logProb = before + logProbs[row * vocab + id];
+    for (let i = row * perRow; i < (row + 1) * perRow; i++) {
+      const logProb = before + logProbs[i];
       if (best.length === count && logProb <= best[count - 1].logProb) continue;
       let at = best.length;
       while (at > 0 && best[at - 1].logProb < logProb) at--;
-      best.splice(at, 0, { row, id, logProb });
+      best.splice(at, 0, { row, id: ids[i], logProb });
       if (best.length > count) best.pop();
     }
   }

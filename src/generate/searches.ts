@@ -11,4 +11,4 @@ export {
   type SearchOptions,
   sample,
 } from './search.js';
-export { lmStepper, type Stepper, translationStepper } from './stepper.js';
+export { type BestTokens, lmStepper, type Stepper, translationStepper } from './stepper.js';

@@ -3,15 +3,23 @@
  * prefixes, one position at a time, with keys and values of earlier positions kept in caches.
  */
 
-import { logSoftmax } from '../autograd/ops/index.js';
-import { KeyValueCache, takeRows } from '../autograd/ops/key-value-cache.js';
-import { noGrad } from '../autograd/tape.js';
-import { tensor, type Variable } from '../autograd/variable.js';
 import { checkInts, checkValue, integer } from '../checks.js';
 import { ShapeError } from '../errors.js';
 import type { CausalLM, Transformer } from '../nn/models.js';
-import type { Module } from '../nn/module.js';
-import { CachedLM } from './cached-lm.js';
+import type { HostArray } from '../tensor/tensor.js';
+import { CachedLM, READ_AT_ONCE } from './cached-lm.js';
+import { CachedTranslation } from './cached-translation.js';
+import { LOG_PROBS, mostProbable, NOTHING } from './scores.js';
+
+/** Of every row, most probable first; of equal ones the smaller id comes first. */
+export interface BestTokens {
+  /** (batch, count) */
+  ids: Int32Array;
+  /** Their log-probabilities, (batch, count). */
+  logProbs: Float32Array;
+  /** That of the token asked for, (batch). */
+  also: Float32Array;
+}
 
 /**
  * A model that gives log-probabilities of the next token for `batch` rows; `lmStepper` and `translationStepper`
@@ -23,6 +31,16 @@ export interface Stepper {
   readonly vocabSize: number;
   /** Feeds one token per row; returns log-probabilities (batch, vocabSize) of the next. */
   step(ids: Int32Array): Float32Array;
+  /**
+   * As `step`, for those that go on with the most probable tokens alone: of each row the `count` most probable, and what a
+   * search asks of one more token, `also`. Without it a search uses `step`.
+   */
+  best?(ids: Int32Array, count: number, also: number): BestTokens;
+  /**
+   * Reads ids (batch, T) behind which nothing is asked for, several at once: a prompt but its last token. Without it a search
+   * uses `step`.
+   */
+  read?(ids: Int32Array): void;
   /** Row i goes on from the former row order[i]; rows may be dropped or repeated. */
   reorder(order: Int32Array): void;
   /** Gives the caches back at once; without it the garbage collector does, some time. */
@@ -43,12 +61,30 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
     },
     vocabSize,
     step(ids) {
-      checkEach('lmStepper.step', 'ids', ids, vocabSize);
-      return cached.feed(ids, logProbs, 1);
+      const read = idsOf('lmStepper.step', ids, cached.rows, vocabSize);
+      return cached.feed(read, LOG_PROBS, 1)[0] as Float32Array;
+    },
+    best(ids, count, also) {
+      checkBest('lmStepper.best', count, also, vocabSize);
+      const read = idsOf('lmStepper.best', ids, cached.rows, vocabSize);
+      return bestOf(cached.feed(read, mostProbable(count, also), 1));
+    },
+    read(ids) {
+      const { rows } = cached;
+      const count = ids.length / rows;
+      checkValue('lmStepper.read', 'ids for each row', count, integer(0));
+      const all = idsOf('lmStepper.read', ids, ids.length, vocabSize);
+      for (let from = 0; from < count; from += READ_AT_ONCE) {
+        const end = Math.min(count, from + READ_AT_ONCE);
+        const part = new Int32Array(rows * (end - from));
+        for (let row = 0; row < rows; row++)
+          part.set(all.subarray(row * count + from, row * count + end), row * (end - from));
+        cached.feed(part, NOTHING, end - from);
+      }
     },
     reorder(order) {
       checkEach('lmStepper.reorder', 'order', order, cached.rows);
-      cached.reorder(order);
+      cached.follow(order);
     },
     release() {
       cached.release();
@@ -63,7 +99,6 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
  * rows there are not
  */
 export function translationStepper(model: Transformer, source: Int32Array, lengths: Int32Array): Stepper {
-  const runtime = model.runtime();
   const { vocabSize } = model.config;
   const sourceLen = source.length / lengths.length;
   if (!Number.isInteger(sourceLen)) {
@@ -75,54 +110,55 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
   }
   checkInts('translationStepper', 'source', source);
   checkEach('translationStepper', 'lengths', lengths, sourceLen + 1);
-  let rows = lengths.length;
-  let sourceLengths = tensor(lengths);
-  // Keys and values of the memory are computed once; rows move only when the search reorders them.
-  let memoryKVs: Variable[] = compute(model, () => {
-    const memory = model.encode(tensor(source, { shape: [rows, sourceLen], dtype: 'i32' }), sourceLengths);
-    return model.decoder.layers.map((layer) => layer.multiheadAttn.projectMemory(memory));
-  });
-  let caches = model.decoder.layers.map(({ selfAttn }) => new KeyValueCache(runtime, rows, selfAttn.kvWidth));
-  let position = 0;
+  const cached = new CachedTranslation(model, source, lengths);
   return {
     get batch() {
-      return rows;
+      return cached.rows;
     },
     vocabSize,
     step(ids) {
-      checkEach('translationStepper.step', 'ids', ids, vocabSize);
-      return compute(model, () => {
-        const x = model.embedding.forward(tensor(ids, { shape: [rows, 1], dtype: 'i32' }), position++);
-        return logProbs(
-          model.output.forward(model.decoder.forwardCached(x, caches, memoryKVs, { lengths: sourceLengths })),
-        );
-      });
+      const read = idsOf('translationStepper.step', ids, cached.rows, vocabSize);
+      return cached.feed(read, LOG_PROBS)[0] as Float32Array;
+    },
+    best(ids, count, also) {
+      checkBest('translationStepper.best', count, also, vocabSize);
+      const read = idsOf('translationStepper.best', ids, cached.rows, vocabSize);
+      return bestOf(cached.feed(read, mostProbable(count, also)));
     },
     reorder(order) {
-      checkEach('translationStepper.reorder', 'order', order, rows);
-      caches = caches.map((cache) => cache.reorder(order));
-      memoryKVs = noGrad(() => memoryKVs.map((kv) => takeRows(kv, order)), runtime);
-      const before = sourceLengths.toArray();
-      sourceLengths = tensor(Int32Array.from(order, (row) => before[row]));
-      rows = order.length;
+      checkEach('translationStepper.reorder', 'order', order, cached.rows);
+      cached.follow(order);
     },
     release() {
-      for (const cache of caches) cache.release();
+      cached.release();
     },
   };
 }
 
-/** Without gradients and without dropout. */
-function compute<T>(model: Module, fn: () => T): T {
-  return model.evaluating(() => noGrad(fn, model.runtime()));
+/** One id for each row. A negative one would be a row of zeros. */
+function idsOf(op: string, ids: ArrayLike<number>, rows: number, vocabSize: number): Int32Array {
+  checkEach(op, 'ids', ids, vocabSize);
+  if (ids.length === rows) return Int32Array.from(ids);
+  throw new ShapeError(`${rows} rows need ${rows} ids, got ${ids.length}`, {
+    op,
+    expected: rows,
+    actual: ids.length,
+  });
 }
 
-/** A negative id would be a row of zeros, and a row there is not would be foreign memory. */
+/** A row there is not would be foreign memory. */
 function checkEach(op: string, name: string, values: ArrayLike<number>, end: number): void {
   const rule = integer(0, end - 1);
   for (let i = 0; i < values.length; i++) checkValue(op, `${name}[${i}]`, values[i], rule);
 }
 
-function logProbs(logits: Variable): Float32Array {
-  return logSoftmax(logits).toArray() as Float32Array;
+function checkBest(op: string, count: number, also: number, vocabSize: number): void {
+  checkValue(op, 'count', count, integer(1, vocabSize));
+  checkValue(op, 'also', also, integer(0, vocabSize - 1));
 }
+
+const bestOf = ([ids, logProbs, also]: HostArray[]): BestTokens => ({
+  ids: ids as Int32Array,
+  logProbs: logProbs as Float32Array,
+  also: also as Float32Array,
+});

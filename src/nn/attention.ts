@@ -6,6 +6,7 @@ import {
   concat,
   crossAttention,
   div,
+  gather,
   mul,
   reshape,
   rotary,
@@ -15,7 +16,13 @@ import {
   sqrt,
   sum,
 } from '../autograd/ops/index.js';
-import { cachedAttention, type KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import {
+  type CachePlace,
+  cachedAttention,
+  type KeyValueCache,
+  memoryAttention,
+  type SharedMemory,
+} from '../autograd/ops/key-value-cache.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import {
   anything,
@@ -227,12 +234,14 @@ export class MultiHeadAttention extends Module {
 
   /**
    * Packed queries, keys and values (B, T, C + 2D), normed where there are norms for them, then turned to their positions
-   * from `start` on.
+   * from `start` on, or to the one that lies in memory.
    */
-  #project(x: Variable, start = 0): Variable {
+  #project(x: Variable, start = 0, place: CachePlace | null = null): Variable {
     const qkv = this.#norms(this.inProj.forward(x));
+    if (!this.angles) return qkv;
     const numHeads = this.numHeads + this.numKVHeads;
-    return this.angles ? rotary(qkv, this.angles, { numHeads, start }) : qkv;
+    if (place) return rotary(qkv, gather(this.angles, place.position), { numHeads });
+    return rotary(qkv, this.angles, { numHeads, start });
   }
 
   #norms(qkv: Variable): Variable {
@@ -300,8 +309,17 @@ export class MultiHeadAttention extends Module {
     return this.#finish(heads);
   }
 
-  /** The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. Only inside `noGrad`. */
-  forwardCached(x: Variable, cache: KeyValueCache): Variable {
-    return this.#finish(cachedAttention(this.#project(x, cache.length), cache, this.numHeads));
+  /**
+   * The next positions of every sequence: x (B, T, C), causal; reads and extends the cache. With a `place` one position per
+   * row, wherever that says. Only inside `noGrad`.
+   */
+  forwardCached(x: Variable, cache: KeyValueCache, place: CachePlace | null = null): Variable {
+    return this.#finish(cachedAttention(this.#project(x, cache.length, place), cache, this.numHeads, place));
+  }
+
+  /** Queries from one position per row, x (B, 1, C), over a memory of `projectMemory` that rows share. Only inside `noGrad`. */
+  attendShared(x: Variable, kv: Variable, memory: SharedMemory): Variable {
+    const q = this.#query(this.inProj.forward(x, { rows: [0, this.dModel] }));
+    return this.#finish(memoryAttention(q, kv, this.numHeads, memory));
   }
 }

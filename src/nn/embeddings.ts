@@ -31,11 +31,11 @@ export class TokenEmbedding extends Module {
     this.#scale = config.embeddingScale === 'sqrt' ? Math.sqrt(config.dModel) : config.embeddingScale;
   }
 
-  /** `segments` (B, T) i32, where there are any. */
-  forward(ids: Variable, start = 0, segments: Variable | null = null): Variable {
+  /** `segments` (B, T) i32, where there are any; `at` (1) i32 holds the position of ids (B, 1), in the place of `start`. */
+  forward(ids: Variable, start = 0, segments: Variable | null = null, at: Variable | null = null): Variable {
     const tokens = this.tokens.forward(ids, this.#scale);
     const sum = this.segments && segments ? add(tokens, this.segments.forward(segments)) : tokens;
-    const x = this.positions.forward(sum, start);
+    const x = this.positions.forward(sum, start, at);
     return this.dropout.forward(this.norm ? this.norm.forward(x) : x);
   }
 }

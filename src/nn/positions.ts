@@ -1,5 +1,5 @@
 /** @file Where a token stands: sinusoidal (Vaswani et al. 2017, section 3.5) or learned positions. */
-import { add, slice } from '../autograd/ops/index.js';
+import { add, gather, slice } from '../autograd/ops/index.js';
 import { Parameter, Variable } from '../autograd/variable.js';
 import { checkValue, integer, oneOf } from '../checks.js';
 import { DataError } from '../errors.js';
@@ -46,9 +46,16 @@ export class Positions extends Module {
     return this.weight ?? this.#table;
   }
 
-  /** x (B, T, C) standing at positions start … start + T - 1. */
-  forward(x: Variable, start = 0): Variable {
-    const length = x.shape[1];
+  /** x (B, T, C) standing at positions start … start + T - 1; or x (B, 1, C) at the one that `at` (1) i32 holds. */
+  forward(x: Variable, start = 0, at: Variable | null = null): Variable {
+    const { table } = this;
+    this.check(start, x.shape[1]);
+    if (!table) return x;
+    return add(x, at ? gather(table, at) : slice(table, 0, start, start + x.shape[1]));
+  }
+
+  /** @throws DataError unless there are positions start … start + length - 1 @internal */
+  check(start: number, length: number): void {
     if (start + length > this.maxSeqLen) {
       throw new DataError(`sequence of ${start + length} tokens is longer than maxSeqLen ${this.maxSeqLen}`, {
         op: 'positions',
@@ -58,8 +65,6 @@ export class Positions extends Module {
         hint: 'raise maxSeqLen or cut the sequence',
       });
     }
-    const { table } = this;
-    return table ? add(x, slice(table, 0, start, start + length)) : x;
   }
 }
 

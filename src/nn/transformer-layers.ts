@@ -10,7 +10,7 @@
  * | `finalNorm`  | x_Final   | on when `normalize_before`             | `norm=` of a stack  | `pre_norm` / final norm   |
  */
 import { multiply } from '../autograd/ops/in-place.js';
-import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import type { CachePlace, KeyValueCache, SharedMemory } from '../autograd/ops/key-value-cache.js';
 import { type Activation, activations } from '../autograd/ops/linear.js';
 import { Parameter, type Variable } from '../autograd/variable.js';
 import {
@@ -285,8 +285,13 @@ export class TransformerEncoderLayer extends Layer {
   }
 
   /** The next positions (B, T, C) with earlier ones in the cache. */
-  forwardCached(x: Variable, cache: KeyValueCache, streams?: Streams): Variable {
-    return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache), undefined, streams);
+  forwardCached(
+    x: Variable,
+    cache: KeyValueCache,
+    streams?: Streams,
+    place: CachePlace | null = null,
+  ): Variable {
+    return this.#run(x, (h) => this.selfAttn.forwardCached(h, cache, place), undefined, streams);
   }
 
   #run(x: Variable, attend: Branch, trace?: Trace, streams?: Streams): Variable {
@@ -361,13 +366,14 @@ export class TransformerDecoderLayer extends Layer {
     x: Variable,
     cache: KeyValueCache,
     memoryKV: Variable,
-    memoryMask: AttentionMask,
+    memory: SharedMemory,
+    place: CachePlace,
     streams?: Streams,
   ): Variable {
     return this.#run(
       x,
-      (h) => this.selfAttn.forwardCached(h, cache),
-      (h) => this.multiheadAttn.attendMemory(h, memoryKV, memoryMask),
+      (h) => this.selfAttn.forwardCached(h, cache, place),
+      (h) => this.multiheadAttn.attendShared(h, memoryKV, memory),
       undefined,
       streams,
     );

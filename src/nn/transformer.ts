@@ -1,6 +1,6 @@
 /** @file Stacks of encoder and decoder layers, and the final norm where the placement needs one. */
 import { add } from '../autograd/ops/index.js';
-import type { KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import type { CachePlace, KeyValueCache, SharedMemory } from '../autograd/ops/key-value-cache.js';
 import type { Variable } from '../autograd/variable.js';
 import { checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
@@ -126,11 +126,14 @@ export class TransformerEncoder extends Module {
     return through(this, x, null, trace, (layer, h, streams) => layer.forward(h, mask, trace, streams));
   }
 
-  /** x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. */
-  forwardCached(x: Variable, caches: readonly KeyValueCache[]): Variable {
+  /**
+   * x (B, T, C), the next positions, with a cache per layer that holds the ones before; causal. With a `place` one position
+   * per row.
+   */
+  forwardCached(x: Variable, caches: readonly KeyValueCache[], place: CachePlace | null = null): Variable {
     const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {
-      x = layer.forwardCached(x, caches[i], streams);
+      x = layer.forwardCached(x, caches[i], streams, place);
     });
     return finish(x, this.norm, streams);
   }
@@ -175,11 +178,12 @@ export class TransformerDecoder extends Module {
     x: Variable,
     caches: readonly KeyValueCache[],
     memoryKVs: readonly Variable[],
-    memoryMask: AttentionMask,
+    memory: SharedMemory,
+    place: CachePlace,
   ): Variable {
     const streams: Streams = { layerInput: x, dual: null };
     this.layers.forEach((layer, i) => {
-      x = layer.forwardCached(x, caches[i], memoryKVs[i], memoryMask, streams);
+      x = layer.forwardCached(x, caches[i], memoryKVs[i], memory, place, streams);
     });
     return finish(x, this.norm, streams);
   }

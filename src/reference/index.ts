@@ -4,6 +4,7 @@
  */
 import type { Kernels } from '../runtime/kernels.js';
 import * as attention from './attention.js';
+import * as attentionRow from './attention-row.js';
 import * as bias from './bias.js';
 import * as crossEntropy from './cross-entropy.js';
 import * as elementwise from './elementwise.js';
@@ -12,6 +13,7 @@ import * as gate from './gate.js';
 import * as gemm from './gemm.js';
 import * as half from './half.js';
 import * as int12 from './int12.js';
+import * as int12Packed from './int12-packed.js';
 import * as layernorm from './layernorm.js';
 import * as layout from './layout.js';
 import * as linearCrossEntropy from './linear-cross-entropy.js';
@@ -22,6 +24,7 @@ import * as reduce from './reduce.js';
 import * as rmsnorm from './rmsnorm.js';
 import * as rotary from './rotary.js';
 import * as softmax from './softmax.js';
+import * as top from './top.js';
 
 type ReferenceKernels = {
   [Name in keyof Kernels]: (
@@ -36,6 +39,7 @@ const references: ReferenceKernels = {
   ...rmsnorm,
   ...layernorm,
   ...attention,
+  ...attentionRow,
   ...bias,
   ...crossEntropy,
   ...elementwise,
@@ -44,6 +48,7 @@ const references: ReferenceKernels = {
   ...gemm,
   ...half,
   ...int12,
+  ...int12Packed,
   ...layout,
   ...linearCrossEntropy,
   ...math,
@@ -52,6 +57,7 @@ const references: ReferenceKernels = {
   ...reduce,
   ...rotary,
   ...softmax,
+  ...top,
 };
 
 /** Binds all references to a heap, which may be replaced by a larger one between calls. */

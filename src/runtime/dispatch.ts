@@ -38,10 +38,10 @@ export interface RecordedProgram {
 
 /**
  * Whether steps can be recorded or replayed now. A program lies at fixed addresses of the empty arena, so nothing may be
- * alive there.
+ * alive there; and what stands in for the runtime's own kernels would not be written down.
  */
-export function canReplay({ arena, recording, planning }: Runtime): boolean {
-  return arena.depth === 0 && !recording && !planning;
+export function canReplay({ arena, recording, planning, kernels, tables }: Runtime): boolean {
+  return arena.depth === 0 && !recording && !planning && kernels === tables.current;
 }
 
 /**

@@ -45,6 +45,7 @@ export class Runtime {
   #memory: Memory;
   #planning = false;
   #graphVersion = 0;
+  #valuesVersion = 0;
 
   /** @internal */
   constructor(
@@ -226,6 +227,16 @@ export class Runtime {
   /** The next mask of a stream. @internal */
   draw(stream: number): Draw {
     return this.draws.next(stream, this);
+  }
+
+  /** Grows whenever the host writes values, as every optimizer does: what was made of earlier values may not hold any more. @internal */
+  get valuesVersion(): number {
+    return this.#valuesVersion;
+  }
+
+  /** @internal */
+  valuesChanged(): void {
+    this.#valuesVersion++;
   }
 
   /** Grows whenever parameters appear or their gradients move: earlier recordings may not hold any more. @internal */

@@ -84,6 +84,13 @@ const halfProduct: Rule = (v) => {
 /** In int12 the scales of a plain B depend on all rows of a transposed A: then columns are divided. */
 const int12Product: Rule = (v) => (v.transA && !v.transB ? byColumns(v) : product(v));
 
+/** A matrix packed in panels of 16 columns: for each block of 256 along k their scales and an even number of quads. */
+const packedProduct: Rule = (v) => {
+  let perColumn = 0;
+  for (let pc = 0; pc < v.k; pc += 256) perColumn += 1 + Math.ceil(Math.min(256, v.k - pc) / 8) * 4;
+  return { along: 'n', grain: 16, pointers: { c: 1, packed: perColumn }, ns: productNs(v) };
+};
+
 const validRows =
   (of: Rule): Rule =>
   (v) => {
@@ -136,12 +143,27 @@ const rules: { [N in KernelName]?: Rule } = {
   int12GemmValidRowsHalf: validRows(halfProduct),
   int12GemmValidDepth: int12Product,
   int12GemmBatched: products,
+  int12GemmPacked: packedProduct,
   attentionForward: (v) => sequences(v, v.batchStrideKV, 10),
   attentionBackward: (v) => {
     const split = sequences(v, v.keyLen, 4);
     const { q: dq, k: dk, v: dv, out: dout, top: dots } = split.pointers;
     return { ...split, pointers: { ...split.pointers, dq, dk, dv, dout, dots } };
   },
+  attentionRows: (v) => ({
+    along: 'batch',
+    grain: 1,
+    pointers: { out: v.strideOut, q: v.strideQ, counts: v.stepCount, pages: v.stepRow },
+    shifts: { first: 1 },
+    // How many keys there are lies in memory; half of the capacity on average.
+    ns: (v.batch * v.heads * v.capacity * (v.dHead + 8)) / 10,
+  }),
+  greatestRows: (v) => ({
+    along: 'rows',
+    grain: 1,
+    pointers: { values: v.count, ids: v.count, x: v.cols },
+    ns: v.rows * v.cols * 0.3,
+  }),
   layerNormBackward: chunked('dx dout dsum x', 'mean rstd', 'dweights dbiases', 0.8),
   rmsNormBackward: chunked('dx dout dsum x', 'rstd', 'dweights', 0.6),
   biasReluBackward: chunked('dx dout out', '', 'partials', 0.2),

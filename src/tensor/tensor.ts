@@ -72,6 +72,7 @@ export class Storage {
       return;
     }
     this.runtime.recording?.refuse('a tensor is overwritten by the host in the middle of the step');
+    this.runtime.valuesChanged();
     const ptr = this.address() + offset * 4;
     if (this.dtype === 'i32') this.runtime.heap.writeInts(ptr, values);
     else this.runtime.heap.writeFloats(ptr, values);

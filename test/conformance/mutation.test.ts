@@ -15,7 +15,7 @@ let whole: Survey;
 const inInt12 = new Map<string, string | null>();
 
 test.before(async () => {
-  const int12 = await survey(['vision', 'ops', 'translation-sgd'], 'int12');
+  const int12 = await survey(['vision', 'ops', 'translation-sgd', 'decoding'], 'int12');
   for (const name of (await numericKernels()).filter(isInt12)) inInt12.set(name, await detect(name, int12));
   // `large` repeats the kernels of the other items at other sizes.
   whole = await survey(itemNames.filter((name) => name !== 'large'));

@@ -5,6 +5,7 @@ import { noGrad } from '../../src/autograd/index.js';
 import { classify } from '../../src/classify/index.js';
 import { CachedLM } from '../../src/generate/cached-lm.js';
 import { generate, generateText } from '../../src/generate/index.js';
+import { LOGITS } from '../../src/generate/scores.js';
 import { fromPretrained, toPretrained } from '../../src/interop/index.js';
 import { loadModel, saveModel } from '../../src/io/index.js';
 import {
@@ -70,7 +71,7 @@ for (const name of CAUSAL) {
     for (const count of [3, 1, 1, 2]) {
       const piece = Int32Array.from(ids.slice(at, at + count));
       at += count;
-      const logits = cached.feed(piece, (last) => last.toArray());
+      const [logits] = cached.feed(piece, LOGITS);
       assert.is(bits(logits), bits(whole.slice((at - 1) * vocabSize, at * vocabSize)), `position ${at}`);
     }
     cached.release();

@@ -40,7 +40,7 @@ const LARGE = [
   [40, 1100, 70],
 ] as const;
 
-/** Of one row: around eight rows of B, four, and one block or two. */
+/** Of one row to four: around eight rows of B, four, and one block or two. */
 const ROW_SHAPES = [
   [8, 4],
   [9, 8],
@@ -130,27 +130,39 @@ for (const [build, h] of builds) {
     }
   });
 
-  test(`${build}: one row against rows where they lie`, () => {
+  test(`${build}: one row to four, and five, against rows where they lie`, () => {
     for (const [n, k] of ROW_SHAPES) {
-      check({ m: 1, n, k, transA: 0, transB: 1, accumulate: 0, pad: 0 });
-      check({ m: 1, n, k, transA: 0, transB: 1, accumulate: 1, pad: 4 });
+      for (const m of [1, 2, 3, 4, 5]) {
+        check({ m, n, k, transA: 0, transB: 1, accumulate: 0, pad: 0 });
+        check({ m, n, k, transA: 0, transB: 1, accumulate: 1, pad: 4 });
+      }
     }
+    // Deeper than the room there is for four rows.
+    check({ m: 3, n: 9, k: 8200, transA: 0, transB: 1, accumulate: 0, pad: 0 });
   });
 
   test(`${build}: the last row may be where memory ends: what is asked for ahead lies in the matrix`, () => {
     for (const [n, k] of ROW_SHAPES) {
-      h.reset();
-      const c = h.output('c', n);
-      const a = h.input('a', numbers(k, 1));
-      const inside = h.input('b', numbers(n * k, 2));
-      const work = h.workspace(h.kernels.gemmWorkspaceBytes());
-      const atEnd = h.memory.buffer.byteLength - n * k * 4;
-      new Uint8Array(h.memory.buffer).copyWithin(atEnd, inside, inside + n * k * 4);
-      const shape = [1, n, k, k, k, n, 0, 1, 0, work] as const;
-      h.kernels.sgemm(c, a, inside, ...shape);
-      const expected = h.bits(c, n);
-      h.kernels.sgemm(c, a, atEnd, ...shape);
-      assert.equal(h.bits(c, n), expected, `${n} x ${k}`);
+      for (const m of [1, 3]) {
+        for (const format of [0, 1, 2]) {
+          h.reset();
+          const c = h.output('c', m * n);
+          const a = h.input('a', numbers(m * k, 1));
+          // Of any bits: halves of them are numbers, too.
+          const inside = h.input('b', numbers(n * k, 2));
+          const work = h.workspace(h.kernels.gemmWorkspaceBytes());
+          const bytes = n * k * (format ? 2 : 4);
+          const atEnd = h.memory.buffer.byteLength - bytes;
+          new Uint8Array(h.memory.buffer).copyWithin(atEnd, inside, inside + bytes);
+          const product = (b: number): Int32Array => {
+            const shape = [m, n, k, k, k, n] as const;
+            if (format) h.kernels.sgemmHalf(c, a, b, ...shape, 1, 0, work, format);
+            else h.kernels.sgemm(c, a, b, ...shape, 0, 1, 0, work);
+            return h.bits(c, m * n);
+          };
+          assert.equal(product(atEnd), product(inside), `${m} x ${n} x ${k}, format ${format}`);
+        }
+      }
     }
   });
 

@@ -79,6 +79,11 @@ const SHAPES = [
   [5, 7, 0],
   [1, 1, 1],
   [1, 33, 70],
+  [1, 24, 256],
+  [1, 9, 768],
+  [1, 12, 512],
+  [2, 17, 36],
+  [4, 12, 516],
   [3, 7, 5],
   [11, 19, 13],
   [16, 16, 16],
@@ -122,7 +127,7 @@ for (const [build, h] of await loadBuilds()) {
 
   test(`${build}: a product has the bits of the one with the same values as f32, in floats and in int12`, () => {
     // The largest take seconds in the debug build.
-    for (const [m, n, k] of build === 'debug' ? SHAPES.slice(0, 9) : SHAPES) {
+    for (const [m, n, k] of build === 'debug' ? SHAPES.slice(0, 14) : SHAPES) {
       for (const [type, format] of TYPES) {
         for (const transB of [0, 1]) {
           for (const [accumulate, pad] of [

@@ -14,7 +14,13 @@ import { loadBuilds } from './harness.js';
 const test = suite('kernels/op-table');
 
 /** None computes on tensors: addresses, sizes and a timing for the host. */
-const HOST_ONLY = new Set(['heapBase', 'gemmWorkspaceBytes', 'attentionWorkspaceBytes', 'int12Trial']);
+const HOST_ONLY = new Set([
+  'heapBase',
+  'gemmWorkspaceBytes',
+  'attentionWorkspaceBytes',
+  'int12PackedBytes',
+  'int12Trial',
+]);
 
 /** Fork and join: tested in test/runtime/threads.test.ts. */
 const JOINING = new Set(['publishCommand', 'awaitCommand', 'joinThreads', 'failThreads']);

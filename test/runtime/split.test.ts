@@ -48,6 +48,11 @@ const SIZES: Record<string, number> = {
   numSegments: 9,
   extmul: 0,
   format: 1,
+  capacity: 41,
+  stepCount: 1,
+  more: 0,
+  stepRow: 41,
+  stepKey: 1,
 };
 const GEMM = { lda: 0, ldb: 0, ldc: 0 };
 const gemm = (m: number, n: number, k: number, transA: number, transB: number) => ({
@@ -94,6 +99,7 @@ const PRODUCTS = {
   int12GemmValidRows: [gemm(131, 61, 300, 0, 1), gemm(131, 161, 100, 0, 0)],
   int12GemmValidDepth: [gemm(131, 61, 300, 1, 0), gemm(37, 203, 300, 1, 0)],
   int12GemmBatched: [gemm(37, 53, 29, 0, 0)],
+  int12GemmPacked: [gemm(1, 203, 300, 0, 1), gemm(5, 410, 300, 0, 1)],
 };
 /** Kernels with more than one case. */
 const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
@@ -114,6 +120,13 @@ const CASES: Partial<Record<KernelName, Record<string, number>[]>> = {
     { first: 5 },
     { kvHeads: 1 },
   ],
+  attentionRows: [
+    { batch: 31 },
+    { batch: 31, pages: 0, first: 2 },
+    { batch: 31, stepRow: 1, stepKey: 0 },
+    { batch: 31, stepCount: 0, more: 1, kvHeads: 1 },
+  ],
+  greatestRows: [{ rows: 150, count: 5 }],
   rotaryForward: [{}, { back: 1, first: 7 }],
   crossEntropyRows: [{}, { dlogits: 0, scale: 0 }],
 };
@@ -122,6 +135,8 @@ const INTEGERS: Record<string, (i: number) => number> = {
   targets: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
   ids: (i) => (i % 9 === 4 ? -1 : (i * 13) % 203),
   count: () => 117,
+  counts: (i) => [41, 3, 0, 17, 40, 41, 1][i % 7],
+  pages: (i) => (i * 13) % 9,
   cond: (i) => i % 3,
   rng: (i) => [5, 6, 7, 8][i % 4],
 };

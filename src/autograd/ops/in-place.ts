@@ -14,6 +14,7 @@ export type Law = { constant: number } | { std: number } | { bound: number };
 /** Fills `x` by a law, from the stream of this name under this seed. */
 export function fillBy(law: Law, x: Variable, seed: number, stream: string): void {
   if (awaitsValues(x)) return;
+  x.runtime.valuesChanged();
   const { kernels, heap } = x.runtime;
   noGrad(() => {
     if ('constant' in law) return kernels.fill(x.ptr, law.constant, x.size);
@@ -28,6 +29,7 @@ export function fillBy(law: Law, x: Variable, seed: number, stream: string): voi
 /** Multiplies `size` values of `x` from element `start` on. */
 export function multiply(x: Variable, factor: number, start = 0, size = x.size - start): void {
   if (factor === 1 || awaitsValues(x)) return;
+  x.runtime.valuesChanged();
   const at = x.ptr + 4 * start;
   noGrad(() => x.runtime.kernels.scaleForward(at, at, factor, size), x.runtime);
 }

@@ -4,6 +4,7 @@ import { formatShape, ShapeError } from '../../errors.js';
 import { record } from '../tape.js';
 import { readMatrix, requireDType, result, runtimeOf, type Variable } from '../variable.js';
 import { addChunkSums, allocateChunkSums } from './chunk-sums.js';
+import { packedRows } from './packed-weights.js';
 
 /** What follows a linear layer; `gelu` is the exact form with erf, `geluTanh` GPT-2's approximation. */
 export type Activation = 'none' | 'relu' | 'gelu' | 'geluTanh' | 'silu';
@@ -81,7 +82,10 @@ export function linear(
   const fused = activation === 'gelu' && pb !== 0;
   const product = fused || !pre ? py : pre;
   // x Wᵀ, then bias and activation in one pass over it.
-  if (format) kernels.sgemmHalf(product, px, pw, rows, outer, inner, inner, inner, outer, 1, 0, work, format);
+  const packed = packedRows(weight, rows, from);
+  if (packed) kernels.int12GemmPacked(product, px, packed, rows, outer, inner, inner, outer, work);
+  else if (format)
+    kernels.sgemmHalf(product, px, pw, rows, outer, inner, inner, inner, outer, 1, 0, work, format);
   else kernels.sgemm(product, px, pw, rows, outer, inner, inner, inner, outer, 0, 1, 0, work);
   if (fused) kernels.biasGeluForward(py, pre, py, pb, rows, outer);
   else if (pre) {
