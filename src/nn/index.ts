@@ -2,7 +2,7 @@
  * @file Modules and models: layers, norms, placements, initialisations, Transformers.
  * @module prenorm/nn
  */
-export { KeyValueCache } from '../autograd/ops/key-value-cache.js';
+export { type CachePlace, KeyValueCache, type SharedMemory } from '../autograd/ops/key-value-cache.js';
 export { type AdminReport, profileAdmin } from './admin.js';
 export { type AnomalyContext, locateNonFinite } from './anomaly.js';
 export {
