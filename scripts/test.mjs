@@ -71,7 +71,7 @@ function runFile(file) {
       const failed = total - passed;
       totals.passed += passed;
       // Where the program that it drives is not installed a file has no test, and says so (skipMessage of test/browser.ts).
-      const isSkipped = total === 0 && code === 0 && /^skipped: no /m.test(output);
+      const isSkipped = total === 0 && code === 0 && /^\s*skipped(?:: no | without )/m.test(output);
       totals.skipped += count('Skipped') + (isSkipped ? 1 : 0);
       // A file that dies before its summary, or has no test, fails once.
       const broken = (total === 0 && !isSkipped) || (code !== 0 && failed === 0);

@@ -1,7 +1,8 @@
 /** @file Stacks of encoder and decoder layers, and the final norm where the placement needs one. */
 import { add } from '../autograd/ops/index.js';
 import type { CachePlace, KeyValueCache, SharedMemory } from '../autograd/ops/key-value-cache.js';
-import type { Variable } from '../autograd/variable.js';
+import { isGradEnabled } from '../autograd/tape.js';
+import { result, type Variable } from '../autograd/variable.js';
 import { checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { AttentionMask } from './attention.js';
@@ -91,6 +92,27 @@ export const inTurn: LayerRunner = (layers, x, streams, memory, step) => {
   return x;
 };
 
+/** Where nothing is recorded, nobody reads what a layer has computed on its way: it leaves its result, and frees the rest. */
+const leavingNothing: LayerRunner = (layers, x, streams, memory, step) => {
+  const { arena, kernels } = x.runtime;
+  for (const layer of layers) {
+    const y = result(x.runtime, x.shape);
+    const frame = arena.push();
+    try {
+      kernels.copyForward(y.ptr, step(layer, x, streams, memory).ptr, y.size);
+    } finally {
+      arena.pop(frame);
+    }
+    x = y;
+  }
+  return x;
+};
+
+function runnerOf(runner: LayerRunner, [first]: readonly { readonly placement: Placement }[]): LayerRunner {
+  // A second stream goes on beside the first, and lies where a layer has left it.
+  return isGradEnabled() || first?.placement.secondStream ? runner : leavingNothing;
+}
+
 /** x through all layers of a stack to its end; a trace sees what is kept. */
 function through<L extends { readonly placement: Placement }>(
   { layers, norm, runner }: { layers: readonly L[]; norm: Norm | null; runner: LayerRunner },
@@ -100,7 +122,7 @@ function through<L extends { readonly placement: Placement }>(
   step: Step<L>,
 ): Variable {
   const streams: Streams = { layerInput: x, dual: null };
-  return finish((trace ? inTurn : runner)(layers, x, streams, memory, step), norm, streams);
+  return finish((trace ? inTurn : runnerOf(runner, layers))(layers, x, streams, memory, step), norm, streams);
 }
 
 /** A stack of encoder layers, and the final norm where the placement needs one. */

@@ -3,8 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { added, openThings, soak } from '../../scripts/soak.mjs';
+import { noGrad, scope } from '../../src/autograd/index.js';
+import { type NormPlacement, normPlacements, placements } from '../../src/nn/index.js';
 import { createRuntime, init } from '../../src/runtime/init.js';
-import { withRuntime } from '../../src/runtime/runtime.js';
+import { currentRuntime, withRuntime } from '../../src/runtime/runtime.js';
 import { plan } from '../../src/train/index.js';
 import { languageModel, pairBatches, textWindows, translationTrainer, translator } from './setup.js';
 
@@ -42,6 +44,41 @@ test('plan() tells the high-water mark of the arena exactly', async () => {
       assert.is(runtime.memory().arenaInUse, 0);
     });
   }
+});
+
+test('where nothing is recorded a layer leaves its result alone: the same bits, in the room of one', async () => {
+  const runtime = await createRuntime();
+  withRuntime(runtime, () => {
+    const { ids, batchSize, seqLen } = textWindows(8).next();
+    const taken = (numLayers: number, normPlacement: NormPlacement): number => {
+      const model = languageModel({ numLayers, normPlacement }).eval();
+      const wanted = scope(() => [...model.forward({ ids, batchSize, seqLen }).toArray()]);
+      runtime.arena.resetHighWater();
+      const found = noGrad(() => [...model.forward({ ids, batchSize, seqLen }).toArray()]);
+      assert.equal(found, wanted, normPlacement);
+      return runtime.memory().arenaHighWater;
+    };
+    const outputs = 6 * ids.length * 8 * 4;
+    for (const placement of normPlacements) {
+      const [two, eight] = [taken(2, placement), taken(8, placement)];
+      if (!placements[placement].secondStream)
+        assert.ok(eight - two <= outputs + 1024, `${placement}: ${two}, ${eight}`);
+    }
+  });
+});
+
+test('a backward takes the room of the gradients of one layer, whatever the depth', () => {
+  const batch = textWindows(8).next();
+  const taken = (numLayers: number): number => plan(languageModel({ numLayers }), batch).activations;
+  const forward = (numLayers: number): number => {
+    const { arena } = currentRuntime();
+    arena.resetHighWater();
+    const before = arena.inUse;
+    scope(() => languageModel({ numLayers }).loss(batch));
+    return arena.highWater - before;
+  };
+  const [step, kept] = [taken(10) - taken(6), forward(10) - forward(6)];
+  assert.ok(step <= 1.1 * kept, `four layers more: ${step} in a step, ${kept} of it in the forward`);
 });
 
 function fixed<B>(batch: B) {
