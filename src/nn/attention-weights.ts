@@ -78,7 +78,8 @@ export function attentionWeights<B>(
       try {
         attention.watched(
           (call) => {
-            weights = weightsOf(call, attention, heads);
+            // What a layer computes goes with it.
+            weights = weightsOf(call, attention, heads).keep();
             throw reached;
           },
           () => model.forward(batch),
