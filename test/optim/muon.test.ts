@@ -187,6 +187,20 @@ test('an update is orthogonal within the published bound: singular values betwee
   }
 });
 
+test('so it is when products are taken in int12', async () => {
+  const runtime = await createRuntime({ arithmetic: 'int12' });
+  withRuntime(runtime, () => {
+    const p = new Parameter([64, 256], 'weight').set(new Float32Array(64 * 256));
+    const optimizer = new Muon([{ params: [p], muon: true }], { lr: 1, adjustLr: 'original' });
+    optimizer.zeroGrad();
+    give(p, gaussians(64 * 256, 320));
+    optimizer.step();
+    const found = singularValues(rowsOf(p.toArray(), 256));
+    assert.ok(found[0] < 1.5 && found[63] > 0.5, `${found[63]} to ${found[0]}`);
+  });
+  runtime.close();
+});
+
 test('without the iteration the same bound is missed', () => {
   const values = singularValues(rowsOf(gaussians(64 * 64, 128), 64));
   const norm = Math.sqrt(values.reduce((total, s) => total + s * s, 0));
