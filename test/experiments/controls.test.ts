@@ -30,7 +30,6 @@ const uncontrolled: Record<string, RegExp> = {
   'cyclic-gain': /without a bar/,
   'lambda-gain': /without a bar/,
   'pre-warmup-removable': /fails its bar itself/,
-  'pre-leaves-fp16': /fails its bar itself/,
   'fsr-lower-out-of-domain': /fails its bar itself/,
   'lambda-falls-with-fsr': /fails its bar itself/,
   'multi30k-parity': /one seed/,

@@ -52,8 +52,10 @@ const outcomes: Record<string, (parts: string[], spec: RunSpec) => Outcome> = {
       })),
     };
   },
-  tolerance: ([, arm, lr]) => {
-    const [low, middle, high, largest, gradSpikes] = TOLERANCE[arm];
+  tolerance: ([, arm, lr, seed]) => {
+    const [low, middle, high, most, gradSpikes] = TOLERANCE[arm];
+    // Pre-LN comes near the largest number of 16 bits, and beyond it in some seeds.
+    const largest = arm === 'pre' && lr === '0.03' ? (seed === 's821' ? 7e4 : 6e4) : most;
     const finalLoss = { '0.003': low, '0.01': middle, '0.03': high }[lr] as number;
     return { measured: { finalLoss, gradSpikes, 'largest@2000': [1, largest] } };
   },
