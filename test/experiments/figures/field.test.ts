@@ -26,9 +26,9 @@ const FAILS = ['post', 'deepnorm', 'admin', 'b2t', 'residual', 'mix', 'hybrid'];
 const TOLERANCE: Record<string, [number, number, number, largest: number, spikes: number]> = {
   pre: [2.1, 2.3, 2.7, 400, 9],
   peri: [2.08, 2.2, 2.4, 50, 2],
-  frozen: [2.3, 2.5, 2.6, 50, 2],
+  frozen: [2.07, 2.5, 2.6, 50, 2],
   olmo2: [2.1, 2.2, 2.4, 60, 2],
-  lns: [2.1, 2.2, 2.5, 90, 3],
+  lns: [2.1, 2.2, 2.7, 90, 3],
   post: [2.2, 2.9, 3, 5, 0],
 };
 const DROPPED: Record<string, (layer: number) => number> = {
@@ -159,9 +159,9 @@ const turns: [claims: string, change: (runs: RunRecord[]) => void, verdict: stri
   ['pre-warmup-removable', set(/-none-0\.002-advice/, curve(3.2)), 'holds'],
   ['peri-bears-rates', set(/tolerance-peri-0\.03/, measure('finalLoss', 2.65)), 'does not hold'],
   ['olmo2-bears-rates', set(/tolerance-olmo2-0\.03/, measure('finalLoss', 2.9)), 'does not hold'],
-  ['lns-bears-rates', set(/tolerance-lns-0\.03-s821/, measure('finalLoss', 2.9)), 'not decided'],
+  ['lns-bears-rates', set(/tolerance-lns-0\.03-s821/, measure('finalLoss', 2.3)), 'not decided'],
   ['post-bears-less', set(/tolerance-post-0\.03/, measure('finalLoss', 2.7)), 'does not hold'],
-  ['frozen-gains-hurt', set(/tolerance-frozen-0\.003/, measure('finalLoss', 2.1)), 'does not hold'],
+  ['frozen-gains-hurt', set(/tolerance-frozen-0\.003/, measure('finalLoss', 2.3)), 'holds'],
   ['pre-outgrows-peri', set(/tolerance-pre-0\.03/, measure('largest@2000', [1, 60])), 'does not hold'],
   ['pre-leaves-fp16', set(/tolerance-pre-0\.03/, measure('largest@2000', [1, 7e4])), 'holds'],
   ['pre-spikes-more', set(/tolerance-pre-0\.03/, measure('gradSpikes', 1)), 'does not hold'],
