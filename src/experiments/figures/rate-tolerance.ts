@@ -1,7 +1,7 @@
 /**
  * @file How much rate a placement bears, and what happens inside (Kim et al. 2025, arXiv 2502.02732, section 4).
  *
- * Claim: Peri-LN loses less than Pre-LN at high rates, grows less, and is hurt when its output gains are frozen. Setting: the
+ * Claim: Peri-LN loses less than Pre-LN at high rates and grows less; frozen output gains are said to hurt it. Setting: the
  * character model of peri.ts, 8 layers, d 64, `paper` initialisation, Adam (0.9, 0.98), a constant rate of 0.003, 0.01 or 0.03,
  * 2,000 steps, no warm-up; Post-LN with a warm-up of 200. Measured: the mean training loss of the last ten steps, spikes
  * (a loss above 1.25 times the mean of the ten before, a gradient above 3 times), the largest |x| in any layer. Cost: 40 s a
