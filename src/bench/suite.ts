@@ -1,5 +1,6 @@
 /** @file The parts of the benchmark that need nothing but this package, by name. */
 import { measureArithmetics } from './measure-arithmetics.js';
+import { measureDecoding } from './measure-decoding.js';
 import { measureGemm, measureMemoryBound } from './measure-kernels.js';
 import { measureCopies, measurePeaks, type Plan } from './measure-machine.js';
 import { measureSplit, measureSteps, measureThreads, type StepOptions } from './measure-steps.js';
@@ -33,4 +34,5 @@ export const parts: readonly Part[] = [
     measure: (plan, { seed }) =>
       measureArithmetics(plan, plan.quick ? ['tiny'] : ['tiny', 'small', 'base'], seed),
   },
+  { name: 'decoding', measure: measureDecoding },
 ];

@@ -46,6 +46,8 @@ export const targets = {
   },
   /** Texts read and continued, beside PyTorch on one thread: by arithmetic, work and model. */
   decoding: {
+    /** Bytes of weights per second over a memory copy. */
+    memory: share(0.7, 0.85),
     prenorm: {
       read: { '8.4 M': share(0.5, 0.5), '29.4 M': share(0.5, 0.5) },
       token: { '8.4 M': share(1.9, 2.3), '29.4 M': share(1.9, 2.3) },

@@ -34,9 +34,23 @@ interface Found {
 /** Shapes kept; a search that loses rows does not come back to an earlier one. */
 const MOST = 4;
 
+/** The programs of what nobody released and nobody holds; they lead to what they compute with, not to who has them. */
+interface Left {
+  programs: Set<RecordedProgram>;
+  runtime: Runtime;
+}
+
+const abandoned =
+  typeof FinalizationRegistry === 'function'
+    ? new FinalizationRegistry<Left>(({ programs, runtime }) => {
+        for (const program of programs) forget(program, runtime);
+      })
+    : null;
+
 export class RecordedTokens {
   readonly #runtime: Runtime;
   readonly #programs = new Map<string, Recorded>();
+  readonly #made = new Set<RecordedProgram>();
   readonly #sighted = new Set<string>();
   #version = -1;
   #refused = false;
@@ -45,6 +59,7 @@ export class RecordedTokens {
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
     this.#weights = new PackedWeights(runtime);
+    abandoned?.register(this, { programs: this.#made, runtime });
   }
 
   /** Bytes of matrices quantised for it. */
@@ -90,7 +105,9 @@ export class RecordedTokens {
     if (recording.refusal !== null) this.#refused = true;
     else {
       for (const oldest of this.#programs.keys()) if (this.#programs.size >= MOST) this.#forget(oldest);
-      this.#programs.set(shape, { place, program: toProgram(recording, runtime), read: value.read });
+      const program = toProgram(recording, runtime);
+      this.#made.add(program);
+      this.#programs.set(shape, { place, program, read: value.read });
     }
     return value.values;
   }
@@ -116,7 +133,9 @@ export class RecordedTokens {
   }
 
   #forget(shape: string): void {
-    forget((this.#programs.get(shape) as Recorded).program, this.#runtime);
+    const { program } = this.#programs.get(shape) as Recorded;
+    forget(program, this.#runtime);
+    this.#made.delete(program);
     this.#programs.delete(shape);
   }
 

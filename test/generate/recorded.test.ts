@@ -294,6 +294,30 @@ for (const options of settings) {
   );
 }
 
+test('a stepper that nobody released gives its memory back when it is collected', async () => {
+  const gc = (globalThis as { gc?: () => void }).gc;
+  assert.type(gc, 'function', 'tests run with --expose-gc');
+  const runtime = await createRuntime({ threads: 2 });
+  const model = withRuntime(runtime, () => new CausalLM({ ...SIZES, ...variants[0] }).eval());
+  const use = (release: boolean): void =>
+    withRuntime(runtime, () => {
+      const stepper = lmStepper(model, 2);
+      for (let t = 0; t < 6; t++) stepper.step(Int32Array.of(3, 4));
+      if (release) stepper.release?.();
+    });
+  // Scratch of the threads stays.
+  use(true);
+  const before = runtime.memory().persistentInUse;
+  use(false);
+  assert.ok(runtime.memory().persistentInUse > before);
+  for (let i = 0; i < 50 && runtime.memory().persistentInUse > before; i++) {
+    gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.is(runtime.memory().persistentInUse, before);
+  runtime.close();
+});
+
 test('that were 10,000 tokens', () => {
   assert.ok(tokens >= 10_000, `${tokens} tokens`);
 });
