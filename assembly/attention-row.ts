@@ -104,7 +104,11 @@ function scoresOf(scores: usize, query: usize, addresses: usize, span: i32, dHea
       acc = madd(acc, v128.load32_splat(x, 12), v128.shuffle<f64>(c, d, 1, 3));
     }
     for (let e = whole; e < dHead; e++, x += 4, p0 += 4, p1 += 4, p2 += 4, p3 += 4) {
-      acc = madd(acc, v128.load32_splat(x), f32x4(load<f32>(p0), load<f32>(p1), load<f32>(p2), load<f32>(p3)));
+      let four = f32x4.splat(load<f32>(p0));
+      four = f32x4.replace_lane(four, 1, load<f32>(p1));
+      four = f32x4.replace_lane(four, 2, load<f32>(p2));
+      four = f32x4.replace_lane(four, 3, load<f32>(p3));
+      acc = madd(acc, v128.load32_splat(x), four);
     }
     v128.store(at(scores, j), acc);
   }

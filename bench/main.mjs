@@ -43,7 +43,7 @@ export async function main(args) {
     ];
     // The rivals take turns with each other, so they are one measurement, of as many of them as were asked for.
     /** A part without a measurement is a rival. */
-    const names = [...rivals, 'onnxruntime'];
+    const names = [...rivals, 'onnxruntime', 'models'];
     /** @type {{ name: string, measure?: import('../src/bench/suite.ts').Part['measure'] }[]} */
     const all = [...bench.parts, ...own, ...names.map((name) => ({ name }))];
     const chosen = choose(all, only);
@@ -68,7 +68,9 @@ export async function main(args) {
       const measure = async (rest) => {
         const products = await measureRivalProducts(rest, wanted, builds);
         const steps = await measureRivalSteps(rest, wanted, folder, builds);
-        return [...products, ...steps, ...(await measureRivalModels(rest, wanted, folder, builds))];
+        // Named alone, the models are run beside all rivals that run them.
+        const those = wanted.includes('models') ? ['pytorch', 'onnxruntime'] : wanted;
+        return [...products, ...steps, ...(await measureRivalModels(rest, those, folder, builds))];
       };
       try {
         rows.push(

@@ -58,7 +58,8 @@ for (const name of ['chromium', 'firefox'] as const) {
 
   test(`${name}: stop, reload, resume: the bits of a run that never stopped`, () =>
     inBrowser(name, site.url, async ({ page }) => {
-      assert.is(await trainWithReload(page, STEPS), expected);
+      // So many that it is stopped before it is done, however late the click comes.
+      assert.is(await trainWithReload(page, 600), await nodeFingerprint(600));
       assert.match(await textOf(page, '#host'), 'kept in the private files of this site');
     }));
 

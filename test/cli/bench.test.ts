@@ -37,6 +37,7 @@ test('--quick --json prints results with every part, --out writes the same, --co
       /^step small, two threads$/,
       /^step tiny, int12 beside strict$/,
       /^step tiny: multiply-adds in int12$/,
+      /^1\.3 M, int12: a token, greedy, 1 text$/,
     ]) {
       has(pattern);
     }
@@ -47,7 +48,7 @@ test('--quick --json prints results with every part, --out writes the same, --co
     }
     assert.match(results.versions.kernels.strict, /^[0-9a-f]{64}$/);
     assert.is(results.machine.cores > 0, true);
-    assert.match(stderr, / s {2}part 1 of 8: peak\n/);
+    assert.match(stderr, / s {2}part 1 of 9: peak\n/);
 
     const compared = await prenorm(['bench', '--compare', 'a.json', 'a.json'], { cwd });
     assert.is(compared.code, 0, compared.stderr);

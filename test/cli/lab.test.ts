@@ -47,12 +47,12 @@ test('a link with a text of its maker wants the same file', async () => {
   assert.match(other.stderr, /is not the text that the link was made with/);
 });
 
-test('--out writes one file under 720 KB that asks for nothing', async () => {
+test('--out writes one file under 700 KB that asks for nothing', async () => {
   const out = join(folder, 'lab.html');
   const { code, stderr } = await prenorm(['lab', '--out', out]);
   assert.is(code, 0, stderr);
   const page = readFileSync(out, 'utf8');
-  assert.ok(Buffer.byteLength(page) < 720_000, String(Buffer.byteLength(page)));
+  assert.ok(Buffer.byteLength(page) < 700_000, String(Buffer.byteLength(page)));
   assert.match(page, /connect-src 'none'/);
   assert.not.match(page, /@@\w+@@/);
   assert.not.match(page, /<(script|link|img)[^>]+(src|href)="(?!data:)/);

@@ -103,7 +103,16 @@ test('long keys, names and texts do not cost their length in messages or in time
     /data\.kind must be/,
   );
   refused(() => checkRecipe({ ...lm, data: long }, 'c'), ConfigError, /data must be an object/);
-  refused(() => checkRecipe({ ...lm, trainable: { long } }, 'c'), ConfigError, /trainable must be/);
+  refused(
+    () => checkRecipe({ ...lm, trainable: { long } }, 'c'),
+    ConfigError,
+    /trainable: unknown key "long"/,
+  );
+  refused(
+    () => checkRecipe({ ...lm, trainable: { [long]: 1 } }, 'c'),
+    ConfigError,
+    /trainable: unknown key "xxx/,
+  );
   const names = Array.from({ length: 200_000 }, (_, i) => `<${i}>`);
   const good = trainBPE(['aaa bbb'], { vocabSize: 260 }).toJSON();
   assert.is(Tokenizer.fromJSON({ ...good, specialTokens: names, merges: [] }).vocabSize, 200_256);

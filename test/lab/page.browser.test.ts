@@ -21,7 +21,7 @@ let expected: LabResult;
 
 test.before(async () => {
   const page = labPage('test');
-  assert.ok(Buffer.byteLength(page) < 720_000, `lab.html has ${Buffer.byteLength(page)} bytes`);
+  assert.ok(Buffer.byteLength(page) < 700_000, `lab.html has ${Buffer.byteLength(page)} bytes`);
   writeFileSync(file, page);
   expected = await runLab(decodeLab(LINK));
 });

@@ -22,8 +22,7 @@ let address: string | null = null;
 let noWorkers = false;
 
 function programAddress(): string {
-  const text = document.getElementById('program')?.textContent ?? '';
-  address ??= URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+  address ??= (document.getElementById('running') as HTMLScriptElement).src;
   return address;
 }
 
