@@ -57,11 +57,13 @@ export async function reaches(page: Page, step: number): Promise<void> {
   );
 }
 
-export async function drive(page: Page, what = 'run'): Promise<void> {
-  const button = `.head [data-drive="${what}"]:not([disabled])`;
-  await page.waitForSelector(button, WAIT);
-  await page.click(button);
+/** Presses a button itself, not the place where it is: a page that fills moves it meanwhile. */
+export async function press(page: Page, button: string): Promise<void> {
+  await page.waitForSelector(`${button}:not([disabled])`, WAIT);
+  await page.$eval(button, (element) => (element as HTMLElement).click());
 }
+
+export const drive = (page: Page, what = 'run'): Promise<void> => press(page, `.head [data-drive="${what}"]`);
 
 export const fingerprint = (page: Page): Promise<string | null | undefined> =>
   page.evaluate(() => (window as unknown as Shown).lab.run?.fingerprint);

@@ -11,6 +11,7 @@ import { labPage } from '../../src/lab/page.js';
 import { type LabResult, runLab } from '../../src/lab/run.js';
 import type { LabPage } from '../../web/lab/page.js';
 import { findBrowser, launch, problemsOf, skipMessage } from '../browser.js';
+import { press } from './open-lab.js';
 
 const test = suite('lab: page');
 const LINK = '1&n=12&l=2&d=32&lane=p.post&lane=p.pre,w.5,a.int12';
@@ -35,7 +36,7 @@ async function trained(page: Page, link: string): Promise<void> {
   await page.waitForFunction(() => (window as unknown as Shown).lab?.run?.state === 'ready', {
     timeout: 120_000,
   });
-  await page.click('.head [data-drive="run"]');
+  await press(page, '.head [data-drive="run"]');
   // Said a moment after it is so, when the page is drawn.
   await page.waitForFunction(() => document.getElementById('facts')?.textContent?.startsWith('Done'), {
     timeout: 120_000,
