@@ -92,7 +92,7 @@ function pagesIn(name: BrowserName, executable: string) {
       runPage(steps, { state: 'running', everySeconds: 1, written: new Date().toISOString(), ...more });
     const url = write('live.html', live(100));
     const { page, problems } = await visit(url);
-    await page.click('#theme');
+    await page.$eval('#theme', (button) => (button as HTMLButtonElement).click());
     const theme = await page.evaluate(() => document.documentElement.dataset.theme);
     await page.evaluate(() => {
       const table = document.querySelector<HTMLDetailsElement>('figure details');
