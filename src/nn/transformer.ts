@@ -1,8 +1,9 @@
 /** @file Stacks of encoder and decoder layers, and the final norm where the placement needs one. */
+import { resultAlone } from '../autograd/ops/in-place.js';
 import { add } from '../autograd/ops/index.js';
 import type { CachePlace, KeyValueCache, SharedMemory } from '../autograd/ops/key-value-cache.js';
 import { isGradEnabled } from '../autograd/tape.js';
-import { result, type Variable } from '../autograd/variable.js';
+import type { Variable } from '../autograd/variable.js';
 import { checkOptions, integer, oneOf, optional, type Rules } from '../checks.js';
 import { ConfigError } from '../errors.js';
 import type { AttentionMask } from './attention.js';
@@ -94,16 +95,9 @@ export const inTurn: LayerRunner = (layers, x, streams, memory, step) => {
 
 /** Where nothing is recorded, nobody reads what a layer has computed on its way: it leaves its result, and frees the rest. */
 const leavingNothing: LayerRunner = (layers, x, streams, memory, step) => {
-  const { arena, kernels } = x.runtime;
   for (const layer of layers) {
-    const y = result(x.runtime, x.shape);
-    const frame = arena.push();
-    try {
-      kernels.copyForward(y.ptr, step(layer, x, streams, memory).ptr, y.size);
-    } finally {
-      arena.pop(frame);
-    }
-    x = y;
+    const input = x;
+    x = resultAlone(input, () => step(layer, input, streams, memory));
   }
   return x;
 };

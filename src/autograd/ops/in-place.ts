@@ -6,7 +6,7 @@ import { fnv1a, seedKey } from '../../random.js';
 import type { Ptr } from '../../runtime/kernels.js';
 import type { Runtime } from '../../runtime/runtime.js';
 import { noGrad } from '../tape.js';
-import { awaitsValues, type Variable } from '../variable.js';
+import { awaitsValues, result, type Variable } from '../variable.js';
 
 /** How values are drawn: a constant, N(0, std²) or U(-bound, bound). */
 export type Law = { constant: number } | { std: number } | { bound: number };
@@ -50,4 +50,17 @@ export function sumSquares(runtime: Runtime, ptr: Ptr, size: number): number {
     runtime.kernels.sumSquares(out, ptr, size);
     return runtime.heap.floats(out, 1)[0];
   }, runtime);
+}
+
+/** What `compute` gives, of the shape of `like`, and nothing else of what it computed on its way. Without a gradient. */
+export function resultAlone(like: Variable, compute: () => Variable): Variable {
+  const { arena, kernels } = like.runtime;
+  const y = result(like.runtime, like.shape);
+  const frame = arena.push();
+  try {
+    kernels.copyForward(y.ptr, compute().ptr, y.size);
+  } finally {
+    arena.pop(frame);
+  }
+  return y;
 }
