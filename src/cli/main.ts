@@ -318,7 +318,10 @@ command(
   'speed of the kernels and of whole training steps, as shares of what this machine can do',
 )
   .option('--quick', 'fewer shapes and shorter samples: half a minute instead of several')
-  .option('--only <parts...>', 'only these parts: peak, copy, gemm, memory, steps, split, threads, int12, decoding')
+  .option(
+    '--only <parts...>',
+    'only these parts: peak, copy, gemm, memory, steps, split, threads, int12, decoding',
+  )
   .option('--out <file>', 'also write the results as JSON to this file')
   .option('--check', 'exit with 1 when a target is missed')
   .option('--compare <files...>', 'measure nothing; say of two results, row by row, what is faster or slower')
