@@ -5,19 +5,20 @@
  */
 import { KEYS, lanesBefore } from './attention-block';
 import { madd } from './gemm-kernel';
+import { fourSteps } from './gemm-row';
 import { expV } from './math';
-import { LANES, at, loadUpTo, storeUpTo } from './simd';
+import { LANES, at, hmax, hsum, loadUpTo, storeUpTo } from './simd';
 
 /**
- * The keys and values of new tokens, columns [c, c + width) of x (batch, cols), become token place[0] of the sequences of
- * kv (…, capacity, width), of the first `batch` sequences from `first` on.
+ * The keys and values of new tokens, columns [c, c + width) of x (batch, cols), become token place[0] of the first
+ * `batch` sequences of kv (…, capacity, width).
  */
 export function appendTokens(
-  kv: usize, x: usize, place: usize, first: i32, batch: i32, cols: i32, c: i32, width: i32, capacity: i32,
+  kv: usize, x: usize, place: usize, batch: i32, cols: i32, c: i32, width: i32, capacity: i32,
 ): void {
   const token = load<i32>(place);
   for (let b = 0; b < batch; b++) {
-    const row = <usize>(first + b) * <usize>capacity + <usize>token;
+    const row = <usize>b * <usize>capacity + <usize>token;
     memory.copy(kv + ((row * <usize>width) << 2), x + ((<usize>b * <usize>cols + <usize>c) << 2), <usize>width << 2);
   }
 }
@@ -90,18 +91,7 @@ function scoresOf(scores: usize, query: usize, addresses: usize, span: i32, dHea
     const end = query + (<usize>whole << 2);
     let acc = f32x4.splat(0);
     for (; x < end; x += 16, p0 += 16, p1 += 16, p2 += 16, p3 += 16) {
-      const r0 = v128.load(p0);
-      const r1 = v128.load(p1);
-      const r2 = v128.load(p2);
-      const r3 = v128.load(p3);
-      const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-      const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-      acc = madd(acc, v128.load32_splat(x), v128.shuffle<f64>(a, b, 0, 2));
-      acc = madd(acc, v128.load32_splat(x, 4), v128.shuffle<f64>(a, b, 1, 3));
-      const c = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-      const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-      acc = madd(acc, v128.load32_splat(x, 8), v128.shuffle<f64>(c, d, 0, 2));
-      acc = madd(acc, v128.load32_splat(x, 12), v128.shuffle<f64>(c, d, 1, 3));
+      acc = fourSteps(acc, x, v128.load(p0), v128.load(p1), v128.load(p2), v128.load(p3));
     }
     for (let e = whole; e < dHead; e++, x += 4, p0 += 4, p1 += 4, p2 += 4, p3 += 4) {
       let four = f32x4.splat(load<f32>(p0));
@@ -136,10 +126,7 @@ function largest(scores: usize, span: i32, scale: f32, before: f32): f32 {
     const last = f32x4.mul(v128.load(at(scores, whole)), factor);
     best = f32x4.pmax(best, v128.bitselect(last, none, lanesBefore(span, whole)));
   }
-  // In the order in which attention.ts finds the maxima of four rows at once.
-  const pairs = f32x4.pmax(best, v128.shuffle<i32>(best, best, 2, 3, 0, 1));
-  const both = f32x4.pmax(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2));
-  return f32x4.extract_lane(f32x4.pmax(f32x4.splat(before), both), 0);
+  return f32x4.extract_lane(f32x4.pmax(f32x4.splat(before), f32x4.splat(hmax(best))), 0);
 }
 
 /** Turns the scores into exponentials of scale s - top, zeros behind the last; returns their sum. */
@@ -153,8 +140,7 @@ function exponentials(scores: usize, span: i32, scale: f32, top: f32): f32 {
     v128.store(at(scores, j), value);
     total = f32x4.add(total, value);
   }
-  const pairs = f32x4.add(total, v128.shuffle<i32>(total, total, 2, 3, 0, 1));
-  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+  return hsum(total);
 }
 
 /** out (dHead) = or += weights[j] times the value behind the key at addresses[j], for ascending j. */

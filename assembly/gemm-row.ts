@@ -84,14 +84,17 @@ function fourRows(c: usize, a: usize, b: usize, ldb: usize, n: i32, depth: i32, 
   }
 }
 
-/** Four steps along k for four rows: they are turned so that a vector holds one k of each. */
 // @ts-ignore: decorator
 @inline
 function fourTimesFour(acc: v128, x: usize, p: usize, ldb: usize): v128 {
-  const r0 = v128.load(p);
-  const r1 = v128.load(p + ldb);
-  const r2 = v128.load(p + (ldb << 1));
-  const r3 = v128.load(p + (ldb << 1) + ldb);
+  const r2 = p + (ldb << 1);
+  return fourSteps(acc, x, v128.load(p), v128.load(p + ldb), v128.load(r2), v128.load(r2 + ldb));
+}
+
+/** Four steps along k for four rows: they are turned so that a vector holds one k of each. */
+// @ts-ignore: decorator
+@inline
+export function fourSteps(acc: v128, x: usize, r0: v128, r1: v128, r2: v128, r3: v128): v128 {
   const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
   const b = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
   acc = madd(acc, v128.load32_splat(x), v128.shuffle<f64>(a, b, 0, 2));

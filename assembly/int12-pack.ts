@@ -261,3 +261,15 @@ export function packColumns(
     b += ld * QUAD;
   }
 }
+
+/** Rows of a plain A in groups of four: quads[group][pair of k][4 rows][2]. */
+export function packRowsAlong(
+  to: usize, scales: usize, a: usize, ld: usize, rows: i32, k: i32, tail: usize,
+): void {
+  const quadBytes = <usize>((k + 7) & -8) << 3;
+  for (let i = 0; i < rows; i += QUAD) {
+    packAlong(to, 16, scales + (<usize>i << 2), a, ld, rows - i, k, tail);
+    to += quadBytes;
+    a += ld * QUAD;
+  }
+}

@@ -7,7 +7,7 @@
 import { NR, PANEL_ROW, storePart } from './gemm-kernel';
 import { clear } from './gemm';
 import { dotTiles, putScaled } from './int12-dot';
-import { KC, QUAD, TAIL_BYTES, packAlong, packColumns } from './int12-pack';
+import { KC, QUAD, TAIL_BYTES, packColumns, packRowsAlong } from './int12-pack';
 
 /** Rows that meet a panel while it is in the L1 cache; their integers lie in the workspace. */
 const ROWS: i32 = 32;
@@ -99,12 +99,8 @@ function quadBytes(kc: i32, rows: i32): usize {
 function packRows(to: usize, scales: usize, a: usize, ld: usize, rows: i32, k: i32, tail: usize): void {
   for (let pc = 0; pc < k; pc += KC) {
     const kc = min<i32>(k - pc, KC);
-    const from = a + (<usize>pc << 2);
-    const quad = <usize>((kc + 7) & -8) << 3;
-    for (let i = 0; i < rows; i += QUAD) {
-      packAlong(to, 16, scales + (<usize>i << 2), from + <usize>i * ld, ld, rows - i, kc, tail);
-      to += quad;
-    }
+    packRowsAlong(to, scales, a + (<usize>pc << 2), ld, rows, kc, tail);
+    to += quadBytes(kc, rows);
     scales += ROWS * 4;
   }
 }

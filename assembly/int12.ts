@@ -17,7 +17,7 @@ import { clear } from './gemm';
 import { widenPanel } from './half';
 import { dotTiles, dotTrial } from './int12-dot';
 import { extmulTiles, extmulTrial } from './int12-extmul';
-import { KC, QUAD, TAIL_BYTES, packAcross, packAlong, packColumns } from './int12-pack';
+import { KC, TAIL_BYTES, packAcross, packColumns, packRowsAlong } from './int12-pack';
 
 /** Rows of A that are quantised at a time: 64 KiB. */
 const MC: i32 = 128;
@@ -206,17 +206,13 @@ function maskOf(mask: usize, a: usize, ld: usize, m: i32, k: i32): void {
 function packRows(
   to: usize, scales: usize, a: usize, ld: usize, rows: i32, k: i32, transA: i32, ones: usize, tail: usize,
 ): void {
-  const quadBytes = <usize>((k + 7) & -8) << 3;
-  if (transA) {
-    for (let i = 0; i < rows; i += NR) {
-      packAcross(to, 16, quadBytes, scales + (<usize>i << 2), a + (<usize>i << 2), ld, rows - i, k, ones, 0);
-      to += quadBytes * 4;
-    }
+  if (!transA) {
+    packRowsAlong(to, scales, a, ld, rows, k, tail);
     return;
   }
-  for (let i = 0; i < rows; i += QUAD) {
-    packAlong(to, 16, scales + (<usize>i << 2), a, ld, rows - i, k, tail);
-    to += quadBytes;
-    a += ld * QUAD;
+  const quadBytes = <usize>((k + 7) & -8) << 3;
+  for (let i = 0; i < rows; i += NR) {
+    packAcross(to, 16, quadBytes, scales + (<usize>i << 2), a + (<usize>i << 2), ld, rows - i, k, ones, 0);
+    to += quadBytes * 4;
   }
 }

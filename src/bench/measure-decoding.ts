@@ -9,7 +9,7 @@ import { COPY_BEYOND, COPY_BYTES, type Plan, peakOf } from './measure-machine.js
 import { buildLm, decoderShapes } from './models.js';
 import { makeRow, missingRow, type Row } from './row.js';
 import { targets } from './targets.js';
-import { inTurns, type Timed, timed } from './timing.js';
+import { inTurns, quartiles, type Timed, timed } from './timing.js';
 
 type DecoderName = keyof typeof decoderShapes;
 
@@ -48,7 +48,7 @@ export async function measureDecoding(plan: Plan): Promise<Row[]> {
       );
       ways.forEach(({ way, texts }, i) => {
         const samples = times[i][0].map((ms) => ms / TOKENS);
-        const rate = (1000 * texts) / [...samples].sort((a, b) => a - b)[samples.length >> 1];
+        const rate = (1000 * texts) / quartiles(samples).median;
         rows.push(
           makeRow({
             ...{ name: `${about}: a token, ${way}`, unit: 'ms', samples, better: 'lower', conditions },

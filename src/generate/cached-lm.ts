@@ -3,10 +3,9 @@
  * piece by piece. Dropout is off, whatever mode the model is in, and the mode stays.
  */
 import { slice } from '../autograd/ops/index.js';
-import type { Variable } from '../autograd/variable.js';
 import type { CausalLM } from '../nn/models.js';
 import type { HostArray } from '../tensor/tensor.js';
-import { DecoderCache } from './decoder-cache.js';
+import { DecoderCache, readToken } from './decoder-cache.js';
 import { inputTensor, RecordedTokens } from './recorded-tokens.js';
 import { NOTHING, type Reading } from './scores.js';
 
@@ -72,19 +71,11 @@ export class CachedLM {
   }
 
   #one(ids: Int32Array, reading: Reading): HostArray[] {
-    const model = this.#model;
     const cache = this.#cache;
-    const { runtime, rows, length } = cache;
-    const { place, inputs, shape, key } = cache.next();
-    const found = this.#tokens.run(`${shape} ${reading.name}`, key, [ids, ...inputs], () =>
-      model.evaluating(() => {
-        const at = place();
-        const x = model.embedding.forward(inputTensor(runtime, ids, [rows, 1]), length, null, at.position);
-        return this.#read(reading, model.encoder.forwardCached(x, cache.layers, at));
-      }),
+    const { encoder } = this.#model;
+    return readToken(this.#model, cache, this.#tokens, ids, reading, (x, at) =>
+      encoder.forwardCached(x, cache.layers, at),
     );
-    cache.advance();
-    return found;
   }
 
   #block(ids: Int32Array, reading: Reading, count: number): HostArray[] {
@@ -95,15 +86,11 @@ export class CachedLM {
       model.evaluating(() => {
         const x = model.embedding.forward(inputTensor(runtime, ids, [rows, count]), length);
         const h = model.encoder.forwardCached(x, cache.layers); // (rows, T, C)
-        return reading.of ? this.#read(reading, slice(h, 1, count - 1, count)) : [];
+        return reading.of?.(model.output.forward(slice(h, 1, count - 1, count))) ?? [];
       }),
     );
     cache.moveTo(length + count);
     return found;
-  }
-
-  #read(reading: Reading, h: Variable): readonly Variable[] {
-    return reading.of?.(this.#model.output.forward(h)) ?? [];
   }
 
   /** Row i goes on from the former row order[i]; rows may be dropped or repeated. */

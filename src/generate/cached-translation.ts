@@ -7,7 +7,7 @@ import { noGrad } from '../autograd/tape.js';
 import type { Variable } from '../autograd/variable.js';
 import type { Transformer } from '../nn/models.js';
 import type { HostArray } from '../tensor/tensor.js';
-import { DecoderCache } from './decoder-cache.js';
+import { DecoderCache, readToken } from './decoder-cache.js';
 import { inputTensor, RecordedTokens } from './recorded-tokens.js';
 import type { Reading } from './scores.js';
 
@@ -62,28 +62,26 @@ export class CachedTranslation {
 
   /** Reads the next token of every row, ids (rows), and gives what `reading` makes of the logits behind it. */
   feed(ids: Int32Array, reading: Reading): HostArray[] {
-    const model = this.#model;
     const cache = this.#cache;
-    const { runtime, rows, length } = cache;
-    model.embedding.positions.check(length, 1);
-    const { place, inputs, shape, key } = cache.next();
+    const { runtime, rows } = cache;
     const sentences = this.#sentences;
     const counts = Int32Array.from(sentences, (sentence) => this.#lengths[sentence]);
-    const given = [ids, ...inputs, sentences, counts];
-    const found = this.#tokens.run(`${shape} ${reading.name}`, key, given, () =>
-      model.evaluating(() => {
-        const at = place();
-        const x = model.embedding.forward(inputTensor(runtime, ids, [rows, 1]), length, null, at.position);
+    const { decoder } = this.#model;
+    return readToken(
+      this.#model,
+      cache,
+      this.#tokens,
+      ids,
+      reading,
+      (x, at) => {
         const memory = {
           rows: inputTensor(runtime, sentences, [rows]),
           counts: inputTensor(runtime, counts, [rows]),
         };
-        const h = model.decoder.forwardCached(x, cache.layers, this.#memory, memory, at);
-        return reading.of?.(model.output.forward(h)) ?? [];
-      }),
+        return decoder.forwardCached(x, cache.layers, this.#memory, memory, at);
+      },
+      [sentences, counts],
     );
-    cache.advance();
-    return found;
   }
 
   /** Row i goes on from the former row order[i]; rows may be dropped or repeated. */

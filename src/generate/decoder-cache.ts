@@ -3,9 +3,13 @@
  * are written, and a table says in which sequence of the caches every token of a row lies.
  */
 import { type CachePlace, KeyValueCache } from '../autograd/ops/key-value-cache.js';
+import type { Variable } from '../autograd/variable.js';
 import type { MultiHeadAttention } from '../nn/attention.js';
+import type { CausalLM } from '../nn/models.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { inputTensor } from './recorded-tokens.js';
+import type { HostArray } from '../tensor/tensor.js';
+import { inputTensor, type RecordedTokens } from './recorded-tokens.js';
+import type { Reading } from './scores.js';
 
 export class DecoderCache {
   /** Tokens that every row has read. */
@@ -124,4 +128,36 @@ function spread(pages: Int32Array, rows: number, from: number, to: number): Int3
     out.set(pages.subarray(row * from, (row + 1) * from), row * to);
   }
   return out;
+}
+
+/** An embedding, and an output over the vocabulary. */
+export type Decoding = Pick<CausalLM, 'embedding' | 'output' | 'evaluating'>;
+
+/**
+ * Reads the next token of every row of `cache`, ids (rows), and gives what `reading` makes of the logits behind it. `decode`
+ * takes the embedded tokens (rows, 1, C) through the layers, and reads no host values but those of `given`.
+ * @throws DataError beyond the model's maxSeqLen
+ */
+export function readToken(
+  model: Decoding,
+  cache: DecoderCache,
+  tokens: RecordedTokens,
+  ids: Int32Array,
+  reading: Reading,
+  decode: (x: Variable, place: CachePlace) => Variable,
+  given: readonly Int32Array[] = [],
+): HostArray[] {
+  const { runtime, rows, length } = cache;
+  model.embedding.positions.check(length, 1);
+  const { place, inputs, shape, key } = cache.next();
+  const found = tokens.run(`${shape} ${reading.name}`, key, [ids, ...inputs, ...given], () =>
+    model.evaluating(() => {
+      const at = place();
+      const x = model.embedding.forward(inputTensor(runtime, ids, [rows, 1]), length, null, at.position);
+      const h = decode(x, at);
+      return reading.of?.(model.output.forward(h)) ?? [];
+    }),
+  );
+  cache.advance();
+  return found;
 }

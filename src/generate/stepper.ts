@@ -55,41 +55,21 @@ export function lmStepper(model: CausalLM, batch: number): Stepper {
   checkValue('lmStepper', 'batch', batch, integer(1));
   const { vocabSize } = model.config;
   const cached = new CachedLM(model, batch);
-  return {
-    get batch() {
-      return cached.rows;
-    },
-    vocabSize,
-    step(ids) {
-      const read = idsOf('lmStepper.step', ids, cached.rows, vocabSize);
-      return cached.feed(read, LOG_PROBS, 1)[0] as Float32Array;
-    },
-    best(ids, count, also) {
-      checkBest('lmStepper.best', count, also, vocabSize);
-      const read = idsOf('lmStepper.best', ids, cached.rows, vocabSize);
-      return bestOf(cached.feed(read, mostProbable(count, also), 1));
-    },
-    read(ids) {
-      const { rows } = cached;
-      const count = ids.length / rows;
-      checkValue('lmStepper.read', 'ids for each row', count, integer(0));
-      const all = idsOf('lmStepper.read', ids, ids.length, vocabSize);
-      for (let from = 0; from < count; from += READ_AT_ONCE) {
-        const end = Math.min(count, from + READ_AT_ONCE);
-        const part = new Int32Array(rows * (end - from));
-        for (let row = 0; row < rows; row++)
-          part.set(all.subarray(row * count + from, row * count + end), row * (end - from));
-        cached.feed(part, NOTHING, end - from);
-      }
-    },
-    reorder(order) {
-      checkEach('lmStepper.reorder', 'order', order, cached.rows);
-      cached.follow(order);
-    },
-    release() {
-      cached.release();
-    },
+  const stepper: Stepper = stepperOver('lmStepper', cached, vocabSize);
+  stepper.read = (ids) => {
+    const { rows } = cached;
+    const count = ids.length / rows;
+    checkValue('lmStepper.read', 'ids for each row', count, integer(0));
+    const all = idsOf('lmStepper.read', ids, ids.length, vocabSize);
+    for (let from = 0; from < count; from += READ_AT_ONCE) {
+      const end = Math.min(count, from + READ_AT_ONCE);
+      const part = new Int32Array(rows * (end - from));
+      for (let row = 0; row < rows; row++)
+        part.set(all.subarray(row * count + from, row * count + end), row * (end - from));
+      cached.feed(part, NOTHING, end - from);
+    }
   };
+  return stepper;
 }
 
 /**
@@ -110,23 +90,27 @@ export function translationStepper(model: Transformer, source: Int32Array, lengt
   }
   checkInts('translationStepper', 'source', source);
   checkEach('translationStepper', 'lengths', lengths, sourceLen + 1);
-  const cached = new CachedTranslation(model, source, lengths);
+  return stepperOver('translationStepper', new CachedTranslation(model, source, lengths), vocabSize);
+}
+
+/** Checks what it is given, and feeds it to the model. */
+function stepperOver(op: string, cached: CachedLM | CachedTranslation, vocabSize: number): Stepper {
   return {
     get batch() {
       return cached.rows;
     },
     vocabSize,
     step(ids) {
-      const read = idsOf('translationStepper.step', ids, cached.rows, vocabSize);
+      const read = idsOf(`${op}.step`, ids, cached.rows, vocabSize);
       return cached.feed(read, LOG_PROBS)[0] as Float32Array;
     },
     best(ids, count, also) {
-      checkBest('translationStepper.best', count, also, vocabSize);
-      const read = idsOf('translationStepper.best', ids, cached.rows, vocabSize);
+      checkBest(`${op}.best`, count, also, vocabSize);
+      const read = idsOf(`${op}.best`, ids, cached.rows, vocabSize);
       return bestOf(cached.feed(read, mostProbable(count, also)));
     },
     reorder(order) {
-      checkEach('translationStepper.reorder', 'order', order, cached.rows);
+      checkEach(`${op}.reorder`, 'order', order, cached.rows);
       cached.follow(order);
     },
     release() {

@@ -6,7 +6,6 @@ export function appendTokens(
   kv: number,
   x: number,
   place: number,
-  first: number,
   batch: number,
   cols: number,
   c: number,
@@ -14,7 +13,7 @@ export function appendTokens(
   capacity: number,
 ): void {
   for (let b = 0; b < batch; b++) {
-    const to = (kv >> 2) + ((first + b) * capacity + heap[place >> 2]) * width;
+    const to = (kv >> 2) + (b * capacity + heap[place >> 2]) * width;
     for (let i = 0; i < width; i++) heap[to + i] = heap[(x >> 2) + b * cols + c + i];
   }
 }

@@ -96,11 +96,11 @@ for (const [build, h] of await loadBuilds()) {
       [0, 5],
     ]) {
       h.reset();
-      const [first, batch, cols, capacity] = [1, 3, c + width + 1, 6];
-      const kv = h.input('kv', numbers((first + batch) * capacity * width, 1));
+      const [batch, cols, capacity] = [3, c + width + 1, 6];
+      const kv = h.input('kv', numbers((batch + 1) * capacity * width, 1));
       const x = h.input('x', numbers(batch * cols, 2));
       const place = h.ints('place', [4]);
-      h.run('appendTokens', [kv, x, place, first, batch, cols, c, width, capacity]);
+      h.run('appendTokens', [kv, x, place, batch, cols, c, width, capacity]);
     }
   });
 

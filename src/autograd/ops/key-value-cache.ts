@@ -145,7 +145,7 @@ export function cachedAttention(
   if (place) {
     requireOne('cachedAttention', count);
     const { position, pages } = place;
-    kernels.appendTokens(base, qkv.ptr, position.ptr, 0, batch, packed, c, 2 * d, cache.capacity);
+    kernels.appendTokens(base, qkv.ptr, position.ptr, batch, packed, c, 2 * d, cache.capacity);
     // Its own key is one more than were read before.
     return attendRows(qkv, c, base, d, numHeads, cache.capacity, {
       ...{ counts: position.ptr, stepCount: 0, more: 1 },
