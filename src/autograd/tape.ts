@@ -338,6 +338,8 @@ function walk(runtime: Runtime, order: readonly RecordedNode[], touched: Set<Var
     for (const output of node.outputs) {
       const { gradPtr } = output;
       output.gradPtr = 0;
+      // Nothing is left to settle of it, and what is released is held against fewer.
+      touched.delete(output);
       gradients.release(gradPtr);
     }
   }

@@ -10,8 +10,8 @@ import { command, inFolder, prenorm } from './spawn.js';
 
 const test = suite('cli: signals');
 
-/** Steps of several seconds, none of which is a checkpoint. */
-const slow = { ...lm, accumulate: 4000, checkpointEvery: 100 };
+/** Steps of more than a second on the fastest machine, none of which is a checkpoint. */
+const slow = { ...lm, accumulate: 20_000, checkpointEvery: 100 };
 
 /** Starts a training and waits for its first step. */
 async function begun(cwd: string, out: string) {

@@ -10,7 +10,7 @@ import { Trainer } from '../../train/index.js';
 import { encodeBytes } from '../../utf8.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunOutcome, RunSpec } from './run-kind.js';
-import type { TextRecipe } from './run-spec.js';
+import { type TextRecipe, textStepSeconds } from './run-spec.js';
 import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface LayerDropRun extends RunSpec {
@@ -50,12 +50,7 @@ export const layerDropKind: RunKind<LayerDropRun> = {
     const measured = { unigramNll, dropped };
     return { ...record, hash: sha256(encodeBytes(record.hash + JSON.stringify(measured))), measured };
   },
-  cost: ({ recipe: { model, data, steps } }) => {
-    const { dModel, numLayers = 6 } = model;
-    const { batchSize = 16, seqLen = 64 } = data;
-    const step = 0.025 * (dModel / 64) * (dModel / 64) * (numLayers / 6) * ((batchSize * seqLen) / 512);
-    return (steps + 10 * numLayers) * step;
-  },
+  cost: ({ recipe }) => (recipe.steps + 10 * (recipe.model.numLayers ?? 6)) * textStepSeconds(recipe),
   steps: ({ recipe }) => recipe.steps,
   seeds: ({ recipe }) => [recipe.seed],
 };

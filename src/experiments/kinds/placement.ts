@@ -8,7 +8,7 @@ import { checkRecipe, type OpenedText, prepareRun, readData } from '../../recipe
 import { Trainer } from '../../train/index.js';
 import { entropy } from '../statistics.js';
 import type { RunKind, RunSpec } from './run-kind.js';
-import type { TextRecipe } from './run-spec.js';
+import { type TextRecipe, textStepSeconds } from './run-spec.js';
 import { trainCurve, trainedRecord } from './training-curve.js';
 
 export interface PlacementRun extends RunSpec {
@@ -32,15 +32,8 @@ export const placementKind: RunKind<PlacementRun> = {
     const record = trainedRecord(spec, { placement, seed: recipe.seed }, trainer, trained);
     return { ...record, measured: { unigramNll: entropy((data as OpenedText).ids) } };
   },
-  cost: ({ recipe: { model, data, steps, optimizer } }) => {
-    const { dModel, numLayers = 6 } = model;
-    const { batchSize = 16, seqLen = 64 } = data;
-    // Five Newton-Schulz iterations a step take longer than the step itself at this size.
-    const update = optimizer.kind === 'muon' ? 2.2 : 1;
-    return (
-      update * steps * 0.025 * (dModel / 64) * (dModel / 64) * (numLayers / 6) * ((batchSize * seqLen) / 512)
-    );
-  },
+  // Five Newton-Schulz iterations a step take longer than the step itself at this size.
+  cost: ({ recipe }) => (recipe.optimizer.kind === 'muon' ? 2.2 : 1) * recipe.steps * textStepSeconds(recipe),
   steps: ({ recipe }) => recipe.steps,
   seeds: ({ recipe }) => [recipe.seed],
 };

@@ -66,3 +66,10 @@ export interface TranslationArm {
   /** In what it leaves the common grid (Adam, common tail, full or no warm-up): `literal`, `sgd`, `small`, … */
   variant?: string;
 }
+
+/** Seconds of a step of a character model, as the size of model and batch has them. */
+export function textStepSeconds({ model, data }: TextRecipe): number {
+  const { dModel, numLayers = 6 } = model;
+  const { batchSize = 16, seqLen = 64 } = data;
+  return 0.025 * (dModel / 64) * (dModel / 64) * (numLayers / 6) * ((batchSize * seqLen) / 512);
+}
