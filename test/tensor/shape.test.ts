@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import {
   broadcastShapes,
   broadcastStrides,
+  checkShape,
   fourAxes,
   normalizeAxis,
   sameShape,
@@ -97,6 +98,30 @@ test('more than four axes that cannot merge are refused', () => {
   const error = refusal(() => fourAxes('permute', shape, [1, 2, 6, 24, 120]));
   assert.is(error.code, 'SHAPE');
   assert.match(error.message, '[2, 3, 4, 5, 6]');
+});
+
+test('what is no list of whole numbers is refused as a shape', () => {
+  for (const shape of [[], [0], [2, 3]]) checkShape('zeros', shape);
+  for (const shape of [[1.5], [-1], [2, Number.NaN], ['2'], 'ab', 3, null]) {
+    const error = refusal(() => checkShape('zeros', shape as never));
+    assert.equal([error.code, error.op, error.expected], ['SHAPE', 'zeros', 'whole numbers >= 0']);
+    assert.match(error.message, 'a shape is a list of whole numbers >= 0, got ');
+  }
+});
+
+test('axes of one element go, wherever they stand', () => {
+  assert.equal(fourAxes('copy', [1, 2, 1, 3], [6, 3, 3, 1]), [
+    [1, 1, 1, 6],
+    [0, 0, 0, 1],
+  ]);
+  assert.equal(fourAxes('copy', [2, 1, 3], [1, 7, 2]), [
+    [1, 1, 2, 3],
+    [0, 0, 1, 2],
+  ]);
+  assert.equal(fourAxes('copy', [1], [9]), [
+    [1, 1, 1, 1],
+    [0, 0, 0, 0],
+  ]);
 });
 
 test.run();
