@@ -4,7 +4,7 @@
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { instrument, shaOf } from './mutants.mjs';
+import { grouped, instrument, shaOf } from './mutants.mjs';
 import { reachOf } from './reach.mjs';
 import { makeSandbox } from './sandbox.mjs';
 import { plansFor, surveyOf } from './survey.mjs';
@@ -100,21 +100,17 @@ export async function carryOut({ root, out, sources, until, lanes, seconds, near
   async function tryAll() {
     let alive = open;
     for (let round = 1; alive.length > 0 && Date.now() < until; round++) {
-      /** @type {Map<string, { mutant: import('./mutants.mjs').Mutant, trial: any }[]>} */
-      const byName = new Map();
-      for (const mutant of alive) {
-        const [trial] = trialsOf(mutant);
-        if (trial) byName.set(trial.name, [...(byName.get(trial.name) ?? []), { mutant, trial }]);
-      }
+      const next = alive.flatMap((mutant) =>
+        trialsOf(mutant)
+          .slice(0, 1)
+          .map((trial) => ({ mutant, trial })),
+      );
       let done = 0;
-      const all = [...byName.values()].reduce((sum, { length }) => sum + length, 0);
-      const batches = [...byName.values()].flatMap((batch) => parts(batch, 60));
+      const batches = [...grouped(next, ({ trial }) => trial.name).values()].flatMap((batch) =>
+        parts(batch, 60),
+      );
       await inLanes(batches, lanes, async (batch) => {
-        const [
-          {
-            trial: { file },
-          },
-        ] = batch;
+        const { file } = batch[0].trial;
         const held = new WarmFile(sandbox, file);
         try {
           for (const { mutant, trial } of batch) {
@@ -126,7 +122,9 @@ export async function carryOut({ root, out, sources, until, lanes, seconds, near
             if (verdict) write(mutant, { killed: { by: file, why: verdict.why, sha } });
             else write(mutant, { passed: { ...recordOf(mutant)?.passed, [trial.name]: sha } });
             done++;
-            told(`round ${round}: ${done} of ${all} mutants, ${batches.length} batches, now ${trial.name}`);
+            told(
+              `round ${round}: ${done} of ${next.length} mutants, ${batches.length} batches, now ${trial.name}`,
+            );
           }
         } finally {
           held.end();

@@ -13,9 +13,6 @@ import { pathToFileURL } from 'node:url';
 import { standIn, suites } from './uvu.mjs';
 
 const file = process.argv[2];
-/** How much more often than without it a mutant may be passed before a loop is taken to be endless. */
-const MORE = 100;
-
 const space = /** @type {any} */ (globalThis.__stryker__ ?? {});
 globalThis.__stryker__ = space;
 const send = (message) => /** @type {any} */ (process).send(message);
@@ -37,23 +34,16 @@ try {
   process.exit(1);
 }
 const onLoad = Object.keys(space.mutantCoverage?.static ?? {});
-/** Mutant to how often all tests together pass it. */
-const hits = new Map();
 send({ loaded: true });
 
 process.on('message', async (/** @type {any} */ message) => {
-  if (message.type === 'survey') send(await survey());
-  else if (message.type === 'try') send(await attempt(message));
-  else process.exit(0);
+  send(message.type === 'survey' ? await survey() : await attempt(message));
 });
 
 /** Ids of tests are `suite:test`. */
 async function survey() {
   const first = await round();
   const second = await round();
-  for (const { passed } of Object.values(second)) {
-    for (const [id, times] of Object.entries(passed)) hits.set(id, (hits.get(id) ?? 0) + times);
-  }
   const tests = Object.entries(second).map(([id, { ms, failed, passed, remote }]) => {
     const before = Object.keys(first[id].passed);
     // What cannot be done twice in one process is done once in each of its own.
@@ -102,33 +92,30 @@ async function round() {
   return all;
 }
 
-/** @param {{ mutant: string | null, tests: string[] | null }} order `tests: null`: all of them. */
+/** A loop that a mutant makes endless is for who waits: how often it may be passed cannot be told from a hot loop. */
+function activate(mutant) {
+  space.activeMutant = mutant ?? undefined;
+  if (mutant === null) delete process.env.__STRYKER_ACTIVE_MUTANT__;
+  else process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
+}
+
+/** @param {{ mutant: string | null, tests: string[] }} order `mutant: null`: none. */
 async function attempt({ mutant, tests }) {
-  if (mutant === null) {
-    space.activeMutant = undefined;
-    delete process.env.__STRYKER_ACTIVE_MUTANT__;
-  } else {
-    space.activeMutant = mutant;
-    process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
-  }
-  space.hitCount = 0;
-  space.hitLimit = MORE * (hits.get(mutant) ?? 0) + 100_000;
+  activate(mutant);
   let failed = /** @type {{ test: string, why: string } | null} */ (null);
   for (const [s, suite] of suites.entries()) {
-    const wanted =
-      tests && new Set(tests.filter((id) => id.startsWith(`${s}:`)).map((id) => +id.split(':')[1]));
-    if (wanted && wanted.size === 0) continue;
+    const own = tests.filter((id) => id.startsWith(`${s}:`));
+    if (own.length === 0) continue;
+    const wanted = new Set(own.map((id) => +id.split(':')[1]));
     const inHooks = await carryOut(suite, wanted, async (t, run) => {
       const why = await run();
       if (why !== null) failed = { test: `${s}:${t}`, why };
       return why === null;
     });
-    const ids = wanted ? [...wanted] : [0];
-    if (inHooks !== null && failed === null) failed = { test: `${s}:${ids[0]}`, why: inHooks };
+    if (inHooks !== null && failed === null) failed = { test: own[0], why: inHooks };
     if (failed) break;
   }
-  space.activeMutant = undefined;
-  delete process.env.__STRYKER_ACTIVE_MUTANT__;
+  activate(null);
   return { failed };
 }
 

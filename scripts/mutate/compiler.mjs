@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withMutant } from './mutants.mjs';
+import { grouped, withMutant } from './mutants.mjs';
 
 /**
  * @param {string} root @param {string} scratch @param {readonly import('./mutants.mjs').Mutant[]} survivors
@@ -24,14 +24,12 @@ export async function refusedByCompiler(root, scratch, survivors, { until, told 
   return roundsOf(rotated(suspects));
 
   async function roundsOf(list) {
-    /** @type {Map<string, import('./mutants.mjs').Mutant[]>} */
-    const byFile = new Map();
-    for (const mutant of list) byFile.set(mutant.file, [...(byFile.get(mutant.file) ?? []), mutant]);
-    const rounds = Math.max(0, ...[...byFile.values()].map(({ length }) => length));
+    const byFile = [...grouped(list, ({ file }) => file).values()];
+    const rounds = Math.max(0, ...byFile.map(({ length }) => length));
     const refused = new Set();
     for (let round = 0; round < rounds && Date.now() < until; round++) {
       told(`the compiler: ${round + 1} of ${rounds} rounds`);
-      const placed = [...byFile.values()].flatMap((mutants) => mutants.slice(round, round + 1));
+      const placed = byFile.flatMap((mutants) => mutants.slice(round, round + 1));
       const originals = placed.map(({ file }) => readFileSync(join(root, file), 'utf8'));
       for (const [i, mutant] of placed.entries())
         writeFileSync(join(scratch, mutant.file), withMutant(originals[i], mutant));
@@ -46,9 +44,7 @@ export async function refusedByCompiler(root, scratch, survivors, { until, told 
 }
 
 function rotated(list) {
-  const byFile = new Map();
-  for (const mutant of list) byFile.set(mutant.file, [...(byFile.get(mutant.file) ?? []), mutant]);
-  return [...byFile.values()].flatMap((mutants, i) => {
+  return [...grouped(list, ({ file }) => file).values()].flatMap((mutants, i) => {
     const at = (i * 7 + 1) % mutants.length;
     return [...mutants.slice(at), ...mutants.slice(0, at)];
   });

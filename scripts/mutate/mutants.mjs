@@ -38,6 +38,18 @@ export function sourcesIn(root, folder) {
     .sort();
 }
 
+/** Lists of what has the same key, in the order in which the keys come. @template T @param {readonly T[]} list @param {(one: T) => string} keyOf */
+export function grouped(list, keyOf) {
+  /** @type {Map<string, T[]>} */
+  const groups = new Map();
+  for (const one of list) {
+    const group = groups.get(keyOf(one));
+    if (group) group.push(one);
+    else groups.set(keyOf(one), [one]);
+  }
+  return groups;
+}
+
 export const shaOf = (content) => createHash('sha256').update(content).digest('hex').slice(0, 16);
 
 /**

@@ -1,5 +1,6 @@
 /** @file What came of the mutants: a table by folder, and every survivor where it stands. */
 import { readFileSync } from 'node:fs';
+import { grouped } from './mutants.mjs';
 
 /**
  * Mutants that change nothing one could see, or nothing that matters here; each with its reason. They are found again by
@@ -53,9 +54,7 @@ export function tableOf(results) {
 /** @param {readonly Result[]} results */
 export function survivorsOf(results) {
   const left = results.filter(({ outcome }) => outcome === 'survived' || outcome === 'uncovered');
-  const byFile = new Map();
-  for (const result of left)
-    byFile.set(result.mutant.file, [...(byFile.get(result.mutant.file) ?? []), result]);
+  const byFile = grouped(left, ({ mutant }) => mutant.file);
   const lineOf = ({ mutant: { line, mutator, text, replacement }, outcome }) =>
     `- ${line} ${mutator}${outcome === 'uncovered' ? ' (not run over)' : ''}: \`${text}\` with \`${replacement.replace(/\s+/g, ' ').slice(0, 120)}\``;
   return [...byFile]
